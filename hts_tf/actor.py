@@ -1,0 +1,109 @@
+"""The actor: a thread that answers whatever observations are ready, as one batch.
+
+It never steps an environment (what IMPALA and Acme call an actor is our executor).
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from hts_tf import buffers, specs
+from hts_tf.policy import Policy
+
+TIMES = ("inference", "wait_state", "total")
+
+
+class Actor:
+    """Answers tickets of the state buffer until it is closed.
+
+    Any number of actors may share everything given here: a ticket is held by one of them at a
+    time, and each writes only to the slots whose tickets it holds.
+
+    Attributes:
+      time: [len(TIMES)] float64, seconds since start.
+      batches: how many batches were answered.
+      observations: how many observations were in them.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        batch_size: int,
+        storages: Sequence[specs.Rollout],
+        noise: np.ndarray,
+        control: Mapping[str, np.ndarray],
+        state_buffer: buffers.TicketBuffer,
+        action_buffers: Sequence[buffers.TicketBuffer],
+        finished_buffer: buffers.TicketBuffer,
+        owner: np.ndarray,
+    ) -> None:
+        """Only remembers its arguments.
+
+        Args:
+          policy: the behaviour policy.
+          batch_size: the most observations in one batch.
+          storages: the two data storages.
+          noise: [sync_interval, num_envs, num_actions], of the current interval.
+          control: see `executor.control_fields`.
+          state_buffer: where the tickets come from.
+          action_buffers: where they go, one for each executor.
+          finished_buffer: where they go at the end of the interval.
+          owner: [num_envs], each slot's executor.
+        """
+        self._policy = policy
+        self._batch_size = batch_size
+        self._storages = storages
+        self._noise = noise
+        self._interval = control["interval"]
+        self._step = control["step"]
+        self._ended = control["ended"]
+        self._state_buffer = state_buffer
+        self._action_buffers = action_buffers
+        self._finished_buffer = finished_buffer
+        self._owner = owner
+        self.time = np.zeros(len(TIMES))
+        self.batches = 0
+        self.observations = 0
+
+    def run(self) -> None:
+        """The thread's body; returns when the state buffer is closed."""
+        clock = time.perf_counter
+        try:
+            while True:
+                start = clock()
+                slots = np.array(self._state_buffer.dequeue_up_to(self._batch_size))
+                self.time[1] += clock() - start
+                self._answer(slots)
+                self.time[2] += clock() - start
+        except buffers.BufferClosedError:
+            pass
+
+    def _answer(self, slots: np.ndarray) -> None:
+        storage = self._storages[self._interval[0] % 2]
+        sync_interval = len(self._noise)
+        steps = self._step[slots]
+        ended = self._ended[slots]
+        # Rows that need only a value get some noise too: their action is dropped.
+        noise = self._noise[np.minimum(steps, sync_interval - 1), slots]
+        start = time.perf_counter()
+        action, log_prob, value = self._policy.act(storage.observation[steps, slots], noise)
+        self.time[0] += time.perf_counter() - start
+        self.batches += 1
+        self.observations += len(slots)
+
+        # The last observation of a truncated episode belongs to the step before.
+        storage.truncation_value[steps[ended] - 1, slots[ended]] = value[ended]
+        going_on = ~ended
+        storage.value[steps[going_on], slots[going_on]] = value[going_on]
+        acting = going_on & (steps < sync_interval)
+        storage.action[steps[acting], slots[acting]] = action[acting]
+        storage.log_prob[steps[acting], slots[acting]] = log_prob[acting]
+
+        answered = slots[ended | acting]
+        owners = self._owner[answered]
+        for executor in np.unique(owners):
+            self._action_buffers[executor].enqueue(answered[owners == executor])
+        finished = slots[going_on & ~acting]
+        if len(finished):
+            self._finished_buffer.enqueue(finished)

@@ -1,0 +1,1 @@
+"""One file per algorithm: its hyperparameters and its update."""

@@ -1,0 +1,206 @@
+"""Proximal Policy Optimization (Schulman et al. 2017, arXiv 1707.06347)."""
+
+import gin
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from hts_tf import errors, losses, networks, returns, specs
+
+
+@gin.configurable
+class PPO:
+    """PPO's hyperparameters and its update; the defaults are those of HTS-RL's football runs.
+
+    Attributes:
+      epochs: passes over the batch in one update.
+      num_minibatches: into which the shuffled batch is divided, in each epoch.
+    """
+
+    def __init__(
+        self,
+        epochs: int = 2,
+        num_minibatches: int = 8,
+        clip: float = 0.08,
+        discount: float = 0.993,
+        gae_lambda: float = 0.95,
+        bootstrap_truncated: bool = True,
+        value_cost: float = 0.5,
+        entropy_cost: float = 0.003,
+        max_gradient_norm: float = 0.64,
+        learning_rate: float = 3.43e-4,
+        adam_epsilon: float = 1e-5,
+    ) -> None:
+        """Checks the settings.
+
+        Args:
+          epochs: at least 1.
+          num_minibatches: must divide sync_interval * num_envs.
+          clip: of the probability ratio (to 1 +- clip) and of the value's movement.
+          discount: gamma.
+          gae_lambda: lambda of generalized advantage estimation.
+          bootstrap_truncated: whether an episode cut by a time limit is credited with the value
+            of its own last observation; if not, it counts as terminated.
+          value_cost: weight of the value loss.
+          entropy_cost: weight of the entropy bonus.
+          max_gradient_norm: every minibatch's gradient is scaled down to this global norm.
+          learning_rate: of Adam at the first update; it decays linearly to 0.
+          adam_epsilon: of Adam.
+
+        Raises:
+          ConfigError: a setting is out of range; the message names its binding.
+        """
+        for name, value in [("epochs", epochs), ("num_minibatches", num_minibatches)]:
+            if value < 1:
+                raise errors.ConfigError(f"PPO.{name} must be at least 1, not {value}")
+        for name, value in [
+            ("clip", clip),
+            ("max_gradient_norm", max_gradient_norm),
+            ("learning_rate", learning_rate),
+            ("adam_epsilon", adam_epsilon),
+        ]:
+            if value <= 0:
+                raise errors.ConfigError(f"PPO.{name} must be positive, not {value}")
+        for name, value in [("discount", discount), ("gae_lambda", gae_lambda)]:
+            if not 0 <= value <= 1:
+                raise errors.ConfigError(f"PPO.{name} must be 0 to 1, not {value}")
+        self.epochs = epochs
+        self.num_minibatches = num_minibatches
+        self._clip = clip
+        self._discount = discount
+        self._gae_lambda = gae_lambda
+        self._bootstrap_truncated = bootstrap_truncated
+        self._value_cost = value_cost
+        self._entropy_cost = entropy_cost
+        self._max_gradient_norm = max_gradient_norm
+        self._learning_rate = learning_rate
+        self._adam_epsilon = adam_epsilon
+
+    def check_batch(self, sync_interval: int, num_envs: int) -> None:
+        """Raises: ConfigError: the minibatches do not divide the batch of one update."""
+        if sync_interval * num_envs % self.num_minibatches:
+            raise errors.ConfigError(
+                f"PPO.num_minibatches = {self.num_minibatches} does not divide the batch of "
+                f"Trainer.sync_interval * Trainer.num_envs = {sync_interval} * {num_envs} = "
+                f"{sync_interval * num_envs} env steps"
+            )
+
+    def make_optimizer(self) -> keras.optimizers.Optimizer:
+        """Returns the optimizer that `update` is to be called with."""
+        return keras.optimizers.Adam(self._learning_rate, epsilon=self._adam_epsilon)
+
+    def update(
+        self,
+        network: networks.ActorCritic,
+        optimizer: keras.optimizers.Optimizer,
+        rollout: specs.Rollout,
+        permutations: tf.Tensor,
+        progress: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Trains the network on one rollout: the whole update, to be traced once.
+
+        Under the `hts` schedule the rollout is one update older than the network; the stored
+        behaviour log-probabilities in the ratio account for that.
+
+        Args:
+          network: the target network; its parameters change.
+          optimizer: from `make_optimizer`, built for the network.
+          rollout: T steps of B environments, as tensors.
+          permutations: [epochs, T * B] int32, the order in which to visit the batch.
+          progress: scalar, the part of all updates that came before this one, 0 to 1.
+
+        Returns:
+          Scalars for the log, averaged over the minibatches.
+        """
+        advantages, value_targets = returns.generalized_advantage_estimation(
+            rollout, self._discount, self._gae_lambda, self._bootstrap_truncated
+        )
+        deviation = tf.math.reduce_std(advantages)
+        normalised = (advantages - tf.reduce_mean(advantages)) / (deviation + 1e-5)
+        batch = (
+            rollout.observation[:-1],
+            rollout.action,
+            rollout.log_prob,
+            rollout.value[:-1],
+            normalised,
+            value_targets,
+        )
+        batch = tf.nest.map_structure(
+            lambda x: tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0)), batch
+        )
+        learning_rate = self._learning_rate * (1.0 - tf.cast(progress, tf.float32))
+        optimizer.learning_rate.assign(learning_rate)
+
+        minibatches = tf.reshape(permutations, (self.epochs * self.num_minibatches, -1))
+        sums = self._minibatch_step(network, optimizer, batch, minibatches[0])
+        for i in tf.range(1, self.epochs * self.num_minibatches):
+            step = self._minibatch_step(network, optimizer, batch, minibatches[i])
+            sums = tf.nest.map_structure(tf.add, sums, step)
+        count = self.epochs * self.num_minibatches
+        return {
+            **{name: total / count for name, total in sums.items()},
+            "learning_rate": learning_rate,
+            "explained_variance": returns.explained_variance(rollout.value[:-1], value_targets),
+        }
+
+    def _minibatch_step(
+        self,
+        network: networks.ActorCritic,
+        optimizer: keras.optimizers.Optimizer,
+        batch: tuple[tf.Tensor, ...],
+        rows: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        minibatch = tf.nest.map_structure(lambda x: tf.gather(x, rows), batch)
+        variables = network.trainable_variables
+        with tf.GradientTape() as tape:
+            loss, logs = self.loss(network, *minibatch)
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables)]
+        replicas = tf.distribute.get_replica_context()
+        gradients = replicas.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
+        gradients, norm = tf.clip_by_global_norm(gradients, self._max_gradient_norm)
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return {**logs, "gradient_norm": norm}
+
+    def loss(
+        self,
+        network: networks.ActorCritic,
+        observation: tf.Tensor,
+        action: tf.Tensor,
+        behaviour_log_prob: tf.Tensor,
+        behaviour_value: tf.Tensor,
+        advantage: tf.Tensor,
+        value_target: tf.Tensor,
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """PPO's loss (equation 9) on a minibatch of M steps.
+
+        Args:
+          network: the target network.
+          observation: [M, ...].
+          action: [M] uint8.
+          behaviour_log_prob: [M], of the action under the policy that took it.
+          behaviour_value: [M], by the network that collected the data.
+          advantage: [M], normalised.
+          value_target: [M], the returns.
+
+        Returns:
+          The loss, and scalars for the log.
+        """
+        logits, value = network(observation)
+        policy = tfp.distributions.Categorical(logits=logits)
+        log_prob_ratio = policy.log_prob(tf.cast(action, tf.int32)) - behaviour_log_prob
+        ratio = tf.exp(log_prob_ratio)
+        policy_loss = losses.clipped_policy_loss(log_prob_ratio, advantage, self._clip)
+        value_loss = losses.clipped_value_loss(value, behaviour_value, value_target, self._clip)
+        entropy = tf.reduce_mean(policy.entropy())
+        loss = policy_loss + self._value_cost * value_loss - self._entropy_cost * entropy
+        return loss, {
+            "loss": loss,
+            "policy_loss": policy_loss,
+            "value_loss": value_loss,
+            "entropy": entropy,
+            # Schulman's estimator of KL(behaviour, target): never negative, low variance.
+            "kl": tf.reduce_mean(ratio - 1.0 - log_prob_ratio),
+            "clip_fraction": tf.reduce_mean(
+                tf.cast(tf.abs(ratio - 1.0) > self._clip, tf.float32)
+            ),
+        }

@@ -1,0 +1,65 @@
+"""Checkpoints: named arrays in one file; atomic, checksummed, and free of pickle.
+
+A file is the SHA-256 of the rest, then an uncompressed `.npz`.
+"""
+
+import hashlib
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from hts_tf import errors
+
+_SUFFIX = ".ckpt"
+_DIGEST_BYTES = hashlib.sha256().digest_size
+
+
+def save(directory: Path, number: int, arrays: Mapping[str, np.ndarray], keep: int) -> Path:
+    """Writes a checkpoint and removes all but the newest.
+
+    Args:
+      directory: of the checkpoints; created if missing.
+      number: higher is newer.
+      arrays: of any types but objects.
+      keep: how many checkpoints stay, at least 1.
+
+    Returns:
+      The file. It appears under its name only when all of it is on the disk.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    data = content.getvalue()
+    path = directory / f"{number:09d}{_SUFFIX}"
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        file.write(hashlib.sha256(data).digest())
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+    for old in paths(directory)[keep:]:
+        old.unlink()
+    return path
+
+
+def paths(directory: Path) -> list[Path]:
+    """Returns the checkpoints in a directory, newest first."""
+    return sorted(directory.glob(f"*{_SUFFIX}"), reverse=True)
+
+
+def load(path: Path) -> dict[str, np.ndarray]:
+    """Reads a checkpoint.
+
+    Raises:
+      errors.ConfigError: the file is damaged.
+    """
+    data = path.read_bytes()
+    digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+    if hashlib.sha256(content).digest() != digest:
+        raise errors.ConfigError(f"checkpoint {path} is damaged; delete it to go on from the one before")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return dict(arrays)

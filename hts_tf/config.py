@@ -1,0 +1,115 @@
+"""Configuration: finding and loading gin files, and comparing a run's bindings with a workdir's."""
+
+import difflib
+import importlib.util
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import gin
+from absl import logging
+
+from hts_tf import errors
+
+# Bindings that never change a result: they may differ when a run is resumed.
+FREE_BINDINGS = frozenset(
+    f"Trainer.{name}"
+    for name in (
+        "num_executors",
+        "num_actors",
+        "actor_batch_size",
+        "checkpoint_every_sec",
+        "checkpoint_every_updates",
+        "keep_checkpoints",
+    )
+)
+
+
+def gin_directory() -> Path:
+    """Returns the directory of the gin files: inside an installed package, beside a checkout."""
+    package = Path(__file__).parent
+    installed = package / "gin_configs"
+    return installed if installed.is_dir() else package.parent / "gin_configs"
+
+
+def names(kind: str) -> list[str]:
+    """Returns the names of the gin files of a kind: 'methods' or 'scenarios'."""
+    return sorted(path.stem for path in (gin_directory() / kind).glob("*.gin"))
+
+
+def load(
+    scenario: str, method: str, gin_files: Sequence[str] = (), gin_bindings: Sequence[str] = ()
+) -> None:
+    """Loads a configuration into gin: method, then scenario, then the user's files and bindings.
+
+    The configurables that the files bind must have been imported.
+
+    Args:
+      scenario: a file of `gin_configs/scenarios`, or any scenario of gfootball.
+      method: a file of `gin_configs/methods`.
+      gin_files: paths of further files.
+      gin_bindings: further bindings, the last word.
+
+    Raises:
+      ConfigError: something is unknown or misspelt.
+    """
+    if method not in names("methods"):
+        raise errors.ConfigError(f"unknown method {method!r}; {_nearest(method, names('methods'))}")
+    bindings = list(gin_bindings)
+    if scenario in names("scenarios"):
+        scenario_file = f"scenarios/{scenario}.gin"
+    elif scenario in _football_scenarios():
+        scenario_file = "football.gin"
+        bindings.insert(0, f"Football.scenario = {scenario!r}")
+    else:
+        known = sorted({*names("scenarios"), *_football_scenarios()})
+        raise errors.ConfigError(f"unknown scenario {scenario!r}; {_nearest(scenario, known)}")
+    for path in gin_files:
+        if not Path(path).is_file():
+            raise errors.ConfigError(f"there is no gin file {path!r}")
+    gin.clear_config()
+    gin.add_config_file_search_path(str(gin_directory()))
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.FATAL)  # gin reports every place where a file is not
+    try:
+        gin.parse_config_files_and_bindings(
+            [f"methods/{method}.gin", scenario_file, *gin_files], bindings
+        )
+    except (ValueError, SyntaxError, OSError) as error:
+        raise errors.ConfigError(" ".join(str(error).split())) from error
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def operative() -> str:
+    """Returns gin's operative configuration: every binding that was used, one a line."""
+    return gin.operative_config_str(max_line_length=10_000)
+
+
+def bindings(config: str) -> dict[str, str]:
+    """Returns binding -> value of an operative configuration."""
+    return dict(re.findall(r"^([\w./]+) = (.*)$", config, re.MULTILINE))
+
+
+def differences(old: str, new: str) -> list[str]:
+    """Returns what differs between two operative configurations and changes results."""
+    old_bindings, new_bindings = bindings(old), bindings(new)
+    return [
+        f"{name} = {old_bindings.get(name, 'unset')} there, {new_bindings.get(name, 'unset')} now"
+        for name in sorted({*old_bindings, *new_bindings} - FREE_BINDINGS)
+        if old_bindings.get(name) != new_bindings.get(name)
+    ]
+
+
+def _football_scenarios() -> list[str]:
+    """Names gfootball's scenarios without importing gfootball, which starts an engine."""
+    package = importlib.util.find_spec("gfootball")
+    if package is None:
+        return []
+    directory = Path(package.submodule_search_locations[0]) / "scenarios"
+    return sorted(path.stem for path in directory.glob("*.py") if path.stem != "__init__")
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    return f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"

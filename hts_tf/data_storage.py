@@ -1,0 +1,40 @@
+"""Data storages: the memory in which one interval of experience is written, then learnt from.
+
+Each number is written once, where it is read: executors write observations, rewards and endings
+at [t, slot], actors write actions, log-probabilities and values beside them, and after the swap
+at the sync point the learner reads the same memory.
+"""
+
+import numpy as np
+
+from hts_tf import shared_memory, specs
+
+
+def fields(
+    spec: specs.EnvironmentSpec, sync_interval: int, num_envs: int
+) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Returns name -> (shape, dtype) of the arrays of one storage; see `specs.Rollout`."""
+    steps = (sync_interval, num_envs)
+    with_last = (sync_interval + 1, num_envs)
+    return {
+        "observation": (with_last + spec.observation.shape, spec.observation.dtype),
+        "action": (steps, "uint8"),
+        "log_prob": (steps, "float32"),
+        "value": (with_last, "float32"),
+        "reward": (steps, "float32"),
+        "score": (steps, "float32"),
+        "terminated": (steps, "bool"),
+        "truncated": (steps, "bool"),
+        "truncation_value": (steps, "float32"),
+    }
+
+
+def read(arrays: shared_memory.SharedArrays, name: str) -> specs.Rollout:
+    """Returns the storage called `name` as a rollout of views into shared memory."""
+    return specs.Rollout(**arrays.group(name))
+
+
+def copy_into(storage: specs.Rollout, source: dict[str, np.ndarray]) -> None:
+    """Overwrites a storage with saved arrays of the same names and shapes."""
+    for name, array in storage._asdict().items():
+        array[...] = source[name]

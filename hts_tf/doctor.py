@@ -1,0 +1,237 @@
+"""Says in one screen what is installed, missing or mismatched, and what mends it.
+
+`python -m hts_tf.doctor` exits with 0 when all is well and with 1 otherwise.  It reads metadata
+instead of importing TensorFlow, and needs nothing but the standard library, so that it also works
+where the set-up has not.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+from hts_tf.memory import memory_available_bytes
+
+try:
+    from packaging.requirements import Requirement
+except ImportError:  # an interpreter that hts_tf is not installed for
+    Requirement = None
+
+PACKAGE = Path(__file__).parent
+
+# Extras whose absence is no problem: the commands that want them say so themselves.
+OPTIONAL_EXTRAS = ("plot", "test")
+
+# Instruction sets that make TensorFlow or the engine faster, as /proc/cpuinfo calls them.
+PROCESSOR_FEATURES = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16")
+
+
+class Finding(NamedTuple):
+    """One line of the report."""
+
+    name: str
+    detail: str
+    mend: str | None = None  # the command that mends it, for a problem
+
+
+def examine() -> list[Finding]:
+    """Examines everything, in the order in which it is shown."""
+    return [
+        python(),
+        boost_python(),
+        debian_packages(),
+        gfootball(),
+        *python_packages(),
+        processor(),
+        memory(),
+    ]
+
+
+# ---- What mends things --------------------------------------------------------------------------
+
+
+def set_up_command() -> str:
+    """Returns the command that sets everything up, or how to get it where there is no checkout."""
+    checkout = PACKAGE.parent
+    script = shlex.quote(str(checkout / "launch/setup.sh"))
+    if not (checkout / "launch/setup.sh").exists():
+        return "get a checkout of hts_tf and run its ./launch/setup.sh"
+    if Path(sys.prefix) == checkout / ".venv":
+        return f"{script} --force"
+    return f"{script} && {shlex.quote(str(checkout / '.venv/bin/python'))} -m hts_tf.doctor"
+
+
+def as_root(command: str) -> str:
+    """Returns a command as this user has to write it to run it as root."""
+    return command if os.geteuid() == 0 else f"sudo {command}"
+
+
+# ---- The system ---------------------------------------------------------------------------------
+
+
+def python() -> Finding:
+    """The interpreter: Boost.Python fits only the distribution's own."""
+    detail = f"{sys.version.split()[0]}, {sys.executable}"
+    if Path(sys.base_prefix) != Path("/usr"):
+        detail += ": not the distribution's, which Boost.Python is for"
+        return Finding("Python", detail, set_up_command())
+    return Finding("Python", detail)
+
+
+def boost_python(usr: Path = Path("/usr")) -> Finding:
+    """The Boost.Python library for this interpreter, which the engine is linked with."""
+    name = f"libboost_python{sys.version_info.major}{sys.version_info.minor}.so"
+    found = [path for path in usr.glob(f"lib/**/{name}") if path.exists()]
+    if found:
+        return Finding("Boost.Python", str(found[0].resolve()))
+    mend = as_root("apt-get install -y libboost-python-dev")
+    return Finding("Boost.Python", f"{name} is missing", mend)
+
+
+def build_settings() -> dict[str, str]:
+    """Returns what native_build.env assigns: CXXFLAGS and DEBIAN_PACKAGES."""
+    text = (PACKAGE / "native_build.env").read_text()
+    return dict(token.split("=", 1) for token in shlex.split(text, comments=True))
+
+
+def debian_packages() -> Finding:
+    """The Debian packages that building the engine needs."""
+    wanted = build_settings()["DEBIAN_PACKAGES"].split()
+    query = ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *wanted]
+    try:
+        lines = subprocess.run(query, capture_output=True, text=True).stdout.splitlines()
+    except FileNotFoundError:
+        return Finding("Debian packages", "not a Debian or Ubuntu system", "use Debian or Ubuntu")
+    installed = {name for name, status in map(str.split, lines) if status == "installed"}
+    missing = [package for package in wanted if package not in installed]
+    if missing:
+        names = " ".join(missing)
+        mend = as_root(f"apt-get install -y --no-install-recommends {names}")
+        return Finding("Debian packages", f"missing: {names}", mend)
+    return Finding("Debian packages", f"all {len(wanted)} installed")
+
+
+# ---- gfootball ----------------------------------------------------------------------------------
+
+
+def gfootball() -> Finding:
+    """The football engine: whether it loads, and the flags that it was built with.
+
+    It is loaded in a process of its own: one built for another processor kills its process.
+    """
+    command = [sys.executable, "-c", "import gfootball_engine"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode != 0:
+        last_line = (result.stderr.strip() or f"killed by signal {-result.returncode}").split("\n")
+        return Finding("gfootball engine", last_line[-1], set_up_command())
+    record = Path(sys.prefix) / "gfootball-build.json"
+    if not record.exists():
+        return Finding(
+            "gfootball engine",
+            "loads, but was not built by the set-up (the stock build is slower)",
+            set_up_command(),
+        )
+    flags = json.loads(record.read_text())["cxxflags"]
+    wanted = build_settings()["CXXFLAGS"]
+    if flags != wanted:
+        return Finding("gfootball engine", f"built with {flags}, not {wanted}", set_up_command())
+    return Finding("gfootball engine", f"loads; {flags}")
+
+
+# ---- Python packages ----------------------------------------------------------------------------
+
+
+def python_packages() -> Iterator[Finding]:
+    """Yields each requirement of the installed hts_tf beside the version that is there."""
+    try:
+        requirements = metadata.requires("hts_tf") or []
+    except metadata.PackageNotFoundError:
+        requirements = None
+    if Requirement is None or requirements is None:
+        yield Finding(
+            "Python packages", f"hts_tf is not installed for {sys.executable}", set_up_command()
+        )
+        return
+    for text in requirements:
+        yield from compare(Requirement(text))
+
+
+def compare(requirement: "Requirement") -> Iterator[Finding]:
+    """Yields whether a requirement is met; nothing for one meant for other systems."""
+    marker = requirement.marker
+    optional = marker is not None and not any(
+        marker.evaluate({"extra": extra}) for extra in ("", "football")
+    )
+    if optional and not any(marker.evaluate({"extra": extra}) for extra in OPTIONAL_EXTRAS):
+        return
+    wanted = f"{requirement.name}{requirement.specifier}"
+    mend = shlex.join([sys.executable, "-m", "pip", "install", wanted])
+    if requirement.name == "gfootball":
+        mend = set_up_command()  # pip alone would build it without our flags
+    try:
+        version = metadata.version(requirement.name)
+    except metadata.PackageNotFoundError:
+        if optional:
+            yield Finding(requirement.name, f"not installed, optional ({requirement.specifier})")
+        else:
+            yield Finding(requirement.name, f"not installed ({requirement.specifier})", mend)
+        return
+    if requirement.specifier.contains(version, prereleases=True):
+        yield Finding(requirement.name, f"{version} ({requirement.specifier})")
+    else:
+        yield Finding(requirement.name, f"{version} is not {requirement.specifier}", mend)
+
+
+# ---- The machine --------------------------------------------------------------------------------
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> Finding:
+    """The processor, and those of its instruction sets that make a difference."""
+    rows = [line.split(":", 1) for line in cpuinfo.read_text().splitlines() if ":" in line]
+    first = {key.strip(): value.strip() for key, value in reversed(rows)}
+    flags = first.get("flags", first.get("Features", "")).split()
+    features = [feature for feature in PROCESSOR_FEATURES if feature in flags]
+    model = first.get("model name", sysconfig.get_platform())
+    cores = len(os.sched_getaffinity(0))
+    return Finding("Processor", f"{model}, {cores} cores, {' '.join(features) or 'plain'}")
+
+
+def memory() -> Finding:
+    """The memory that may still be used; shared memory is anonymous and counts as any other."""
+    return Finding("Memory", f"{memory_available_bytes() / 2**30:.1f} GiB available")
+
+
+# ---- The report ---------------------------------------------------------------------------------
+
+
+def report(findings: list[Finding]) -> str:
+    """Returns the findings as a table, and below it the commands that mend the problems."""
+    width = max(len(finding.name) for finding in findings)
+    lines = [
+        f"{'ok     ' if finding.mend is None else 'PROBLEM'}  {finding.name:<{width}}  "
+        f"{finding.detail}"
+        for finding in findings
+    ]
+    mends = dict.fromkeys(finding.mend for finding in findings if finding.mend)
+    if mends:
+        lines += ["", "To mend it, run:", *(f"  {mend}" for mend in mends)]
+    else:
+        lines += ["", "All is well."]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Prints the report; returns the exit status."""
+    findings = examine()
+    print(report(findings))
+    return int(any(finding.mend is not None for finding in findings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

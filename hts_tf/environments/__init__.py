@@ -1,0 +1,1 @@
+"""Environments that executors step, one file per family."""

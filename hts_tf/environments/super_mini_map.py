@@ -1,0 +1,79 @@
+"""gfootball's super mini map as pixel positions: a pure function of where everyone stands.
+
+The positions decode to exactly the image of
+`gfootball.env.observation_preprocessing.generate_smm`, whose planes are the left team, the
+right team, the ball and the active player.
+"""
+
+from collections.abc import Iterable
+
+from hts_tf import specs
+
+WIDTH = 96
+HEIGHT = 72
+MAX_TEAM_SIZE = 11
+
+_PLANES = (0,) * MAX_TEAM_SIZE + (1,) * MAX_TEAM_SIZE + (2, 3)
+
+# The pitch in engine coordinates: x from -1 to 1, y from -1 / 2.25 to 1 / 2.25.
+_Y_MIN = -1.0 / 2.25
+_Y_EXTENT = 1.0 / 2.25 - _Y_MIN
+
+Point = tuple[float, float]
+
+
+def spec(frames: int) -> specs.PixelMapSpec:
+    """Describes `frames` stacked super mini maps.
+
+    Args:
+      frames: how many, at least 1.
+
+    Returns:
+      The spec of arrays [frames, 24] uint16; the columns are 11 left players, 11 right players,
+      the ball and the active player.
+    """
+    return specs.PixelMapSpec(
+        shape=(frames, len(_PLANES)), dtype="uint16", height=HEIGHT, width=WIDTH, planes=_PLANES
+    )
+
+
+def encode(
+    left_team: Iterable[Point], right_team: Iterable[Point], ball: Point, active: int
+) -> list[int]:
+    """Finds the pixels of one frame.
+
+    Args:
+      left_team: (x, y) of each left player, in engine coordinates; at most 11.
+      right_team: the same for the right team.
+      ball: (x, y) of the ball.
+      active: index into `left_team` of the controlled player, or -1 for nobody.
+
+    Returns:
+      24 positions `y * WIDTH + x`. `NO_PIXEL` stands for an absent player, for no active
+      player, and for a player on the same pixel as an earlier one of the same team, because
+      no plane may hold a position twice.
+    """
+    left = [_pixel(x, y) for x, y in left_team]
+    active_pixel = specs.PixelMapSpec.NO_PIXEL if active == -1 else left[active]
+    right = [_pixel(x, y) for x, y in right_team]
+    return [*_without_repeats(left), *_without_repeats(right), _pixel(*ball), active_pixel]
+
+
+def _pixel(x: float, y: float) -> int:
+    # The same operations in the same order as gfootball's, as rounding must agree to the bit.
+    # (Its division of x + 1 by 2 is exact, so that one can be part of the factor.)
+    column = int((x + 1.0) * (WIDTH / 2))
+    row = int((y - _Y_MIN) / _Y_EXTENT * HEIGHT)
+    # Whoever leaves the pitch stays visible at its edge.
+    column = 0 if column < 0 else min(column, WIDTH - 1)
+    row = 0 if row < 0 else min(row, HEIGHT - 1)
+    return row * WIDTH + column
+
+
+def _without_repeats(pixels: list[int]) -> list[int]:
+    no_pixel = specs.PixelMapSpec.NO_PIXEL
+    unique = [no_pixel] * MAX_TEAM_SIZE
+    for index, pixel in enumerate(pixels):
+        if pixel not in unique:
+            unique[index] = pixel
+    return unique

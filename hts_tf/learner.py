@@ -1,0 +1,84 @@
+"""The learner: trains the target network, one compiled function per update."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import tensorflow as tf
+
+from hts_tf import networks, seeding, specs
+from hts_tf.algorithms import ppo
+
+
+class Learner:
+    """Owns the target network's training.
+
+    Attributes:
+      network: the target network.
+      optimizer: its state belongs to a checkpoint, beside the network's.
+      updates: how many updates the network has had.
+    """
+
+    def __init__(
+        self,
+        network: networks.ActorCritic,
+        algorithm: ppo.PPO,
+        rollout_shapes: specs.Rollout,
+        num_updates: int,
+        seed: int,
+    ) -> None:
+        """Creates the optimizer and declares the update.
+
+        Args:
+          network: the target network, created under the current `tf.distribute` strategy.
+          algorithm: whose update to run.
+          rollout_shapes: a rollout of the shapes and dtypes to come.
+          num_updates: in the whole run, for schedules that decay.
+          seed: of the run.
+        """
+        self.network = network
+        self.optimizer = algorithm.make_optimizer()
+        self.optimizer.build(network.trainable_variables)
+        self.updates = 0
+        self._seed = seed
+        self._num_updates = num_updates
+        self._epochs = algorithm.epochs
+        strategy = tf.distribute.get_strategy()
+
+        @tf.function(
+            input_signature=[
+                specs.Rollout(*(tf.TensorSpec(x.shape, x.dtype) for x in rollout_shapes)),
+                tf.TensorSpec((algorithm.epochs, rollout_shapes.action.size), tf.int32),
+                tf.TensorSpec((), tf.float32),
+            ]
+        )
+        def update(
+            rollout: specs.Rollout, permutations: tf.Tensor, progress: tf.Tensor
+        ) -> dict[str, tf.Tensor]:
+            return strategy.run(
+                algorithm.update, (network, self.optimizer, rollout, permutations, progress)
+            )
+
+        self._update = update
+
+    def step(self, rollout: specs.Rollout) -> dict[str, float]:
+        """Makes one update.
+
+        Args:
+          rollout: numpy arrays, read only during the call.
+
+        Returns:
+          The update's scalars for the log.
+        """
+        permutations = seeding.permutations(
+            self._seed, self.updates, self._epochs, rollout.action.size
+        )
+        progress = np.float32(self.updates / self._num_updates)
+        logs = self._update(
+            specs.Rollout(*map(tf.convert_to_tensor, rollout)), permutations, progress
+        )
+        self.updates += 1
+        return {name: float(value) for name, value in logs.items()}
+
+    def variables(self) -> Iterable[tf.Variable]:
+        """All that an update changes: the network's variables, then the optimizer's."""
+        return [*self.network.variables, *self.optimizer.variables]

@@ -1,0 +1,140 @@
+"""What is kept and what is shown: episode statistics, the progress line, TensorBoard."""
+
+import collections
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+import numpy as np
+import tensorflow as tf
+
+from hts_tf import specs
+
+WINDOW = 100  # episodes over which score and return are averaged
+
+
+class Episode(NamedTuple):
+    """A finished episode.
+
+    Attributes:
+      score: sum of the scores (football: goals for minus goals against).
+      episode_return: sum of the rewards.
+      length: in env steps.
+    """
+
+    score: float
+    episode_return: float
+    length: int
+
+
+class EpisodeTracker:
+    """Follows episodes across intervals, from what is in the storages.
+
+    Attributes:
+      recent: the last `WINDOW` finished episodes, oldest first.
+      finished: how many episodes have finished.
+    """
+
+    def __init__(self, num_envs: int) -> None:
+        self._running = np.zeros((3, num_envs))
+        self.recent: collections.deque[Episode] = collections.deque(maxlen=WINDOW)
+        self.finished = 0
+
+    def add(self, rollout: specs.Rollout) -> None:
+        """Counts in an interval; episodes that end in the same step do so in slot order."""
+        ended = rollout.terminated | rollout.truncated
+        for step in range(len(ended)):
+            self._running[0] += rollout.score[step]
+            self._running[1] += rollout.reward[step]
+            self._running[2] += 1
+            for slot in np.flatnonzero(ended[step]):
+                score, episode_return, length = self._running[:, slot]
+                self.recent.append(Episode(float(score), float(episode_return), int(length)))
+                self.finished += 1
+            self._running[:, ended[step]] = 0
+
+    def means(self) -> Episode | None:
+        """Returns the means over `recent`, or None before any episode has finished."""
+        return Episode(*np.mean(self.recent, axis=0)) if self.recent else None
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Returns what `restore` takes, for a checkpoint."""
+        return {
+            "running": self._running,
+            "recent": np.array(self.recent, np.float64).reshape(-1, 3),
+            "finished": np.array(self.finished),
+        }
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Goes on from a saved state."""
+        self._running[...] = state["running"]
+        self.recent.extend(Episode(float(s), float(r), int(n)) for s, r, n in state["recent"])
+        self.finished = int(state["finished"])
+
+
+class ProgressLine:
+    """One live line on a terminal; elsewhere a plain line now and then."""
+
+    def __init__(self, total_env_steps: int, stream: TextIO = sys.stdout) -> None:
+        self._total = total_env_steps
+        self._stream = stream
+        self._live = stream.isatty()
+        self._plain_every_sec = 10.0
+        self._last_plain = -np.inf
+
+    def show(self, env_steps: int, sps: float, means: Episode | None, last: bool) -> None:
+        """Shows where the run is.
+
+        Args:
+          env_steps: made so far.
+          sps: env steps per second, recently.
+          means: over the last episodes.
+          last: whether nothing comes after this; it is always printed.
+        """
+        now = time.monotonic()
+        if not (self._live or last or now - self._last_plain >= self._plain_every_sec):
+            return
+        self._last_plain = now
+        score = "score -  return -"
+        if means:
+            score = f"score {means.score:.2f}  return {means.episode_return:.2f}"
+        left = (self._total - env_steps) / sps if sps else 0
+        text = (
+            f"{env_steps:,} of {self._total:,} env steps ({env_steps / self._total:.0%})  "
+            f"{sps:,.0f} SPS  {score}  {_duration(left)} left"
+        )
+        if self._live:
+            self._stream.write(f"\r\x1b[K{text}" + ("\n" if last else ""))
+        else:
+            self._stream.write(text + "\n")
+        self._stream.flush()
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}"
+
+
+class TensorBoard:
+    """Writes event files; the step axis is env steps."""
+
+    def __init__(self, workdir: Path) -> None:
+        self._writer = tf.summary.create_file_writer(str(workdir))
+
+    def scalars(self, env_steps: int, values: dict[str, float]) -> None:
+        """Writes scalars by name."""
+        with self._writer.as_default(step=env_steps):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+
+    def text(self, name: str, text: str) -> None:
+        """Writes a text, shown verbatim."""
+        indented = "\n".join("    " + line for line in text.splitlines())
+        with self._writer.as_default(step=0):
+            tf.summary.text(name, indented)
+
+    def close(self) -> None:
+        """Flushes everything to the disk."""
+        self._writer.close()

@@ -1,0 +1,90 @@
+"""The `hts` schedule: rollout and learning at the same time, policy lag exactly 1."""
+
+import time
+from typing import NamedTuple
+
+import gin
+
+from hts_tf import networks, specs
+from hts_tf.collector import Collector
+from hts_tf.learner import Learner
+
+
+class Round(NamedTuple):
+    """What happened between two sync points.
+
+    Attributes:
+      collected: the experience that was collected, or None in the last round.
+      logs: the learner's scalars, or None where there was nothing to learn from yet.
+      policy_lag: updates by which the learner was ahead of the policy that collected its data.
+      learn_sec: seconds in the update.
+      wait_sec: seconds that the learner waited for the rollout.
+    """
+
+    collected: specs.Rollout | None
+    logs: dict[str, float] | None
+    policy_lag: int
+    learn_sec: float
+    wait_sec: float
+
+
+@gin.configurable
+class HTS:
+    """High-Throughput Synchronous RL (Liu et al. 2020, arXiv 2012.09849, section 4).
+
+    In round j the executors collect D(j) with the behaviour parameters theta(j), while the
+    learner computes theta(j+1) from D(j-1). At the sync point the two storages are swapped and
+    the behaviour network becomes theta(j+1).
+    """
+
+    def __init__(
+        self, collector: Collector, learner: Learner, behaviour: networks.ActorCritic
+    ) -> None:
+        """Only remembers its arguments.
+
+        Args:
+          collector: started, or about to be.
+          learner: of the target network.
+          behaviour: the network that the actors run.
+        """
+        self._collector = collector
+        self._learner = learner
+        self._behaviour = behaviour
+
+    @staticmethod
+    def num_rounds(num_intervals: int) -> int:
+        """Returns the rounds of a run: the last one only learns."""
+        return num_intervals + 1
+
+    def run_round(self, j: int, num_intervals: int) -> Round:
+        """Runs one round, up to and including its sync point.
+
+        Args:
+          j: number of the round, from 0.
+          num_intervals: how many intervals the run collects.
+
+        Raises:
+          WorkerError: an executor or actor failed.
+        """
+        collecting = j < num_intervals
+        if collecting:
+            self._collector.begin(j)
+        start = time.perf_counter()
+        logs = None
+        lag = 0
+        if j > 0:
+            # D(j-1) was collected by theta(j-1): the parameters after max(j-2, 0) updates.
+            lag = self._learner.updates - max(j - 2, 0)
+            logs = self._learner.step(self._collector.storages[(j - 1) % 2])
+        learnt = time.perf_counter()
+        if collecting:
+            self._collector.wait()
+        # The sync point: every environment has finished, so no actor reads the parameters now.
+        self._behaviour.copy_from(self._learner.network)
+        return Round(
+            collected=self._collector.storages[j % 2] if collecting else None,
+            logs=logs,
+            policy_lag=lag,
+            learn_sec=learnt - start,
+            wait_sec=time.perf_counter() - learnt,
+        )

@@ -1,0 +1,60 @@
+"""Command line: trains an agent."""
+
+import os
+import sys
+
+# Only errors: TensorFlow's greetings would bury the progress line.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from absl import app, flags
+
+from hts_tf import compute, config, errors, trainer
+from hts_tf.collector import WorkerError
+from hts_tf.environments import football, synthetic  # noqa: F401  gin configurables
+
+_SCENARIO = flags.DEFINE_string(
+    "scenario", "academy_empty_goal_close", "a file of gin_configs/scenarios, or of gfootball"
+)
+_METHOD = flags.DEFINE_string("method", "hts_ppo", "a file of gin_configs/methods")
+_WORKDIR = flags.DEFINE_string("workdir", None, "where the run is kept", required=True)
+_SEED = flags.DEFINE_integer("seed", 0, "of everything random in the run", lower_bound=0)
+_GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files")
+_GIN_BINDINGS = flags.DEFINE_multi_string(
+    "gin_bindings", [], "further gin bindings, for example 'Trainer.num_envs = 16'"
+)
+
+
+def run(argv: list[str]) -> int:
+    """Trains, and returns the exit code."""
+    if argv[1:]:
+        return _refuse(f"unexpected argument {argv[1]!r}")
+    try:
+        config.load(_SCENARIO.value, _METHOD.value, _GIN_FILES.value, _GIN_BINDINGS.value)
+        compute.configure()
+        training = trainer.Trainer(workdir=_WORKDIR.value, seed=_SEED.value)
+    except errors.ConfigError as error:
+        return _refuse(str(error).splitlines()[0])
+    try:
+        result = training.run()
+    except WorkerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(
+        f"{result.env_steps:,} env steps, {result.updates:,} updates, "
+        f"parameters {result.parameters_sha256}"
+    )
+    return 128 + result.stopped_by if result.stopped_by else 0
+
+
+def _refuse(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2
+
+
+def main() -> None:
+    """Entry point."""
+    app.run(run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,311 @@
+"""The trainer: checks the configuration, builds and wires the roles, and runs them."""
+
+import dataclasses
+import os
+import signal
+import time
+from pathlib import Path
+
+import gin
+import numpy as np
+
+from hts_tf import (
+    checkpoint,
+    collector,
+    config,
+    errors,
+    memory,
+    metrics,
+    networks,
+    seeding,
+    shared_memory,
+)
+from hts_tf.algorithms import ppo
+from hts_tf.environments import base
+from hts_tf.learner import Learner
+from hts_tf.policy import Policy
+from hts_tf.schedules import hts
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """How a run ended.
+
+    Attributes:
+      env_steps: made in the whole run.
+      updates: of the target network.
+      parameters_sha256: hash of its parameters.
+      stopped_by: the signal that ended the run early, if one did.
+    """
+
+    env_steps: int
+    updates: int
+    parameters_sha256: str
+    stopped_by: signal.Signals | None
+
+
+@gin.configurable(denylist=["workdir", "seed"])
+class Trainer:
+    """A training run in a workdir.
+
+    Building a trainer checks everything and starts nothing; `run` owns every process and all
+    shared memory until it returns.
+    """
+
+    def __init__(
+        self,
+        workdir: str,
+        seed: int,
+        environment: base.EnvironmentConfig = gin.REQUIRED,
+        algorithm: ppo.PPO = gin.REQUIRED,
+        schedule: type[hts.HTS] = gin.REQUIRED,
+        num_envs: int = 16,
+        num_executors: int | None = None,
+        num_actors: int = 4,
+        actor_batch_size: int | None = None,
+        sync_interval: int = 128,
+        total_env_steps: int = 5_000_000,
+        checkpoint_every_sec: float | None = 300.0,
+        checkpoint_every_updates: int | None = None,
+        keep_checkpoints: int = 3,
+    ) -> None:
+        """Checks the settings and builds networks and learner.
+
+        Args:
+          workdir: where configuration, event files and checkpoints go. If it holds checkpoints
+            of the same configuration, the run goes on from the newest.
+          seed: of everything random in the run.
+          environment: recipe of the environments.
+          algorithm: whose update the learner runs.
+          schedule: who waits for whom.
+          num_envs: environments stepped at once.
+          num_executors: processes that step them; None takes one for each processor core. No
+            influence on results.
+          num_actors: threads that run the policy. No influence on results.
+          actor_batch_size: the most observations that an actor answers at once; None takes
+            num_envs. No influence on results.
+          sync_interval: alpha, env steps per environment between sync points.
+          total_env_steps: of the whole run, rounded up to whole intervals.
+          checkpoint_every_sec: seconds between checkpoints; None for no checkpoints by time.
+          checkpoint_every_updates: updates between checkpoints; None for none by updates.
+          keep_checkpoints: how many checkpoints stay.
+
+        Raises:
+          ConfigError: a setting is out of range, the workdir cannot be used, or memory does not
+            suffice; the message says what to change.
+        """
+        if num_executors is None:
+            num_executors = min(num_envs, os.cpu_count() or 1)
+        if actor_batch_size is None:
+            actor_batch_size = num_envs
+        for name, value in [
+            ("num_envs", num_envs),
+            ("num_executors", num_executors),
+            ("num_actors", num_actors),
+            ("actor_batch_size", actor_batch_size),
+            ("sync_interval", sync_interval),
+            ("total_env_steps", total_env_steps),
+            ("keep_checkpoints", keep_checkpoints),
+        ]:
+            if value < 1:
+                raise errors.ConfigError(f"Trainer.{name} must be at least 1, not {value}")
+        if num_executors > num_envs:
+            raise errors.ConfigError(
+                f"Trainer.num_executors = {num_executors} must not exceed "
+                f"Trainer.num_envs = {num_envs}"
+            )
+        algorithm.check_batch(sync_interval, num_envs)
+        spec = environment.spec
+        _check_memory(collector.memory_fields(spec, sync_interval, num_envs, num_executors))
+
+        self._workdir = Path(workdir)
+        self._seed = seed
+        self._num_intervals = -(-total_env_steps // (sync_interval * num_envs))
+        self._steps_per_interval = sync_interval * num_envs
+        self._checkpoint_every_sec = checkpoint_every_sec
+        self._checkpoint_every_updates = checkpoint_every_updates
+        self._keep_checkpoints = keep_checkpoints
+
+        weights_seed = seeding.integer(seed, "weights")
+        target = networks.ActorCritic(spec, weights_seed)
+        behaviour = networks.ActorCritic(spec, weights_seed)
+        self._policy = Policy(behaviour, spec, min(actor_batch_size, num_envs))
+        self._collector = collector.Collector(
+            environment,
+            self._policy,
+            seed,
+            sync_interval,
+            num_envs,
+            num_executors,
+            num_actors,
+            min(actor_batch_size, num_envs),
+        )
+        self._learner = Learner(
+            target, algorithm, self._collector.storages[0], self._num_intervals, seed
+        )
+        self._behaviour = behaviour
+        self._schedule = schedule(self._collector, self._learner, behaviour)
+        self._episodes = metrics.EpisodeTracker(num_envs)
+        self._next_round = 0
+        self._stopped_by: signal.Signals | None = None
+        self._claim_workdir()
+
+    def run(self) -> Result:
+        """Trains to the end, or until SIGINT or SIGTERM asks to stop at the next sync point.
+
+        Raises:
+          WorkerError: an executor failed.
+        """
+        tensorboard = metrics.TensorBoard(self._workdir)
+        tensorboard.text("configuration", config.operative())
+        progress = metrics.ProgressLine(self._num_intervals * self._steps_per_interval)
+        handlers = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            self._collector.start(self._next_round)
+            self._rounds(tensorboard, progress)
+        finally:
+            self._collector.close()
+            tensorboard.close()
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        return Result(
+            env_steps=self._env_steps(),
+            updates=self._learner.updates,
+            parameters_sha256=self._learner.network.parameters_hash(),
+            stopped_by=self._stopped_by,
+        )
+
+    def _rounds(self, tensorboard: metrics.TensorBoard, progress: metrics.ProgressLine) -> None:
+        num_rounds = self._schedule.num_rounds(self._num_intervals)
+        last_checkpoint = time.monotonic()
+        while self._next_round < num_rounds and self._stopped_by is None:
+            start = time.perf_counter()
+            outcome = self._schedule.run_round(self._next_round, self._num_intervals)
+            self._next_round += 1
+            seconds = time.perf_counter() - start
+            if outcome.collected:
+                self._episodes.add(outcome.collected)
+            sps = self._steps_per_interval / seconds if outcome.collected else 0.0
+            last = self._next_round == num_rounds or self._stopped_by is not None
+            means = self._episodes.means()
+            tensorboard.scalars(
+                self._env_steps(),
+                {
+                    **_episode_scalars(means),
+                    **{f"learner/{name}": value for name, value in (outcome.logs or {}).items()},
+                    "learner/policy_lag": outcome.policy_lag,
+                    "throughput/sps": sps,
+                    "time/learner_update": outcome.learn_sec / seconds,
+                    "time/learner_wait_rollout": outcome.wait_sec / seconds,
+                    **self._collector.activity(),
+                },
+            )
+            progress.show(self._env_steps(), sps, means, last)
+            if last or self._checkpoint_is_due(time.monotonic() - last_checkpoint):
+                self._save()
+                last_checkpoint = time.monotonic()
+
+    def _env_steps(self) -> int:
+        return min(self._next_round, self._num_intervals) * self._steps_per_interval
+
+    def _stop(self, number: int, _: object) -> None:
+        """Asks the run to stop at the next sync point; a second signal does not wait for it."""
+        if self._stopped_by is not None:
+            raise KeyboardInterrupt
+        self._stopped_by = signal.Signals(number)
+        name = self._stopped_by.name
+        print(f"\n{name}: stopping at the next sync point (again to stop at once)", flush=True)
+
+    def _checkpoint_is_due(self, seconds: float) -> bool:
+        by_time = self._checkpoint_every_sec
+        by_updates = self._checkpoint_every_updates
+        return (by_time is not None and seconds >= by_time) or (
+            by_updates is not None and self._learner.updates % by_updates == 0
+        )
+
+    # What follows keeps a run in its workdir.
+
+    def _claim_workdir(self) -> None:
+        """Goes on from the workdir's newest checkpoint, or writes the configuration into it."""
+        configuration = f"# seed = {self._seed}\n{config.operative()}"
+        path = self._workdir / "config.gin"
+        try:
+            self._workdir.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                self._check_same_configuration(path.read_text(), configuration)
+            path.write_text(configuration)
+        except OSError as error:
+            raise errors.ConfigError(f"--workdir cannot be written: {error}") from error
+        saved = checkpoint.paths(self._workdir / "checkpoints")
+        if saved:
+            self._restore(saved[0])
+
+    def _check_same_configuration(self, old: str, new: str) -> None:
+        different = config.differences(old, new)
+        if old.splitlines()[0] != new.splitlines()[0]:
+            different.insert(0, f"{old.splitlines()[0][2:]} there, {self._seed} now")
+        if different:
+            raise errors.ConfigError(
+                f"--workdir={self._workdir} holds a run of another configuration: "
+                + "; ".join(different)
+            )
+
+    def _save(self) -> None:
+        """Writes all that the next round depends on. Called at sync points only."""
+        storage = self._collector.storages[(self._next_round - 1) % 2]
+        groups = {
+            "variable": {str(i): v.numpy() for i, v in enumerate(self._learner.variables())},
+            "storage": storage._asdict(),
+            "ledger": self._collector.ledger.arrays,
+            "episodes": self._episodes.state(),
+        }
+        arrays = {f"{group}/{name}": a for group, items in groups.items() for name, a in items.items()}
+        arrays["next_round"] = np.array(self._next_round)
+        arrays["updates"] = np.array(self._learner.updates)
+        checkpoint.save(
+            self._workdir / "checkpoints", self._next_round, arrays, self._keep_checkpoints
+        )
+
+    def _restore(self, path: Path) -> None:
+        arrays = checkpoint.load(path)
+        groups: dict[str, dict[str, np.ndarray]] = {}
+        for name, array in arrays.items():
+            group, _, rest = name.partition("/")
+            groups.setdefault(group, {})[rest] = array
+        variables = list(self._learner.variables())
+        saved = [groups["variable"][str(i)] for i in range(len(groups["variable"]))]
+        if [tuple(v.shape) for v in variables] != [a.shape for a in saved]:
+            raise errors.ConfigError(f"checkpoint {path} is of another network")
+        for variable, array in zip(variables, saved, strict=True):
+            variable.assign(array)
+        self._behaviour.copy_from(self._learner.network)
+        self._next_round = int(arrays["next_round"])
+        self._learner.updates = int(arrays["updates"])
+        storage = self._collector.storages[(self._next_round - 1) % 2]
+        for target, source in [
+            (storage._asdict(), groups["storage"]),
+            (self._collector.ledger.arrays, groups["ledger"]),
+        ]:
+            for name, array in target.items():
+                array[...] = source[name]
+        self._episodes.restore(groups["episodes"])
+
+
+def _episode_scalars(means: metrics.Episode | None) -> dict[str, float]:
+    if means is None:
+        return {}
+    return {
+        "episodes/score": means.score,
+        "episodes/return": means.episode_return,
+        "episodes/length": means.length,
+    }
+
+
+def _check_memory(fields: shared_memory.Fields) -> None:
+    needed = shared_memory.total_nbytes(fields)
+    available = memory.memory_available_bytes()
+    if needed > available:
+        raise errors.ConfigError(
+            f"the storages need {needed:,} bytes of shared memory, but only {available:,} are "
+            "available; lower Trainer.num_envs or Trainer.sync_interval"
+        )

@@ -1,0 +1,265 @@
+#!/usr/bin/env bash
+# Sets up everything the other launch commands need: Debian packages, .venv, gfootball.
+#
+#   ./launch/setup.sh            whatever is missing; nothing when all is there
+#   ./launch/setup.sh --force    .venv from scratch
+#
+# .venv/hts_tf-stamp is written last and holds the fingerprint of all that determines the set-up:
+#   no stamp          the set-up never finished: .venv is made anew
+#   another stamp     setup.py, the processor, ... changed: .venv is updated in place
+#   the right stamp   nothing to do
+# The gfootball wheel takes minutes to build, so it is kept in the user's cache for other clones.
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+venv=$root/.venv
+stamp=$venv/hts_tf-stamp
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/hts_tf
+# shellcheck source=hts_tf/native_build.env
+source "$root/hts_tf/native_build.env"
+
+say() { printf '[set-up] %s\n' "$*" >&2; }
+
+die() {
+  say "$@"
+  exit 1
+}
+
+# find_python USR: prints the distribution's interpreter that has a Boost.Python and headers.
+# The one on PATH will not do: Boost.Python fits only the interpreter it was compiled for.
+find_python() {
+  local usr=$1 library minor python found=
+  for library in "$usr"/lib/*/libboost_python3*.so "$usr"/lib/libboost_python3*.so; do
+    minor=${library##*/libboost_python3}
+    minor=${minor%.so}
+    python=$usr/bin/python3.$minor
+    [[ $minor =~ ^[0-9]+$ && $minor -ge 10 ]] || continue
+    [[ -x $python && -e $usr/include/python3.$minor/Python.h ]] || continue
+    found=$python
+    [[ $python -ef $usr/bin/python3 ]] && break  # the default one, which python3-venv serves
+  done
+  [[ $found ]] && printf '%s\n' "$found"
+}
+
+# processor: what -march=native depends on, of the first core.
+processor() {
+  sed -nE '/^$/q; /^(model name|flags|Features|CPU (implementer|variant|part))/p' /proc/cpuinfo
+}
+
+# fingerprint PYTHON: a hash of everything that determines the set-up.
+fingerprint() {
+  {
+    cat "$root/setup.py" "$root/hts_tf/native_build.env" "$root/launch/setup.sh"
+    printf '%s\n' "$root" "$1"
+    processor
+  } | sha256sum
+}
+
+# is_complete PYTHON
+is_complete() {
+  [[ -e $stamp && $venv/bin/python -ef $1 && $(<"$stamp") == "$(fingerprint "$1")" ]]
+}
+
+# ---- Debian packages ----------------------------------------------------------------------------
+
+missing_packages() {
+  local package
+  for package in $DEBIAN_PACKAGES; do
+    # shellcheck disable=SC2016  # the braces are dpkg-query's
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
+      printf '%s\n' "$package"
+  done
+}
+
+is_root() { ((EUID == 0)); }
+
+install_packages() {
+  local missing install as_root=() log=$cache/log/apt.log
+  command -v dpkg-query apt-get >/dev/null || die "This set-up needs Debian or Ubuntu (apt-get)."
+  mapfile -t missing < <(missing_packages)
+  ((${#missing[@]})) || return 0
+  install=(apt-get install -y --no-install-recommends "${missing[@]}")
+
+  if ! is_root; then
+    if ! command -v sudo >/dev/null; then
+      say "Debian packages are missing.  Run this as root, then launch again:"
+      die "  apt-get update && ${install[*]}"
+    elif ! sudo -n true 2>/dev/null && ! [[ -t 0 && -t 2 ]]; then
+      say "Debian packages are missing, and sudo asks for a password.  Run this, then launch again:"
+      die "  sudo apt-get update && sudo ${install[*]}"
+    fi
+    as_root=(sudo)
+  fi
+
+  say "Installing ${#missing[@]} Debian packages: ${missing[*]}"
+  # Without the lock's descriptor, which a service started by a package would otherwise keep.
+  # An update may fail for a repository that we do not need; if not, installing fails next.
+  as_root+=(env DEBIAN_FRONTEND=noninteractive)
+  {
+    "${as_root[@]}" apt-get -o DPkg::Lock::Timeout=300 update || true
+    "${as_root[@]}" "${install[@]:0:1}" -o DPkg::Lock::Timeout=300 "${install[@]:1}"
+  } >"$log" 2>&1 9>&- || fail_with_log "Installing Debian packages failed (${install[*]})" "$log"
+}
+
+# ---- Long steps, in the background --------------------------------------------------------------
+
+jobs=()  # indexed by process id
+
+# fail_with_log MESSAGE LOG
+fail_with_log() {
+  say "The end of $2:"
+  tail -n 25 "$2" >&2
+  die "$1; the whole log is $2"
+}
+
+# start LOG COMMAND...: runs a command in a process group of its own, so that it can be stopped
+# with all its children, and leaves its process id in $job.
+start() {
+  local log=$1
+  shift
+  set -m
+  "$@" </dev/null >"$log" 2>&1 &
+  set +m
+  job=$!
+  jobs[job]=$log
+}
+
+# await WHAT JOB
+await() {
+  local log=${jobs[$2]} status=0
+  wait "$2" || status=$?
+  unset "jobs[$2]"
+  ((status == 0)) || fail_with_log "$1 failed" "$log"
+  say "$1: done after $SECONDS s"
+}
+
+stop_jobs() {
+  local job
+  for job in "${!jobs[@]}"; do
+    kill -- "-$job" 2>/dev/null || true
+  done
+  wait
+}
+
+stop_jobs_on_exit() {
+  trap stop_jobs EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+}
+
+# ---- gfootball ----------------------------------------------------------------------------------
+
+gfootball_version() { sed -nE 's/.*"gfootball==([^"]+)".*/\1/p' "$root/setup.py"; }
+
+# describe_build PYTHON: as JSON, everything the compiled engine depends on.
+describe_build() {
+  "$1" -c '
+import json, sys, sysconfig
+names = ("gfootball", "cxxflags", "compiler", "boost_python", "processor")
+build = dict(zip(names, sys.argv[1:]), python=sys.executable)
+build["abi"] = sysconfig.get_config_var("SOABI")
+print(json.dumps(build, indent=2))
+' "$(gfootball_version)" "$CXXFLAGS" "$(c++ --version | sed -n 1p)" \
+    "$(readlink -f /usr/lib/*/libboost_python3"${1##*.}".so)" "$(processor)"
+}
+
+# build_wheel PYTHON DIRECTORY: builds the gfootball wheel into a directory that does not exist
+# yet and that appears only when complete.
+build_wheel() {
+  local python=$1 directory=$2 work minor=${1##*.} cmake
+  work=$(mktemp -d "$cache/wheels/.building.XXXXXX")
+  "$python" -m venv "$work/venv"
+  "$work/venv/bin/python" -m pip install 'setuptools==68.2.2' wheel psutil
+
+  # Left to itself, CMake takes the newest Python that it finds anywhere.  CMake 4 needs to be told
+  # that gfootball's old minimum is fine.
+  cmake=$(PATH=/usr/bin:/bin command -v cmake)
+  mkdir "$work/bin"
+  cat >"$work/bin/cmake" <<SHIM
+#!/bin/sh
+exec $cmake "\$@" -DCMAKE_POLICY_VERSION_MINIMUM=3.5 \\
+  -DPython_INCLUDE_DIR=/usr/include/python3.$minor \\
+  -DPython_LIBRARY=$(echo /usr/lib/*/libpython3."$minor".so)
+SHIM
+  chmod +x "$work/bin/cmake"
+
+  # The build calls python3 and expects psutil there.  No pip cache: it does not know of CXXFLAGS
+  # and would hand out a wheel built with others.
+  PATH=$work/bin:$work/venv/bin:/usr/bin:/bin TMPDIR=$work CC=cc CXX=c++ CXXFLAGS=$CXXFLAGS \
+    "$work/venv/bin/python" -m pip wheel --no-cache-dir --no-deps --no-build-isolation \
+    --wheel-dir "$work/wheel" "gfootball==$(gfootball_version)"
+  describe_build "$python" >"$work/wheel/gfootball-build.json"
+  mv -T "$work/wheel" "$directory"
+  rm -rf "$work"
+}
+
+# ---- .venv --------------------------------------------------------------------------------------
+
+# install_project EXTRAS
+install_project() {
+  "$venv/bin/python" -m pip install --disable-pip-version-check --editable "${root}[$1]"
+}
+
+# install_all WHEEL_DIRECTORY
+install_all() {
+  # Reinstalled by force, for the same version may have been built for another processor.
+  "$venv/bin/python" -m pip install --force-reinstall --no-deps "$1"/gfootball-*.whl
+  install_project football,plot,test
+  "$venv/bin/python" -c 'import gfootball_engine, tensorflow_probability'
+  cp "$1/gfootball-build.json" "$venv/"
+}
+
+# ---- The whole ----------------------------------------------------------------------------------
+
+main() {
+  local python wheel build
+  if [[ ${1-} == --force ]]; then rm -f "$stamp"; fi
+  if python=$(find_python /usr) && is_complete "$python"; then return; fi
+
+  unset PYTHONPATH PYTHONHOME  # they would let pip find packages outside .venv
+  mkdir -p "$cache/wheels" "$cache/log"
+  exec 9>"$cache/setup.lock"
+  if ! flock -n 9; then
+    say "Another set-up of yours is running; waiting for it to end."
+    flock 9
+    if python=$(find_python /usr) && is_complete "$python"; then return; fi
+  fi
+  stop_jobs_on_exit
+  rm -rf "$cache"/wheels/.building.*  # of builds that were killed: we hold the lock
+
+  install_packages
+  python=$(find_python /usr) ||
+    die "Found no /usr/bin/python3.X (3.10 or later) with its libboost_python3X.so and headers."
+
+  if [[ -e $venv ]] && ! [[ -e $stamp && $venv/bin/python -ef $python ]]; then
+    say "Removing $venv, which is unfinished or of another Python."
+    rm -rf "$venv"
+  fi
+  if [[ ! -e $venv ]]; then
+    say "Making $venv with $python"
+    "$python" -m venv "$venv"
+  fi
+  rm -f "$stamp"
+
+  wheel=$cache/wheels/gfootball-$(gfootball_version)-$(describe_build "$python" | sha256sum | cut -c1-16)
+  if [[ ! -e $wheel ]]; then
+    say "Building gfootball for this processor, which takes minutes (log: $cache/log/gfootball.log)"
+    start "$cache/log/gfootball.log" build_wheel "$python" "$wheel"
+    build=$job
+    # Meanwhile everything that does not need it.
+    say "Installing TensorFlow and the other Python packages (log: $cache/log/pip.log)"
+    start "$cache/log/pip.log" install_project plot,test
+    await "TensorFlow and the other Python packages" "$job"
+    await "gfootball" "$build"
+  fi
+  say "Installing hts_tf and gfootball (log: $cache/log/pip.log)"
+  start "$cache/log/pip.log" install_all "$wheel"
+  await "hts_tf and gfootball" "$job"
+
+  fingerprint "$python" >"$stamp.new"
+  mv "$stamp.new" "$stamp"
+  say "All is there ($SECONDS s)."
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then main "$@"; fi

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Shows the runs in TensorBoard, after setting up whatever is missing.
+#
+#   ./launch/tensorboard.sh [LOGDIR] [flags for tensorboard]
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+"$root/launch/setup.sh"
+
+logdir=$root/runs
+if (($#)) && [[ $1 != -* ]]; then
+  logdir=$1
+  shift
+fi
+exec "$root/.venv/bin/python" -m tensorboard.main --logdir="$logdir" "$@"

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Runs the linter and the tests, after setting up whatever is missing.
+#
+#   ./launch/test.sh [pytest arguments]
+#   ./launch/test.sh tests/test_doctor.py -k memory
+set -euo pipefail
+
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+./launch/setup.sh
+.venv/bin/python -m ruff check .
+.venv/bin/python -m ruff format --check .
+exec .venv/bin/python -m pytest "$@"

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Trains on a football scenario, after setting up whatever is missing.
+#
+#   ./launch/train.sh [SCENARIO] [flags for hts_tf.train]
+#   ./launch/train.sh academy_3_vs_1_with_keeper --seed=1
+#
+# Results go to runs/SCENARIO-METHOD-seedSEED unless --workdir says otherwise.
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+"$root/launch/setup.sh"
+
+# flag NAME DEFAULT [ARGUMENT...]: the value of --NAME=VALUE or --NAME VALUE; the last one counts.
+flag() {
+  local name=$1 value=$2
+  shift 2
+  while (($#)); do
+    case $1 in
+      --"$name"=*) value=${1#*=} ;;
+      --"$name") value=${2-} ;;
+    esac
+    shift
+  done
+  printf '%s\n' "$value"
+}
+
+if (($#)) && [[ $1 != -* ]]; then
+  set -- --scenario="$1" "${@:2}"
+fi
+scenario=$(flag scenario academy_empty_goal_close "$@")
+method=$(flag method hts_ppo "$@")
+seed=$(flag seed 0 "$@")
+workdir=$(flag workdir "$root/runs/$scenario-$method-seed$seed" "$@")
+
+exec "$root/.venv/bin/python" -m hts_tf.train --scenario="$scenario" "$@" --workdir="$workdir"

@@ -1,0 +1,53 @@
+"""Packaging of hts_tf: the tool settings are in pyproject.toml, the rest is here."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "hts_tf/__init__.py").read_text()).group(1)
+README = ROOT / "README.md"
+
+# Ranges that work together.  Their lower ends are what Python 3.10 still gets; on 3.11 and later
+# pip takes the newest inside them.
+REQUIREMENTS = [
+    "tensorflow>=2.21,<2.22",
+    "keras>=3.12,<3.16",
+    "tensorflow-probability>=0.25,<0.26",
+    "tf-keras>=2.21,<2.22",  # TensorFlow Probability imports it
+    "tensorboard>=2.20,<2.22",  # TensorFlow no longer brings it
+    "gin-config>=0.5,<0.6",
+    "absl-py>=2.1,<3",
+    "numpy>=2.0,<2.5",
+    "packaging>=23",
+]
+
+EXTRAS = {
+    # gfootball's wrappers speak the gym API from before 0.26.  It has no binary on PyPI, and its
+    # build wants psutil and the engine's libraries: launch/setup.sh sees to all of that.
+    "football": ["gfootball==2.10.2", "gym==0.25.2", "psutil>=5.9"],
+    "plot": ["matplotlib>=3.8,<4"],
+    "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "ruff>=0.9"],
+}
+
+setup(
+    name="hts_tf",
+    version=VERSION,
+    description="High-Throughput Synchronous Deep RL in TensorFlow, on Google Research Football",
+    long_description=README.read_text() if README.exists() else "",
+    long_description_content_type="text/markdown",
+    python_requires=">=3.10",
+    install_requires=REQUIREMENTS,
+    extras_require=EXTRAS,
+    # The gin files stand at the top of the repository, where people look for them, and are
+    # installed inside the package.
+    packages=[*find_packages(include=["hts_tf", "hts_tf.*"]), "hts_tf.gin_configs"],
+    package_dir={"hts_tf.gin_configs": "gin_configs"},
+    package_data={"hts_tf": ["*.env"], "hts_tf.gin_configs": ["*.gin", "*/*.gin"]},
+    classifiers=[
+        "Programming Language :: Python :: 3",
+        "Operating System :: POSIX :: Linux",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

@@ -1,0 +1,142 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from hts_tf import doctor
+from hts_tf.doctor import Finding
+
+ROOT = Path(doctor.__file__).parents[1]
+
+
+def script(path: Path, text: str) -> None:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def test_report_and_exit_status_when_all_is_well(monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "examine", lambda: [Finding("Memory", "much")])
+    assert doctor.main() == 0
+    assert capsys.readouterr().out == "ok       Memory  much\n\nAll is well.\n"
+
+
+def test_report_lists_each_mending_command_once(monkeypatch, capsys):
+    findings = [Finding("a", "1"), Finding("b", "2", "apt-get x"), Finding("c", "3", "apt-get x")]
+    monkeypatch.setattr(doctor, "examine", lambda: findings)
+    assert doctor.main() == 1
+    out = capsys.readouterr().out
+    assert "PROBLEM  b  2" in out
+    assert out.count("apt-get x") == 1
+
+
+def test_works_where_nothing_is_installed():
+    command = [sys.executable, "-S", "-m", "hts_tf.doctor"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1, result.stderr
+    assert "hts_tf is not installed" in result.stdout
+    assert len(result.stdout.splitlines()) < 25
+
+
+def test_imports_nothing_heavy():
+    code = """
+import sys
+from hts_tf import doctor
+doctor.report(doctor.examine())
+sys.exit(bool({"tensorflow", "keras", "numpy", "gfootball_engine"} & set(sys.modules)))
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "detail", "mend"),
+    [
+        ("packaging>=1", "(>=1)", None),
+        ("packaging<1", "is not <1", "-m pip install 'packaging<1'"),
+        ("hts-tf-nothing>=2", "not installed (>=2)", "-m pip install 'hts-tf-nothing>=2'"),
+        ("hts-tf-nothing>=2; extra == 'football'", "not installed", "-m pip install"),
+        ("hts-tf-nothing>=2; extra == 'plot'", "not installed, optional", None),
+        ("packaging<1; extra == 'test'", "is not <1", "-m pip install 'packaging<1'"),
+    ],
+)
+def test_compare(text, detail, mend):
+    (finding,) = doctor.compare(Requirement(text))
+    assert detail in finding.detail
+    assert (finding.mend is None) if mend is None else (mend in finding.mend)
+
+
+def test_compare_ignores_requirements_for_other_systems():
+    assert not list(doctor.compare(Requirement("packaging<1; python_version < '3'")))
+
+
+def test_boost_python(tmp_path):
+    name = f"libboost_python3{sys.version_info.minor}.so"
+    assert "libboost-python-dev" in doctor.boost_python(tmp_path).mend
+    (tmp_path / "lib/some-linux-gnu").mkdir(parents=True)
+    (tmp_path / "lib/some-linux-gnu" / name).touch()
+    assert doctor.boost_python(tmp_path).mend is None
+
+
+def test_debian_packages(tmp_path, monkeypatch):
+    wanted = doctor.build_settings()["DEBIAN_PACKAGES"].split()
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    script(tmp_path / "dpkg-query", "printf '%s installed\\n' " + " ".join(wanted))
+    assert doctor.debian_packages().mend is None
+    script(tmp_path / "dpkg-query", "printf '%s installed\\n' " + " ".join(wanted[2:]))
+    assert doctor.debian_packages().mend.endswith(f" {wanted[0]} {wanted[1]}")
+    script(tmp_path / "dpkg-query", f"echo {wanted[0]} config-files")
+    assert f" {wanted[0]} " in doctor.debian_packages().mend
+
+
+def test_not_a_debian_system(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "not a Debian" in doctor.debian_packages().detail
+
+
+@pytest.fixture
+def engine(tmp_path, monkeypatch):
+    """A stand-in for gfootball_engine, and an environment that the set-up has not touched."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    path = tmp_path / "gfootball_engine.py"
+    path.touch()
+    return path
+
+
+def test_engine_that_was_built_by_the_set_up(engine):
+    flags = doctor.build_settings()["CXXFLAGS"]
+    engine.with_name("gfootball-build.json").write_text(json.dumps({"cxxflags": flags}))
+    assert doctor.gfootball() == Finding("gfootball engine", f"loads; {flags}")
+
+
+def test_engine_that_was_built_with_other_flags(engine):
+    engine.with_name("gfootball-build.json").write_text(json.dumps({"cxxflags": "-O0"}))
+    assert "built with -O0" in doctor.gfootball().detail
+    assert doctor.gfootball().mend
+
+
+def test_engine_that_was_not_built_by_the_set_up(engine):
+    assert "not built by the set-up" in doctor.gfootball().detail
+    assert doctor.gfootball().mend
+
+
+def test_engine_that_does_not_load(engine):
+    engine.write_text("raise ImportError('libboost_python.so: no such file')")
+    assert doctor.gfootball().detail == "ImportError: libboost_python.so: no such file"
+    assert doctor.gfootball().mend
+
+
+def test_engine_for_another_processor(engine):
+    engine.write_text("import os, signal; os.kill(os.getpid(), signal.SIGILL)")
+    assert doctor.gfootball().detail == "killed by signal 4"
+
+
+def test_processor(tmp_path):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(
+        "model name\t: Fast\nflags\t: fpu avx2 fma\n\nmodel name\t: Slow\nflags\t:\n"
+    )
+    assert doctor.processor(cpuinfo).detail.startswith("Fast, ")
+    assert doctor.processor(cpuinfo).detail.endswith("avx2 fma")

@@ -1,0 +1,411 @@
+"""The launch scripts, with stand-ins for whatever is slow or needs root, and the package."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ("launch", "hts_tf", "gin_configs", "setup.py", "pyproject.toml", "README.md")
+
+# What launch/setup.sh needs of the system when everything around it is replaced.
+TOOLS = ("bash", "cat", "chmod", "cut", "dirname", "env", "flock", "ln", "mkdir", "mv", "rm")
+TOOLS += ("sed", "sha256sum", "sleep", "tail", "readlink")
+
+
+def script(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/bash\n{text}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A copy of the project, in a path with a space."""
+    tree = tmp_path / "a tree"
+    tree.mkdir()
+    for name in SOURCES:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.exists():
+            shutil.copy(source, tree / name)
+    return tree
+
+
+@pytest.fixture
+def run(tree, tmp_path):
+    """Runs bash code after sourcing setup.sh, with a PATH of a few tools and of `tmp_path/bin`."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in TOOLS:
+        (tools / tool).symlink_to(shutil.which(tool))
+
+    def run(code: str, **kwargs) -> subprocess.CompletedProcess:
+        environment = {
+            "PATH": f"{tmp_path / 'bin'}:{tools}",
+            "HOME": str(tmp_path),
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        }
+        command = ["bash", "-c", f"source launch/setup.sh\n{code}"]
+        return subprocess.run(
+            command, cwd=tree, env=environment, capture_output=True, text=True, **kwargs
+        )
+
+    return run
+
+
+# ---- The interpreter ----------------------------------------------------------------------------
+
+
+def interpreter(usr: Path, minor: int, library: bool = True) -> None:
+    script(usr / f"bin/python3.{minor}", "")
+    header = usr / f"include/python3.{minor}/Python.h"
+    header.parent.mkdir(parents=True)
+    header.touch()
+    if library:
+        path = usr / f"lib/x-linux-gnu/libboost_python3{minor}.so"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def test_interpreter_is_one_with_boost_python(run, tmp_path):
+    interpreter(tmp_path, 11)
+    interpreter(tmp_path, 13, library=False)
+    assert run('find_python "$HOME"').stdout == f"{tmp_path}/bin/python3.11\n"
+
+
+def test_interpreter_is_the_default_one_where_several_have_boost_python(run, tmp_path):
+    for minor in (11, 12, 13):
+        interpreter(tmp_path, minor)
+    assert run('find_python "$HOME"').stdout == f"{tmp_path}/bin/python3.13\n"
+    (tmp_path / "bin/python3").symlink_to("python3.12")
+    assert run('find_python "$HOME"').stdout == f"{tmp_path}/bin/python3.12\n"
+
+
+@pytest.mark.parametrize("minor", [None, 9])
+def test_no_interpreter(run, tmp_path, minor):
+    if minor is not None:
+        interpreter(tmp_path, minor)
+    result = run('find_python "$HOME"')
+    assert result.returncode != 0
+    assert not result.stdout
+
+
+# ---- Debian packages ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def debian(tmp_path):
+    """A stand-in for Debian on which two packages are missing; apt-get calls go to a file."""
+    calls = tmp_path / "calls"
+    script(
+        tmp_path / "bin/dpkg-query",
+        'case "${@: -1}" in cmake|python3-dev) exit 1 ;; *) echo -n installed ;; esac',
+    )
+    script(tmp_path / "bin/apt-get", f'echo "$@" >> {calls}; echo apt-get said this')
+    return calls
+
+
+INSTALL = "apt-get install -y --no-install-recommends cmake python3-dev"
+PREPARE = 'mkdir -p "$cache/log"; exec 9> "$cache/lock"\n'
+
+
+def test_missing_packages_without_root_or_sudo(run, debian):
+    result = run("is_root() { false; }; install_packages")
+    assert result.returncode == 1
+    assert f"apt-get update && {INSTALL}\n" in result.stderr
+    assert "as root" in result.stderr
+    assert not debian.exists()
+
+
+def test_missing_packages_when_sudo_asks_and_nobody_can_answer(run, debian, tmp_path):
+    script(tmp_path / "bin/sudo", "exit 1")
+    result = run("is_root() { false; }; install_packages", stdin=subprocess.DEVNULL)
+    assert result.returncode == 1
+    assert f"sudo apt-get update && sudo {INSTALL}\n" in result.stderr
+    assert not debian.exists()
+
+
+def test_missing_packages_with_sudo(run, debian, tmp_path):
+    script(tmp_path / "bin/sudo", 'if [[ $1 == -n ]]; then shift; fi; SUDO=1 "$@"')
+    script(tmp_path / "bin/true", "exit 0")
+    script(tmp_path / "bin/apt-get", f'echo "$SUDO $@" >> {debian}')
+    result = run(PREPARE + "is_root() { false; }; install_packages")
+    assert result.returncode == 0, result.stderr
+    assert [line.split()[0] for line in debian.read_text().splitlines()] == ["1", "1"]
+
+
+def test_missing_packages_as_root(run, debian):
+    result = run(PREPARE + "is_root() { true; }; install_packages")
+    assert result.returncode == 0, result.stderr
+    update, install = debian.read_text().splitlines()
+    assert update.endswith("update")
+    assert install.endswith("cmake python3-dev")
+
+
+def test_packages_that_cannot_be_installed(run, debian, tmp_path):
+    script(tmp_path / "bin/apt-get", "echo Unable to fetch; exit 100")
+    result = run(PREPARE + "is_root() { true; }; install_packages")
+    assert result.returncode == 1
+    assert "Unable to fetch" in result.stderr
+    assert str(tmp_path / "cache/hts_tf/log/apt.log") in result.stderr
+
+
+def test_nothing_is_installed_when_nothing_is_missing(run, debian, tmp_path):
+    script(tmp_path / "bin/dpkg-query", "echo -n installed")
+    result = run("is_root() { false; }; install_packages")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_not_a_debian_system(run):
+    result = run("install_packages")
+    assert result.returncode == 1
+    assert "Debian or Ubuntu" in result.stderr
+
+
+# ---- The wheel's key ----------------------------------------------------------------------------
+
+
+def test_the_wheel_depends_on_flags_compiler_and_processor(run, tmp_path):
+    (tmp_path / "bin").mkdir()
+    python = tmp_path / f"bin/python3.{sys.version_info.minor}"
+    python.symlink_to(sys.executable)
+    script(tmp_path / "bin/c++", "echo c++ 12.2")
+
+    def describe(change: str = "") -> str:
+        result = run(f'{change}\ndescribe_build "{python}"')
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    first = describe()
+    assert '"gfootball": "2.10.2"' in first
+    assert "-ffp-contract=off" in first
+    changes = ["CXXFLAGS=-O1", "processor() { echo another; }", "gfootball_version() { echo 3; }"]
+    assert len({first, *map(describe, changes)}) == 4
+    assert describe() == first
+    script(tmp_path / "bin/c++", "echo c++ 13.1")
+    assert describe() != first
+
+
+# ---- The whole, and what interrupts it ----------------------------------------------------------
+
+# Everything slow replaced; what was called goes to standard output.
+STAND_INS = """
+find_python() { echo "$HOME/bin/python3.11"; }
+install_packages() { echo packages; }
+describe_build() { echo "${build-a build}"; }
+build_wheel() { mkdir "$2"; }
+install_project() { :; }
+install_all() { touch "$venv/installed"; }
+await() { wait "$2" && echo "$1"; }
+"""
+
+
+@pytest.fixture
+def set_up(run, tmp_path):
+    script(
+        tmp_path / "bin/python3.11",
+        'mkdir -p "$3/bin"; ln -sf "$HOME/bin/python3.11" "$3/bin/python"',  # -m venv DIRECTORY
+    )
+
+    def set_up(before: str = "", arguments: str = "") -> subprocess.CompletedProcess:
+        return run(f"{STAND_INS}\n{before}\nmain {arguments}")
+
+    return set_up
+
+
+EVERYTHING = [
+    "packages",
+    "TensorFlow and the other Python packages",
+    "gfootball",
+    "hts_tf and gfootball",
+]
+WITHOUT_BUILD = ["packages", "hts_tf and gfootball"]
+
+
+def test_set_up_is_done_once(set_up):
+    first = set_up()
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.splitlines() == EVERYTHING
+    second = set_up()
+    assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
+
+
+def test_another_clone_takes_the_wheel_from_the_cache(set_up, tree):
+    set_up()
+    shutil.rmtree(tree / ".venv")
+    assert set_up().stdout.splitlines() == WITHOUT_BUILD
+
+
+def test_another_kind_of_build_has_its_own_wheel(set_up):
+    set_up()
+    (result, again) = (set_up(f"build={build}", "--force") for build in ("other", "other"))
+    assert result.stdout.splitlines() == EVERYTHING
+    assert again.stdout.splitlines() == WITHOUT_BUILD
+
+
+def test_a_changed_setup_py_updates_in_place(set_up, tree):
+    set_up()
+    (tree / ".venv/mine").touch()
+    with (tree / "setup.py").open("a") as file:
+        file.write("\n# changed\n")
+    assert set_up().stdout.splitlines() == WITHOUT_BUILD
+    assert (tree / ".venv/mine").exists()
+    assert set_up().stdout == ""
+
+
+def test_a_moved_clone_is_set_up_again(set_up, tree):
+    set_up()
+    tree.rename(tree.with_name("elsewhere"))
+    shutil.copytree(tree.with_name("elsewhere"), tree, symlinks=True)
+    assert set_up().stdout == ""
+    (tree / ".venv/hts_tf-stamp").write_text("of another place\n")
+    assert set_up().stdout.splitlines() == WITHOUT_BUILD
+
+
+def test_an_unfinished_set_up_is_made_anew(set_up, tree):
+    assert set_up("install_all() { return 3; }").returncode != 0
+    (tree / ".venv/half-installed").touch()
+    result = set_up()
+    assert "unfinished" in result.stderr
+    assert result.stdout.splitlines() == WITHOUT_BUILD
+    assert not (tree / ".venv/half-installed").exists()
+
+
+def test_force_makes_it_anew(set_up, tree):
+    set_up()
+    (tree / ".venv/mine").touch()
+    assert set_up(arguments="--force").stdout.splitlines() == WITHOUT_BUILD
+    assert not (tree / ".venv/mine").exists()
+
+
+def test_another_interpreter_makes_it_anew(set_up, tree):
+    set_up()
+    (tree / ".venv/bin/python").unlink()
+    assert "of another Python" in set_up().stderr
+
+
+def test_a_failing_step_shows_the_end_of_its_log(run):
+    result = run(PREPARE + 'start "$cache/log/x" bash -c "echo no network; exit 7"; await It $job')
+    assert result.returncode == 1
+    assert "no network" in result.stderr
+    assert "It failed" in result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_every_step_with_its_children(tree, tmp_path, number):
+    code = """
+source launch/setup.sh
+stop_jobs_on_exit
+start "$HOME/log" bash -c 'sleep 1000 & echo $! > "$HOME/child.new"; mv "$HOME"/child{.new,}; wait'
+await It "$job"
+"""
+    process = subprocess.Popen(
+        ["bash", "-c", code],
+        cwd=tree,
+        env={**os.environ, "HOME": str(tmp_path)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    child_file = tmp_path / "child"
+    while not child_file.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(number)
+    assert process.wait(timeout=20) == 128 + number
+    child = Path("/proc", child_file.read_text().strip(), "cmdline")
+    deadline = time.monotonic() + 20
+    while child.exists() and child.read_bytes() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not (child.exists() and child.read_bytes())
+
+
+# ---- The other commands -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def launch(tree):
+    """Runs a launch command in a tree that is set up, with an interpreter that prints its call."""
+    script(tree / "launch/setup.sh", "")
+    script(tree / ".venv/bin/python", 'printf "%s\\n" "${@:2}"; [[ $2 != "$FAIL" ]]')
+
+    def launch(name: str, *arguments: str, fail: str = "") -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [tree / "launch" / name, *arguments],
+            env={**os.environ, "FAIL": fail},
+            capture_output=True,
+            text=True,
+        )
+
+    return launch
+
+
+@pytest.mark.parametrize(
+    ("arguments", "scenario", "workdir"),
+    [
+        ([], "academy_empty_goal_close", "academy_empty_goal_close-hts_ppo-seed0"),
+        (["academy_corner"], "academy_corner", "academy_corner-hts_ppo-seed0"),
+        (["--scenario=academy_corner"], "academy_corner", "academy_corner-hts_ppo-seed0"),
+        (["academy_corner", "--seed=3"], "academy_corner", "academy_corner-hts_ppo-seed3"),
+        (
+            ["--seed", "3", "--method", "ppo"],
+            "academy_empty_goal_close",
+            "academy_empty_goal_close-ppo-seed3",
+        ),
+    ],
+)
+def test_train_chooses_a_workdir(launch, tree, arguments, scenario, workdir):
+    call = launch("train.sh", *arguments).stdout.splitlines()
+    assert call[0] == "hts_tf.train"
+    assert f"--scenario={scenario}" in call
+    assert call[-1] == f"--workdir={tree}/runs/{workdir}"
+
+
+@pytest.mark.parametrize("workdir", [["--workdir=/x y"], ["--workdir", "/x y"]])
+def test_train_leaves_a_given_workdir(launch, workdir):
+    call = launch("train.sh", "--gin_bindings=Trainer.num_envs = 4", *workdir).stdout.splitlines()
+    assert "--gin_bindings=Trainer.num_envs = 4" in call
+    assert call[-1] == "--workdir=/x y"
+
+
+def test_train_passes_the_exit_status(launch):
+    assert launch("train.sh", fail="hts_tf.train").returncode == 1
+
+
+def test_test_runs_linter_and_tests(launch):
+    result = launch("test.sh", "-k", "a b")
+    assert result.returncode == 0
+    expected = ["ruff", "check", ".", "ruff", "format", "--check", ".", "pytest", "-k", "a b"]
+    assert result.stdout.splitlines() == expected
+
+
+@pytest.mark.parametrize("step", ["ruff", "pytest"])
+def test_test_passes_the_exit_status(launch, step):
+    assert launch("test.sh", fail=step).returncode == 1
+
+
+def test_tensorboard(launch, tree):
+    assert launch("tensorboard.sh").stdout.splitlines()[1] == f"--logdir={tree}/runs"
+    call = launch("tensorboard.sh", "elsewhere", "--port=7").stdout.splitlines()
+    assert call[1:] == ["--logdir=elsewhere", "--port=7"]
+
+
+# ---- The package --------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_package_holds_the_gin_files(tree, tmp_path):
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "--wheel-dir", tmp_path, tree], check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("hts_tf-*.whl")
+    packaged = zipfile.ZipFile(wheel).namelist()
+    wanted = [f"hts_tf/{path.relative_to(tree)}" for path in tree.glob("gin_configs/**/*.gin")]
+    assert wanted
+    assert set(wanted) <= set(packaged)
+    assert "hts_tf/native_build.env" in packaged
+    assert "hts_tf/environments/__init__.py" in packaged
