@@ -87,7 +87,7 @@ class Actor:
         # Rows that need only a value get some noise too: their action is dropped.
         noise = self._noise[np.minimum(steps, sync_interval - 1), slots]
         start = time.perf_counter()
-        action, log_prob, value = self._policy.act(storage.observation[steps, slots], noise)
+        action, logits, value = self._policy.act(storage.observation[steps, slots], noise)
         self.time[0] += time.perf_counter() - start
         self.batches += 1
         self.observations += len(slots)
@@ -98,7 +98,7 @@ class Actor:
         storage.value[steps[going_on], slots[going_on]] = value[going_on]
         acting = going_on & (steps < sync_interval)
         storage.action[steps[acting], slots[acting]] = action[acting]
-        storage.log_prob[steps[acting], slots[acting]] = log_prob[acting]
+        storage.logits[steps[acting], slots[acting]] = logits[acting]
 
         answered = slots[ended | acting]
         owners = self._owner[answered]

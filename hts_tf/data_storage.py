@@ -1,7 +1,7 @@
 """Data storages: the memory in which one interval of experience is written, then learnt from.
 
 Each number is written once, where it is read: executors write observations, rewards and endings
-at [t, slot], actors write actions, log-probabilities and values beside them, and after the swap
+at [t, slot], actors write actions, logits and values beside them, and after the swap
 at the sync point the learner reads the same memory.
 """
 
@@ -19,7 +19,7 @@ def fields(
     return {
         "observation": (with_last + spec.observation.shape, spec.observation.dtype),
         "action": (steps, "uint8"),
-        "log_prob": (steps, "float32"),
+        "logits": ((*steps, spec.num_actions), "float32"),
         "value": (with_last, "float32"),
         "reward": (steps, "float32"),
         "score": (steps, "float32"),

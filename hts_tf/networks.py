@@ -163,7 +163,7 @@ def nature_cnn(
 def mlp(
     spec: specs.ArraySpec, seeds: _Seeds, units: Sequence[int] = (64, 64)
 ) -> list[keras.layers.Layer]:
-    """Layers of a torso of tanh layers, for vectors.
+    """Layers of a torso of dense ReLU layers, for vectors.
 
     Args:
       spec: of the observation, an array of any shape.
@@ -174,7 +174,7 @@ def mlp(
     return [
         ToFloat(spec),
         keras.layers.Flatten(),
-        *(keras.layers.Dense(n, "tanh", kernel_initializer=seeds.orthogonal(gain)) for n in units),
+        *(keras.layers.Dense(n, "relu", kernel_initializer=seeds.orthogonal(gain)) for n in units),
     ]
 
 

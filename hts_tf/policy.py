@@ -1,14 +1,27 @@
 """Acting: an action is a pure function of (observation, parameters, noise), whatever the batch."""
 
+import enum
+
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from hts_tf import networks, specs
 
 # A batch of exactly one row takes another matrix kernel, with other rounding, than every larger
 # batch. So a lone observation is computed beside a copy of itself.
 _MIN_BATCH = 2
+
+# Vector instructions round some functions (tanh, exp) otherwise than the scalar code that
+# handles what is left over at an array's end. A multiple of this many rows leaves nothing over.
+_ROWS_MULTIPLE = 16
+
+
+class Batching(enum.Enum):
+    """How observations are put into batches; each way is safer and slower than the one before."""
+
+    ANY_SIZE = "batches of any size"
+    FIXED_SIZE = "batches padded to one fixed size"
+    ALONE = "one observation at a time"
 
 
 class Policy:
@@ -18,14 +31,14 @@ class Policy:
     at sync points, when no actor has work).
 
     Attributes:
-      fixed_batch: None where any batch size gives the same bits; otherwise the one size to which
-        every batch is padded.
+      batching: the fastest way that was found to give every observation the same bits, whatever
+        the size of the batch, its place in it, and its company.
     """
 
     def __init__(
         self, network: networks.ActorCritic, spec: specs.EnvironmentSpec, max_batch: int
     ) -> None:
-        """Compiles the policy and checks that rows of a batch do not influence each other.
+        """Compiles the policy and finds out how it may be batched on this machine.
 
         Args:
           network: the behaviour network.
@@ -33,7 +46,6 @@ class Policy:
           max_batch: the most observations in one call of `act`.
         """
         self._max_batch = max(max_batch, _MIN_BATCH)
-        self.fixed_batch: int | None = None
 
         @tf.function(
             input_signature=[
@@ -44,17 +56,17 @@ class Policy:
         def act(observation: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, ...]:
             logits, value = network(observation)
             action = tf.argmax(logits + noise, axis=-1, output_type=tf.int32)
-            log_prob = tfp.distributions.Categorical(logits=logits).log_prob(action)
-            return tf.cast(action, tf.uint8), log_prob, value
+            return tf.cast(action, tf.uint8), logits, value
 
         self._act = act
-        if not self._is_batch_invariant(spec):
-            self.fixed_batch = self._max_batch
+        for self.batching in Batching:
+            if self.batching is Batching.ALONE or self._is_batch_invariant(spec):
+                break
 
     def act(
         self, observation: np.ndarray, noise: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Chooses actions by the Gumbel-max trick.
+        """Chooses actions by the Gumbel-max trick: argmax(logits + noise).
 
         Args:
           observation: [B, ...], B at most `max_batch`.
@@ -62,15 +74,32 @@ class Policy:
             probable actions.
 
         Returns:
-          action [B] uint8, log_prob [B] float32 under this policy, value [B] float32.
+          action [B] uint8, logits [B, num_actions] float32, value [B] float32.
         """
         size = len(observation)
-        padded = max(size, self.fixed_batch or _MIN_BATCH)
-        if padded > size:
-            rows = np.minimum(np.arange(padded), size - 1)
+        if self.batching is Batching.ALONE:
+            answers = [
+                self._padded(observation[i : i + 1], noise[i : i + 1], _MIN_BATCH)
+                for i in range(size)
+            ]
+            action, logits, value = map(np.concatenate, zip(*answers, strict=True))
+            return action, logits, value
+        if self.batching is Batching.FIXED_SIZE:
+            rows = -(-self._max_batch // _ROWS_MULTIPLE) * _ROWS_MULTIPLE
+        else:
+            rows = _MIN_BATCH
+        return self._padded(observation, noise, rows)
+
+    def _padded(
+        self, observation: np.ndarray, noise: np.ndarray, at_least: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Computes a batch of at least so many rows, filled up with copies of the last one."""
+        size = len(observation)
+        if size < at_least:
+            rows = np.minimum(np.arange(at_least), size - 1)
             observation, noise = observation[rows], noise[rows]
-        action, log_prob, value = self._act(observation, noise)
-        return action.numpy()[:size], log_prob.numpy()[:size], value.numpy()[:size]
+        action, logits, value = self._act(observation, noise)
+        return action.numpy()[:size], logits.numpy()[:size], value.numpy()[:size]
 
     def _is_batch_invariant(self, spec: specs.EnvironmentSpec) -> bool:
         """Computes the same observations in every batch size, at other places, in other company.

@@ -102,7 +102,7 @@ class Rollout(NamedTuple):
       observation: [T + 1, B, ...]; row T is where the next interval starts. An episode that ends
         at t is followed by the first observation of the next one at t + 1.
       action: [T, B] uint8.
-      log_prob: [T, B] float32, of the action under the behaviour policy.
+      logits: [T, B, A] float32, of the behaviour policy's A actions.
       value: [T + 1, B] float32, of the observation, by the behaviour network; row T is the
         bootstrap value.
       reward: [T, B] float32.
@@ -115,7 +115,7 @@ class Rollout(NamedTuple):
 
     observation: Any
     action: Any
-    log_prob: Any
+    logits: Any
     value: Any
     reward: Any
     score: Any

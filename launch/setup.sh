@@ -83,10 +83,12 @@ install_packages() {
   if ! is_root; then
     if ! command -v sudo >/dev/null; then
       say "Debian packages are missing.  Run this as root, then launch again:"
-      die "  apt-get update && ${install[*]}"
+      printf '  %s\n' "apt-get update && ${install[*]}" >&2
+      exit 1
     elif ! sudo -n true 2>/dev/null && ! [[ -t 0 && -t 2 ]]; then
       say "Debian packages are missing, and sudo asks for a password.  Run this, then launch again:"
-      die "  sudo apt-get update && sudo ${install[*]}"
+      printf '  %s\n' "sudo apt-get update && sudo ${install[*]}" >&2
+      exit 1
     fi
     as_root=(sudo)
   fi
@@ -238,7 +240,8 @@ main() {
   fi
   if [[ ! -e $venv ]]; then
     say "Making $venv with $python"
-    "$python" -m venv "$venv"
+    start "$cache/log/venv.log" "$python" -m venv "$venv"
+    await "$venv" "$job"
   fi
   rm -f "$stamp"
 

@@ -200,11 +200,11 @@ def test_the_wheel_depends_on_flags_compiler_and_processor(run, tmp_path):
 STAND_INS = """
 find_python() { echo "$HOME/bin/python3.11"; }
 install_packages() { echo packages; }
-describe_build() { echo "${build-a build}"; }
+describe_build() { echo "${kind-usual}"; }
 build_wheel() { mkdir "$2"; }
 install_project() { :; }
-install_all() { touch "$venv/installed"; }
-await() { wait "$2" && echo "$1"; }
+install_all() { :; }
+await() { wait "$2" && echo "${1##*/}"; }
 """
 
 
@@ -221,13 +221,10 @@ def set_up(run, tmp_path):
     return set_up
 
 
-EVERYTHING = [
-    "packages",
-    "TensorFlow and the other Python packages",
-    "gfootball",
-    "hts_tf and gfootball",
-]
-WITHOUT_BUILD = ["packages", "hts_tf and gfootball"]
+BUILD = ["TensorFlow and the other Python packages", "gfootball"]
+UPDATE = ["packages", "hts_tf and gfootball"]
+WITHOUT_BUILD = ["packages", ".venv", "hts_tf and gfootball"]
+EVERYTHING = ["packages", ".venv", *BUILD, "hts_tf and gfootball"]
 
 
 def test_set_up_is_done_once(set_up):
@@ -246,9 +243,8 @@ def test_another_clone_takes_the_wheel_from_the_cache(set_up, tree):
 
 def test_another_kind_of_build_has_its_own_wheel(set_up):
     set_up()
-    (result, again) = (set_up(f"build={build}", "--force") for build in ("other", "other"))
-    assert result.stdout.splitlines() == EVERYTHING
-    assert again.stdout.splitlines() == WITHOUT_BUILD
+    assert set_up("kind=other", "--force").stdout.splitlines() == EVERYTHING
+    assert set_up("kind=other", "--force").stdout.splitlines() == WITHOUT_BUILD
 
 
 def test_a_changed_setup_py_updates_in_place(set_up, tree):
@@ -256,18 +252,16 @@ def test_a_changed_setup_py_updates_in_place(set_up, tree):
     (tree / ".venv/mine").touch()
     with (tree / "setup.py").open("a") as file:
         file.write("\n# changed\n")
-    assert set_up().stdout.splitlines() == WITHOUT_BUILD
+    assert set_up().stdout.splitlines() == UPDATE
     assert (tree / ".venv/mine").exists()
     assert set_up().stdout == ""
 
 
-def test_a_moved_clone_is_set_up_again(set_up, tree):
-    set_up()
-    tree.rename(tree.with_name("elsewhere"))
-    shutil.copytree(tree.with_name("elsewhere"), tree, symlinks=True)
-    assert set_up().stdout == ""
-    (tree / ".venv/hts_tf-stamp").write_text("of another place\n")
-    assert set_up().stdout.splitlines() == WITHOUT_BUILD
+def test_place_interpreter_and_processor_determine_the_set_up(run, tree):
+    changes = ["", "processor() { echo another; }", "ln -s . here; root+=/here"]
+    prints = [run(f"{change}\nfingerprint python3.11").stdout for change in changes]
+    assert len({*prints, run("fingerprint python3.12").stdout}) == 4
+    assert run("fingerprint python3.11").stdout == prints[0]
 
 
 def test_an_unfinished_set_up_is_made_anew(set_up, tree):
@@ -311,7 +305,7 @@ await It "$job"
         ["bash", "-c", code],
         cwd=tree,
         env={**os.environ, "HOME": str(tmp_path)},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     child_file = tmp_path / "child"
     while not child_file.exists() and process.poll() is None:

@@ -117,10 +117,11 @@ class PPO:
         )
         deviation = tf.math.reduce_std(advantages)
         normalised = (advantages - tf.reduce_mean(advantages)) / (deviation + 1e-5)
+        behaviour_policy = tfp.distributions.Categorical(logits=rollout.logits)
         batch = (
             rollout.observation[:-1],
             rollout.action,
-            rollout.log_prob,
+            behaviour_policy.log_prob(tf.cast(rollout.action, tf.int32)),
             rollout.value[:-1],
             normalised,
             value_targets,

@@ -5,14 +5,18 @@ Observations, rewards and endings are bit for bit those of
 rewards=..., number_of_left_players_agent_controls=1)`. The rules transcribed here are those of
 `FootballEnvCore`, `CheckpointRewardWrapper` and `FrameStack` in gfootball 2.10.2, without the
 deep copies, conversions and traces that take as long as a third of the engine's own step.
+Time is counted as the engine does, so that an episode has one env step more than the scenario's
+`game_duration` says: 401 in most of the academy.
 
 gfootball is imported inside functions: it brings gym, OpenCV and the engine with it.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import functools
 import importlib.util
+import io
 import pathlib
 import pkgutil
 from typing import TYPE_CHECKING
@@ -20,8 +24,8 @@ from typing import TYPE_CHECKING
 import gin
 import numpy as np
 
-from hts_tf import specs
-from hts_tf.environments import base, checkpoint_reward, super_mini_map
+from hts_tf import errors, specs
+from hts_tf.environments import base, checkpoint_reward, football_match, super_mini_map
 
 if TYPE_CHECKING:
     import gfootball_engine
@@ -30,9 +34,6 @@ if TYPE_CHECKING:
 _REWARDS = ("scoring", "scoring,checkpoints")
 _MAX_FRAMES = 8
 _NUM_ACTIONS = 19
-
-# Engines never free what they allocated, so a closed environment leaves its engine to the next.
-_idle_engines: list["gfootball_engine.GameEnv"] = []
 
 
 @gin.configurable
@@ -47,7 +48,7 @@ class Football:
       frames: how many super mini maps make one observation, 1 to 8.
 
     Raises:
-      ValueError: an attribute is not among these; the message names the gin binding.
+      ConfigError: an attribute is not among these.
     """
 
     scenario: str
@@ -59,14 +60,18 @@ class Football:
         if self.scenario not in scenarios:
             nearest = difflib.get_close_matches(str(self.scenario), scenarios, n=3, cutoff=0.4)
             hint = f"did you mean {' or '.join(map(repr, nearest))}? " if nearest else ""
-            raise ValueError(
+            raise errors.ConfigError(
                 f"Football.scenario = {self.scenario!r} is not a scenario of gfootball; "
                 f"{hint}(all: {', '.join(scenarios)})"
             )
         if self.rewards not in _REWARDS:
-            raise ValueError(f"Football.rewards = {self.rewards!r} is not one of {_REWARDS}")
+            raise errors.ConfigError(
+                f"Football.rewards = {self.rewards!r} is not one of {_REWARDS}"
+            )
         if self.frames not in range(1, _MAX_FRAMES + 1):
-            raise ValueError(f"Football.frames = {self.frames!r} is not in 1 to {_MAX_FRAMES}")
+            raise errors.ConfigError(
+                f"Football.frames = {self.frames!r} is not in 1 to {_MAX_FRAMES}"
+            )
 
     @property
     def spec(self) -> specs.EnvironmentSpec:
@@ -78,22 +83,23 @@ class Football:
         )
 
     def make(self) -> "FootballEnvironment":
-        """Builds the environment, with an engine that does not render."""
+        """Builds the environment; its engines start when first needed, and do not render."""
         return FootballEnvironment(self)
 
 
 class FootballEnvironment:
-    """A football engine and the rules around it; see `base.Environment`.
+    """A football match and the rules around it; see `base.Environment`.
 
-    Not thread-safe: after a reset, step from the thread that called it. Environments in other
-    threads do not disturb, and the engine releases the GIL while it works.
+    It keeps two engines, some 50 MB each: which one plays depends on the episode's seed. Used by
+    one thread; others may use other environments, and engines release the GIL while they work.
     """
 
     def __init__(self, config: Football) -> None:
+        self._config = _engine_config(config.scenario)
+
         import gfootball_engine
         from gfootball.env import football_action_set as actions
 
-        self._config = _engine_config(config.scenario)
         rules = self._config.ScenarioConfig()
         self._ends_on_score: bool = rules.end_episode_on_score
         self._ends_out_of_play: bool = rules.end_episode_on_out_of_play
@@ -110,25 +116,19 @@ class FootballEnvironment:
         self._checkpoint_reward = (
             checkpoint_reward.CheckpointReward() if "checkpoints" in config.rewards else None
         )
+        self._matches: dict[bool, football_match.FootballMatch] = {}
+        self._match: football_match.FootballMatch | None = None
         self._running = False
-        self._engine = _idle_engines.pop() if _idle_engines else _start_engine(self._config)
 
     def reset(self, seed: int, observation: np.ndarray) -> None:
         """Starts the episode with this seed; see `base.Environment.reset`."""
-        config = self._config
-        config["game_engine_random_seed"] = int(seed)
-        # Whatever gfootball would otherwise decide once (which team is processed first) or count
-        # (11_vs_11 has the teams swap line-ups every other episode) comes from the seed as well:
-        # an episode must not depend on earlier ones. Bit 0 tells training from evaluation seeds.
-        config["reverse_team_processing"] = bool((seed >> 1) & 1)
-        config["episode_number"] = int((seed >> 2) & 1)
-        config.NewScenario(inc=0)
-
-        self._engine.reset(config.ScenarioConfig(), False)
-        info = self._engine.get_info()
-        if not info.is_in_play:
-            info = self._play()
-        self._info = info
+        # Bit 0 of the seed tells training from evaluation seeds; bit 1 decides what gfootball
+        # would let alternate, as an episode must not depend on the ones before.
+        mirrored = bool((seed >> 1) & 1)
+        if mirrored not in self._matches:
+            self._matches[mirrored] = football_match.FootballMatch(self._config, mirrored)
+        self._match = self._matches[mirrored]
+        self._match.start(int(seed))
         self._goal_difference = 0
         self._previous_mode = None
         self._previous_owner = -1
@@ -137,7 +137,7 @@ class FootballEnvironment:
             self._checkpoint_reward.reset()
         self._running = True
 
-        self._stack[:] = _pixels(info)
+        self._stack[:] = _pixels(self._match.info)
         observation[:] = self._stack
 
     def step(self, action: int, observation: np.ndarray) -> base.StepResult:
@@ -148,8 +148,10 @@ class FootballEnvironment:
         """
         if not self._running:
             raise RuntimeError("the episode has ended or never began: call reset() before step()")
-        self._engine.perform_action(self._permitted(action), True, 0)
-        info = self._info = self._play()
+        match = self._match
+        match.perform(self._permitted(action))
+        match.play()
+        info = match.info
 
         goal_difference = info.left_goals - info.right_goals
         goal_reward = goal_difference - self._goal_difference
@@ -170,21 +172,10 @@ class FootballEnvironment:
         return base.StepResult(reward, float(goal_reward), terminated, truncated)
 
     def close(self) -> None:
-        """Leaves the engine to the next environment of this process; may be called twice."""
+        """Leaves the engines to later environments of this process; may be called twice."""
         self._running = False
-        if self._engine is not None:
-            _idle_engines.append(self._engine)
-            self._engine = None
-
-    def _play(self) -> "gfootball_engine.SharedInfo":
-        """Steps the engine until the agent's next decision: interruptions are skipped."""
-        engine = self._engine
-        engine.step()
-        info = engine.get_info()
-        while not info.is_in_play:
-            engine.step()
-            info = engine.get_info()
-        return info
+        while self._matches:
+            self._matches.popitem()[1].close()
 
     def _permitted(self, action: int) -> int:
         """Returns the engine's number of an action, or of another if play has to be resumed.
@@ -195,7 +186,7 @@ class FootballEnvironment:
             return self._actions[action]
         if self._steps_out_of_play == 20:
             return self._short_pass
-        if not _agent_has_ball(self._info):
+        if not _agent_has_ball(self._match.info):
             return self._idle
         return self._right if self._steps_out_of_play < 30 else self._left
 
@@ -244,19 +235,10 @@ def _pixels(info: "gfootball_engine.SharedInfo") -> list[int]:
     )
 
 
-def _start_engine(config: "gfootball_config.Config") -> "gfootball_engine.GameEnv":
-    import gfootball_engine
-
-    engine = gfootball_engine.GameEnv()
-    engine.game_config.physics_steps_per_frame = config["physics_steps_per_frame"]
-    engine.game_config.render_resolution_x = config["render_resolution_x"]
-    engine.game_config.render_resolution_y = config["render_resolution_y"]
-    engine.start_game()
-    return engine
-
-
 def _engine_config(scenario: str) -> "gfootball_config.Config":
-    from gfootball.env import config
+    # gym greets every process that imports it with a call to use its successor.
+    with contextlib.redirect_stderr(io.StringIO()):
+        from gfootball.env import config
 
     return config.Config(
         {
@@ -270,7 +252,7 @@ def _engine_config(scenario: str) -> "gfootball_config.Config":
 
 @functools.cache
 def _max_episode_steps(scenario: str) -> int:
-    # The engine numbers the first env step 0, so the one that reaches the duration comes after it.
+    # The engine numbers the first env step 0.
     return _engine_config(scenario).ScenarioConfig().game_duration + 1
 
 

@@ -31,7 +31,7 @@ def stock_rewards(steps):
     return rewards
 
 
-balls = st.tuples(st.floats(-1.1, 1.1, width=32), st.floats(-0.5, 0.5, width=32))
+balls = st.tuples(st.floats(-1.25, 1.25, width=32), st.floats(-0.5, 0.5, width=32))
 
 
 @given(st.lists(st.tuples(st.sampled_from([-1, 0, 0, 0, 0, 1]), st.none() | balls), max_size=30))

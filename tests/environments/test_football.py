@@ -8,6 +8,7 @@ import gin
 import numpy as np
 import pytest
 
+from hts_tf import errors
 from hts_tf.environments import football
 
 IDLE, RIGHT, SHOT, SPRINT = 0, 5, 12, 13
@@ -31,7 +32,7 @@ def reset_stock(stock, seed):
     config = stock.unwrapped._config
     config["game_engine_random_seed"] = seed
     config["reverse_team_processing"] = seed & 2 == 2
-    config["episode_number"] = (seed >> 2 & 1) - 1  # counted up by the reset itself
+    config["episode_number"] = (seed >> 1 & 1) - 1  # counted up by the reset itself
     return stock.reset()
 
 
@@ -119,7 +120,7 @@ def test_scoring_episode_returns_two_and_scores_one():
     assert sum(result.reward for result in results) == pytest.approx(2)
 
 
-@pytest.mark.parametrize("seed", [0, 2, 4, 6])
+@pytest.mark.parametrize("seed", [0, 2])
 def test_set_pieces_equal_gfootballs(seed):
     """An idle agent is made to kick off, after 20 steps; seeds differ in who kicks off."""
     pair = Pair("11_vs_11_stochastic")
@@ -131,7 +132,7 @@ def test_set_pieces_equal_gfootballs(seed):
 @pytest.mark.parametrize("scenario", [*ACADEMY, "11_vs_11_stochastic"])
 def test_many_episodes_equal_gfootballs(scenario):
     pair = Pair(scenario)
-    budget = 500
+    budget = 300
     for seed in itertools.count(100):
         actions = purposeful_actions(seed) if seed % 4 else itertools.repeat(IDLE)
         budget -= len(pair.play(seed, itertools.islice(actions, budget)))
@@ -192,6 +193,7 @@ def test_environments_of_one_process_do_not_disturb_each_other():
 FRESH_PROCESS = """
 import sys
 import numpy as np
+from hts_tf import errors
 from hts_tf.environments import football
 
 assert "gfootball" not in sys.modules, "importing the module imports gfootball"
@@ -210,6 +212,7 @@ def test_fresh_process_without_tensorflow_plays_the_same():
         [sys.executable, "-c", FRESH_PROCESS], capture_output=True, text=True, check=False
     )
     assert process.returncode == 0, process.stderr
+    assert not process.stderr
 
     environment = football.Football("academy_3_vs_1_with_keeper").make()
     observation = np.zeros((4, 24), np.uint16)
@@ -268,5 +271,5 @@ def test_config_is_bound_by_gin():
     ],
 )
 def test_bad_config_names_the_binding(attributes, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(errors.ConfigError, match=message):
         football.Football(**{"scenario": "academy_corner", **attributes})

@@ -1,0 +1,88 @@
+"""A gfootball engine that can start one episode after another of a scenario, quickly.
+
+gfootball builds a new match for every episode, which takes as long as ten env steps or more.
+But a match draws its random numbers anew when the ball is placed for the kick-off, so the
+state before that is the same for all seeds, and can be kept and restored instead.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import gfootball_engine
+    from gfootball.env import config as gfootball_config
+
+# Engines never free what they allocated, so a closed match leaves its engine to the next.
+_idle_engines: list["gfootball_engine.GameEnv"] = []
+
+
+class FootballMatch:
+    """An engine (some 50 MB), playing one scenario.
+
+    Attributes:
+      info: the engine's state when last asked, a `gfootball_engine.SharedInfo`.
+    """
+
+    def __init__(self, config: "gfootball_config.Config", mirrored: bool) -> None:
+        """Starts an engine, or takes over one that is idle.
+
+        Args:
+          config: of the scenario; what depends on the episode is overwritten.
+          mirrored: which team the engine processes first, and in 11_vs_11 which line-up each
+            team has; gfootball would alternate it with the episodes.
+        """
+        self._config = config
+        self._mirrored = mirrored
+        self._engine = _idle_engines.pop() if _idle_engines else _start_engine(config)
+        self._before_kick_off: bytes | None = None
+        self.info: gfootball_engine.SharedInfo = None
+
+    def start(self, seed: int) -> None:
+        """Starts an episode and plays up to the agent's first decision."""
+        engine = self._engine
+        if self._before_kick_off is None or self._was_anyone_sent_off():
+            config = self._config
+            config["game_engine_random_seed"] = seed
+            config["reverse_team_processing"] = self._mirrored
+            config["episode_number"] = int(self._mirrored)
+            config.NewScenario(inc=0)
+            engine.reset(config.ScenarioConfig(), False)
+            self._before_kick_off = engine.get_state("")
+        else:
+            engine.set_state(self._before_kick_off)
+            engine.config.game_engine_random_seed = seed
+        self.play()
+
+    def perform(self, action: int) -> None:
+        """Has the agent's player take a (backend) action in the next `play`."""
+        self._engine.perform_action(action, True, 0)
+
+    def play(self) -> None:
+        """Plays to the agent's next decision: one env step, or more to get over interruptions."""
+        engine = self._engine
+        engine.step()
+        info = engine.get_info()
+        while not info.is_in_play:
+            engine.step()
+            info = engine.get_info()
+        self.info = info
+
+    def close(self) -> None:
+        """Gives the engine away; the match must not be used any more."""
+        _idle_engines.append(self._engine)
+        del self._engine
+
+    def _was_anyone_sent_off(self) -> bool:
+        # Such players are taken apart; restoring them crashes the engine.
+        teams = self.info.left_team, self.info.right_team
+        return not all(team[index].is_active for team in teams for index in range(len(team)))
+
+
+def _start_engine(config: "gfootball_config.Config") -> "gfootball_engine.GameEnv":
+    import gfootball_engine
+
+    engine = gfootball_engine.GameEnv()
+    engine.game_config.physics_steps_per_frame = config["physics_steps_per_frame"]
+    engine.game_config.render_resolution_x = config["render_resolution_x"]
+    engine.game_config.render_resolution_y = config["render_resolution_y"]
+    engine.start_game()
+    return engine
