@@ -60,6 +60,6 @@ def load(path: Path) -> dict[str, np.ndarray]:
     data = path.read_bytes()
     digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
     if hashlib.sha256(content).digest() != digest:
-        raise errors.ConfigError(f"checkpoint {path} is damaged; delete it to go on from the one before")
+        raise errors.ConfigError(f"checkpoint {path} is damaged")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return dict(arrays)

@@ -30,7 +30,9 @@ def memory_fields(
         "control": executor.control_fields(num_envs, num_executors),
     }
     return {
-        f"{group}/{name}": field for group, fields in groups.items() for name, field in fields.items()
+        f"{group}/{name}": field
+        for group, fields in groups.items()
+        for name, field in fields.items()
     }
 
 

@@ -10,6 +10,7 @@ import gin
 from absl import logging
 
 from hts_tf import errors
+from hts_tf.environments import base
 
 # Bindings that never change a result: they may differ when a run is resumed.
 FREE_BINDINGS = frozenset(
@@ -81,14 +82,25 @@ def load(
         logging.set_verbosity(verbosity)
 
 
-def operative() -> str:
+def load_text(text: str) -> None:
+    """Loads a configuration that `operative` returned."""
+    gin.clear_config()
+    gin.parse_config(text)
+
+
+def environment() -> base.EnvironmentConfig:
+    """Returns the environment that the loaded configuration trains on."""
+    return gin.get_bindings("Trainer")["environment"]
+
+
+def operative(seed: int) -> str:
     """Returns gin's operative configuration: every binding that was used, one a line."""
-    return gin.operative_config_str(max_line_length=10_000)
+    return f"# --seed = {seed}\n{gin.operative_config_str(max_line_length=10_000)}"
 
 
 def bindings(config: str) -> dict[str, str]:
-    """Returns binding -> value of an operative configuration."""
-    return dict(re.findall(r"^([\w./]+) = (.*)$", config, re.MULTILINE))
+    """Returns binding -> value of an operative configuration, the seed among them."""
+    return dict(re.findall(r"^(?:# )?([\w./-]+) = (.*)$", config, re.MULTILINE))
 
 
 def differences(old: str, new: str) -> list[str]:

@@ -5,8 +5,6 @@ at [t, slot], actors write actions, logits and values beside them, and after the
 at the sync point the learner reads the same memory.
 """
 
-import numpy as np
-
 from hts_tf import shared_memory, specs
 
 
@@ -32,9 +30,3 @@ def fields(
 def read(arrays: shared_memory.SharedArrays, name: str) -> specs.Rollout:
     """Returns the storage called `name` as a rollout of views into shared memory."""
     return specs.Rollout(**arrays.group(name))
-
-
-def copy_into(storage: specs.Rollout, source: dict[str, np.ndarray]) -> None:
-    """Overwrites a storage with saved arrays of the same names and shapes."""
-    for name, array in storage._asdict().items():
-        array[...] = source[name]

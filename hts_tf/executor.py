@@ -52,9 +52,7 @@ class ExecutorTask:
     capacity: int
 
 
-def control_fields(
-    num_envs: int, num_executors: int
-) -> dict[str, tuple[tuple[int, ...], str]]:
+def control_fields(num_envs: int, num_executors: int) -> dict[str, tuple[tuple[int, ...], str]]:
     """Returns name -> (shape, dtype) of the arrays by which the roles know where they are.
 
     interval: number of the interval being collected; its parity selects the storage.

@@ -1,7 +1,5 @@
 """The learner: trains the target network, one compiled function per update."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import tensorflow as tf
 
@@ -79,6 +77,6 @@ class Learner:
         self.updates += 1
         return {name: float(value) for name, value in logs.items()}
 
-    def variables(self) -> Iterable[tf.Variable]:
+    def variables(self) -> list[tf.Variable]:
         """All that an update changes: the network's variables, then the optimizer's."""
         return [*self.network.variables, *self.optimizer.variables]

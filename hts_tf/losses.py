@@ -3,9 +3,7 @@
 import tensorflow as tf
 
 
-def clipped_policy_loss(
-    log_prob_ratio: tf.Tensor, advantages: tf.Tensor, clip: float
-) -> tf.Tensor:
+def clipped_policy_loss(log_prob_ratio: tf.Tensor, advantages: tf.Tensor, clip: float) -> tf.Tensor:
     """PPO's clipped surrogate objective (Schulman et al. 2017, arXiv 1707.06347, equation 7).
 
     Args:

@@ -61,16 +61,18 @@ class EpisodeTracker:
     def state(self) -> dict[str, np.ndarray]:
         """Returns what `restore` takes, for a checkpoint."""
         return {
-            "running": self._running,
-            "recent": np.array(self.recent, np.float64).reshape(-1, 3),
-            "finished": np.array(self.finished),
+            "episodes/running": self._running,
+            "episodes/recent": np.array(self.recent, np.float64).reshape(-1, 3),
+            "episodes/finished": np.array(self.finished),
         }
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Goes on from a saved state."""
-        self._running[...] = state["running"]
-        self.recent.extend(Episode(float(s), float(r), int(n)) for s, r, n in state["recent"])
-        self.finished = int(state["finished"])
+        self._running[...] = state["episodes/running"]
+        self.recent.extend(
+            Episode(float(s), float(r), int(n)) for s, r, n in state["episodes/recent"]
+        )
+        self.finished = int(state["episodes/finished"])
 
 
 class ProgressLine:

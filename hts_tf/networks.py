@@ -62,7 +62,7 @@ class SparseConv2D(keras.layers.Layer):
         for reach, (a, b) in enumerate((a, b) for a in span for b in span):
             row, column = y // strides - a, x // strides - b
             tap_y, tap_x = y - row * strides, x - column * strides
-            valid = (0 <= row) & (row < rows) & (0 <= column) & (column < columns)
+            valid = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
             valid &= (tap_y < kernel_size) & (tap_x < kernel_size)
             cells[position[valid], reach] = (row * columns + column)[valid]
             taps[position[valid], reach] = ((tap_y * kernel_size + tap_x) * channels)[valid]
@@ -120,6 +120,7 @@ class ToFloat(keras.layers.Layer):
         self._scale = spec.scale
 
     def call(self, observation: tf.Tensor) -> tf.Tensor:
+        """Casts and scales: any shape."""
         return tf.cast(observation, self.compute_dtype) * self._scale
 
 
@@ -186,9 +187,7 @@ class ActorCritic(keras.Model):
     value head; biases zero.
     """
 
-    def __init__(
-        self, spec: specs.EnvironmentSpec, seed: int, torso: Torso = gin.REQUIRED
-    ) -> None:
+    def __init__(self, spec: specs.EnvironmentSpec, seed: int, torso: Torso = gin.REQUIRED) -> None:
         """Builds the network; the same seed gives the same weights.
 
         Args:

@@ -4,13 +4,12 @@ import dataclasses
 import os
 import signal
 import time
-from pathlib import Path
 
 import gin
 import numpy as np
+import tensorflow as tf
 
 from hts_tf import (
-    checkpoint,
     collector,
     config,
     errors,
@@ -19,12 +18,14 @@ from hts_tf import (
     networks,
     seeding,
     shared_memory,
+    specs,
 )
 from hts_tf.algorithms import ppo
 from hts_tf.environments import base
 from hts_tf.learner import Learner
 from hts_tf.policy import Policy
 from hts_tf.schedules import hts
+from hts_tf.workdir import Workdir
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +119,7 @@ class Trainer:
         spec = environment.spec
         _check_memory(collector.memory_fields(spec, sync_interval, num_envs, num_executors))
 
-        self._workdir = Path(workdir)
+        self._workdir = Workdir(workdir)
         self._seed = seed
         self._num_intervals = -(-total_env_steps // (sync_interval * num_envs))
         self._steps_per_interval = sync_interval * num_envs
@@ -148,7 +149,11 @@ class Trainer:
         self._episodes = metrics.EpisodeTracker(num_envs)
         self._next_round = 0
         self._stopped_by: signal.Signals | None = None
-        self._claim_workdir()
+        self._configuration = config.operative(seed)
+        self._workdir.claim(self._configuration)
+        state = self._workdir.newest()
+        if state:
+            self._restore(state)
 
     def run(self) -> Result:
         """Trains to the end, or until SIGINT or SIGTERM asks to stop at the next sync point.
@@ -156,8 +161,8 @@ class Trainer:
         Raises:
           WorkerError: an executor failed.
         """
-        tensorboard = metrics.TensorBoard(self._workdir)
-        tensorboard.text("configuration", config.operative())
+        tensorboard = metrics.TensorBoard(self._workdir.path)
+        tensorboard.text("configuration", self._configuration)
         progress = metrics.ProgressLine(self._num_intervals * self._steps_per_interval)
         handlers = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -202,7 +207,7 @@ class Trainer:
             )
             progress.show(self._env_steps(), sps, means, last)
             if last or self._checkpoint_is_due(time.monotonic() - last_checkpoint):
-                self._save()
+                self._workdir.save(self._next_round, self._state(), self._keep_checkpoints)
                 last_checkpoint = time.monotonic()
 
     def _env_steps(self) -> int:
@@ -223,72 +228,62 @@ class Trainer:
             by_updates is not None and self._learner.updates % by_updates == 0
         )
 
-    # What follows keeps a run in its workdir.
-
-    def _claim_workdir(self) -> None:
-        """Goes on from the workdir's newest checkpoint, or writes the configuration into it."""
-        configuration = f"# seed = {self._seed}\n{config.operative()}"
-        path = self._workdir / "config.gin"
-        try:
-            self._workdir.mkdir(parents=True, exist_ok=True)
-            if path.exists():
-                self._check_same_configuration(path.read_text(), configuration)
-            path.write_text(configuration)
-        except OSError as error:
-            raise errors.ConfigError(f"--workdir cannot be written: {error}") from error
-        saved = checkpoint.paths(self._workdir / "checkpoints")
-        if saved:
-            self._restore(saved[0])
-
-    def _check_same_configuration(self, old: str, new: str) -> None:
-        different = config.differences(old, new)
-        if old.splitlines()[0] != new.splitlines()[0]:
-            different.insert(0, f"{old.splitlines()[0][2:]} there, {self._seed} now")
-        if different:
-            raise errors.ConfigError(
-                f"--workdir={self._workdir} holds a run of another configuration: "
-                + "; ".join(different)
-            )
-
-    def _save(self) -> None:
-        """Writes all that the next round depends on. Called at sync points only."""
-        storage = self._collector.storages[(self._next_round - 1) % 2]
+    def _state(self) -> dict[str, np.ndarray]:
+        """Returns all that the next round depends on; only at sync points."""
         groups = {
             "variable": {str(i): v.numpy() for i, v in enumerate(self._learner.variables())},
-            "storage": storage._asdict(),
+            "storage": self._unread_storage()._asdict(),
             "ledger": self._collector.ledger.arrays,
-            "episodes": self._episodes.state(),
+            "run": {
+                "next_round": np.array(self._next_round),
+                "updates": np.array(self._learner.updates),
+                "env_steps": np.array(self._env_steps()),
+            },
         }
-        arrays = {f"{group}/{name}": a for group, items in groups.items() for name, a in items.items()}
-        arrays["next_round"] = np.array(self._next_round)
-        arrays["updates"] = np.array(self._learner.updates)
-        checkpoint.save(
-            self._workdir / "checkpoints", self._next_round, arrays, self._keep_checkpoints
-        )
+        named = {
+            f"{group}/{name}": array
+            for group, arrays in groups.items()
+            for name, array in arrays.items()
+        }
+        return {**named, **self._episodes.state()}
 
-    def _restore(self, path: Path) -> None:
-        arrays = checkpoint.load(path)
-        groups: dict[str, dict[str, np.ndarray]] = {}
-        for name, array in arrays.items():
-            group, _, rest = name.partition("/")
-            groups.setdefault(group, {})[rest] = array
-        variables = list(self._learner.variables())
-        saved = [groups["variable"][str(i)] for i in range(len(groups["variable"]))]
-        if [tuple(v.shape) for v in variables] != [a.shape for a in saved]:
-            raise errors.ConfigError(f"checkpoint {path} is of another network")
-        for variable, array in zip(variables, saved, strict=True):
-            variable.assign(array)
+    def _restore(self, state: dict[str, np.ndarray]) -> None:
+        """Goes on from a saved state."""
+        _assign(self._learner.variables(), state)
         self._behaviour.copy_from(self._learner.network)
-        self._next_round = int(arrays["next_round"])
-        self._learner.updates = int(arrays["updates"])
-        storage = self._collector.storages[(self._next_round - 1) % 2]
-        for target, source in [
-            (storage._asdict(), groups["storage"]),
-            (self._collector.ledger.arrays, groups["ledger"]),
-        ]:
-            for name, array in target.items():
-                array[...] = source[name]
-        self._episodes.restore(groups["episodes"])
+        self._next_round = int(state["run/next_round"])
+        self._learner.updates = int(state["run/updates"])
+        for name, array in self._unread_storage()._asdict().items():
+            array[...] = state[f"storage/{name}"]
+        for name, array in self._collector.ledger.arrays.items():
+            array[...] = state[f"ledger/{name}"]
+        self._episodes.restore(state)
+
+    def _unread_storage(self) -> specs.Rollout:
+        """Returns the storage that the learner reads in the next round."""
+        return self._collector.storages[(self._next_round - 1) % 2]
+
+
+def load_parameters(state: dict[str, np.ndarray], network: networks.ActorCritic) -> int:
+    """Gives a network the target parameters of a checkpoint.
+
+    Returns:
+      The env steps that had been made.
+
+    Raises:
+      ConfigError: the checkpoint is of another network.
+    """
+    _assign(network.variables, state)
+    return int(state["run/env_steps"])
+
+
+def _assign(variables: list[tf.Variable], state: dict[str, np.ndarray]) -> None:
+    """Assigns the first variables of a checkpoint, which are the network's."""
+    for i, variable in enumerate(variables):
+        array = state.get(f"variable/{i}")
+        if array is None or tuple(variable.shape) != array.shape:
+            raise errors.ConfigError("the checkpoint in --workdir is of another network")
+        variable.assign(array)
 
 
 def _episode_scalars(means: metrics.Episode | None) -> dict[str, float]:

@@ -94,12 +94,14 @@ install_packages() {
   fi
 
   say "Installing ${#missing[@]} Debian packages: ${missing[*]}"
-  # Without the lock's descriptor, which a service started by a package would otherwise keep.
-  # An update may fail for a repository that we do not need; if not, installing fails next.
+  # The first command and --fix-broken go on from where an earlier installation was interrupted.  An
+  # update may fail for a repository that we do not need; where we do, installing fails next.  The
+  # lock's descriptor is closed, for a service that a package starts would keep it.
   as_root+=(env DEBIAN_FRONTEND=noninteractive)
   {
+    "${as_root[@]}" dpkg --configure -a || true
     "${as_root[@]}" apt-get -o DPkg::Lock::Timeout=300 update || true
-    "${as_root[@]}" "${install[@]:0:1}" -o DPkg::Lock::Timeout=300 "${install[@]:1}"
+    "${as_root[@]}" "${install[@]}" --fix-broken -o DPkg::Lock::Timeout=300
   } >"$log" 2>&1 9>&- || fail_with_log "Installing Debian packages failed (${install[*]})" "$log"
 }
 

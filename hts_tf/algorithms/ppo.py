@@ -201,7 +201,5 @@ class PPO:
             "entropy": entropy,
             # Schulman's estimator of KL(behaviour, target): never negative, low variance.
             "kl": tf.reduce_mean(ratio - 1.0 - log_prob_ratio),
-            "clip_fraction": tf.reduce_mean(
-                tf.cast(tf.abs(ratio - 1.0) > self._clip, tf.float32)
-            ),
+            "clip_fraction": tf.reduce_mean(tf.cast(tf.abs(ratio - 1.0) > self._clip, tf.float32)),
         }

@@ -48,7 +48,9 @@ class Synthetic:
     def __post_init__(self) -> None:
         """Raises: ConfigError: a setting is out of range."""
         if not 2 <= self.num_actions <= 256:
-            raise errors.ConfigError(f"Synthetic.num_actions must be 2 to 256, not {self.num_actions}")
+            raise errors.ConfigError(
+                f"Synthetic.num_actions must be 2 to 256, not {self.num_actions}"
+            )
         if self.episode_steps < 1:
             raise errors.ConfigError(
                 f"Synthetic.episode_steps must be at least 1, not {self.episode_steps}"

@@ -1,0 +1,80 @@
+"""Command line: evaluates the newest checkpoint of a run."""
+
+import csv
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+from absl import app, flags
+
+from hts_tf import compute, config, errors, evaluator, metrics, networks, trainer
+from hts_tf.environments import football, synthetic  # noqa: F401  gin configurables
+from hts_tf.policy import Policy
+from hts_tf.workdir import Workdir
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "of the training run", required=True)
+_EPISODES = flags.DEFINE_integer("episodes", 100, "how many to play", lower_bound=1)
+_SEED = flags.DEFINE_integer("seed", 0, "selects the episodes", lower_bound=0)
+_PARALLEL = flags.DEFINE_integer("parallel", 16, "environments at once", lower_bound=1)
+_DETERMINISTIC = flags.DEFINE_bool(
+    "deterministic_policy", False, "always take the most probable action"
+)
+
+_HISTOGRAM_BINS = 10
+_HISTOGRAM_WIDTH = 50  # characters
+
+
+def run(_: list[str]) -> int:
+    """Evaluates, and returns the exit code."""
+    workdir = Workdir(_WORKDIR.value)
+    try:
+        config.load_text(workdir.configuration())
+        state = workdir.newest()
+        if state is None:
+            raise errors.ConfigError(f"--workdir={workdir.path} holds no checkpoint yet")
+        compute.configure()
+        environment = config.environment()
+        network = networks.ActorCritic(environment.spec, seed=0)
+        env_steps = trainer.load_parameters(state, network)
+    except errors.ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    episodes = evaluator.evaluate(
+        environment,
+        Policy(network, environment.spec, _PARALLEL.value),
+        _EPISODES.value,
+        _SEED.value,
+        _PARALLEL.value,
+        _DETERMINISTIC.value,
+    )
+    path = workdir.path / f"evaluation_{env_steps:09d}.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["episode", *metrics.Episode._fields])
+        writer.writerows([number, *episode] for number, episode in enumerate(episodes))
+    print(f"{len(episodes)} episodes with the policy of {env_steps:,} env steps, also in {path}")
+    for name, values in zip(metrics.Episode._fields, np.transpose(episodes), strict=True):
+        print(f"\n{name}: mean {values.mean():.3f}, standard deviation {values.std():.3f}")
+        print(histogram(values))
+    return 0
+
+
+def histogram(values: np.ndarray) -> str:
+    """Draws a histogram in text, one line for each bin."""
+    counts, edges = np.histogram(values, _HISTOGRAM_BINS)
+    return "\n".join(
+        f"  {low:8.2f} to {high:8.2f}  {count:5d}  "
+        + "█" * round(_HISTOGRAM_WIDTH * count / counts.max())
+        for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
+    )
+
+
+def main() -> None:
+    """Entry point."""
+    app.run(run)
+
+
+if __name__ == "__main__":
+    main()

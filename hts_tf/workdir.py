@@ -1,0 +1,77 @@
+"""The workdir: the directory in which a run keeps its configuration and checkpoints."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from hts_tf import checkpoint, config, errors
+
+
+class Workdir:
+    """What is kept of one run.
+
+    Attributes:
+      path: the directory.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._config = self.path / "config.gin"
+        self._checkpoints = self.path / "checkpoints"
+
+    def claim(self, configuration: str) -> None:
+        """Writes the run's configuration, or checks that it is the one that is there.
+
+        Args:
+          configuration: operative, see `config.operative`.
+
+        Raises:
+          ConfigError: the directory cannot be written, or holds a run whose results would differ.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if self._config.exists():
+                different = config.differences(self._config.read_text(), configuration)
+                if different:
+                    raise errors.ConfigError(
+                        f"--workdir={self.path} holds a run of another configuration: "
+                        + "; ".join(different)
+                    )
+            self._config.write_text(configuration)
+        except OSError as error:
+            raise errors.ConfigError(f"--workdir cannot be written: {error}") from error
+
+    def configuration(self) -> str:
+        """Returns the configuration of the run that is kept here.
+
+        Raises:
+          ConfigError: there is none.
+        """
+        if not self._config.is_file():
+            raise errors.ConfigError(f"--workdir={self.path} holds no run: no {self._config}")
+        return self._config.read_text()
+
+    def save(self, number: int, arrays: Mapping[str, np.ndarray], keep: int) -> None:
+        """Writes a checkpoint; see `checkpoint.save`."""
+        checkpoint.save(self._checkpoints, number, arrays, keep)
+
+    def newest(self) -> dict[str, np.ndarray] | None:
+        """Returns the newest checkpoint that is whole, or None if there are none at all.
+
+        Raises:
+          ConfigError: there are checkpoints, but all are damaged.
+        """
+        paths = checkpoint.paths(self._checkpoints)
+        for path in paths:
+            try:
+                return checkpoint.load(path)
+            except errors.ConfigError as error:
+                print(f"warning: {error}; trying the one before", file=sys.stderr)
+        if paths:
+            raise errors.ConfigError(
+                f"every checkpoint in {self._checkpoints} is damaged; "
+                "start again with another --workdir"
+            )
+        return None
