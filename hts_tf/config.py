@@ -95,7 +95,9 @@ def environment() -> base.EnvironmentConfig:
 
 def operative(seed: int) -> str:
     """Returns gin's operative configuration: every binding that was used, one a line."""
-    return f"# --seed = {seed}\n{gin.operative_config_str(max_line_length=10_000)}"
+    config = gin.operative_config_str(max_line_length=10_000)
+    without_rules = re.sub(r"^# =+\n", "", config, flags=re.MULTILINE)
+    return f"# --seed = {seed}\n{without_rules}"
 
 
 def bindings(config: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What is kept and what is shown: episode statistics, the progress line, TensorBoard."""
 
 import collections
+import os
 import sys
 import time
 from pathlib import Path
@@ -111,6 +112,13 @@ class ProgressLine:
         else:
             self._stream.write(text + "\n")
         self._stream.flush()
+
+
+def minutes_since_launch() -> float:
+    """Returns the minutes since this process was started, imports and set-up included."""
+    after_name = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    launched = int(after_name[19]) / os.sysconf("SC_CLK_TCK")
+    return (time.clock_gettime(time.CLOCK_BOOTTIME) - launched) / 60
 
 
 def _duration(seconds: float) -> str:

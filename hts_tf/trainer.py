@@ -148,6 +148,7 @@ class Trainer:
         self._schedule = schedule(self._collector, self._learner, behaviour)
         self._episodes = metrics.EpisodeTracker(num_envs)
         self._next_round = 0
+        self._earlier_minutes = 0.0
         self._stopped_by: signal.Signals | None = None
         self._configuration = config.operative(seed)
         self._workdir.claim(self._configuration)
@@ -183,6 +184,7 @@ class Trainer:
     def _rounds(self, tensorboard: metrics.TensorBoard, progress: metrics.ProgressLine) -> None:
         num_rounds = self._schedule.num_rounds(self._num_intervals)
         last_checkpoint = time.monotonic()
+        sps = 0.0
         while self._next_round < num_rounds and self._stopped_by is None:
             start = time.perf_counter()
             outcome = self._schedule.run_round(self._next_round, self._num_intervals)
@@ -190,12 +192,15 @@ class Trainer:
             seconds = time.perf_counter() - start
             if outcome.collected:
                 self._episodes.add(outcome.collected)
-            sps = self._steps_per_interval / seconds if outcome.collected else 0.0
+                sps = self._steps_per_interval / seconds
             last = self._next_round == num_rounds or self._stopped_by is not None
             means = self._episodes.means()
+            minutes = self._earlier_minutes + metrics.minutes_since_launch()
             tensorboard.scalars(
                 self._env_steps(),
                 {
+                    "run/minutes": minutes,
+                    "episodes/finished": self._episodes.finished,
                     **_episode_scalars(means),
                     **{f"learner/{name}": value for name, value in (outcome.logs or {}).items()},
                     "learner/policy_lag": outcome.policy_lag,
@@ -238,6 +243,7 @@ class Trainer:
                 "next_round": np.array(self._next_round),
                 "updates": np.array(self._learner.updates),
                 "env_steps": np.array(self._env_steps()),
+                "minutes": np.array(self._earlier_minutes + metrics.minutes_since_launch()),
             },
         }
         named = {
@@ -253,6 +259,7 @@ class Trainer:
         self._behaviour.copy_from(self._learner.network)
         self._next_round = int(state["run/next_round"])
         self._learner.updates = int(state["run/updates"])
+        self._earlier_minutes = float(state["run/minutes"])
         for name, array in self._unread_storage()._asdict().items():
             array[...] = state[f"storage/{name}"]
         for name, array in self._collector.ledger.arrays.items():

@@ -83,15 +83,15 @@ class Football:
         )
 
     def make(self) -> "FootballEnvironment":
-        """Builds the environment; its engines start when first needed, and do not render."""
+        """Builds the environment; its engine (some 50 MB) starts when first needed, and does not render."""
         return FootballEnvironment(self)
 
 
 class FootballEnvironment:
     """A football match and the rules around it; see `base.Environment`.
 
-    It keeps two engines, some 50 MB each: which one plays depends on the episode's seed. Used by
-    one thread; others may use other environments, and engines release the GIL while they work.
+    Used by one thread; others may use other environments, and engines release the GIL while they
+    work.
     """
 
     def __init__(self, config: Football) -> None:
@@ -116,18 +116,13 @@ class FootballEnvironment:
         self._checkpoint_reward = (
             checkpoint_reward.CheckpointReward() if "checkpoints" in config.rewards else None
         )
-        self._matches: dict[bool, football_match.FootballMatch] = {}
         self._match: football_match.FootballMatch | None = None
         self._running = False
 
     def reset(self, seed: int, observation: np.ndarray) -> None:
         """Starts the episode with this seed; see `base.Environment.reset`."""
-        # Bit 0 of the seed tells training from evaluation seeds; bit 1 decides what gfootball
-        # would let alternate, as an episode must not depend on the ones before.
-        mirrored = bool((seed >> 1) & 1)
-        if mirrored not in self._matches:
-            self._matches[mirrored] = football_match.FootballMatch(self._config, mirrored)
-        self._match = self._matches[mirrored]
+        if self._match is None:
+            self._match = football_match.FootballMatch(self._config)
         self._match.start(int(seed))
         self._goal_difference = 0
         self._previous_mode = None
@@ -172,10 +167,11 @@ class FootballEnvironment:
         return base.StepResult(reward, float(goal_reward), terminated, truncated)
 
     def close(self) -> None:
-        """Leaves the engines to later environments of this process; may be called twice."""
+        """Leaves the engine to later environments of this process; may be called twice."""
         self._running = False
-        while self._matches:
-            self._matches.popitem()[1].close()
+        if self._match is not None:
+            self._match.close()
+            self._match = None
 
     def _permitted(self, action: int) -> int:
         """Returns the engine's number of an action, or of another if play has to be resumed.

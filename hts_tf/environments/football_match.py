@@ -22,16 +22,13 @@ class FootballMatch:
       info: the engine's state when last asked, a `gfootball_engine.SharedInfo`.
     """
 
-    def __init__(self, config: "gfootball_config.Config", mirrored: bool) -> None:
+    def __init__(self, config: "gfootball_config.Config") -> None:
         """Starts an engine, or takes over one that is idle.
 
         Args:
           config: of the scenario; what depends on the episode is overwritten.
-          mirrored: which team the engine processes first, and in 11_vs_11 which line-up each
-            team has; gfootball would alternate it with the episodes.
         """
         self._config = config
-        self._mirrored = mirrored
         self._engine = _idle_engines.pop() if _idle_engines else _start_engine(config)
         self._before_kick_off: bytes | None = None
         self.info: gfootball_engine.SharedInfo = None
@@ -42,8 +39,10 @@ class FootballMatch:
         if self._before_kick_off is None or self._was_anyone_sent_off():
             config = self._config
             config["game_engine_random_seed"] = seed
-            config["reverse_team_processing"] = self._mirrored
-            config["episode_number"] = int(self._mirrored)
+            # gfootball would let these two alternate (which team is processed first; in
+            # 11_vs_11, who has which line-up), but an episode must not depend on those before.
+            config["reverse_team_processing"] = False
+            config["episode_number"] = 1
             config.NewScenario(inc=0)
             engine.reset(config.ScenarioConfig(), False)
             self._before_kick_off = engine.get_state("")

@@ -49,20 +49,20 @@ def engine(monkeypatch):
 
 def test_only_the_first_episode_builds_a_match(engine):
     config = FakeConfig()
-    match = football_match.FootballMatch(config, mirrored=True)
+    match = football_match.FootballMatch(config)
     for seed in (7, 8, 9):
         match.start(seed)
     assert engine.calls == ["reset", "set_state", "set_state"]
     assert config == {
         "game_engine_random_seed": 7,
-        "reverse_team_processing": True,
+        "reverse_team_processing": False,
         "episode_number": 1,
     }
     assert engine.config.game_engine_random_seed == 9
 
 
 def test_a_match_in_which_a_player_was_sent_off_is_not_reused(engine):
-    match = football_match.FootballMatch(FakeConfig(), mirrored=False)
+    match = football_match.FootballMatch(FakeConfig())
     match.start(1)
     engine.players = [types.SimpleNamespace(is_active=False)]
     match.play()
@@ -73,8 +73,8 @@ def test_a_match_in_which_a_player_was_sent_off_is_not_reused(engine):
 
 
 def test_closing_leaves_the_engine_to_the_next_match(engine):
-    first = football_match.FootballMatch(FakeConfig(), mirrored=False)
+    first = football_match.FootballMatch(FakeConfig())
     first.start(1)
     first.close()
-    football_match.FootballMatch(FakeConfig(), mirrored=False).start(1)
+    football_match.FootballMatch(FakeConfig()).start(1)
     assert engine.calls == ["reset", "reset"]

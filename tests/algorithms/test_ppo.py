@@ -1,0 +1,365 @@
+import functools
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hts_tf import errors, networks, specs
+from hts_tf.algorithms import ppo
+
+pytestmark = pytest.mark.usefixtures("op_determinism")
+
+SPEC = specs.EnvironmentSpec(
+    observation=specs.ArraySpec((3,), "float32"), num_actions=3, max_episode_steps=10
+)
+NUM_STEPS, NUM_ENVS = 4, 3
+SETTINGS = {
+    "epochs": 2,
+    "num_minibatches": 3,
+    "clip": 0.1,
+    "discount": 0.9,
+    "gae_lambda": 0.8,
+    "value_cost": 0.7,
+    "entropy_cost": 0.02,
+    "max_gradient_norm": 0.3,
+    "learning_rate": 0.01,
+    "adam_epsilon": 1e-5,
+}
+PROGRESS = 0.25
+ADAM_BETA_1, ADAM_BETA_2 = 0.9, 0.999
+
+
+def make_network(seed=1):
+    network = networks.ActorCritic(SPEC, seed, functools.partial(networks.mlp, units=(4,)))
+    random = np.random.default_rng(seed)
+    for variable in network.variables:  # away from the nearly uniform policy of the start
+        variable.assign_add(random.normal(0.0, 0.3, variable.shape).astype(np.float32))
+    return network
+
+
+@pytest.fixture
+def network():
+    return make_network()
+
+
+@pytest.fixture
+def rollout():
+    """Collected by another network's policy, with endings of both kinds."""
+    random = np.random.default_rng(0)
+    observation = random.normal(size=(NUM_STEPS + 1, NUM_ENVS, 3)).astype(np.float32)
+    logits, value = make_network(seed=2)(observation.reshape(-1, 3))
+    steps = NUM_STEPS, NUM_ENVS
+    terminated, truncated = np.zeros(steps, bool), np.zeros(steps, bool)
+    terminated[1, 0] = truncated[2, 1] = True
+    return specs.Rollout(
+        observation=observation,
+        action=random.integers(3, size=steps).astype(np.uint8),
+        logits=logits.numpy().reshape(NUM_STEPS + 1, NUM_ENVS, 3)[:-1],
+        value=value.numpy().reshape(NUM_STEPS + 1, NUM_ENVS),
+        reward=random.normal(size=steps).astype(np.float32),
+        score=np.full(steps, np.nan, np.float32),
+        terminated=terminated,
+        truncated=truncated,
+        truncation_value=np.where(truncated, np.float32(0.6), np.float32(np.nan)),
+    )
+
+
+@pytest.fixture
+def permutations():
+    random = np.random.default_rng(5)
+    size = NUM_STEPS * NUM_ENVS
+    return np.stack([random.permutation(size) for _ in range(SETTINGS["epochs"])]).astype(np.int32)
+
+
+def parameters_of(network):
+    return [variable.numpy().astype(np.float64) for variable in network.trainable_variables]
+
+
+# What follows, down to `reference_update`, is PPO once more: literal, slow, in float64.
+
+
+def forward(parameters, observation):
+    kernel, bias, policy_kernel, policy_bias, value_kernel, value_bias = parameters
+    features = np.maximum(observation @ kernel + bias, 0.0)
+    return features @ policy_kernel + policy_bias, (features @ value_kernel + value_bias)[0]
+
+
+def log_softmax(logits):
+    return logits - np.log(np.sum(np.exp(logits)))
+
+
+def reference_loss(parameters, minibatch, settings):
+    """Equation 9, one step of experience after another."""
+    total = 0.0
+    clip = settings["clip"]
+    for observation, action, behaviour_log_prob, behaviour_value, advantage, target in minibatch:
+        logits, value = forward(parameters, observation)
+        log_probs = log_softmax(logits)
+        ratio = math.exp(log_probs[action] - behaviour_log_prob)
+        policy = min(ratio * advantage, max(1 - clip, min(1 + clip, ratio)) * advantage)
+        moved = behaviour_value + max(-clip, min(clip, value - behaviour_value))
+        value_error = 0.5 * max((value - target) ** 2, (moved - target) ** 2)
+        entropy = -np.sum(np.exp(log_probs) * log_probs)
+        total += -policy + settings["value_cost"] * value_error
+        total -= settings["entropy_cost"] * entropy
+    return total / len(minibatch)
+
+
+def reference_gradient(parameters, minibatch, settings):
+    """Central finite differences, for every single parameter."""
+    gradient = []
+    for array in parameters:
+        slope = np.zeros_like(array)
+        for index in np.ndindex(array.shape):
+            kept, h = array[index], 1e-6
+            array[index] = kept + h
+            above = reference_loss(parameters, minibatch, settings)
+            array[index] = kept - h
+            below = reference_loss(parameters, minibatch, settings)
+            array[index] = kept
+            slope[index] = (above - below) / (2 * h)
+        gradient.append(slope)
+    return gradient
+
+
+def reference_batch(rollout, settings):
+    """The steps of the rollout, in the order of rows that `permutations` refers to."""
+    discount, decay = settings["discount"], settings["discount"] * settings["gae_lambda"]
+    advantages = np.zeros((NUM_STEPS, NUM_ENVS))
+    for b in range(NUM_ENVS):
+        advantage = 0.0
+        for t in reversed(range(NUM_STEPS)):
+            following = float(rollout.value[t + 1, b])
+            if rollout.terminated[t, b] or rollout.truncated[t, b]:
+                following = float(rollout.truncation_value[t, b]) if rollout.truncated[t, b] else 0
+                advantage = 0.0
+            delta = float(rollout.reward[t, b]) + discount * following - float(rollout.value[t, b])
+            advantage = delta + decay * advantage
+            advantages[t, b] = advantage
+    normalised = (advantages - advantages.mean()) / (advantages.std() + 1e-5)
+    return [
+        (
+            rollout.observation[t, b].astype(np.float64),
+            rollout.action[t, b],
+            log_softmax(rollout.logits[t, b].astype(np.float64))[rollout.action[t, b]],
+            float(rollout.value[t, b]),
+            normalised[t, b],
+            advantages[t, b] + float(rollout.value[t, b]),
+        )
+        for t in range(NUM_STEPS)
+        for b in range(NUM_ENVS)
+    ]
+
+
+def reference_update(parameters, rollout, permutations, progress, settings):
+    """Epochs of minibatches of Adam steps (Kingma & Ba 2015, in Keras' formulation).
+
+    Returns:
+      The new parameters, and each minibatch's gradient norm before clipping.
+    """
+    parameters = [array.copy() for array in parameters]
+    batch = reference_batch(rollout, settings)
+    learning_rate = settings["learning_rate"] * (1 - progress)
+    first = [np.zeros_like(array) for array in parameters]
+    second = [np.zeros_like(array) for array in parameters]
+    norms = []
+    for order in permutations:
+        for rows in np.split(order, settings["num_minibatches"]):
+            gradient = reference_gradient(parameters, [batch[row] for row in rows], settings)
+            norms.append(math.sqrt(sum(np.sum(array**2) for array in gradient)))
+            scale = min(1.0, settings["max_gradient_norm"] / norms[-1])
+            count = len(norms)
+            rate = learning_rate * math.sqrt(1 - ADAM_BETA_2**count) / (1 - ADAM_BETA_1**count)
+            for array, slope, m, v in zip(parameters, gradient, first, second, strict=True):
+                m += (1 - ADAM_BETA_1) * (scale * slope - m)
+                v += (1 - ADAM_BETA_2) * ((scale * slope) ** 2 - v)
+                array -= rate * m / (np.sqrt(v) + settings["adam_epsilon"])
+    return parameters, norms
+
+
+def as_tensors(rollout):
+    return specs.Rollout(*map(tf.constant, rollout))
+
+
+def compiled_update(network, rollout, permutations, progress, settings):
+    """Runs the update as the learner does: as one compiled function."""
+    algorithm = ppo.PPO(**settings)
+    optimizer = algorithm.make_optimizer()
+    optimizer.build(network.trainable_variables)
+
+    @tf.function
+    def update(*args):
+        return algorithm.update(network, optimizer, *args)
+
+    logs = update(as_tensors(rollout), tf.constant(permutations), tf.constant(progress, tf.float32))
+    return {name: float(value) for name, value in logs.items()}
+
+
+def minibatch_tensors(minibatch):
+    observation, action, *rest = map(np.array, zip(*minibatch, strict=True))
+    return (
+        tf.constant(observation, tf.float32),
+        tf.constant(action, tf.uint8),
+        *(tf.constant(x, tf.float32) for x in rest),
+    )
+
+
+def test_loss_and_its_gradient(network, rollout):
+    batch = reference_batch(rollout, SETTINGS)
+    with tf.GradientTape() as tape:
+        loss, logs = ppo.PPO(**SETTINGS).loss(network, *minibatch_tensors(batch))
+    gradient = tape.gradient(loss, network.trainable_variables)
+    parameters = parameters_of(network)
+    assert float(loss) == pytest.approx(reference_loss(parameters, batch, SETTINGS), rel=1e-5)
+    expected = reference_gradient(parameters, batch, SETTINGS)
+    for actual_array, expected_array in zip(gradient, expected, strict=True):
+        np.testing.assert_allclose(actual_array, expected_array, rtol=1e-4, atol=1e-5)
+    # All of it was put to the test: some steps are clipped, some are not.
+    assert 0.2 < float(logs["clip_fraction"]) < 0.95
+
+
+@pytest.mark.parametrize("cost", ["value_cost", "entropy_cost"])
+def test_costs_are_weights(network, rollout, cost):
+    minibatch = minibatch_tensors(reference_batch(rollout, SETTINGS))
+    loss, logs = ppo.PPO(**SETTINGS).loss(network, *minibatch)
+    more, _ = ppo.PPO(**{**SETTINGS, cost: SETTINGS[cost] + 1.0}).loss(network, *minibatch)
+    term = {"value_cost": logs["value_loss"], "entropy_cost": -logs["entropy"]}[cost]
+    assert float(more - loss) == pytest.approx(float(term), rel=1e-4)
+
+
+def test_logs_of_the_policy_that_collected_the_data(rollout):
+    network = make_network(seed=2)
+    batch = reference_batch(rollout, SETTINGS)
+    _, logs = ppo.PPO(**SETTINGS).loss(network, *minibatch_tensors(batch))
+    assert float(logs["kl"]) == pytest.approx(0.0, abs=1e-6)
+    assert float(logs["clip_fraction"]) == 0.0
+
+
+def test_kl_is_schulmans_estimator(network, rollout):
+    batch = reference_batch(rollout, SETTINGS)
+    _, logs = ppo.PPO(**SETTINGS).loss(network, *minibatch_tensors(batch))
+    parameters = parameters_of(network)
+    log_ratios = np.array([log_softmax(forward(parameters, s[0])[0])[s[1]] - s[2] for s in batch])
+    assert float(logs["kl"]) == pytest.approx(np.mean(np.exp(log_ratios) - 1 - log_ratios), 1e-4)
+
+
+@pytest.mark.parametrize("max_gradient_norm", [0.05, 0.3, 100.0])
+def test_update_against_the_reference(network, rollout, permutations, max_gradient_norm):
+    settings = {**SETTINGS, "max_gradient_norm": max_gradient_norm}
+    before = parameters_of(network)
+    expected, norms = reference_update(before, rollout, permutations, PROGRESS, settings)
+    logs = compiled_update(network, rollout, permutations, PROGRESS, settings)
+    for actual, wanted, old in zip(parameters_of(network), expected, before, strict=True):
+        np.testing.assert_allclose(actual, wanted, rtol=0, atol=2e-5)
+        assert np.abs(wanted - old).max() > 1e-3  # the tolerance is small beside the movement
+    assert logs["gradient_norm"] == pytest.approx(np.mean(norms), rel=1e-3)
+    assert logs["learning_rate"] == pytest.approx(0.0075)
+
+
+def test_reference_notices_another_order(network, rollout, permutations):
+    """The update depends on the permutations: what the test above would not have shown."""
+    other = permutations[::-1].copy()
+    expected, _ = reference_update(parameters_of(network), rollout, other, PROGRESS, SETTINGS)
+    compiled_update(network, rollout, permutations, PROGRESS, SETTINGS)
+    difference = max(
+        np.abs(a - b).max() for a, b in zip(parameters_of(network), expected, strict=True)
+    )
+    assert difference > 2e-4
+
+
+class RecordingSGD(keras.optimizers.SGD):
+    """Keeps the norm of every gradient that it is given."""
+
+    def apply_gradients(self, grads_and_vars, **kwargs):
+        grads_and_vars = list(grads_and_vars)
+        norm = float(tf.linalg.global_norm([gradient for gradient, _ in grads_and_vars]))
+        self.__dict__.setdefault("norms", []).append(norm)
+        return super().apply_gradients(grads_and_vars, **kwargs)
+
+
+def test_every_minibatch_has_its_gradient_clipped(network, rollout, permutations):
+    norms = {}
+    for limit in (0.1, 1e6):
+        algorithm = ppo.PPO(**{**SETTINGS, "max_gradient_norm": limit})
+        optimizer = RecordingSGD(1e-4)
+        algorithm.update(
+            make_network(), optimizer, as_tensors(rollout), tf.constant(permutations), 0.0
+        )
+        norms[limit] = optimizer.__dict__["norms"]
+    assert len(norms[0.1]) == len(norms[1e6]) == 6
+    np.testing.assert_allclose(norms[0.1], 0.1, rtol=1e-5)
+    assert min(norms[1e6]) > 0.2
+
+
+def test_learning_rate_decays_linearly_to_0(network, rollout, permutations):
+    for progress, rate in [(0.0, 0.01), (0.5, 0.005), (1.0, 0.0)]:
+        before = parameters_of(network)
+        logs = compiled_update(network, rollout, permutations, progress, SETTINGS)
+        assert logs["learning_rate"] == pytest.approx(rate)
+        moved = any((a != b).any() for a, b in zip(parameters_of(network), before, strict=True))
+        assert moved == (rate > 0)
+
+
+def test_truncation_can_count_as_termination(network, rollout, permutations):
+    settings = {**SETTINGS, "bootstrap_truncated": False}
+    compiled_update(network, rollout, permutations, PROGRESS, settings)
+    terminated = rollout._replace(
+        terminated=rollout.terminated | rollout.truncated,
+        truncated=np.zeros_like(rollout.truncated),
+    )
+    same, other = make_network(), make_network()
+    compiled_update(same, terminated, permutations, PROGRESS, SETTINGS)
+    compiled_update(other, rollout, permutations, PROGRESS, SETTINGS)
+    assert network.parameters_hash() == same.parameters_hash()
+    assert network.parameters_hash() != other.parameters_hash()
+
+
+def test_same_update_gives_the_same_bits(rollout, permutations):
+    first, second = make_network(), make_network()
+    for network in (first, second):
+        compiled_update(network, rollout, permutations, PROGRESS, SETTINGS)
+    assert first.parameters_hash() == second.parameters_hash()
+    assert first.parameters_hash() != make_network().parameters_hash()
+
+
+def test_defaults_are_valid():
+    algorithm = ppo.PPO()
+    algorithm.check_batch(128, 16)
+    assert (algorithm.epochs, algorithm.num_minibatches) == (2, 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0),
+        ("num_minibatches", 0),
+        ("clip", 0.0),
+        ("clip", -0.1),
+        ("max_gradient_norm", 0.0),
+        ("learning_rate", 0.0),
+        ("adam_epsilon", 0.0),
+        ("discount", 1.1),
+        ("discount", -0.1),
+        ("gae_lambda", 1.1),
+        ("gae_lambda", -0.1),
+    ],
+)
+def test_bad_settings_name_their_binding(name, value):
+    with pytest.raises(errors.ConfigError, match=f"^PPO.{name} .*, not {value}$"):
+        ppo.PPO(**{name: value})
+
+
+@pytest.mark.parametrize(("name", "value"), [("discount", 1.0), ("gae_lambda", 0.0)])
+def test_limits_are_allowed(name, value):
+    ppo.PPO(**{name: value})
+
+
+def test_minibatches_must_divide_the_batch():
+    algorithm = ppo.PPO(num_minibatches=6)
+    algorithm.check_batch(sync_interval=4, num_envs=3)
+    with pytest.raises(errors.ConfigError) as error:
+        algorithm.check_batch(sync_interval=4, num_envs=4)
+    for word in ("PPO.num_minibatches = 6", "Trainer.sync_interval", "Trainer.num_envs", "16"):
+        assert word in str(error.value)

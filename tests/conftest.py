@@ -1,0 +1,22 @@
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import gin
+import pytest
+
+
+@pytest.fixture(scope="session")
+def op_determinism():
+    """For tests that compute with TensorFlow: as in a run, the same bits each time."""
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
+
+
+@pytest.fixture
+def clean_gin():
+    """For tests that bind anything in gin, whose configuration is global."""
+    gin.clear_config()
+    yield
+    gin.clear_config()
