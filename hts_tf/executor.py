@@ -76,6 +76,9 @@ class Executor:
     def __init__(self, task: ExecutorTask) -> None:
         self._seed = task.seed
         self._slots = task.slots
+        # Half of the environments go to the actors together, which makes for batches that are
+        # worth computing, while the other half keeps this process busy.
+        self._group = -(-len(task.slots) // 2)
         self._actions = buffers.TicketBuffer(task.capacity, task.action_fds)
         self._states = buffers.TicketBuffer(task.capacity, task.state_fds)
         self._finished = buffers.TicketBuffer(task.capacity, task.finished_fds)
@@ -99,11 +102,11 @@ class Executor:
         try:
             while True:
                 start = clock()
-                slots = self._actions.dequeue_up_to(len(self._slots))
+                slots = self._actions.dequeue_up_to(self._group)
                 self._time[2] += clock() - start
                 for slot in slots:
                     self._advance(slot)
-                    self._states.enqueue([slot])
+                self._states.enqueue(slots)
                 self._time[3] += clock() - start
         except buffers.BufferClosedError:
             pass

@@ -16,6 +16,7 @@ import numpy as np
 from absl import app, flags
 from matplotlib import pyplot as plt
 from tensorboard.backend.event_processing import event_accumulator
+from tensorboard.util import tensor_util
 
 from hts_tf import metrics
 
@@ -64,7 +65,7 @@ def read_curve(workdir: Path) -> Curve:
         events.Reload()
         for tag in set(_TAGS) & set(events.Tags()["tensors"]):
             for event in events.Tensors(tag):
-                points[tag][event.step] = event.tensor_proto.float_val[0]
+                points[tag][event.step] = tensor_util.make_ndarray(event.tensor_proto).item()
     steps = sorted(set.intersection(*(set(series) for series in points.values())))
     if not steps:
         raise FileNotFoundError(f"{workdir} holds no event files with finished episodes")

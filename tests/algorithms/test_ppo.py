@@ -197,6 +197,19 @@ def compiled_update(network, rollout, permutations, progress, settings):
     return {name: float(value) for name, value in logs.items()}
 
 
+def eager_update(network, rollout, permutations, progress, settings):
+    """The same without compiling it, which takes longer than these few steps."""
+    algorithm = ppo.PPO(**settings)
+    logs = algorithm.update(
+        network,
+        algorithm.make_optimizer(),
+        as_tensors(rollout),
+        tf.constant(permutations),
+        tf.constant(progress, tf.float32),
+    )
+    return {name: float(value) for name, value in logs.items()}
+
+
 def minibatch_tensors(minibatch):
     observation, action, *rest = map(np.array, zip(*minibatch, strict=True))
     return (
@@ -293,25 +306,24 @@ def test_every_minibatch_has_its_gradient_clipped(network, rollout, permutations
     assert min(norms[1e6]) > 0.2
 
 
-def test_learning_rate_decays_linearly_to_0(network, rollout, permutations):
-    for progress, rate in [(0.0, 0.01), (0.5, 0.005), (1.0, 0.0)]:
-        before = parameters_of(network)
-        logs = compiled_update(network, rollout, permutations, progress, SETTINGS)
-        assert logs["learning_rate"] == pytest.approx(rate)
-        moved = any((a != b).any() for a, b in zip(parameters_of(network), before, strict=True))
-        assert moved == (rate > 0)
+@pytest.mark.parametrize(("progress", "rate"), [(0.0, 0.01), (0.5, 0.005), (1.0, 0.0)])
+def test_learning_rate_decays_linearly_to_0(network, rollout, permutations, progress, rate):
+    before = network.parameters_hash()
+    logs = eager_update(network, rollout, permutations, progress, SETTINGS)
+    assert logs["learning_rate"] == pytest.approx(rate)
+    assert (network.parameters_hash() != before) == (rate > 0)
 
 
 def test_truncation_can_count_as_termination(network, rollout, permutations):
     settings = {**SETTINGS, "bootstrap_truncated": False}
-    compiled_update(network, rollout, permutations, PROGRESS, settings)
+    eager_update(network, rollout, permutations, PROGRESS, settings)
     terminated = rollout._replace(
         terminated=rollout.terminated | rollout.truncated,
         truncated=np.zeros_like(rollout.truncated),
     )
     same, other = make_network(), make_network()
-    compiled_update(same, terminated, permutations, PROGRESS, SETTINGS)
-    compiled_update(other, rollout, permutations, PROGRESS, SETTINGS)
+    eager_update(same, terminated, permutations, PROGRESS, SETTINGS)
+    eager_update(other, rollout, permutations, PROGRESS, SETTINGS)
     assert network.parameters_hash() == same.parameters_hash()
     assert network.parameters_hash() != other.parameters_hash()
 
@@ -347,8 +359,11 @@ def test_defaults_are_valid():
     ],
 )
 def test_bad_settings_name_their_binding(name, value):
-    with pytest.raises(errors.ConfigError, match=f"^PPO.{name} .*, not {value}$"):
+    with pytest.raises(errors.ConfigError) as error:
         ppo.PPO(**{name: value})
+    message = str(error.value).splitlines()[0]  # gin adds where the value came from
+    assert message.startswith(f"PPO.{name} ")
+    assert message.endswith(f"not {value}")
 
 
 @pytest.mark.parametrize(("name", "value"), [("discount", 1.0), ("gae_lambda", 0.0)])
