@@ -1,15 +1,22 @@
 """Command line: evaluates the newest checkpoint of a run."""
 
 import csv
-import os
 import sys
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 from absl import app, flags
 
-from hts_tf import compute, config, errors, evaluator, metrics, networks, trainer
+# isort: split  (before all that imports TensorFlow)
+from hts_tf import (
+    compute,
+    config,
+    errors,
+    evaluator,
+    metrics,
+    networks,
+    quiet_tensorflow,  # noqa: F401
+    trainer,
+)
 from hts_tf.environments import football, synthetic  # noqa: F401  gin configurables
 from hts_tf.policy import Policy
 from hts_tf.workdir import Workdir

@@ -1,12 +1,9 @@
 """Command line: draws learning curves from the event files of runs."""
 
 import csv
-import os
 import sys
 from pathlib import Path
 from typing import NamedTuple
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import matplotlib
 
@@ -18,7 +15,11 @@ from matplotlib import pyplot as plt
 from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.util import tensor_util
 
-from hts_tf import metrics
+# isort: split  (before all that imports TensorFlow)
+from hts_tf import (
+    metrics,
+    quiet_tensorflow,  # noqa: F401
+)
 
 _WORKDIRS = flags.DEFINE_list("workdirs", None, "of the runs, separated by commas", required=True)
 _OUTPUT = flags.DEFINE_string("output", "curves.png", "picture; a .csv is written beside it")

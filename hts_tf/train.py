@@ -1,14 +1,17 @@
 """Command line: trains an agent."""
 
-import os
 import sys
-
-# Only errors: TensorFlow's greetings would bury the progress line.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from absl import app, flags
 
-from hts_tf import compute, config, errors, trainer
+# isort: split  (before all that imports TensorFlow)
+from hts_tf import (
+    compute,
+    config,
+    errors,
+    quiet_tensorflow,  # noqa: F401
+    trainer,
+)
 from hts_tf.collector import WorkerError
 from hts_tf.environments import football, synthetic  # noqa: F401  gin configurables
 
