@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hts_tf import actor, buffers, data_storage, executor, ledger, shared_memory, specs
+from hts_tf import actor, buffers, data_storage, executor, ledger, seeding, shared_memory, specs
 from hts_tf.environments import base
 from hts_tf.policy import Policy
 
@@ -45,7 +45,6 @@ class Collector:
     Attributes:
       storages: the two data storages; interval i fills storages[i % 2].
       ledger: of the episodes being played.
-      noise: [sync_interval, num_envs, num_actions] float32, to be filled before `begin`.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class Collector:
         self.storages = [data_storage.read(self._memory, name) for name in executor.STORAGES]
         self.ledger = ledger.Ledger(self._memory.group("ledger"))
         self._control = self._memory.group("control")
-        self.noise = np.zeros((sync_interval, num_envs, spec.num_actions), np.float32)
+        self._noise = np.zeros((sync_interval, num_envs, spec.num_actions), np.float32)
         self._owner = np.arange(num_envs) * num_executors // num_envs
         self._state_buffer = buffers.TicketBuffer(num_envs)
         self._finished_buffer = buffers.TicketBuffer(num_envs)
@@ -80,7 +79,7 @@ class Collector:
                 policy,
                 actor_batch_size,
                 self.storages,
-                self.noise,
+                self._noise,
                 self._control,
                 self._state_buffer,
                 self._action_buffers,
@@ -120,6 +119,7 @@ class Collector:
         self._control["interval"][0] = interval
         self._control["step"].fill(0)
         self._control["ended"].fill(False)
+        self._noise[...] = seeding.gumbel_noise(self._seed, interval, self._noise.shape)
         self._state_buffer.enqueue(range(self._num_envs))
 
     def wait(self) -> None:

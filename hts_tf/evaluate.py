@@ -6,7 +6,7 @@ import sys
 import numpy as np
 from absl import app, flags
 
-# isort: split  (before all that imports TensorFlow)
+import hts_tf.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import (
     compute,
     config,
@@ -14,7 +14,6 @@ from hts_tf import (
     evaluator,
     metrics,
     networks,
-    quiet_tensorflow,  # noqa: F401
     trainer,
 )
 from hts_tf.environments import football, synthetic  # noqa: F401  gin configurables

@@ -15,10 +15,9 @@ from matplotlib import pyplot as plt
 from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.util import tensor_util
 
-# isort: split  (before all that imports TensorFlow)
+import hts_tf.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import (
     metrics,
-    quiet_tensorflow,  # noqa: F401
 )
 
 _WORKDIRS = flags.DEFINE_list("workdirs", None, "of the runs, separated by commas", required=True)

@@ -4,12 +4,11 @@ import sys
 
 from absl import app, flags
 
-# isort: split  (before all that imports TensorFlow)
+import hts_tf.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import (
     compute,
     config,
     errors,
-    quiet_tensorflow,  # noqa: F401
     trainer,
 )
 from hts_tf.collector import WorkerError

@@ -133,7 +133,7 @@ await() {
   local log=${jobs[$2]} status=0
   wait "$2" || status=$?
   unset "jobs[$2]"
-  ((status == 0)) || fail_with_log "$1 failed" "$log"
+  ((status == 0)) || fail_with_log "$1: failed" "$log"
   say "$1: done after $SECONDS s"
 }
 

@@ -81,7 +81,12 @@ GEOMETRIES = [
     (10, 11, 4, 4),
     (8, 9, 2, 3),
 ]
-pairs = functools.cache(lambda index: Pair(map_spec(*GEOMETRIES[index][:2]), *GEOMETRIES[index][2:]))
+
+
+@functools.cache
+def pairs(index):
+    height, width, kernel_size, strides = GEOMETRIES[index]
+    return Pair(map_spec(height, width), kernel_size, strides)
 
 
 @st.composite
@@ -189,9 +194,7 @@ def test_seed_decides_the_weights():
 
 
 def test_no_two_layers_start_alike():
-    network = networks.ActorCritic(
-        VECTOR, 0, functools.partial(networks.mlp, units=(5, 5))
-    )
+    network = networks.ActorCritic(VECTOR, 0, functools.partial(networks.mlp, units=(5, 5)))
     kernels = [v.numpy() for v in network.trainable_variables if v.shape == (5, 5)]
     assert len(kernels) == 2
     assert np.abs(kernels[0] - kernels[1]).max() > 0.1

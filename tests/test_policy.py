@@ -153,7 +153,8 @@ def test_a_network_that_minds_its_batch_is_found_out(network, batching):
     observation, noise = observations_and_noise(VECTOR)
     expected = policy.act(observation, noise)
     for rows in ([3], [5, 2], [11, 0, 3, 3]):
-        for actual, of_all in zip(policy.act(observation[rows], noise[rows]), expected, strict=True):
+        answer = policy.act(observation[rows], noise[rows])
+        for actual, of_all in zip(answer, expected, strict=True):
             assert actual.tobytes() == of_all[rows].tobytes()
 
 

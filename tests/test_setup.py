@@ -290,7 +290,7 @@ def test_a_failing_step_shows_the_end_of_its_log(run):
     result = run(PREPARE + 'start "$cache/log/x" bash -c "echo no network; exit 7"; await It $job')
     assert result.returncode == 1
     assert "no network" in result.stderr
-    assert "It failed" in result.stderr
+    assert "It: failed" in result.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

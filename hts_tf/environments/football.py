@@ -83,7 +83,7 @@ class Football:
         )
 
     def make(self) -> "FootballEnvironment":
-        """Builds the environment; its engine (some 50 MB) starts when first needed, and does not render."""
+        """Builds the environment; its engine (some 50 MB) starts at the first reset."""
         return FootballEnvironment(self)
 
 

@@ -1,0 +1,62 @@
+"""Runs the project's commands as a user does: in processes of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+# A football run of eight updates.
+SMALL_FOOTBALL = [
+    "--scenario=academy_empty_goal_close",
+    "--gin_bindings=Trainer.num_envs = 4",
+    "--gin_bindings=Trainer.sync_interval = 16",
+    "--gin_bindings=Trainer.total_env_steps = 512",
+]
+
+
+def start(module, *arguments, pythonpath=()):
+    """Starts `python -m module arguments`; the caller must wait for it or use `with`."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *map(str, pythonpath)])}
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def finish(process):
+    """Waits for a command; returns (exit code, standard output, standard error)."""
+    output, errors = process.communicate()
+    return process.returncode, output, errors
+
+
+def run(module, *arguments, pythonpath=()):
+    """Runs a command to its end; returns (exit code, standard output, standard error)."""
+    return finish(start(module, *arguments, pythonpath=pythonpath))
+
+
+def parameters_hash(output):
+    """Returns the hash that a finished training run prints last."""
+    return output.rsplit("parameters ", 1)[1].strip()
+
+
+def executors_of(pid):
+    """Returns the pids of the executors that a trainer started, also of a dead trainer's."""
+    marker = f"hts_tf.executor\0{pid}\0".encode()
+    return [
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/cmdline")
+        if marker in _read(path)
+    ]
+
+
+def _read(path):
+    try:
+        return path.read_bytes()
+    except OSError:  # it has just ended
+        return b""

@@ -1,0 +1,200 @@
+import inspect
+
+import gin
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hts_tf import config, errors, networks, trainer
+from hts_tf.environments import football, synthetic
+
+pytestmark = pytest.mark.usefixtures("clean_gin")
+
+
+@pytest.mark.parametrize("method", config.names("methods"))
+@pytest.mark.parametrize("scenario", config.names("scenarios"))
+def test_every_method_with_every_scenario(method, scenario):
+    config.load(scenario, method)
+    environment = config.environment()
+    bound = gin.get_bindings("Trainer")
+    bound["algorithm"].check_batch(bound["sync_interval"], bound["num_envs"])
+    if isinstance(environment, football.Football):
+        assert environment.scenario == scenario
+    else:
+        assert isinstance(environment, synthetic.Synthetic)
+    assert environment.spec.num_actions >= 2
+
+
+def test_names_are_those_of_the_files():
+    assert "hts_ppo" in config.names("methods")
+    assert {"synthetic", "academy_empty_goal_close"} <= set(config.names("scenarios"))
+    assert config.names("nonsense") == []
+
+
+def test_a_scenario_without_a_file_of_its_own_is_gfootballs():
+    scenario = "1_vs_1_easy"
+    assert scenario not in config.names("scenarios")
+    config.load(scenario, "hts_ppo")
+    assert gin.query_parameter("Football.scenario") == scenario
+    config.load(scenario, "hts_ppo", gin_bindings=["Football.scenario = '5_vs_5'"])
+    assert gin.query_parameter("Football.scenario") == "5_vs_5"
+
+
+def test_later_files_and_bindings_win(tmp_path):
+    first, second = tmp_path / "first.gin", tmp_path / "second.gin"
+    first.write_text("PPO.clip = 0.5\nPPO.epochs = 5\nTrainer.num_envs = 5\n")
+    second.write_text("PPO.epochs = 6\nTrainer.num_envs = 6\n")
+    config.load(
+        "synthetic",
+        "hts_ppo",
+        [str(first), str(second)],
+        ["Trainer.num_envs = 7", "Trainer.num_envs = 8"],
+    )
+    assert gin.query_parameter("PPO.clip") == 0.5
+    assert gin.query_parameter("PPO.epochs") == 6
+    assert gin.query_parameter("Trainer.num_envs") == 8
+    assert gin.query_parameter("PPO.num_minibatches") == 8
+
+
+def test_nothing_is_left_of_the_configuration_before():
+    config.load("synthetic", "hts_ppo", gin_bindings=["Synthetic.num_actions = 9"])
+    config.load("synthetic", "hts_ppo")
+    assert gin.get_bindings("Synthetic") == {}
+
+
+def refusal(*args, **kwargs):
+    """The message of the ConfigError that loading raises; always one line."""
+    with pytest.raises(errors.ConfigError) as error:
+        config.load(*args, **kwargs)
+    message = str(error.value)
+    assert len(message.splitlines()) == 1
+    return message
+
+
+def test_unknown_scenario():
+    message = refusal("academy_empty_gaol_close", "hts_ppo")
+    assert message.startswith("unknown scenario 'academy_empty_gaol_close'; did you mean ")
+    assert "academy_empty_goal_close" in message
+
+
+def test_unknown_scenario_that_is_like_none():
+    message = refusal("zzz", "hts_ppo")
+    assert "synthetic" in message
+    assert "11_vs_11_stochastic" in message
+
+
+def test_unknown_method():
+    message = refusal("synthetic", "hts_poo")
+    assert message == "unknown method 'hts_poo'; did you mean hts_ppo?"
+
+
+@pytest.mark.parametrize(
+    ("binding", "word"),
+    [
+        ("PPPO.clip = 0.1", "PPPO"),
+        ("PPO.klip = 0.1", "klip"),
+        ("Trainer.environment = @Futball()", "Futball"),
+        ("PPO.clip = ", "value"),
+        ("PPO.clip", "expected ':' or '='"),
+        ("ActorCritic.seed = 1", "seed"),
+        ("Trainer.workdir = '/'", "workdir"),
+        ("include 'nowhere.gin'", "nowhere.gin"),
+    ],
+)
+def test_bad_bindings(binding, word, tmp_path):
+    assert word in refusal("synthetic", "hts_ppo", gin_bindings=[binding])
+    path = tmp_path / "mine.gin"
+    path.write_text(f"PPO.epochs = 3\n{binding}\n")
+    assert word in refusal("synthetic", "hts_ppo", gin_files=[str(path)])
+
+
+def test_missing_gin_file(tmp_path):
+    path = str(tmp_path / "none.gin")
+    assert refusal("synthetic", "hts_ppo", gin_files=[path]) == f"there is no gin file '{path}'"
+
+
+def test_operative_configuration_can_be_taken_apart():
+    config.load("synthetic", "hts_ppo", gin_bindings=["mlp.units = (300, 200, 100)"])
+    networks.ActorCritic(synthetic.Synthetic().spec, 0)
+    text = config.operative(seed=17)
+    bindings = config.bindings(text)
+    assert bindings["ActorCritic.torso"] == "@mlp"
+    assert bindings["mlp.units"] == "(300, 200, 100)"
+    assert bindings["Synthetic.num_actions"] == "4"
+    assert "PPO.clip" not in bindings  # nobody asked for it
+    assert bindings["--seed"] == "17"
+    assert config.differences(text, config.operative(seed=18)) == ["--seed = 17 there, 18 now"]
+
+
+def test_operative_configuration_can_be_loaded_again():
+    config.load("synthetic", "hts_ppo", gin_bindings=["mlp.units = (30, 20)"])
+    before = networks.ActorCritic(synthetic.Synthetic().spec, 0).parameters_hash()
+    text = config.operative(seed=17)
+    config.load("academy_empty_goal_close", "hts_ppo")
+    config.load_text(text)
+    assert networks.ActorCritic(synthetic.Synthetic().spec, 0).parameters_hash() == before
+    assert config.operative(seed=17) == text
+
+
+@pytest.mark.parametrize(
+    ("scenario", "kind"),
+    [("synthetic", synthetic.Synthetic), ("academy_corner", football.Football)],
+)
+def test_environment_is_the_one_that_is_bound(scenario, kind):
+    config.load(scenario, "hts_ppo")
+    assert isinstance(config.environment(), kind)
+
+
+def test_a_long_value_stays_in_one_piece():
+    units = tuple(range(1000, 1200))
+    config.load("synthetic", "hts_ppo", gin_bindings=[f"mlp.units = {units}"])
+    bound = gin.query_parameter("mlp.units")
+    assert bound == units
+    text = f"mlp.units = {units}\nx.y = 1\n"
+    assert config.bindings(text) == {"mlp.units": str(units), "x.y": "1"}
+
+
+OLD = "# a comment\nA.x = 1\nA.y = 'two words'\nscope/B.z = @C()\n"
+
+
+def test_differences():
+    assert config.differences(OLD, OLD) == []
+    new = OLD.replace("1", "2").replace("A.y", "A.why")
+    assert config.differences(OLD, new) == [
+        "A.why = unset there, 'two words' now",
+        "A.x = 1 there, 2 now",
+        "A.y = 'two words' there, unset now",
+    ]
+
+
+def test_order_and_comments_are_no_differences():
+    lines = OLD.splitlines()
+    assert config.differences(OLD, "\n".join(["# other", *reversed(lines[1:])])) == []
+
+
+names_and_values = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 2))
+
+
+@given(names_and_values, names_and_values)
+def test_differences_are_symmetric_and_complete(old, new):
+    def text(values):
+        return "".join(f"A.{name} = {value}\n" for name, value in values.items())
+
+    expected = sum(old.get(name) != new.get(name) for name in {*old, *new})
+    assert len(config.differences(text(old), text(new))) == expected
+    assert len(config.differences(text(new), text(old))) == expected
+
+
+@pytest.mark.parametrize("binding", sorted(config.FREE_BINDINGS))
+def test_free_bindings_may_differ(binding):
+    assert config.differences(f"{binding} = 1\nA.x = 1\n", f"{binding} = 2\nA.x = 1\n") == []
+    configurable, parameter = binding.split(".")
+    assert configurable == "Trainer"
+    assert parameter in inspect.signature(trainer.Trainer.__init__).parameters
+
+
+@pytest.mark.parametrize("binding", ["Trainer.num_envs", "Trainer.sync_interval", "PPO.clip"])
+def test_other_bindings_may_not(binding):
+    assert config.differences(f"{binding} = 1\n", f"{binding} = 2\n") == [
+        f"{binding} = 1 there, 2 now"
+    ]

@@ -1,0 +1,152 @@
+"""The promises of the README, through the command line, on real football."""
+
+import csv
+import signal
+import subprocess
+
+import pytest
+
+from tests import command_line
+from tests.command_line import SMALL_FOOTBALL, executors_of, parameters_hash
+
+pytestmark = pytest.mark.slow
+
+
+def train(workdir, *flags):
+    """Trains to the end and returns the hash of the final parameters."""
+    code, output, errors = command_line.run(
+        "hts_tf.train", f"--workdir={workdir}", *SMALL_FOOTBALL, *flags
+    )
+    assert code == 0, errors
+    return parameters_hash(output)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """A finished run: (workdir, hash of its parameters)."""
+    workdir = tmp_path_factory.mktemp("reference")
+    return workdir, train(workdir)
+
+
+def test_same_command_same_bits(reference, tmp_path):
+    assert train(tmp_path) == reference[1]
+
+
+def test_another_seed_other_bits(reference, tmp_path):
+    assert train(tmp_path, "--seed=1") != reference[1]
+
+
+@pytest.mark.parametrize(
+    ("num_actors", "num_executors", "actor_batch_size"), [(1, 4, 16), (3, 2, 1), (3, 1, 3)]
+)
+def test_workers_do_not_change_bits(
+    reference, tmp_path, num_actors, num_executors, actor_batch_size
+):
+    bits = train(
+        tmp_path,
+        f"--gin_bindings=Trainer.num_actors = {num_actors}",
+        f"--gin_bindings=Trainer.num_executors = {num_executors}",
+        f"--gin_bindings=Trainer.actor_batch_size = {actor_batch_size}",
+    )
+    assert bits == reference[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path, number):
+    with command_line.start(
+        "hts_tf.train", f"--workdir={tmp_path}", *SMALL_FOOTBALL
+    ) as process:
+        # The first progress line comes after the first interval, with most of the run to go.
+        assert "env steps" in process.stdout.readline()
+        executors = executors_of(process.pid)
+        assert executors
+        process.send_signal(number)
+        code, output, errors = command_line.finish(process)
+    assert code == 128 + number, errors
+    assert number.name in output
+    assert not executors_of(process.pid)
+    assert parameters_hash(output) != reference[1]
+    assert train(tmp_path) == reference[1]
+
+
+def test_killed_trainer_leaves_no_executors(tmp_path):
+    with command_line.start(
+        "hts_tf.train", f"--workdir={tmp_path}", *SMALL_FOOTBALL
+    ) as process:
+        process.stdout.readline()
+        executors = executors_of(process.pid)
+        assert executors
+        process.kill()
+    for pid in executors:  # the kernel kills them with their parent
+        subprocess.run(["tail", f"--pid={pid}", "-f", "/dev/null"], check=True)
+    assert not executors_of(process.pid)
+
+
+def test_raising_environment_shows_its_traceback(tmp_path):
+    (tmp_path / "raising.py").write_text(
+        """
+import gin
+from hts_tf.environments import synthetic
+
+@gin.configurable
+class Raising(synthetic.Synthetic):
+    def make(self):
+        raise ArithmeticError("the simulator has a bad day")
+"""
+    )
+    gin_file = tmp_path / "raising.gin"
+    gin_file.write_text("import raising\nTrainer.environment = @Raising()\n")
+    with command_line.start(
+        "hts_tf.train",
+        "--scenario=synthetic",
+        f"--workdir={tmp_path / 'run'}",
+        f"--gin_files={gin_file}",
+        pythonpath=[tmp_path],
+    ) as process:
+        code, _, errors = command_line.finish(process)
+    assert code == 1
+    assert "ArithmeticError: the simulator has a bad day" in errors
+    assert "error: executor" in errors.splitlines()[-1]
+    assert not executors_of(process.pid)
+
+
+def test_evaluate_writes_what_it_prints(reference):
+    workdir, _ = reference
+    code, output, errors = command_line.run(
+        "hts_tf.evaluate", f"--workdir={workdir}", "--episodes=6", "--parallel=4"
+    )
+    assert code == 0, errors
+    with (workdir / "evaluation_000000512.csv").open() as file:
+        scores = [float(row["score"]) for row in csv.DictReader(file)]
+    assert len(scores) == 6
+    assert f"score: mean {sum(scores) / 6:.3f}" in output
+
+
+def test_curves_of_a_finished_run(reference, tmp_path):
+    picture = tmp_path / "curves.png"
+    code, output, errors = command_line.run(
+        "hts_tf.plot_curves", f"--workdirs={reference[0]}", f"--output={picture}"
+    )
+    assert code == 0, errors
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "score 0.8 never" in output
+    with picture.with_suffix(".csv").open() as file:
+        steps = [int(row["env_steps"]) for row in csv.DictReader(file)]
+    assert steps[-1] == 512
+
+
+def test_it_learns_the_synthetic_game(tmp_path):
+    code, output, errors = command_line.run(
+        "hts_tf.train",
+        "--scenario=synthetic",
+        f"--workdir={tmp_path}",
+        "--gin_bindings=Trainer.total_env_steps = 80000",
+        "--gin_bindings=PPO.learning_rate = 0.003",
+    )
+    assert code == 0, errors
+    code, output, errors = command_line.run(
+        "hts_tf.evaluate", f"--workdir={tmp_path}", "--deterministic_policy"
+    )
+    assert code == 0, errors
+    score = float(output.split("score: mean ")[1].split(",")[0])
+    assert score > 0.9, "a random policy scores 0.25"

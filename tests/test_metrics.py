@@ -1,0 +1,192 @@
+import io
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hts_tf import metrics, specs
+from hts_tf.metrics import Episode, EpisodeTracker, ProgressLine
+
+
+def make_rollouts(seed, num_intervals, num_steps, num_envs, density):
+    """Intervals with rewards and scores that add up exactly in any order."""
+    random = np.random.default_rng(seed)
+    steps = num_steps, num_envs
+    rollouts = []
+    for _ in range(num_intervals):
+        endings = random.random(steps)
+        rollouts.append(
+            specs.Rollout(
+                observation=None,
+                action=None,
+                logits=None,
+                value=None,
+                reward=random.integers(-8, 9, steps).astype(np.float32) / 4,
+                score=random.integers(-1, 2, steps).astype(np.float32),
+                terminated=endings < density / 2,
+                truncated=endings > 1 - density / 2,
+                truncation_value=None,
+            )
+        )
+    return rollouts
+
+
+def naive_episodes(rollouts):
+    """Follows one environment after another: (when it ended, slot) -> episode."""
+    episodes = {}
+    for slot in range(rollouts[0].reward.shape[1]):
+        score = episode_return = 0.0
+        length = now = 0
+        for rollout in rollouts:
+            for step in range(len(rollout.reward)):
+                score += rollout.score[step, slot]
+                episode_return += rollout.reward[step, slot]
+                length += 1
+                now += 1
+                if rollout.terminated[step, slot] or rollout.truncated[step, slot]:
+                    episodes[now, slot] = Episode(score, episode_return, length)
+                    score = episode_return = 0.0
+                    length = 0
+    return [episodes[key] for key in sorted(episodes)]
+
+
+def track(rollouts):
+    tracker = EpisodeTracker(rollouts[0].reward.shape[1])
+    for rollout in rollouts:
+        tracker.add(rollout)
+    return tracker
+
+
+some_rollouts = st.builds(
+    make_rollouts,
+    seed=st.integers(0, 2**32 - 1),
+    num_intervals=st.integers(1, 4),
+    num_steps=st.integers(1, 6),
+    num_envs=st.integers(1, 4),
+    density=st.floats(0, 1),
+)
+
+
+@settings(deadline=None)
+@given(some_rollouts)
+def test_episodes_against_a_naive_loop(rollouts):
+    tracker = track(rollouts)
+    expected = naive_episodes(rollouts)
+    assert list(tracker.recent) == expected
+    assert tracker.finished == len(expected)
+    if expected:
+        assert tracker.means() == pytest.approx(tuple(np.mean(expected, axis=0)))
+    else:
+        assert tracker.means() is None
+
+
+def test_only_the_last_episodes_count():
+    rollouts = make_rollouts(0, num_intervals=8, num_steps=40, num_envs=2, density=0.5)
+    expected = naive_episodes(rollouts)
+    assert len(expected) > 2 * metrics.WINDOW
+    tracker = track(rollouts)
+    assert list(tracker.recent) == expected[-metrics.WINDOW :]
+    assert tracker.finished == len(expected)
+
+
+@settings(deadline=None)
+@given(some_rollouts, st.data())
+def test_restored_tracker_goes_on(rollouts, data):
+    cut = data.draw(st.integers(0, len(rollouts)))
+    num_envs = rollouts[0].reward.shape[1]
+    first = EpisodeTracker(num_envs)
+    for rollout in rollouts[:cut]:
+        first.add(rollout)
+    content = io.BytesIO()
+    np.savez(content, **first.state())  # as in a checkpoint
+    content.seek(0)
+    second = EpisodeTracker(num_envs)
+    second.restore(dict(np.load(content)))
+    for rollout in rollouts[cut:]:
+        second.add(rollout)
+    whole = track(rollouts)
+    assert list(second.recent) == list(whole.recent)
+    assert second.finished == whole.finished
+    for name, array in whole.state().items():
+        np.testing.assert_array_equal(second.state()[name], array)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+MEANS = Episode(score=0.5, episode_return=1.25, length=80.0)
+
+
+def test_progress_on_a_terminal_is_one_line_rewritten():
+    stream = Terminal()
+    line = ProgressLine(2000, stream)
+    line.show(500, 100.0, None, last=False)
+    line.show(1000, 250.0, MEANS, last=False)
+    line.show(2000, 0.0, MEANS, last=True)
+    text = stream.getvalue()
+    assert text.count("\n") == 1
+    assert text.endswith("\n")
+    first, second, third = text.split("\r\x1b[K")[1:]
+    assert "500 of 2,000 env steps (25%)" in first
+    assert "100 SPS" in first
+    assert "0:00:15 left" in first
+    assert "score -" in first
+    assert "score 0.50  return 1.25" in second
+    assert "0:00:04 left" in second
+    assert "2,000 of 2,000 env steps (100%)" in third
+
+
+def test_progress_elsewhere_is_a_plain_line_now_and_then(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(metrics.time, "monotonic", lambda: now[0])
+    stream = io.StringIO()
+    line = ProgressLine(10_000, stream)
+    shown = []
+    for second in range(26):
+        now[0] = 1000.0 + second
+        line.show(second, 1.0, None, last=second == 25)
+        shown.append(stream.getvalue().count("\n"))
+    assert shown == [1] * 10 + [2] * 10 + [3] * 5 + [4]
+    assert "\r" not in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
+    steps = [int(re.match(r"(\d+) of", text)[1]) for text in stream.getvalue().splitlines()]
+    assert steps == [0, 10, 20, 25]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0:00:00"), (59.6, "0:01:00"), (3599, "0:59:59"), (360_000, "100:00:00")],
+)
+def test_time_left(seconds, text):
+    stream = io.StringIO()
+    ProgressLine(1000 + 1, stream).show(1, 1000 / seconds if seconds else 0, None, last=True)
+    assert f"{text} left" in stream.getvalue()
+
+
+def read_events(workdir):
+    from tensorboard.backend.event_processing import event_accumulator
+
+    events = event_accumulator.EventAccumulator(str(workdir))
+    events.Reload()
+    return events
+
+
+def test_tensorboard_scalars_can_be_read_back(tmp_path):
+    import tensorflow as tf
+
+    tensorboard = metrics.TensorBoard(tmp_path)
+    tensorboard.scalars(100, {"episodes/score": 0.25, "learner/loss": -1.0})
+    tensorboard.scalars(200, {"episodes/score": 0.5})
+    tensorboard.text("configuration", "a = 1\nb = 2")
+    tensorboard.close()
+    events = read_events(tmp_path)
+    assert set(events.Tags()["tensors"]) == {"episodes/score", "learner/loss", "configuration"}
+    scores = events.Tensors("episodes/score")
+    assert [event.step for event in scores] == [100, 200]
+    assert [float(tf.make_ndarray(event.tensor_proto)) for event in scores] == [0.25, 0.5]
+    [configuration] = events.Tensors("configuration")
+    assert tf.make_ndarray(configuration.tensor_proto).item() == b"    a = 1\n    b = 2"
