@@ -10,14 +10,11 @@ import time
 import numpy as np
 import pytest
 
-from hts_tf import learner as learner_lib
 from hts_tf import networks, seeding
-from hts_tf.algorithms import ppo
 from hts_tf.buffers import BufferClosedError
 from hts_tf.collector import Collector, WorkerError
 from hts_tf.environments import synthetic
 from hts_tf.policy import Policy
-from hts_tf.schedules import hts
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 

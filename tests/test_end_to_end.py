@@ -53,9 +53,7 @@ def test_workers_do_not_change_bits(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path, number):
-    with command_line.start(
-        "hts_tf.train", f"--workdir={tmp_path}", *SMALL_FOOTBALL
-    ) as process:
+    with command_line.start("hts_tf.train", f"--workdir={tmp_path}", *SMALL_FOOTBALL) as process:
         # The first progress line comes after the first interval, with most of the run to go.
         assert "env steps" in process.stdout.readline()
         executors = executors_of(process.pid)
@@ -70,9 +68,7 @@ def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path, number):
 
 
 def test_killed_trainer_leaves_no_executors(tmp_path):
-    with command_line.start(
-        "hts_tf.train", f"--workdir={tmp_path}", *SMALL_FOOTBALL
-    ) as process:
+    with command_line.start("hts_tf.train", f"--workdir={tmp_path}", *SMALL_FOOTBALL) as process:
         process.stdout.readline()
         executors = executors_of(process.pid)
         assert executors
