@@ -26,9 +26,15 @@ def save(directory: Path, number: int, arrays: Mapping[str, np.ndarray], keep: i
       arrays: of any types but objects.
       keep: how many checkpoints stay, at least 1.
 
+    Raises:
+      TypeError: an array holds objects.
+
     Returns:
       The file. It appears under its name only when all of it is on the disk.
     """
+    for name, array in arrays.items():
+        if np.asarray(array).dtype.hasobject:
+            raise TypeError(f"{name} holds objects, which would have to be pickled")
     directory.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
     np.savez(content, **arrays)

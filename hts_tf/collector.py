@@ -113,14 +113,21 @@ class Collector:
         self.wait()
 
     def begin(self, interval: int) -> None:
-        """Lets executors and actors loose on an interval, and returns at once."""
+        """Lets executors and actors loose on an interval, and returns at once.
+
+        Raises:
+          WorkerError: an executor or actor has failed since the last interval.
+        """
         before, storage = self.storages[(interval - 1) % 2], self.storages[interval % 2]
         storage.observation[0] = before.observation[-1]
         self._control["interval"][0] = interval
         self._control["step"].fill(0)
         self._control["ended"].fill(False)
         self._noise[...] = seeding.gumbel_noise(self._seed, interval, self._noise.shape)
-        self._state_buffer.enqueue(range(self._num_envs))
+        try:
+            self._state_buffer.enqueue(range(self._num_envs))
+        except buffers.BufferClosedError:
+            raise self._what_failed() from None
 
     def wait(self) -> None:
         """Waits until every environment has finished its part of the interval: the sync point.
@@ -131,7 +138,7 @@ class Collector:
         try:
             self._finished_buffer.dequeue_many(self._num_envs)
         except buffers.BufferClosedError:
-            raise self._failure or WorkerError("the collector was closed") from None
+            raise self._what_failed() from None
 
     def activity(self) -> dict[str, float]:
         """Returns how executors and actors spent their time since the last call, for the log.
@@ -249,6 +256,9 @@ class Collector:
         if self._failure is None:
             self._failure = error
         self._close_buffers()
+
+    def _what_failed(self) -> BaseException:
+        return self._failure or WorkerError("the collector was closed")
 
     def _buffers(self) -> list[buffers.TicketBuffer]:
         return [self._state_buffer, self._finished_buffer, *self._action_buffers]

@@ -66,4 +66,5 @@ def explained_variance(values: tf.Tensor, returns: tf.Tensor) -> tf.Tensor:
       returns: what they predict, same shape.
     """
     variance = tf.math.reduce_variance(returns)
-    return 1.0 - tf.math.divide_no_nan(tf.math.reduce_variance(returns - values), variance)
+    error = tf.math.reduce_variance(returns - values)
+    return tf.where(variance > 0, 1.0 - error / variance, 0.0)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from hts_tf import networks, seeding
-from hts_tf.buffers import BufferClosedError
 from hts_tf.collector import Collector, WorkerError
 from hts_tf.environments import synthetic
 from hts_tf.policy import Policy
@@ -314,11 +313,6 @@ def test_the_error_names_the_executor_that_was_killed():
     assert_gone(collector)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=BufferClosedError,
-    reason="BUG: begin raises BufferClosedError where a worker failed before it",
-)
 def test_an_executor_killed_between_intervals_is_a_worker_error():
     with collecting(GAMES[True]) as collector:
         collector.start(0)
