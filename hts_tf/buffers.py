@@ -45,6 +45,7 @@ class TicketBuffer:
         # A write that does not fit into the pipe's last page begins another: half may be lost.
         holds = fcntl.fcntl(self.fds[1], fcntl.F_GETPIPE_SZ) // _TICKET_BYTES // 2
         if capacity >= holds:  # one place stays free for the ticket of `close`
+            self.release()
             raise errors.ConfigError(f"a buffer holds at most {holds - 1} tickets, not {capacity}")
 
     def enqueue(self, tickets: Iterable[int]) -> None:
