@@ -1,7 +1,6 @@
 """Configuration: finding and loading gin files, and comparing a run's bindings with a workdir's."""
 
 import difflib
-import importlib.util
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ import gin
 from absl import logging
 
 from hts_tf import errors
-from hts_tf.environments import base
+from hts_tf.environments import base, football
 
 # Bindings that never change a result: they may differ when a run is resumed.
 FREE_BINDINGS = frozenset(
@@ -59,11 +58,11 @@ def load(
     bindings = list(gin_bindings)
     if scenario in names("scenarios"):
         scenario_file = f"scenarios/{scenario}.gin"
-    elif scenario in _football_scenarios():
+    elif scenario in football.scenarios():
         scenario_file = "football.gin"
         bindings.insert(0, f"Football.scenario = {scenario!r}")
     else:
-        known = sorted({*names("scenarios"), *_football_scenarios()})
+        known = sorted({*names("scenarios"), *football.scenarios()})
         raise errors.ConfigError(f"unknown scenario {scenario!r}; {_nearest(scenario, known)}")
     for path in gin_files:
         if not Path(path).is_file():
@@ -113,15 +112,6 @@ def differences(old: str, new: str) -> list[str]:
         for name in sorted({*old_bindings, *new_bindings} - FREE_BINDINGS)
         if old_bindings.get(name) != new_bindings.get(name)
     ]
-
-
-def _football_scenarios() -> list[str]:
-    """Names gfootball's scenarios without importing gfootball, which starts an engine."""
-    package = importlib.util.find_spec("gfootball")
-    if package is None:
-        return []
-    directory = Path(package.submodule_search_locations[0]) / "scenarios"
-    return sorted(path.stem for path in directory.glob("*.py") if path.stem != "__init__")
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

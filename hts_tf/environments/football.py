@@ -56,13 +56,15 @@ class Football:
     frames: int = 4
 
     def __post_init__(self) -> None:
-        scenarios = _scenarios()
-        if self.scenario not in scenarios:
-            nearest = difflib.get_close_matches(str(self.scenario), scenarios, n=3, cutoff=0.4)
+        known = scenarios()
+        if not known:
+            raise errors.ConfigError("gfootball is not installed; ./launch/setup.sh builds it")
+        if self.scenario not in known:
+            nearest = difflib.get_close_matches(str(self.scenario), known, n=3, cutoff=0.4)
             hint = f"did you mean {' or '.join(map(repr, nearest))}? " if nearest else ""
             raise errors.ConfigError(
                 f"Football.scenario = {self.scenario!r} is not a scenario of gfootball; "
-                f"{hint}(all: {', '.join(scenarios)})"
+                f"{hint}(all: {', '.join(known)})"
             )
         if self.rewards not in _REWARDS:
             raise errors.ConfigError(
@@ -253,10 +255,13 @@ def _max_episode_steps(scenario: str) -> int:
 
 
 @functools.cache
-def _scenarios() -> tuple[str, ...]:
-    """Names of the modules in `gfootball.scenarios`, found without importing gfootball."""
+def scenarios() -> tuple[str, ...]:
+    """Names the modules in `gfootball.scenarios`, none if gfootball is not installed.
+
+    gfootball itself is not imported, as that starts an engine.
+    """
     spec = importlib.util.find_spec("gfootball")
     if spec is None:
-        raise ModuleNotFoundError("gfootball is not installed")
+        return ()
     folder = pathlib.Path(spec.origin).parent / "scenarios"
     return tuple(m.name for m in pkgutil.iter_modules([str(folder)]) if not m.ispkg)

@@ -13,7 +13,7 @@ from hts_tf.environments import football
 
 IDLE, RIGHT, SHOT, SPRINT = 0, 5, 12, 13
 
-ACADEMY = [name for name in football._scenarios() if name.startswith("academy_")]
+ACADEMY = [name for name in football.scenarios() if name.startswith("academy_")]
 
 
 def make_stock(scenario, rewards, stacked=True):
