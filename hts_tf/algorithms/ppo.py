@@ -5,7 +5,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from hts_tf import errors, losses, networks, returns, specs
+from hts_tf import errors, losses, networks, optimizers, returns, specs
 
 
 @gin.configurable
@@ -87,7 +87,7 @@ class PPO:
 
     def make_optimizer(self) -> keras.optimizers.Optimizer:
         """Returns the optimizer that `update` is to be called with."""
-        return keras.optimizers.Adam(self._learning_rate, epsilon=self._adam_epsilon)
+        return optimizers.Adam(self._learning_rate, epsilon=self._adam_epsilon)
 
     def update(
         self,

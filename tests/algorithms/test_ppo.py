@@ -154,7 +154,7 @@ def reference_batch(rollout, settings):
 
 
 def reference_update(parameters, rollout, permutations, progress, settings):
-    """Epochs of minibatches of Adam steps (Kingma & Ba 2015, in Keras' formulation).
+    """Epochs of minibatches of Adam steps (Kingma & Ba 2015, Algorithm 1).
 
     Returns:
       The new parameters, and each minibatch's gradient norm before clipping.
@@ -171,11 +171,14 @@ def reference_update(parameters, rollout, permutations, progress, settings):
             norms.append(math.sqrt(sum(np.sum(array**2) for array in gradient)))
             scale = min(1.0, settings["max_gradient_norm"] / norms[-1])
             count = len(norms)
-            rate = learning_rate * math.sqrt(1 - ADAM_BETA_2**count) / (1 - ADAM_BETA_1**count)
             for array, slope, m, v in zip(parameters, gradient, first, second, strict=True):
                 m += (1 - ADAM_BETA_1) * (scale * slope - m)
                 v += (1 - ADAM_BETA_2) * ((scale * slope) ** 2 - v)
-                array -= rate * m / (np.sqrt(v) + settings["adam_epsilon"])
+                corrected_m = m / (1 - ADAM_BETA_1**count)
+                corrected_v = v / (1 - ADAM_BETA_2**count)
+                array -= (
+                    learning_rate * corrected_m / (np.sqrt(corrected_v) + settings["adam_epsilon"])
+                )
     return parameters, norms
 
 
