@@ -28,6 +28,10 @@ PACKAGE = Path(__file__).parent
 # Extras whose absence is no problem: the commands that want them say so themselves.
 OPTIONAL_EXTRAS = ("plot", "test")
 
+# Of all processes of a run with 16 football environments, rounded up: 0.75 GiB for the trainer
+# and 60 MiB for each environment.
+RUN_BYTES = 2 * 2**30
+
 # Instruction sets that make TensorFlow or the engine faster, as /proc/cpuinfo calls them.
 PROCESSOR_FEATURES = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16")
 
@@ -203,8 +207,18 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> Finding:
 
 
 def memory() -> Finding:
-    """The memory that may still be used; shared memory is anonymous and counts as any other."""
-    return Finding("Memory", f"{memory_available_bytes() / 2**30:.1f} GiB available")
+    """The memory that may still be used, against what a run with the defaults takes.
+
+    What processes share is anonymous memory and counts as any other: /dev/shm is not used.
+    """
+    available = memory_available_bytes()
+    detail = (
+        f"{available / 2**30:.1f} GiB available; a default run takes {RUN_BYTES / 2**30:.0f} GiB, "
+        "nothing in /dev/shm"
+    )
+    if available >= RUN_BYTES:
+        return Finding("Memory", detail)
+    return Finding("Memory", detail, "./launch/train.sh --gin_bindings='Trainer.num_envs = 4'")
 
 
 # ---- The report ---------------------------------------------------------------------------------

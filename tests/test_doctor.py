@@ -140,3 +140,10 @@ def test_processor(tmp_path):
     )
     assert doctor.processor(cpuinfo).detail.startswith("Fast, ")
     assert doctor.processor(cpuinfo).detail.endswith("avx2 fma")
+
+
+def test_too_little_memory_is_a_problem(monkeypatch):
+    monkeypatch.setattr(doctor, "memory_available_bytes", lambda: doctor.RUN_BYTES)
+    assert doctor.memory().mend is None
+    monkeypatch.setattr(doctor, "memory_available_bytes", lambda: doctor.RUN_BYTES - 1)
+    assert "Trainer.num_envs" in doctor.memory().mend
