@@ -146,6 +146,7 @@ class Trainer:
         )
         self._behaviour = behaviour
         self._schedule = schedule(self._collector, self._learner, behaviour)
+        self._num_rounds = schedule.num_rounds(self._num_intervals)
         self._episodes = metrics.EpisodeTracker(num_envs)
         self._next_round = 0
         self._earlier_minutes = 0.0
@@ -167,7 +168,8 @@ class Trainer:
         progress = metrics.ProgressLine(self._num_intervals * self._steps_per_interval)
         handlers = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
-            self._collector.start(self._next_round)
+            if self._next_round < self._num_rounds:  # else the run is complete
+                self._collector.start(self._next_round)
             self._rounds(tensorboard, progress)
         finally:
             self._collector.close()
@@ -182,10 +184,9 @@ class Trainer:
         )
 
     def _rounds(self, tensorboard: metrics.TensorBoard, progress: metrics.ProgressLine) -> None:
-        num_rounds = self._schedule.num_rounds(self._num_intervals)
         last_checkpoint = time.monotonic()
         sps = 0.0
-        while self._next_round < num_rounds and self._stopped_by is None:
+        while self._next_round < self._num_rounds and self._stopped_by is None:
             start = time.perf_counter()
             outcome = self._schedule.run_round(self._next_round, self._num_intervals)
             self._next_round += 1
@@ -193,7 +194,7 @@ class Trainer:
             if outcome.collected:
                 self._episodes.add(outcome.collected)
                 sps = self._steps_per_interval / seconds
-            last = self._next_round == num_rounds or self._stopped_by is not None
+            last = self._next_round == self._num_rounds or self._stopped_by is not None
             means = self._episodes.means()
             minutes = self._earlier_minutes + metrics.minutes_since_launch()
             tensorboard.scalars(
