@@ -87,18 +87,43 @@ class SparseConv2D(keras.layers.Layer):
         rows, columns = self._output_size
         batch = tf.shape(positions)[0]
         positions = tf.cast(positions, tf.int32)
-        taps = tf.gather(self._taps, positions) + self._channel[:, :, None]
         offset = tf.range(batch) * (rows * columns)
         cells = tf.gather(self._cells, positions) + offset[:, None, None, None]
-        slices = tf.gather(
+        taps = tf.gather(self._taps, positions) + self._channel[:, :, None]
+        in_reach = tf.where(tf.reshape(cells, (-1,)) >= 0)[:, 0]
+        sums = _sum_kernel_slices(
             tf.reshape(tf.convert_to_tensor(self.kernel), (-1, self._filters)),
-            tf.reshape(taps, (-1,)),
-        )
-        # Negative cells (no pixel, or beyond the last full window) are dropped by the sum.
-        sums = tf.math.unsorted_segment_sum(
-            slices, tf.reshape(cells, (-1,)), batch * (rows * columns)
+            tf.gather(tf.reshape(taps, (-1,)), in_reach),
+            tf.gather(tf.reshape(cells, (-1,)), in_reach),
+            batch * (rows * columns),
         )
         return tf.reshape(sums, (-1, rows, columns, self._filters)) + self.bias
+
+
+@tf.custom_gradient
+def _sum_kernel_slices(
+    kernel: tf.Tensor, taps: tf.Tensor, cells: tf.Tensor, num_cells: tf.Tensor
+) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor | None, ...]]]:
+    """Adds kernel[taps[i]] to the output row cells[i], for every i.
+
+    TensorFlow's own gradient is the same sum, but takes several passes over the slices to
+    allow for indices that are out of range.
+
+    Args:
+      kernel: [rows, filters].
+      taps: [n] int32, rows of the kernel.
+      cells: [n] int32, rows of the output.
+      num_cells: scalar.
+
+    Returns:
+      [num_cells, filters].
+    """
+
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
+        slices = tf.gather(upstream, cells)
+        return tf.math.unsorted_segment_sum(slices, taps, tf.shape(kernel)[0]), None, None, None
+
+    return tf.math.unsorted_segment_sum(tf.gather(kernel, taps), cells, num_cells), gradient
 
 
 class _Seeds:
