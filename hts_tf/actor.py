@@ -11,7 +11,8 @@ import numpy as np
 from hts_tf import buffers, specs
 from hts_tf.policy import Policy
 
-TIMES = ("inference", "wait_state", "total")
+TIMES = ("inference", "wait_state", "wait_sync", "total")
+_INFERENCE, _WAIT_STATE, _WAIT_SYNC, _TOTAL = range(len(TIMES))
 
 
 class Actor:
@@ -57,7 +58,7 @@ class Actor:
         self._noise = noise
         self._interval = control["interval"]
         self._step = control["step"]
-        self._ended = control["ended"]
+        self._awaits_truncation_value = control["awaits_truncation_value"]
         self._state_buffer = state_buffer
         self._action_buffers = action_buffers
         self._finished_buffer = finished_buffer
@@ -72,10 +73,12 @@ class Actor:
         try:
             while True:
                 start = clock()
+                interval = self._interval[0]
                 slots = np.array(self._state_buffer.dequeue_up_to(self._batch_size))
-                self.time[1] += clock() - start
+                waited_for = _WAIT_STATE if self._interval[0] == interval else _WAIT_SYNC
+                self.time[waited_for] += clock() - start
                 self._answer(slots)
-                self.time[2] += clock() - start
+                self.time[_TOTAL] += clock() - start
         except buffers.BufferClosedError:
             pass
 
@@ -83,24 +86,24 @@ class Actor:
         storage = self._storages[self._interval[0] % 2]
         sync_interval = len(self._noise)
         steps = self._step[slots]
-        ended = self._ended[slots]
+        last = self._awaits_truncation_value[slots]
         # Rows that need only a value get some noise too: their action is dropped.
         noise = self._noise[np.minimum(steps, sync_interval - 1), slots]
         start = time.perf_counter()
         action, logits, value = self._policy.act(storage.observation[steps, slots], noise)
-        self.time[0] += time.perf_counter() - start
+        self.time[_INFERENCE] += time.perf_counter() - start
         self.batches += 1
         self.observations += len(slots)
 
         # The last observation of a truncated episode belongs to the step before.
-        storage.truncation_value[steps[ended] - 1, slots[ended]] = value[ended]
-        going_on = ~ended
+        storage.truncation_value[steps[last] - 1, slots[last]] = value[last]
+        going_on = ~last
         storage.value[steps[going_on], slots[going_on]] = value[going_on]
         acting = going_on & (steps < sync_interval)
         storage.action[steps[acting], slots[acting]] = action[acting]
         storage.logits[steps[acting], slots[acting]] = logits[acting]
 
-        answered = slots[ended | acting]
+        answered = slots[last | acting]
         owners = self._owner[answered]
         for executor in np.unique(owners):
             self._action_buffers[executor].enqueue(answered[owners == executor])

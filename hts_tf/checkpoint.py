@@ -47,7 +47,7 @@ def save(directory: Path, number: int, arrays: Mapping[str, np.ndarray], keep: i
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(path)
-    for old in paths(directory)[keep:]:
+    for old in [*paths(directory)[keep:], *directory.glob("*.tmp")]:
         old.unlink()
     return path
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -122,7 +123,7 @@ class Collector:
         storage.observation[0] = before.observation[-1]
         self._control["interval"][0] = interval
         self._control["step"].fill(0)
-        self._control["ended"].fill(False)
+        self._control["awaits_truncation_value"].fill(False)
         self._noise[...] = seeding.gumbel_noise(self._seed, interval, self._noise.shape)
         try:
             self._state_buffer.enqueue(range(self._num_envs))
@@ -169,9 +170,10 @@ class Collector:
         """Stops all workers and gives everything back; may be called twice."""
         self._closing = True
         self._close_buffers()
+        deadline = time.monotonic() + 5.0
         for process in self._processes:
             try:
-                process.wait(timeout=5)
+                process.wait(timeout=max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:  # in a long env step
                 process.kill()
                 process.wait()

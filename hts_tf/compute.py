@@ -1,5 +1,7 @@
 """How TensorFlow computes in this process: determinism and threads."""
 
+import os
+
 import gin
 import tensorflow as tf
 
@@ -9,10 +11,13 @@ def configure(intra_op_threads: int | None = None, inter_op_threads: int = 8) ->
     """Sets TensorFlow up; to be called once, before its first operation.
 
     Args:
-      intra_op_threads: threads that one operation may use; None takes one for each core.
+      intra_op_threads: threads that one operation may use; None takes half of the cores and leaves
+        the others to executors and actors. (Idle ones spin, so more is not faster.)
       inter_op_threads: threads that run operations, for all actors and the learner together.
         With fewer than there are of these, actors would queue behind the learner.
     """
     tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_inter_op_parallelism_threads(inter_op_threads)
-    tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads or 0)
+    tf.config.threading.set_intra_op_parallelism_threads(
+        intra_op_threads or max(1, (os.cpu_count() or 1) // 2)
+    )

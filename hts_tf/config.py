@@ -1,6 +1,5 @@
 """Configuration: finding and loading gin files, and comparing a run's bindings with a workdir's."""
 
-import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,7 +53,9 @@ def load(
       ConfigError: something is unknown or misspelt.
     """
     if method not in names("methods"):
-        raise errors.ConfigError(f"unknown method {method!r}; {_nearest(method, names('methods'))}")
+        raise errors.ConfigError(
+            f"unknown method {method!r}; {errors.nearest(method, names('methods'))}"
+        )
     bindings = list(gin_bindings)
     if scenario in names("scenarios"):
         scenario_file = f"scenarios/{scenario}.gin"
@@ -62,8 +63,10 @@ def load(
         scenario_file = "football.gin"
         bindings.insert(0, f"Football.scenario = {scenario!r}")
     else:
-        known = sorted({*names("scenarios"), *football.scenarios()})
-        raise errors.ConfigError(f"unknown scenario {scenario!r}; {_nearest(scenario, known)}")
+        known = {*names("scenarios"), *football.scenarios()}
+        raise errors.ConfigError(
+            f"unknown scenario {scenario!r}; {errors.nearest(scenario, known)}"
+        )
     for path in gin_files:
         if not Path(path).is_file():
             raise errors.ConfigError(f"there is no gin file {path!r}")
@@ -112,8 +115,3 @@ def differences(old: str, new: str) -> list[str]:
         for name in sorted({*old_bindings, *new_bindings} - FREE_BINDINGS)
         if old_bindings.get(name) != new_bindings.get(name)
     ]
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    return f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"

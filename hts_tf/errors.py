@@ -1,5 +1,34 @@
-"""Errors that are answered by changing the configuration, not the code."""
+"""Errors that are answered by changing the configuration, and the checks that raise them."""
+
+import difflib
+import numbers
+from collections.abc import Iterable
 
 
 class ConfigError(ValueError):
     """A setting cannot be used; the message is one line and names the binding or flag to change."""
+
+
+def check_count(binding: str, value: object) -> None:
+    """Raises: ConfigError: the value is not an integer of at least 1."""
+    if not isinstance(value, int) or value < 1:
+        raise ConfigError(f"{binding} must be a whole number of at least 1, not {value!r}")
+
+
+def check_positive(binding: str, value: object) -> None:
+    """Raises: ConfigError: the value is not a number above 0."""
+    if not isinstance(value, numbers.Real) or value <= 0:
+        raise ConfigError(f"{binding} must be a positive number, not {value!r}")
+
+
+def check_fraction(binding: str, value: object) -> None:
+    """Raises: ConfigError: the value is not a number from 0 to 1."""
+    if not isinstance(value, numbers.Real) or not 0 <= value <= 1:
+        raise ConfigError(f"{binding} must be a number from 0 to 1, not {value!r}")
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """Returns a hint at what an unknown name may have been meant to be."""
+    known = sorted(known)
+    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
+    return f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"

@@ -23,17 +23,19 @@ from hts_tf.workdir import Workdir
 _WORKDIR = flags.DEFINE_string("workdir", None, "of the training run", required=True)
 _EPISODES = flags.DEFINE_integer("episodes", 100, "how many to play", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "selects the episodes", lower_bound=0)
-_PARALLEL = flags.DEFINE_integer("parallel", 16, "environments at once", lower_bound=1)
 _DETERMINISTIC = flags.DEFINE_bool(
     "deterministic_policy", False, "always take the most probable action"
 )
 
+_PARALLEL = 16  # environments at once
 _HISTOGRAM_BINS = 10
 _HISTOGRAM_WIDTH = 50  # characters
 
 
-def run(_: list[str]) -> int:
+def run(argv: list[str]) -> int:
     """Evaluates, and returns the exit code."""
+    if argv[1:]:
+        return _refuse(f"unexpected argument {argv[1]!r}")
     workdir = Workdir(_WORKDIR.value)
     try:
         config.load_text(workdir.configuration())
@@ -45,17 +47,17 @@ def run(_: list[str]) -> int:
         network = networks.ActorCritic(environment.spec, seed=0)
         env_steps = trainer.load_parameters(state, network)
     except errors.ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return _refuse(str(error).splitlines()[0])
     episodes = evaluator.evaluate(
         environment,
-        Policy(network, environment.spec, _PARALLEL.value),
+        Policy(network, environment.spec, _PARALLEL),
         _EPISODES.value,
         _SEED.value,
-        _PARALLEL.value,
+        _PARALLEL,
         _DETERMINISTIC.value,
     )
-    path = workdir.path / f"evaluation_{env_steps:09d}.csv"
+    policy = "most_probable" if _DETERMINISTIC.value else "sampled"
+    path = workdir.path / f"evaluation_{env_steps:09d}_{policy}_seed{_SEED.value}.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["episode", *metrics.Episode._fields])
@@ -65,6 +67,11 @@ def run(_: list[str]) -> int:
         print(f"\n{name}: mean {values.mean():.3f}, standard deviation {values.std():.3f}")
         print(histogram(values))
     return 0
+
+
+def _refuse(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2
 
 
 def histogram(values: np.ndarray) -> str:

@@ -19,7 +19,8 @@ from hts_tf import buffers, data_storage, ledger, seeding, shared_memory
 from hts_tf.environments import base
 
 STORAGES = ("storage_0", "storage_1")
-TIMES = ("step", "reset", "wait_action", "total")
+TIMES = ("step", "reset", "wait_action", "wait_sync", "total")
+_STEP, _RESET, _WAIT_ACTION, _WAIT_SYNC, _TOTAL = range(len(TIMES))
 _PR_SET_PDEATHSIG = 1
 
 
@@ -58,14 +59,14 @@ def control_fields(num_envs: int, num_executors: int) -> dict[str, tuple[tuple[i
     interval: number of the interval being collected; its parity selects the storage.
     step: [num_envs], env steps of this interval that each environment has made. Its observation
       lies in the storage's row `step`.
-    ended: [num_envs], the environment was truncated and that observation is the last of its
-      episode: the actors are asked for its value only.
+    awaits_truncation_value: [num_envs], the environment was truncated and that observation is the
+      last of its episode: the actors are asked for its value only.
     executor_time: [num_executors, len(TIMES)] seconds since start.
     """
     return {
         "interval": ((1,), "int64"),
         "step": ((num_envs,), "int32"),
-        "ended": ((num_envs,), "bool"),
+        "awaits_truncation_value": ((num_envs,), "bool"),
         "executor_time": ((num_executors, len(TIMES)), "float64"),
     }
 
@@ -88,7 +89,7 @@ class Executor:
         control = arrays.group("control")
         self._interval = control["interval"]
         self._step = control["step"]
-        self._ended = control["ended"]
+        self._awaits_truncation_value = control["awaits_truncation_value"]
         self._time = control["executor_time"][task.index]
         self._time.fill(0.0)
         self._environments = {slot: task.environment.make() for slot in task.slots}
@@ -102,12 +103,14 @@ class Executor:
         try:
             while True:
                 start = clock()
+                interval = self._interval[0]
                 slots = self._actions.dequeue_up_to(self._group)
-                self._time[2] += clock() - start
+                waited_for = _WAIT_ACTION if self._interval[0] == interval else _WAIT_SYNC
+                self._time[waited_for] += clock() - start
                 for slot in slots:
                     self._advance(slot)
                 self._states.enqueue(slots)
-                self._time[3] += clock() - start
+                self._time[_TOTAL] += clock() - start
         except buffers.BufferClosedError:
             pass
         finally:
@@ -118,8 +121,10 @@ class Executor:
         """Moves a slot to its next observation."""
         storage = self._storages[self._interval[0] % 2]
         step = self._step[slot]
-        if self._ended[slot]:  # the actors have valued the last observation of its episode
-            self._ended[slot] = False
+        if self._awaits_truncation_value[
+            slot
+        ]:  # the actors have valued the last observation of its episode
+            self._awaits_truncation_value[slot] = False
             self._begin_episode(slot, storage.observation[step, slot])
             return
         action = int(storage.action[step, slot])
@@ -127,14 +132,14 @@ class Executor:
         observation = storage.observation[step + 1, slot]
         start = time.perf_counter()
         result = self._environments[slot].step(action, observation)
-        self._time[0] += time.perf_counter() - start
+        self._time[_STEP] += time.perf_counter() - start
         storage.reward[step, slot] = result.reward
         storage.score[step, slot] = result.score
         storage.terminated[step, slot] = result.terminated
         storage.truncated[step, slot] = result.truncated
         if result.terminated:
             self._begin_episode(slot, observation)
-        self._ended[slot] = result.truncated
+        self._awaits_truncation_value[slot] = result.truncated
         self._step[slot] = step + 1
 
     def _begin_episode(self, slot: int, observation: np.ndarray) -> None:
@@ -146,7 +151,7 @@ class Executor:
         episode, _ = self._ledger.current(slot)
         seed = seeding.episode_seed(self._seed, slot, episode)
         self._environments[slot].reset(seed, observation)
-        self._time[1] += time.perf_counter() - start
+        self._time[_RESET] += time.perf_counter() - start
 
     def _restore(self, slot: int) -> None:
         """Brings a new environment to where the ledger says that the slot is.
@@ -166,8 +171,9 @@ def main() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(1)
-    # They share the terminal, but it is the trainer who decides when to stop.
+    # Who stops a job may signal all its processes, but it is the trainer who decides when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     task = pickle.load(sys.stdin.buffer)
     Executor(task).run()
 

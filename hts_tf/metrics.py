@@ -1,11 +1,12 @@
 """What is kept and what is shown: episode statistics, the progress line, TensorBoard."""
 
 import collections
+import io
 import os
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -76,42 +77,52 @@ class EpisodeTracker:
         self.finished = int(state["episodes/finished"])
 
 
+def say(text: str, end: str = "\n") -> None:
+    """Writes to standard output; if nobody reads it any more, a run goes on without."""
+    try:
+        sys.stdout.write(text + end)
+        sys.stdout.flush()
+    except OSError:
+        sys.stdout = io.StringIO()
+
+
 class ProgressLine:
     """One live line on a terminal; elsewhere a plain line now and then."""
 
-    def __init__(self, total_env_steps: int, stream: TextIO = sys.stdout) -> None:
+    def __init__(self, total_env_steps: int) -> None:
         self._total = total_env_steps
-        self._stream = stream
-        self._live = stream.isatty()
+        self._live = sys.stdout.isatty()
         self._plain_every_sec = 10.0
         self._last_plain = -np.inf
+        self._pending = ""
 
-    def show(self, env_steps: int, sps: float, means: Episode | None, last: bool) -> None:
+    def show(self, env_steps: int, sps: float, means: Episode | None) -> None:
         """Shows where the run is.
 
         Args:
           env_steps: made so far.
           sps: env steps per second, recently.
           means: over the last episodes.
-          last: whether nothing comes after this; it is always printed.
         """
-        now = time.monotonic()
-        if not (self._live or last or now - self._last_plain >= self._plain_every_sec):
-            return
-        self._last_plain = now
         score = "score -  return -"
         if means:
             score = f"score {means.score:.2f}  return {means.episode_return:.2f}"
         left = (self._total - env_steps) / sps if sps else 0
-        text = (
+        self._pending = (
             f"{env_steps:,} of {self._total:,} env steps ({env_steps / self._total:.0%})  "
             f"{sps:,.0f} SPS  {score}  {_duration(left)} left"
         )
         if self._live:
-            self._stream.write(f"\r\x1b[K{text}" + ("\n" if last else ""))
-        else:
-            self._stream.write(text + "\n")
-        self._stream.flush()
+            say(f"\r\x1b[K{self._pending}", end="")
+        elif time.monotonic() - self._last_plain >= self._plain_every_sec:
+            self._last_plain = time.monotonic()
+            self.close()
+
+    def close(self) -> None:
+        """Ends the line, or prints the last one if it has not been; may be called twice."""
+        if self._pending:
+            say("" if self._live else self._pending)
+            self._pending = ""
 
 
 def minutes_since_launch() -> float:

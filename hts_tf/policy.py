@@ -15,6 +15,11 @@ _MIN_BATCH = 2
 # handles what is left over at an array's end. A multiple of this many rows leaves nothing over.
 _ROWS_MULTIPLE = 16
 
+# Of the self-check: observations, the most batch sizes, and different batches of each size.
+_CHECK_OBSERVATIONS = 256
+_CHECK_SIZES = 64
+_CHECK_REPEATS = 3
+
 
 class Batching(enum.Enum):
     """How observations are put into batches; each way is safer and slower than the one before."""
@@ -109,12 +114,17 @@ class Policy:
           this network, not a promise of TensorFlow's.
         """
         random = np.random.default_rng(0)
-        size = self._max_batch
-        observation = example_observations(spec.observation, size, random)
-        noise = random.gumbel(size=(size, spec.num_actions)).astype(np.float32)
-        expected = self.act(observation, noise)
-        for batch in range(1, size + 1):
-            rows = random.permutation(size)[:batch]
+        count = max(_CHECK_OBSERVATIONS, self._max_batch)
+        observation = example_observations(spec.observation, count, random)
+        noise = random.gumbel(size=(count, spec.num_actions)).astype(np.float32)
+        chunks = np.array_split(np.arange(count), -(-count // self._max_batch))
+        answers = [self.act(observation[rows], noise[rows]) for rows in chunks]
+        expected = [np.concatenate(parts) for parts in zip(*answers, strict=True)]
+        sizes = np.arange(1, self._max_batch + 1)
+        if len(sizes) > _CHECK_SIZES:
+            sizes = random.choice(sizes, _CHECK_SIZES, replace=False)
+        for size in np.repeat(sizes, _CHECK_REPEATS):
+            rows = random.choice(count, size, replace=False)
             actual = self.act(observation[rows], noise[rows])
             for a, b in zip(actual, expected, strict=True):
                 if a.tobytes() != b[rows].tobytes():

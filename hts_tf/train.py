@@ -1,5 +1,6 @@
 """Command line: trains an agent."""
 
+import signal
 import sys
 
 from absl import app, flags
@@ -9,6 +10,7 @@ from hts_tf import (
     compute,
     config,
     errors,
+    metrics,
     trainer,
 )
 from hts_tf.collector import WorkerError
@@ -29,28 +31,29 @@ _GIN_BINDINGS = flags.DEFINE_multi_string(
 def run(argv: list[str]) -> int:
     """Trains, and returns the exit code."""
     if argv[1:]:
-        return _refuse(f"unexpected argument {argv[1]!r}")
+        return _fail(f"unexpected argument {argv[1]!r}", 2)
     try:
         config.load(_SCENARIO.value, _METHOD.value, _GIN_FILES.value, _GIN_BINDINGS.value)
         compute.configure()
         training = trainer.Trainer(workdir=_WORKDIR.value, seed=_SEED.value)
     except errors.ConfigError as error:
-        return _refuse(str(error).splitlines()[0])
+        return _fail(str(error).splitlines()[0], 2)
     try:
         result = training.run()
     except WorkerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(
+        return _fail(str(error), 1)
+    except KeyboardInterrupt:
+        return 128 + (training.stopped_by or signal.SIGINT)
+    metrics.say(
         f"{result.env_steps:,} env steps, {result.updates:,} updates, "
         f"parameters {result.parameters_sha256}"
     )
-    return 128 + result.stopped_by if result.stopped_by else 0
+    return 128 + training.stopped_by if training.stopped_by else 0
 
 
-def _refuse(message: str) -> int:
+def _fail(message: str, code: int) -> int:
     print(f"error: {message}", file=sys.stderr)
-    return 2
+    return code
 
 
 def main() -> None:

@@ -1,8 +1,10 @@
 """The trainer: checks the configuration, builds and wires the roles, and runs them."""
 
+import contextlib
 import dataclasses
 import os
 import signal
+import sys
 import time
 
 import gin
@@ -23,7 +25,7 @@ from hts_tf import (
 from hts_tf.algorithms import ppo
 from hts_tf.environments import base
 from hts_tf.learner import Learner
-from hts_tf.policy import Policy
+from hts_tf.policy import Batching, Policy
 from hts_tf.schedules import hts
 from hts_tf.workdir import Workdir
 
@@ -36,21 +38,22 @@ class Result:
       env_steps: made in the whole run.
       updates: of the target network.
       parameters_sha256: hash of its parameters.
-      stopped_by: the signal that ended the run early, if one did.
     """
 
     env_steps: int
     updates: int
     parameters_sha256: str
-    stopped_by: signal.Signals | None
 
 
 @gin.configurable(denylist=["workdir", "seed"])
 class Trainer:
     """A training run in a workdir.
 
-    Building a trainer checks everything and starts nothing; `run` owns every process and all
-    shared memory until it returns.
+    Building a trainer checks everything and starts nothing. It owns every process and all shared
+    memory, until `run` returns or it is closed.
+
+    Attributes:
+      stopped_by: the signal that ended the run early, if one did.
     """
 
     def __init__(
@@ -108,8 +111,11 @@ class Trainer:
             ("total_env_steps", total_env_steps),
             ("keep_checkpoints", keep_checkpoints),
         ]:
-            if value < 1:
-                raise errors.ConfigError(f"Trainer.{name} must be at least 1, not {value}")
+            errors.check_count(f"Trainer.{name}", value)
+        if checkpoint_every_sec is not None:
+            errors.check_positive("Trainer.checkpoint_every_sec", checkpoint_every_sec)
+        if checkpoint_every_updates is not None:
+            errors.check_count("Trainer.checkpoint_every_updates", checkpoint_every_updates)
         if num_executors > num_envs:
             raise errors.ConfigError(
                 f"Trainer.num_executors = {num_executors} must not exceed "
@@ -130,7 +136,14 @@ class Trainer:
         weights_seed = seeding.integer(seed, "weights")
         target = networks.ActorCritic(spec, weights_seed)
         behaviour = networks.ActorCritic(spec, weights_seed)
-        self._policy = Policy(behaviour, spec, min(actor_batch_size, num_envs))
+        # Checked for num_envs, as results must not depend on actor_batch_size.
+        self._policy = Policy(behaviour, spec, num_envs)
+        if self._policy.batching is not Batching.ANY_SIZE:
+            print(
+                "warning: on this machine, observations in a batch influence each other; to keep "
+                f"results reproducible, actors compute {self._policy.batching.value}",
+                file=sys.stderr,
+            )
         self._collector = collector.Collector(
             environment,
             self._policy,
@@ -150,18 +163,24 @@ class Trainer:
         self._episodes = metrics.EpisodeTracker(num_envs)
         self._next_round = 0
         self._earlier_minutes = 0.0
-        self._stopped_by: signal.Signals | None = None
+        self._sps = 0.0
+        self.stopped_by: signal.Signals | None = None
         self._configuration = config.operative(seed)
-        self._workdir.claim(self._configuration)
-        state = self._workdir.newest()
-        if state:
-            self._restore(state)
+        try:
+            self._workdir.claim(self._configuration)
+            state = self._workdir.newest()
+            if state:
+                self._restore(state)
+        except errors.ConfigError:
+            self.close()
+            raise
 
     def run(self) -> Result:
         """Trains to the end, or until SIGINT or SIGTERM asks to stop at the next sync point.
 
         Raises:
           WorkerError: an executor failed.
+          KeyboardInterrupt: a second signal asked to stop at once.
         """
         tensorboard = metrics.TensorBoard(self._workdir.path)
         tensorboard.text("configuration", self._configuration)
@@ -172,7 +191,8 @@ class Trainer:
                 self._collector.start(self._next_round)
             self._rounds(tensorboard, progress)
         finally:
-            self._collector.close()
+            progress.close()
+            self.close()
             tensorboard.close()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
@@ -180,52 +200,74 @@ class Trainer:
             env_steps=self._env_steps(),
             updates=self._learner.updates,
             parameters_sha256=self._learner.network.parameters_hash(),
-            stopped_by=self._stopped_by,
         )
 
+    def close(self) -> None:
+        """Stops all workers and frees all shared memory; may be called twice."""
+        self._collector.close()
+
     def _rounds(self, tensorboard: metrics.TensorBoard, progress: metrics.ProgressLine) -> None:
-        last_checkpoint = time.monotonic()
-        sps = 0.0
-        while self._next_round < self._num_rounds and self._stopped_by is None:
-            start = time.perf_counter()
+        saved_round = self._next_round
+        saved_at = round_start = time.monotonic()
+        while self._next_round < self._num_rounds and self.stopped_by is None:
             outcome = self._schedule.run_round(self._next_round, self._num_intervals)
             self._next_round += 1
-            seconds = time.perf_counter() - start
-            if outcome.collected:
-                self._episodes.add(outcome.collected)
-                sps = self._steps_per_interval / seconds
-            last = self._next_round == self._num_rounds or self._stopped_by is not None
-            means = self._episodes.means()
-            minutes = self._earlier_minutes + metrics.minutes_since_launch()
-            tensorboard.scalars(
-                self._env_steps(),
-                {
-                    "run/minutes": minutes,
-                    "episodes/finished": self._episodes.finished,
-                    **_episode_scalars(means),
-                    **{f"learner/{name}": value for name, value in (outcome.logs or {}).items()},
-                    "learner/policy_lag": outcome.policy_lag,
-                    "throughput/sps": sps,
-                    "time/learner_update": outcome.learn_sec / seconds,
-                    "time/learner_wait_rollout": outcome.wait_sec / seconds,
-                    **self._collector.activity(),
-                },
-            )
-            progress.show(self._env_steps(), sps, means, last)
-            if last or self._checkpoint_is_due(time.monotonic() - last_checkpoint):
-                self._workdir.save(self._next_round, self._state(), self._keep_checkpoints)
-                last_checkpoint = time.monotonic()
+            # From sync point to sync point, with what is done below while the workers wait.
+            round_end = time.monotonic()
+            seconds, round_start = round_end - round_start, round_end
+            self._report(outcome, seconds, tensorboard, progress)
+            if self._checkpoint_is_due(round_end - saved_at):
+                self._save()
+                saved_round, saved_at = self._next_round, round_end
+        if self._next_round > saved_round:
+            self._save()
+
+    def _report(
+        self,
+        outcome: hts.Round,
+        seconds: float,
+        tensorboard: metrics.TensorBoard,
+        progress: metrics.ProgressLine,
+    ) -> None:
+        """Counts in a round of so many seconds, and shows how the run is doing."""
+        scalars = {"run/minutes": self._minutes()}
+        if outcome.collected is not None:
+            self._episodes.add(outcome.collected)
+            self._sps = self._steps_per_interval / seconds
+            scalars["throughput/sps"] = self._sps
+            scalars |= self._collector.activity()
+        if outcome.logs is not None:
+            scalars |= {f"learner/{name}": value for name, value in outcome.logs.items()}
+            scalars["learner/policy_lag"] = outcome.policy_lag
+        means = self._episodes.means()
+        if means is not None:
+            scalars |= {
+                "episodes/finished": self._episodes.finished,
+                "episodes/score": means.score,
+                "episodes/return": means.episode_return,
+                "episodes/length": means.length,
+            }
+        scalars["time/learner_update"] = outcome.learn_sec / seconds
+        scalars["time/learner_wait_rollout"] = outcome.wait_sec / seconds
+        tensorboard.scalars(self._env_steps(), scalars)
+        progress.show(self._env_steps(), self._sps, means)
 
     def _env_steps(self) -> int:
         return min(self._next_round, self._num_intervals) * self._steps_per_interval
 
+    def _minutes(self) -> float:
+        """Returns the minutes that the run has taken, from its launches to its stops."""
+        return self._earlier_minutes + metrics.minutes_since_launch()
+
     def _stop(self, number: int, _: object) -> None:
         """Asks the run to stop at the next sync point; a second signal does not wait for it."""
-        if self._stopped_by is not None:
+        if self.stopped_by is not None:
             raise KeyboardInterrupt
-        self._stopped_by = signal.Signals(number)
-        name = self._stopped_by.name
-        print(f"\n{name}: stopping at the next sync point (again to stop at once)", flush=True)
+        self.stopped_by = signal.Signals(number)
+        text = f"\n{self.stopped_by.name}: stopping at the next sync point (again: at once)\n"
+        # Not print: a signal may come in the middle of one, or when nobody reads any more.
+        with contextlib.suppress(OSError):
+            os.write(2, text.encode())
 
     def _checkpoint_is_due(self, seconds: float) -> bool:
         by_time = self._checkpoint_every_sec
@@ -233,6 +275,9 @@ class Trainer:
         return (by_time is not None and seconds >= by_time) or (
             by_updates is not None and self._learner.updates % by_updates == 0
         )
+
+    def _save(self) -> None:
+        self._workdir.save(self._next_round, self._state(), self._keep_checkpoints)
 
     def _state(self) -> dict[str, np.ndarray]:
         """Returns all that the next round depends on; only at sync points."""
@@ -244,7 +289,8 @@ class Trainer:
                 "next_round": np.array(self._next_round),
                 "updates": np.array(self._learner.updates),
                 "env_steps": np.array(self._env_steps()),
-                "minutes": np.array(self._earlier_minutes + metrics.minutes_since_launch()),
+                "minutes": np.array(self._minutes()),
+                "policy_versions": self._schedule.policy_versions,
             },
         }
         named = {
@@ -261,6 +307,7 @@ class Trainer:
         self._next_round = int(state["run/next_round"])
         self._learner.updates = int(state["run/updates"])
         self._earlier_minutes = float(state["run/minutes"])
+        self._schedule.policy_versions[...] = state["run/policy_versions"]
         for name, array in self._unread_storage()._asdict().items():
             array[...] = state[f"storage/{name}"]
         for name, array in self._collector.ledger.arrays.items():
@@ -286,22 +333,12 @@ def load_parameters(state: dict[str, np.ndarray], network: networks.ActorCritic)
 
 
 def _assign(variables: list[tf.Variable], state: dict[str, np.ndarray]) -> None:
-    """Assigns the first variables of a checkpoint, which are the network's."""
+    """Assigns the first variables of a checkpoint: the network's, then the optimizer's."""
     for i, variable in enumerate(variables):
         array = state.get(f"variable/{i}")
         if array is None or tuple(variable.shape) != array.shape:
             raise errors.ConfigError("the checkpoint in --workdir is of another network")
         variable.assign(array)
-
-
-def _episode_scalars(means: metrics.Episode | None) -> dict[str, float]:
-    if means is None:
-        return {}
-    return {
-        "episodes/score": means.score,
-        "episodes/return": means.episode_return,
-        "episodes/length": means.length,
-    }
 
 
 def _check_memory(fields: shared_memory.Fields) -> None:

@@ -1,5 +1,7 @@
 """The workdir: the directory in which a run keeps its configuration and checkpoints."""
 
+import fcntl
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,10 +30,12 @@ class Workdir:
           configuration: operative, see `config.operative`.
 
         Raises:
-          ConfigError: the directory cannot be written, or holds a run whose results would differ.
+          ConfigError: the directory cannot be written, or holds a run whose results would differ,
+            or is in use.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self._lock()
             if self._config.exists():
                 different = config.differences(self._config.read_text(), configuration)
                 if different:
@@ -39,9 +43,25 @@ class Workdir:
                         f"--workdir={self.path} holds a run of another configuration: "
                         + "; ".join(different)
                     )
-            self._config.write_text(configuration)
+            temporary = self._config.with_suffix(".tmp")
+            temporary.write_text(configuration)
+            temporary.replace(self._config)
         except OSError as error:
             raise errors.ConfigError(f"--workdir cannot be written: {error}") from error
+
+    def _lock(self) -> None:
+        """Locks the directory for as long as this process lives.
+
+        Raises:
+          ConfigError: another process trains in it.
+        """
+        self._directory = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(self._directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise errors.ConfigError(
+                f"--workdir={self.path} is in use by another training run"
+            ) from None
 
     def configuration(self) -> str:
         """Returns the configuration of the run that is kept here.

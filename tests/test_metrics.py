@@ -1,5 +1,8 @@
+import contextlib
 import io
+import os
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -121,12 +124,15 @@ class Terminal(io.StringIO):
 MEANS = Episode(score=0.5, episode_return=1.25, length=80.0)
 
 
-def test_progress_on_a_terminal_is_one_line_rewritten():
+def test_progress_on_a_terminal_is_one_line_rewritten(monkeypatch):
     stream = Terminal()
-    line = ProgressLine(2000, stream)
-    line.show(500, 100.0, None, last=False)
-    line.show(1000, 250.0, MEANS, last=False)
-    line.show(2000, 0.0, MEANS, last=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    line = ProgressLine(2000)
+    line.show(500, 100.0, None)
+    line.show(1000, 250.0, MEANS)
+    line.show(2000, 0.0, MEANS)
+    line.close()
+    line.close()
     text = stream.getvalue()
     assert text.count("\n") == 1
     assert text.endswith("\n")
@@ -144,13 +150,15 @@ def test_progress_elsewhere_is_a_plain_line_now_and_then(monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(metrics.time, "monotonic", lambda: now[0])
     stream = io.StringIO()
-    line = ProgressLine(10_000, stream)
+    monkeypatch.setattr(sys, "stdout", stream)
+    line = ProgressLine(10_000)
     shown = []
     for second in range(26):
         now[0] = 1000.0 + second
-        line.show(second, 1.0, None, last=second == 25)
+        line.show(second, 1.0, None)
         shown.append(stream.getvalue().count("\n"))
-    assert shown == [1] * 10 + [2] * 10 + [3] * 5 + [4]
+    assert shown == [1] * 10 + [2] * 10 + [3] * 6
+    line.close()
     assert "\r" not in stream.getvalue()
     assert "\x1b" not in stream.getvalue()
     steps = [int(re.match(r"(\d+) of", text)[1]) for text in stream.getvalue().splitlines()]
@@ -190,3 +198,14 @@ def test_tensorboard_scalars_can_be_read_back(tmp_path):
     assert [float(tf.make_ndarray(event.tensor_proto)) for event in scores] == [0.25, 0.5]
     [configuration] = events.Tensors("configuration")
     assert tf.make_ndarray(configuration.tensor_proto).item() == b"    a = 1\n    b = 2"
+
+
+def test_nobody_reads_standard_output_any_more(monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as broken:  # noqa: PTH123  a descriptor has no path
+        monkeypatch.setattr(sys, "stdout", broken)
+        metrics.say("nobody hears this")
+        metrics.say("nor this")
+        with contextlib.suppress(BrokenPipeError):
+            broken.close()

@@ -50,20 +50,14 @@ class PPO:
         Raises:
           ConfigError: a setting is out of range; the message names its binding.
         """
-        for name, value in [("epochs", epochs), ("num_minibatches", num_minibatches)]:
-            if value < 1:
-                raise errors.ConfigError(f"PPO.{name} must be at least 1, not {value}")
-        for name, value in [
-            ("clip", clip),
-            ("max_gradient_norm", max_gradient_norm),
-            ("learning_rate", learning_rate),
-            ("adam_epsilon", adam_epsilon),
-        ]:
-            if value <= 0:
-                raise errors.ConfigError(f"PPO.{name} must be positive, not {value}")
-        for name, value in [("discount", discount), ("gae_lambda", gae_lambda)]:
-            if not 0 <= value <= 1:
-                raise errors.ConfigError(f"PPO.{name} must be 0 to 1, not {value}")
+        errors.check_count("PPO.epochs", epochs)
+        errors.check_count("PPO.num_minibatches", num_minibatches)
+        errors.check_positive("PPO.clip", clip)
+        errors.check_positive("PPO.max_gradient_norm", max_gradient_norm)
+        errors.check_positive("PPO.learning_rate", learning_rate)
+        errors.check_positive("PPO.adam_epsilon", adam_epsilon)
+        errors.check_fraction("PPO.discount", discount)
+        errors.check_fraction("PPO.gae_lambda", gae_lambda)
         self.epochs = epochs
         self.num_minibatches = num_minibatches
         self._clip = clip

@@ -13,7 +13,6 @@ gfootball is imported inside functions: it brings gym, OpenCV and the engine wit
 
 import contextlib
 import dataclasses
-import difflib
 import functools
 import importlib.util
 import io
@@ -60,11 +59,9 @@ class Football:
         if not known:
             raise errors.ConfigError("gfootball is not installed; ./launch/setup.sh builds it")
         if self.scenario not in known:
-            nearest = difflib.get_close_matches(str(self.scenario), known, n=3, cutoff=0.4)
-            hint = f"did you mean {' or '.join(map(repr, nearest))}? " if nearest else ""
             raise errors.ConfigError(
                 f"Football.scenario = {self.scenario!r} is not a scenario of gfootball; "
-                f"{hint}(all: {', '.join(known)})"
+                f"{errors.nearest(self.scenario, known)}"
             )
         if self.rewards not in _REWARDS:
             raise errors.ConfigError(

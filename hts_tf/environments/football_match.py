@@ -29,7 +29,10 @@ class FootballMatch:
           config: of the scenario; what depends on the episode is overwritten.
         """
         self._config = config
-        self._engine = _idle_engines.pop() if _idle_engines else _start_engine(config)
+        try:
+            self._engine = _idle_engines.pop()
+        except IndexError:
+            self._engine = _start_engine(config)
         self._before_kick_off: bytes | None = None
         self.info: gfootball_engine.SharedInfo = None
 

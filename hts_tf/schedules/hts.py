@@ -4,6 +4,7 @@ import time
 from typing import NamedTuple
 
 import gin
+import numpy as np
 
 from hts_tf import networks, specs
 from hts_tf.collector import Collector
@@ -16,14 +17,15 @@ class Round(NamedTuple):
     Attributes:
       collected: the experience that was collected, or None in the last round.
       logs: the learner's scalars, or None where there was nothing to learn from yet.
-      policy_lag: updates by which the learner was ahead of the policy that collected its data.
+      policy_lag: updates by which the learner was ahead of the policy that collected what it
+        learnt from; None where there was nothing to learn from.
       learn_sec: seconds in the update.
       wait_sec: seconds that the learner waited for the rollout.
     """
 
     collected: specs.Rollout | None
     logs: dict[str, float] | None
-    policy_lag: int
+    policy_lag: int | None
     learn_sec: float
     wait_sec: float
 
@@ -35,6 +37,9 @@ class HTS:
     In round j the executors collect D(j) with the behaviour parameters theta(j), while the
     learner computes theta(j+1) from D(j-1). At the sync point the two storages are swapped and
     the behaviour network becomes theta(j+1).
+
+    Attributes:
+      policy_versions: [2] int64, how many updates the policy had had that filled each storage.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class HTS:
         self._collector = collector
         self._learner = learner
         self._behaviour = behaviour
+        self.policy_versions = np.zeros(2, np.int64)
 
     @staticmethod
     def num_rounds(num_intervals: int) -> int:
@@ -68,13 +74,14 @@ class HTS:
         """
         collecting = j < num_intervals
         if collecting:
+            # The behaviour network was copied from the target network at the last sync point.
+            self.policy_versions[j % 2] = self._learner.updates
             self._collector.begin(j)
         start = time.perf_counter()
         logs = None
-        lag = 0
+        lag = None
         if j > 0:
-            # D(j-1) was collected by theta(j-1): the parameters after max(j-2, 0) updates.
-            lag = self._learner.updates - max(j - 2, 0)
+            lag = self._learner.updates - int(self.policy_versions[(j - 1) % 2])
             logs = self._learner.step(self._collector.storages[(j - 1) % 2])
         learnt = time.perf_counter()
         if collecting:
