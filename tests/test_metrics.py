@@ -169,10 +169,11 @@ def test_progress_elsewhere_is_a_plain_line_now_and_then(monkeypatch):
     ("seconds", "text"),
     [(0, "0:00:00"), (59.6, "0:01:00"), (3599, "0:59:59"), (360_000, "100:00:00")],
 )
-def test_time_left(seconds, text):
-    stream = io.StringIO()
-    ProgressLine(1000 + 1, stream).show(1, 1000 / seconds if seconds else 0, None, last=True)
-    assert f"{text} left" in stream.getvalue()
+def test_time_left(capsys, seconds, text):
+    line = ProgressLine(1000 + 1)
+    line.show(1, 1000 / seconds if seconds else 0, None)
+    line.close()
+    assert f"{text} left" in capsys.readouterr().out
 
 
 def read_events(workdir):
