@@ -1,11 +1,14 @@
 """The promises of the README, through the command line, on real football."""
 
 import csv
+import os
 import signal
 import subprocess
+import time
 
 import pytest
 
+from hts_tf.workdir import Workdir
 from tests import command_line
 from tests.command_line import SMALL_FOOTBALL, executors_of, parameters_hash
 
@@ -58,13 +61,36 @@ def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path, number):
         assert "env steps" in process.stdout.readline()
         executors = executors_of(process.pid)
         assert executors
-        process.send_signal(number)
-        code, output, errors = command_line.finish(process)
-    assert code == 128 + number, errors
+        process.stdout.close()  # as where the signal has ended the reader of a pipe, too
+        for pid in [*executors, process.pid]:  # as one that is sent to a whole job
+            os.kill(pid, number)
+        errors = process.stderr.read()
+    assert process.returncode == 128 + number, errors
     assert number.name in errors
     assert not executors_of(process.pid)
-    assert parameters_hash(output) != reference[1]
+    state = Workdir(tmp_path).newest()
+    assert 0 < state["run/env_steps"] < 512
     assert train(tmp_path) == reference[1]
+
+
+def test_second_signal_does_not_wait(tmp_path):
+    flags = [
+        "--scenario=synthetic",
+        "--gin_bindings=Trainer.sync_interval = 100000",
+        "--gin_bindings=Synthetic.mean_step_sec = 0.05",
+    ]
+    with command_line.start("hts_tf.train", f"--workdir={tmp_path}", *flags) as process:
+        while not executors_of(process.pid):
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.terminate()
+        while "SIGTERM" not in process.stderr.readline():
+            assert process.poll() is None
+        process.terminate()
+        code, _, errors = command_line.finish(process)
+    assert code == 143
+    assert not errors
+    assert not executors_of(process.pid)
 
 
 def test_killed_trainer_leaves_no_executors(tmp_path):

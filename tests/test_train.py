@@ -16,6 +16,8 @@ BAD_FLAGS = [
     ("--gin_bindings=Trainer.sync_interval = 0", "Trainer.sync_interval"),
     ("--gin_bindings=Trainer.num_actors = 0", "Trainer.num_actors"),
     ("--gin_bindings=Trainer.num_executors = 17", "Trainer.num_executors"),
+    ("--gin_bindings=Trainer.num_envs = 'four'", "Trainer.num_envs"),
+    ("--gin_bindings=Trainer.checkpoint_every_updates = 0", "Trainer.checkpoint_every_updates"),
     ("--gin_bindings=PPO.num_minibatches = 7", "PPO.num_minibatches"),
     ("--gin_bindings=Trainer.sync_interval = 1000000000000", "bytes"),
     ("--gin_files=/nowhere/my.gin", "/nowhere/my.gin"),
