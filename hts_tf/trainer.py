@@ -98,12 +98,12 @@ class Trainer:
           ConfigError: a setting is out of range, the workdir cannot be used, or memory does not
             suffice; the message says what to change.
         """
+        errors.check_count("Trainer.num_envs", num_envs)
         if num_executors is None:
             num_executors = min(num_envs, os.cpu_count() or 1)
         if actor_batch_size is None:
             actor_batch_size = num_envs
         for name, value in [
-            ("num_envs", num_envs),
             ("num_executors", num_executors),
             ("num_actors", num_actors),
             ("actor_batch_size", actor_batch_size),
