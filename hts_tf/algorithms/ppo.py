@@ -25,6 +25,7 @@ class PPO:
         discount: float = 0.993,
         gae_lambda: float = 0.95,
         bootstrap_truncated: bool = True,
+        recompute_values: bool = True,
         value_cost: float = 0.5,
         entropy_cost: float = 0.003,
         max_gradient_norm: float = 0.64,
@@ -41,6 +42,9 @@ class PPO:
           gae_lambda: lambda of generalized advantage estimation.
           bootstrap_truncated: whether an episode cut by a time limit is credited with the value
             of its own last observation; if not, it counts as terminated.
+          recompute_values: whether advantages are computed from, and the value loss clipped around,
+            the values of the network as it is when the update begins, instead of those stored by
+            the actors. Without policy lag the two are the same.
           value_cost: weight of the value loss.
           entropy_cost: weight of the entropy bonus.
           max_gradient_norm: every minibatch's gradient is scaled down to this global norm.
@@ -64,6 +68,7 @@ class PPO:
         self._discount = discount
         self._gae_lambda = gae_lambda
         self._bootstrap_truncated = bootstrap_truncated
+        self._recompute_values = recompute_values
         self._value_cost = value_cost
         self._entropy_cost = entropy_cost
         self._max_gradient_norm = max_gradient_norm
@@ -106,6 +111,10 @@ class PPO:
         Returns:
           Scalars for the log, averaged over the minibatches.
         """
+        if self._recompute_values:
+            rows = tf.reshape(rollout.observation, (-1, *rollout.observation.shape[2:]))
+            _, values = network(rows)
+            rollout = rollout._replace(value=tf.reshape(values, tf.shape(rollout.value)))
         advantages, value_targets = returns.generalized_advantage_estimation(
             rollout, self._discount, self._gae_lambda, self._bootstrap_truncated
         )
@@ -173,7 +182,7 @@ class PPO:
           observation: [M, ...].
           action: [M] uint8.
           behaviour_log_prob: [M], of the action under the policy that took it.
-          behaviour_value: [M], by the network that collected the data.
+          behaviour_value: [M], around which the value's movement is clipped.
           advantage: [M], normalised.
           value_target: [M], the returns.
 

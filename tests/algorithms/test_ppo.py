@@ -21,6 +21,7 @@ SETTINGS = {
     "clip": 0.1,
     "discount": 0.9,
     "gae_lambda": 0.8,
+    "recompute_values": False,
     "value_cost": 0.7,
     "entropy_cost": 0.02,
     "max_gradient_norm": 0.3,
@@ -329,6 +330,20 @@ def test_truncation_can_count_as_termination(network, rollout, permutations):
     eager_update(other, rollout, permutations, PROGRESS, SETTINGS)
     assert network.parameters_hash() == same.parameters_hash()
     assert network.parameters_hash() != other.parameters_hash()
+
+
+def test_values_can_be_the_networks_own(network, rollout, permutations):
+    _, values = network(rollout.observation.reshape(-1, 3))
+    own = rollout._replace(value=values.numpy().reshape(rollout.value.shape))
+    eager_update(network, rollout, permutations, PROGRESS, {**SETTINGS, "recompute_values": True})
+    same, other = make_network(), make_network()
+    eager_update(same, own, permutations, PROGRESS, SETTINGS)
+    eager_update(other, rollout, permutations, PROGRESS, SETTINGS)
+    for expected, actual, stored in zip(
+        same.variables, network.variables, other.variables, strict=True
+    ):
+        np.testing.assert_allclose(actual.numpy(), expected.numpy(), rtol=0, atol=1e-6)
+        assert np.abs(actual.numpy() - stored.numpy()).max() > 1e-4
 
 
 def test_same_update_gives_the_same_bits(rollout, permutations):
