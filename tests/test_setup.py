@@ -305,18 +305,17 @@ await It "$job"
         ["bash", "-c", code],
         cwd=tree,
         env={**os.environ, "HOME": str(tmp_path)},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        # A shell cannot trap what was ignored when it was started, as SIGHUP under nohup.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     child_file = tmp_path / "child"
     while not child_file.exists() and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(number)
-    assert process.wait(timeout=20) == 128 + number
+    assert process.wait() == 128 + number
     child = Path("/proc", child_file.read_text().strip(), "cmdline")
-    deadline = time.monotonic() + 20
-    while child.exists() and child.read_bytes() and time.monotonic() < deadline:
+    while child.exists() and child.read_bytes():  # it has been killed, but takes a moment
         time.sleep(0.01)
-    assert not (child.exists() and child.read_bytes())
 
 
 # ---- The other commands -------------------------------------------------------------------------

@@ -261,7 +261,10 @@ def test_config_is_bound_by_gin():
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ({"scenario": "academy_3_vs_1"}, "Football.scenario.*'academy_3_vs_1_with_keeper'"),
+        (
+            {"scenario": "academy_3_vs_1"},
+            "Football.scenario.*did you mean academy_3_vs_1_with_keeper",
+        ),
         ({"scenario": "tests"}, r"Football.scenario"),
         ({"scenario": None}, r"Football.scenario"),
         ({"rewards": "checkpoints"}, r"Football.rewards"),
