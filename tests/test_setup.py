@@ -1,5 +1,6 @@
 """The launch scripts, with stand-ins for whatever is slow or needs root, and the package."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -314,8 +315,9 @@ await It "$job"
     process.send_signal(number)
     assert process.wait() == 128 + number
     child = Path("/proc", child_file.read_text().strip(), "cmdline")
-    while child.exists() and child.read_bytes():  # it has been killed, but takes a moment
-        time.sleep(0.01)
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        while child.read_bytes():  # it has been killed, but takes a moment to be gone
+            time.sleep(0.01)
 
 
 # ---- The other commands -------------------------------------------------------------------------
