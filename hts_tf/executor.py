@@ -11,6 +11,7 @@ import pickle
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 
 import numpy as np
@@ -176,8 +177,13 @@ def main() -> None:
     # Who stops a job may signal all its processes, but it is the trainer who decides when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    task = pickle.load(sys.stdin.buffer)
-    Executor(task).run()
+    try:
+        task = pickle.load(sys.stdin.buffer)
+        Executor(task).run()
+    except Exception:
+        # One write: executors share the terminal, and lines of several would mix.
+        os.write(2, traceback.format_exc().encode())
+        sys.exit(1)
 
 
 if __name__ == "__main__":
