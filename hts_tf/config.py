@@ -20,6 +20,8 @@ FREE_BINDINGS = frozenset(
         "checkpoint_every_sec",
         "checkpoint_every_updates",
         "keep_checkpoints",
+        "crash_limit",
+        "step_timeout_sec",
     )
 )
 
