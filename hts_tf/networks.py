@@ -9,121 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import specs
-
-
-class SparseConv2D(keras.layers.Layer):
-    """A `Conv2D` ('valid' padding) of a sparse binary image given by its set pixels.
-
-    Same weights, same function as the dense layer on `spec.to_dense(...)`, but it touches only
-    the kernel rows under set pixels: the output is the sum, over pixels, of the kernel slice
-    that each output cell in reach has at the pixel's place.
-    """
-
-    def __init__(
-        self,
-        spec: specs.PixelMapSpec,
-        filters: int,
-        kernel_size: int,
-        strides: int,
-        kernel_initializer: keras.initializers.Initializer,
-        **kwargs: object,
-    ) -> None:
-        super().__init__(**kwargs)
-        height, width, channels = spec.dense_shape
-        self._filters = filters
-        self._kernel_initializer = kernel_initializer
-        self._kernel_shape = (kernel_size, kernel_size, channels, filters)
-        self._output_size = (
-            (height - kernel_size) // strides + 1,
-            (width - kernel_size) // strides + 1,
-        )
-        self._cells, self._taps = self._reach(spec, kernel_size, strides)
-        frame_start = np.arange(spec.frames) * (channels // spec.frames)
-        self._channel = (frame_start[:, None] + np.asarray(spec.planes)).astype(np.int32)
-
-    def _reach(
-        self, spec: specs.PixelMapSpec, kernel_size: int, strides: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Tabulates, for each position, the output cells in whose window it lies.
-
-        Returns:
-          cells: [65536, reach] int32, index of the output cell; so negative where there is none
-            that adding any batch offset leaves it negative.
-          taps: [65536, reach] int32, row of the kernel at channel 0.
-        """
-        rows, columns = self._output_size
-        channels = self._kernel_shape[2]
-        position = np.arange(spec.height * spec.width)
-        y, x = position // spec.width, position % spec.width
-        span = range(-(-kernel_size // strides))
-        cells = np.full((specs.PixelMapSpec.NO_PIXEL + 1, len(span) ** 2), -(2**30), np.int32)
-        taps = np.zeros_like(cells)
-        for reach, (a, b) in enumerate((a, b) for a in span for b in span):
-            row, column = y // strides - a, x // strides - b
-            tap_y, tap_x = y - row * strides, x - column * strides
-            valid = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
-            valid &= (tap_y < kernel_size) & (tap_x < kernel_size)
-            cells[position[valid], reach] = (row * columns + column)[valid]
-            taps[position[valid], reach] = ((tap_y * kernel_size + tap_x) * channels)[valid]
-        return cells, taps
-
-    def build(self, input_shape: Sequence[int | None]) -> None:
-        """Creates `kernel` [size, size, channels, filters] and `bias` [filters], as Conv2D."""
-        self.kernel = self.add_weight(
-            shape=self._kernel_shape, initializer=self._kernel_initializer, name="kernel"
-        )
-        self.bias = self.add_weight(shape=(self._filters,), initializer="zeros", name="bias")
-
-    def call(self, positions: tf.Tensor) -> tf.Tensor:
-        """Convolves.
-
-        Args:
-          positions: [B, frames, pixels] uint16.
-
-        Returns:
-          [B, rows, columns, filters].
-        """
-        rows, columns = self._output_size
-        batch = tf.shape(positions)[0]
-        positions = tf.cast(positions, tf.int32)
-        offset = tf.range(batch) * (rows * columns)
-        cells = tf.gather(self._cells, positions) + offset[:, None, None, None]
-        taps = tf.gather(self._taps, positions) + self._channel[:, :, None]
-        in_reach = tf.where(tf.reshape(cells, (-1,)) >= 0)[:, 0]
-        sums = _sum_kernel_slices(
-            tf.reshape(tf.convert_to_tensor(self.kernel), (-1, self._filters)),
-            tf.gather(tf.reshape(taps, (-1,)), in_reach),
-            tf.gather(tf.reshape(cells, (-1,)), in_reach),
-            batch * (rows * columns),
-        )
-        return tf.reshape(sums, (-1, rows, columns, self._filters)) + self.bias
-
-
-@tf.custom_gradient
-def _sum_kernel_slices(
-    kernel: tf.Tensor, taps: tf.Tensor, cells: tf.Tensor, num_cells: tf.Tensor
-) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor | None, ...]]]:
-    """Adds kernel[taps[i]] to the output row cells[i], for every i.
-
-    TensorFlow's own gradient is the same sum, but takes several passes over the slices to
-    allow for indices that are out of range.
-
-    Args:
-      kernel: [rows, filters].
-      taps: [n] int32, rows of the kernel.
-      cells: [n] int32, rows of the output.
-      num_cells: scalar.
-
-    Returns:
-      [num_cells, filters].
-    """
-
-    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
-        slices = tf.gather(upstream, cells)
-        return tf.math.unsorted_segment_sum(slices, taps, tf.shape(kernel)[0]), None, None, None
-
-    return tf.math.unsorted_segment_sum(tf.gather(kernel, taps), cells, num_cells), gradient
+from hts_tf import sparse_convolution, specs
 
 
 class _Seeds:
@@ -168,16 +54,23 @@ def nature_cnn(
       dense: units of the last layer.
     """
     gain = math.sqrt(2.0)
-    layers: list[keras.layers.Layer] = []
+    stack: list[keras.layers.Layer] = []
     for filters, kernel_size, strides in convolutions:
         kernel = {"kernel_initializer": seeds.orthogonal(gain)}
-        if layers or not isinstance(spec, specs.PixelMapSpec):
-            layers.append(keras.layers.Conv2D(filters, kernel_size, strides, **kernel))
+        if stack or not isinstance(spec, specs.PixelMapSpec):
+            stack.append(keras.layers.Conv2D(filters, kernel_size, strides, **kernel))
         else:
-            layers.append(SparseConv2D(spec, filters, kernel_size, strides, **kernel))
-        layers.append(keras.layers.ReLU())
+            stack.append(
+                sparse_convolution.SparseConv2D(spec, filters, kernel_size, strides, **kernel)
+            )
     if not isinstance(spec, specs.PixelMapSpec):
-        layers.insert(0, ToFloat(spec))
+        layers: list[keras.layers.Layer] = [ToFloat(spec)]
+    else:
+        layers = []
+        if len(stack) > 1:
+            stack[:2] = [sparse_convolution.SparseConv2DPair(*stack[:2])]
+    for layer in stack:
+        layers += [layer, keras.layers.ReLU()]
     return [
         *layers,
         keras.layers.Flatten(),

@@ -15,11 +15,19 @@ class Adam(keras.optimizers.Adam):
     def update_step(
         self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
     ) -> None:
-        """See base class."""
+        """See base class. One pass over the memory, where Keras's takes a dozen."""
         step = tf.cast(self.iterations.value + 1, tf.float32)
-        epsilon = self.epsilon
-        self.epsilon = epsilon * tf.sqrt(1.0 - tf.pow(tf.constant(self.beta_2), step))
-        try:
-            super().update_step(gradient, variable, learning_rate)
-        finally:
-            self.epsilon = epsilon
+        beta_2_power = tf.pow(self.beta_2, step)
+        slot = self._get_variable_index(variable)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[slot].value.handle,
+            v=self._velocities[slot].value.handle,
+            beta1_power=tf.pow(self.beta_1, step),
+            beta2_power=beta_2_power,
+            lr=learning_rate,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon * tf.sqrt(1.0 - beta_2_power),
+            grad=gradient,
+        )

@@ -139,7 +139,8 @@ def example_observations(
     shape = (count, *spec.shape)
     if isinstance(spec, specs.PixelMapSpec):
         positions = random.integers(spec.height * spec.width, size=shape)
-        return np.where(random.random(shape) < 0.1, spec.NO_PIXEL, positions).astype(spec.dtype)
+        missing = random.random((count, *[1] * len(spec.shape)))  # from hardly any to nearly all
+        return np.where(random.random(shape) < missing, spec.NO_PIXEL, positions).astype(spec.dtype)
     if np.dtype(spec.dtype).kind == "f":
         return random.standard_normal(shape).astype(spec.dtype)
     return random.integers(np.iinfo(spec.dtype).max, size=shape, endpoint=True, dtype=spec.dtype)

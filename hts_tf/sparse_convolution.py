@@ -1,0 +1,269 @@
+"""Convolutions of sparse binary images, given by their set pixels instead of as images.
+
+The weights and the functions are those of Keras' dense `Conv2D` ('valid' padding), in a fraction of
+the arithmetic: a stacked super mini map has at most 96 set pixels among 110,592.
+"""
+
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from hts_tf import specs
+
+# Rows in every matrix product, as a single row would take another kernel, with other rounding.
+_MIN_ROWS = 2
+
+
+class SparseConv2D(keras.layers.Layer):
+    """A `Conv2D` that touches only the kernel rows under set pixels.
+
+    The output is the sum, over pixels, of the kernel slice that each output cell in reach has at
+    the pixel's place.
+
+    Attributes:
+      output_size: (rows, columns) of the output.
+      filters: its channels.
+    """
+
+    def __init__(
+        self,
+        spec: specs.PixelMapSpec,
+        filters: int,
+        kernel_size: int,
+        strides: int,
+        kernel_initializer: keras.initializers.Initializer,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(**kwargs)
+        height, width, channels = spec.dense_shape
+        self.filters = filters
+        self.output_size = (
+            (height - kernel_size) // strides + 1,
+            (width - kernel_size) // strides + 1,
+        )
+        self._kernel_initializer = kernel_initializer
+        self._kernel_shape = (kernel_size, kernel_size, channels, filters)
+        self._cells, self._taps = self._tabulate(spec, kernel_size, strides)
+        frame_start = np.arange(spec.frames) * (channels // spec.frames)
+        self._channel = (frame_start[:, None] + np.asarray(spec.planes)).astype(np.int32)
+
+    def _tabulate(
+        self, spec: specs.PixelMapSpec, kernel_size: int, strides: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Tabulates, for each position, the output cells in whose window it lies.
+
+        Returns:
+          cells: [65536, reach] int32, index of the output cell; so negative where there is none
+            that adding any batch offset leaves it negative.
+          taps: [65536, reach] int32, row of the kernel at channel 0.
+        """
+        position = np.arange(spec.height * spec.width)
+        y, x = position // spec.width, position % spec.width
+        cell, tap = _windows(y, x, self.output_size, kernel_size, strides)
+        cells = np.full((specs.PixelMapSpec.NO_PIXEL + 1, cell.shape[1]), -(2**30), np.int32)
+        taps = np.zeros_like(cells)
+        cells[position] = np.where(cell >= 0, cell, -(2**30))
+        taps[position] = np.where(cell >= 0, tap * self._kernel_shape[2], 0)
+        return cells, taps
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Creates `kernel` [size, size, channels, filters] and `bias` [filters], as Conv2D."""
+        self.kernel = self.add_weight(
+            shape=self._kernel_shape, initializer=self._kernel_initializer, name="kernel"
+        )
+        self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
+
+    def call(self, positions: tf.Tensor) -> tf.Tensor:
+        """Convolves.
+
+        Args:
+          positions: [B, frames, pixels] uint16.
+
+        Returns:
+          [B, rows, columns, filters].
+        """
+        rows, columns = self.output_size
+        slices, cells = self.slices(positions)
+        sums = _segment_sum(slices, cells, tf.shape(positions)[0] * (rows * columns))
+        return tf.reshape(sums, (-1, rows, columns, self.filters)) + self.bias
+
+    def slices(self, positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Looks up what every set pixel adds to every output cell in reach.
+
+        Args:
+          positions: [B, frames, pixels] uint16.
+
+        Returns:
+          [n, filters] slices of the kernel, and [n] int32, the cell of each: its index in
+          [B * rows * columns].
+        """
+        rows, columns = self.output_size
+        positions = tf.cast(positions, tf.int32)
+        offset = tf.range(tf.shape(positions)[0]) * (rows * columns)
+        cells = tf.gather(self._cells, positions) + offset[:, None, None, None]
+        taps = tf.gather(self._taps, positions) + self._channel[:, :, None]
+        in_reach = tf.where(tf.reshape(cells, (-1,)) >= 0)[:, 0]
+        cells = tf.gather(tf.reshape(cells, (-1,)), in_reach)
+        taps = tf.gather(tf.reshape(taps, (-1,)), in_reach)
+        return tf.gather(tf.reshape(self.kernel, (-1, self.filters)), taps), cells
+
+
+class SparseConv2DPair(keras.layers.Layer):
+    """A sparse convolution, ReLU, and a second convolution, without the image between them.
+
+    That image is the same everywhere, ReLU(bias), but for the cells within reach of a pixel. The
+    second convolution is linear: its output is the one of the image that is the same everywhere
+    (a constant, as there is no padding), plus what the other cells add by being different.
+    Cells that use the same taps of the second kernel, those of the same place modulo its strides,
+    are multiplied together.
+    """
+
+    def __init__(self, first: SparseConv2D, second: keras.layers.Conv2D) -> None:
+        """Takes over two layers.
+
+        Args:
+          first: the sparse convolution.
+          second: 'valid' padding, linear; as wide as high.
+        """
+        super().__init__()
+        self.first = first
+        self.second = second
+        rows, columns = first.output_size
+        (size, _), (strides, _) = second.kernel_size, second.strides
+        self.output_size = (rows - size) // strides + 1, (columns - size) // strides + 1
+        self._strides = strides
+        self._span = -(-size // strides)  # output cells in reach of a cell, in either direction
+        cell = np.arange(rows * columns)
+        y, x = cell // columns, cell % columns
+        # A cell is known by its class, and its index in the part of the image of that class.
+        part_columns = -(-columns // strides)
+        self._part_size = -(-rows // strides) * part_columns
+        self._class = (y % strides * strides + x % strides).astype(np.int32)
+        self._index = (y // strides * part_columns + x // strides).astype(np.int32)
+        outputs, _ = _windows(y, x, self.output_size, size, strides)
+        self._outputs = np.full((strides**2, self._part_size, self._span**2), -1, np.int32)
+        self._outputs[self._class, self._index] = outputs
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Creates the weights of both layers."""
+        self.first.build(input_shape)
+        self.second.build((None, *self.first.output_size, self.first.filters))
+
+    def call(self, positions: tf.Tensor) -> tf.Tensor:
+        """Convolves twice.
+
+        Args:
+          positions: [B, frames, pixels] uint16.
+
+        Returns:
+          [B, rows, columns, filters] of the second convolution.
+        """
+        batch = tf.shape(positions)[0]
+        slices, cells = self.first.slices(positions)
+        num_cells = len(self._class)
+        image, cell = cells // num_cells, cells % num_cells
+        # Touched cells, ordered by class, image, and place; with a few in each class that do not
+        # exist, see _MIN_ROWS.
+        class_size = batch * self._part_size + _MIN_ROWS
+        key = tf.gather(self._class, cell) * class_size
+        key += image * self._part_size + tf.gather(self._index, cell)
+        num_classes = self._strides**2
+        touched = tf.math.unsorted_segment_max(tf.ones_like(key), key, num_classes * class_size)
+        touched = tf.reshape(touched > 0, (num_classes, class_size))
+        touched = tf.concat([touched[:, :-_MIN_ROWS], tf.ones((num_classes, _MIN_ROWS), bool)], 1)
+        count = tf.reduce_sum(tf.cast(touched, tf.int32), 1)
+        row = tf.cumsum(tf.cast(tf.reshape(touched, (-1,)), tf.int32), exclusive=True)
+        sums = _segment_sum(slices, tf.gather(row, key), tf.reduce_sum(count))
+        background = tf.nn.relu(self.first.bias)
+        difference = tf.nn.relu(sums + self.first.bias) - background
+
+        products = [
+            tf.matmul(rows, kernel)
+            for rows, kernel in zip(
+                tf.split(difference, count, num=num_classes),
+                tf.unstack(self._kernel_by_class()),
+                strict=True,
+            )
+        ]
+        rows, columns = self.output_size
+        num_outputs = batch * (rows * columns)
+        kind, place = tf.unstack(tf.cast(tf.where(touched), tf.int32), axis=1)
+        image = place // self._part_size
+        outputs = tf.gather_nd(self._outputs, tf.stack([kind, place % self._part_size], 1))
+        exist = (outputs >= 0) & (image < batch)[:, None]
+        outputs = tf.where(exist, outputs + image[:, None] * (rows * columns), num_outputs)
+        filters = self.second.filters
+        sums = _segment_sum(
+            tf.reshape(tf.concat(products, 0), (-1, filters)),
+            tf.reshape(outputs, (-1,)),
+            num_outputs + 1,
+        )[:-1]
+        constant = tf.linalg.matvec(
+            tf.reduce_sum(self.second.kernel, (0, 1)), background, transpose_a=True
+        )
+        constant += self.second.bias
+        return tf.reshape(sums, (-1, rows, columns, filters)) + constant
+
+    def _kernel_by_class(self) -> tf.Tensor:
+        """Returns [classes, channels, span * span * filters], the taps that each class meets."""
+        span, strides = self._span, self._strides
+        size, _, channels, filters = self.second.kernel.shape
+        beyond = span * strides - size
+        kernel = tf.pad(self.second.kernel, [[0, beyond], [0, beyond], [0, 0], [0, 0]])
+        kernel = tf.reshape(kernel, (span, strides, span, strides, channels, filters))
+        kernel = tf.transpose(kernel, (1, 3, 4, 0, 2, 5))
+        return tf.reshape(kernel, (strides**2, channels, span**2 * filters))
+
+
+def _windows(
+    y: np.ndarray, x: np.ndarray, output_size: tuple[int, int], size: int, strides: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the windows of a convolution in which places of its input lie.
+
+    Args:
+      y: [n], rows of the places.
+      x: [n], their columns.
+      output_size: (rows, columns) of the output.
+      size: of the kernel.
+      strides: of the convolution.
+
+    Returns:
+      cell: [n, reach], index of the window's output cell, or -1. `reach` runs over kernel rows
+        and columns, in steps of the strides.
+      tap: [n, reach], the place's index in that window.
+    """
+    rows, columns = output_size
+    span = range(-(-size // strides))
+    reach = [(a, b) for a in span for b in span]
+    row = y[:, None] // strides - np.array([a for a, _ in reach])
+    column = x[:, None] // strides - np.array([b for _, b in reach])
+    tap_y, tap_x = y[:, None] - row * strides, x[:, None] - column * strides
+    exists = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+    exists &= (tap_y < size) & (tap_x < size)
+    return np.where(exists, row * columns + column, -1), tap_y * size + tap_x
+
+
+@tf.custom_gradient
+def _segment_sum(
+    rows: tf.Tensor, segments: tf.Tensor, num_segments: tf.Tensor
+) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor | None, ...]]]:
+    """Adds each row to its segment of the output.
+
+    TensorFlow's own gradient takes several passes over the rows to allow for segments that are
+    out of range.
+
+    Args:
+      rows: [n, filters].
+      segments: [n] int32, none out of range.
+      num_segments: scalar.
+
+    Returns:
+      [num_segments, filters].
+    """
+
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
+        return tf.gather(upstream, segments), None, None
+
+    return tf.math.unsorted_segment_sum(rows, segments, num_segments), gradient
