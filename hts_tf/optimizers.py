@@ -53,7 +53,7 @@ def adam(
 def rmsprop(
     learning_rate: float, decay: float = 0.99, epsilon: float = 1e-5
 ) -> keras.optimizers.Optimizer:
-    """Returns RMSProp as in Mnih et al. 2016 (arXiv 1602.01783, equations S2 and S3), and Keras.
+    """Returns RMSProp as in Mnih et al. 2016 (arXiv 1602.01783, section 4), and Keras.
 
     Epsilon stands inside the root, as in TensorFlow and OpenAI baselines' A2C, from which its
     defaults are; PyTorch adds it outside, where the same number is some 300 times smaller. The mean
