@@ -185,8 +185,8 @@ def test_a2c_learns_the_synthetic_game_and_goes_on_from_a_checkpoint(tmp_path):
         "--method=hts_a2c",
         "--scenario=synthetic",
         "--gin_bindings=A2C.learning_rate = 0.01",
-        "--gin_bindings=Trainer.total_env_steps = 60000",
-        "--gin_bindings=Trainer.checkpoint_every_updates = 250",
+        "--gin_bindings=Trainer.total_env_steps = 40000",
+        "--gin_bindings=Trainer.checkpoint_every_updates = 400",
     ]
     bits = train_on(tmp_path, *flags)
     assert score_of(tmp_path) > 0.9, "a random policy scores 0.25"
@@ -194,5 +194,5 @@ def test_a2c_learns_the_synthetic_game_and_goes_on_from_a_checkpoint(tmp_path):
     newest = Workdir(tmp_path).newest()["run/updates"]
     *_, last = sorted((tmp_path / "checkpoints").iterdir())
     last.unlink()
-    assert Workdir(tmp_path).newest()["run/updates"] < newest == 750
+    assert Workdir(tmp_path).newest()["run/updates"] < newest == 500
     assert train_on(tmp_path, *flags) == bits
