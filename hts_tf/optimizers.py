@@ -32,7 +32,7 @@ class Adam(keras.optimizers.Adam):
 def adam(
     learning_rate: float, beta_1: float = 0.0, beta_2: float = 0.999, epsilon: float = 1e-7
 ) -> keras.optimizers.Optimizer:
-    """Returns the Adam above; its defaults are those of SEED RL's IMPALA, without momentum.
+    """Returns the Adam above, by default without momentum, as SEED RL's IMPALA on DeepMind Lab.
 
     Args:
       learning_rate: may be reassigned later.
