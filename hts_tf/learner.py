@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from hts_tf import networks, seeding, specs
-from hts_tf.algorithms import ppo
+from hts_tf.algorithms.algorithm import Algorithm
 
 
 class Learner:
@@ -14,15 +14,19 @@ class Learner:
       network: the target network.
       optimizer: its state belongs to a checkpoint, beside the network's.
       updates: how many updates the network has had.
+      gradient_network: where an algorithm with `delayed_gradient` takes its gradient, or None for
+        the target network itself. The schedule gives it the parameters that collected the rollout
+        of the next step.
     """
 
     def __init__(
         self,
         network: networks.ActorCritic,
-        algorithm: ppo.PPO,
+        algorithm: Algorithm,
         rollout_shapes: specs.Rollout,
         num_updates: int,
         seed: int,
+        gradient_network: networks.ActorCritic | None = None,
     ) -> None:
         """Creates the optimizer and declares the update.
 
@@ -32,8 +36,10 @@ class Learner:
           rollout_shapes: a rollout of the shapes and dtypes to come.
           num_updates: in the whole run, for schedules that decay.
           seed: of the run.
+          gradient_network: see the attribute; with the same parameters as the network.
         """
         self.network = network
+        self.gradient_network = gradient_network
         self.optimizer = algorithm.make_optimizer()
         self.optimizer.build(network.trainable_variables)
         self.updates = 0
@@ -41,6 +47,7 @@ class Learner:
         self._num_updates = num_updates
         self._epochs = algorithm.epochs
         strategy = tf.distribute.get_strategy()
+        delayed = {} if gradient_network is None else {"gradient_network": gradient_network}
 
         @tf.function(
             input_signature=[
@@ -53,7 +60,9 @@ class Learner:
             rollout: specs.Rollout, permutations: tf.Tensor, progress: tf.Tensor
         ) -> dict[str, tf.Tensor]:
             return strategy.run(
-                algorithm.update, (network, self.optimizer, rollout, permutations, progress)
+                algorithm.update,
+                (network, self.optimizer, rollout, permutations, progress),
+                delayed,
             )
 
         self._update = update
@@ -78,5 +87,6 @@ class Learner:
         return {name: float(value) for name, value in logs.items()}
 
     def variables(self) -> list[tf.Variable]:
-        """All that an update changes: the network's variables, then the optimizer's."""
-        return [*self.network.variables, *self.optimizer.variables]
+        """All that updates depend on: the network's variables first, then the optimizer's."""
+        delayed = self.gradient_network.variables if self.gradient_network else []
+        return [*self.network.variables, *self.optimizer.variables, *delayed]

@@ -1,6 +1,65 @@
 """Losses: pure functions of tensors of any one shape, averaged over it."""
 
 import tensorflow as tf
+import tensorflow_probability as tfp
+
+
+def log_prob(logits: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
+    """Returns log pi(a|s), of the actions' shape.
+
+    Args:
+      logits: [..., A].
+      actions: [...] uint8.
+    """
+    return tfp.distributions.Categorical(logits=logits).log_prob(tf.cast(actions, tf.int32))
+
+
+def kl_estimate(log_prob_ratio: tf.Tensor) -> tf.Tensor:
+    """Schulman's estimator of KL(behaviour, target): never negative, low variance.
+
+    Args:
+      log_prob_ratio: log pi(a|s) of the target policy minus that of the behaviour policy, which
+        took the actions.
+    """
+    return tf.reduce_mean(tf.exp(log_prob_ratio) - 1.0 - log_prob_ratio)
+
+
+def actor_critic_loss(
+    logits: tf.Tensor,
+    values: tf.Tensor,
+    actions: tf.Tensor,
+    advantages: tf.Tensor,
+    returns: tf.Tensor,
+    value_cost: float,
+    entropy_cost: float,
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """The loss of advantage actor-critic methods (Mnih et al. 2016, arXiv 1602.01783, section 4).
+
+    The mean over all steps of
+    -log pi(a|s) * advantage + value_cost * (value - return)^2 - entropy_cost * entropy(pi(s)).
+
+    Args:
+      logits: [..., A], of the policy being trained.
+      values: [...], by the network being trained.
+      actions: [...] uint8.
+      advantages: [...], of the actions; constants to the gradient.
+      returns: [...], the targets of the values; constants to the gradient.
+      value_cost: weight of the squared error, without a factor of one half.
+      entropy_cost: weight of the entropy.
+
+    Returns:
+      The loss, to be minimised, and scalars for the log.
+    """
+    policy_loss = -tf.reduce_mean(log_prob(logits, actions) * advantages)
+    value_loss = tf.reduce_mean(tf.square(values - returns))
+    entropy = tf.reduce_mean(tfp.distributions.Categorical(logits=logits).entropy())
+    loss = policy_loss + value_cost * value_loss - entropy_cost * entropy
+    return loss, {
+        "loss": loss,
+        "policy_loss": policy_loss,
+        "value_loss": value_loss,
+        "entropy": entropy,
+    }
 
 
 def clipped_policy_loss(log_prob_ratio: tf.Tensor, advantages: tf.Tensor, clip: float) -> tf.Tensor:

@@ -1,7 +1,10 @@
-"""Optimizers where Keras's own differ from what the methods were tuned with."""
+"""The optimizers that the methods were tuned with, some of which are not Keras's own."""
 
+import gin
 import keras
 import tensorflow as tf
+
+from hts_tf import errors
 
 
 class Adam(keras.optimizers.Adam):
@@ -31,3 +34,47 @@ class Adam(keras.optimizers.Adam):
             epsilon=self.epsilon * tf.sqrt(1.0 - beta_2_power),
             grad=gradient,
         )
+
+
+@gin.configurable(denylist=["learning_rate"])
+def adam(
+    learning_rate: float, beta_1: float = 0.0, beta_2: float = 0.999, epsilon: float = 1e-7
+) -> keras.optimizers.Optimizer:
+    """Returns the Adam above, by default without momentum, as SEED RL's IMPALA on DeepMind Lab.
+
+    Args:
+      learning_rate: may be reassigned later.
+      beta_1: how much of the mean gradient stays in each step, 0 to 1.
+      beta_2: how much of the mean squared gradient stays in each step, 0 to 1.
+      epsilon: added to the root.
+
+    Raises:
+      ConfigError: a setting is out of range; the message names its binding.
+    """
+    errors.check_fraction("adam.beta_1", beta_1)
+    errors.check_fraction("adam.beta_2", beta_2)
+    errors.check_positive("adam.epsilon", epsilon)
+    return Adam(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+
+
+@gin.configurable(denylist=["learning_rate"])
+def rmsprop(
+    learning_rate: float, decay: float = 0.99, epsilon: float = 1e-5
+) -> keras.optimizers.Optimizer:
+    """Returns RMSProp as in Mnih et al. 2016 (arXiv 1602.01783, section 4), and Keras.
+
+    Epsilon stands inside the root, as in TensorFlow and OpenAI baselines' A2C, from which its
+    defaults are; PyTorch adds it outside, where the same number is some 300 times smaller. The mean
+    square starts from 0 (in TensorFlow 1 and baselines from 1, which made the first steps tiny).
+
+    Args:
+      learning_rate: may be reassigned later.
+      decay: how much of the mean squared gradient stays in each step, 0 to 1.
+      epsilon: added to the mean squared gradient.
+
+    Raises:
+      ConfigError: a setting is out of range; the message names its binding.
+    """
+    errors.check_fraction("rmsprop.decay", decay)
+    errors.check_positive("rmsprop.epsilon", epsilon)
+    return keras.optimizers.RMSprop(learning_rate, rho=decay, epsilon=epsilon)

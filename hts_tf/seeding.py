@@ -56,6 +56,7 @@ def gumbel_noise(seed: int, interval: int, shape: tuple[int, ...]) -> np.ndarray
 
 
 def permutations(seed: int, update: int, epochs: int, size: int) -> np.ndarray:
-    """Draws the order in which an update visits its batch: [epochs, size] int32."""
+    """Draws the order in which an update visits its batch: [epochs, size] int32; also of none."""
     order = generator(seed, "minibatches", update)
-    return np.stack([order.permutation(size) for _ in range(epochs)]).astype(np.int32)
+    orders = [order.permutation(size) for _ in range(epochs)]
+    return np.array(orders, np.int32).reshape(epochs, size)

@@ -22,7 +22,8 @@ from hts_tf import (
     shared_memory,
     specs,
 )
-from hts_tf.algorithms import ppo
+from hts_tf.algorithms import a2c, impala, ppo  # noqa: F401  gin configurables
+from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.environments import base
 from hts_tf.learner import Learner
 from hts_tf.policy import Batching, Policy
@@ -61,7 +62,7 @@ class Trainer:
         workdir: str,
         seed: int,
         environment: base.EnvironmentConfig = gin.REQUIRED,
-        algorithm: ppo.PPO = gin.REQUIRED,
+        algorithm: Algorithm = gin.REQUIRED,
         schedule: type[hts.HTS] = gin.REQUIRED,
         num_envs: int = 16,
         num_executors: int | None = None,
@@ -145,6 +146,8 @@ class Trainer:
         weights_seed = seeding.integer(seed, "weights")
         target = networks.ActorCritic(spec, weights_seed)
         behaviour = networks.ActorCritic(spec, weights_seed)
+        delayed = algorithm.delayed_gradient and schedule.policy_lag > 0
+        gradient_network = networks.ActorCritic(spec, weights_seed) if delayed else None
         # Checked for num_envs, as results must not depend on actor_batch_size.
         self._policy = Policy(behaviour, spec, num_envs)
         if self._policy.batching is not Batching.ANY_SIZE:
@@ -166,7 +169,12 @@ class Trainer:
             step_timeout_sec,
         )
         self._learner = Learner(
-            target, algorithm, self._collector.storages[0], self._num_intervals, seed
+            target,
+            algorithm,
+            self._collector.storages[0],
+            self._num_intervals,
+            seed,
+            gradient_network,
         )
         self._behaviour = behaviour
         self._schedule = schedule(self._collector, self._learner, behaviour)

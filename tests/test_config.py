@@ -85,7 +85,7 @@ def test_unknown_scenario_that_is_like_none():
 
 def test_unknown_method():
     message = refusal("synthetic", "hts_poo")
-    assert message == "unknown method 'hts_poo'; did you mean hts_ppo?"
+    assert message.startswith("unknown method 'hts_poo'; did you mean hts_ppo")
 
 
 @pytest.mark.parametrize(

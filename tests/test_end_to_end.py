@@ -17,11 +17,23 @@ pytestmark = pytest.mark.slow
 
 def train(workdir, *flags):
     """Trains to the end and returns the hash of the final parameters."""
-    code, output, errors = command_line.run(
-        "hts_tf.train", f"--workdir={workdir}", *SMALL_FOOTBALL, *flags
-    )
+    return train_on(workdir, *SMALL_FOOTBALL, *flags)
+
+
+def train_on(workdir, *flags):
+    """The same, with a scenario of the flags' own."""
+    code, output, errors = command_line.run("hts_tf.train", f"--workdir={workdir}", *flags)
     assert code == 0, errors
     return parameters_hash(output)
+
+
+def score_of(workdir):
+    """Returns the mean score of a run's most probable actions."""
+    code, output, errors = command_line.run(
+        "hts_tf.evaluate", f"--workdir={workdir}", "--deterministic_policy"
+    )
+    assert code == 0, errors
+    return float(output.split("score: mean ")[1].split(",")[0])
 
 
 @pytest.fixture(scope="module")
@@ -158,17 +170,29 @@ def test_curves_of_a_finished_run(reference, tmp_path):
 
 
 def test_it_learns_the_synthetic_game(tmp_path):
-    code, output, errors = command_line.run(
-        "hts_tf.train",
+    train_on(
+        tmp_path,
         "--scenario=synthetic",
-        f"--workdir={tmp_path}",
         "--gin_bindings=Trainer.total_env_steps = 80000",
         "--gin_bindings=PPO.learning_rate = 0.003",
     )
-    assert code == 0, errors
-    code, output, errors = command_line.run(
-        "hts_tf.evaluate", f"--workdir={tmp_path}", "--deterministic_policy"
-    )
-    assert code == 0, errors
-    score = float(output.split("score: mean ")[1].split(",")[0])
-    assert score > 0.9, "a random policy scores 0.25"
+    assert score_of(tmp_path) > 0.9, "a random policy scores 0.25"
+
+
+def test_a2c_learns_the_synthetic_game_and_goes_on_from_a_checkpoint(tmp_path):
+    """With the delayed gradient, whose parameters a checkpoint has to keep, too."""
+    flags = [
+        "--method=hts_a2c",
+        "--scenario=synthetic",
+        "--gin_bindings=A2C.learning_rate = 0.01",
+        "--gin_bindings=Trainer.total_env_steps = 40000",
+        "--gin_bindings=Trainer.checkpoint_every_updates = 400",
+    ]
+    bits = train_on(tmp_path, *flags)
+    assert score_of(tmp_path) > 0.9, "a random policy scores 0.25"
+
+    newest = Workdir(tmp_path).newest()["run/updates"]
+    *_, last = sorted((tmp_path / "checkpoints").iterdir())
+    last.unlink()
+    assert Workdir(tmp_path).newest()["run/updates"] < newest == 500
+    assert train_on(tmp_path, *flags) == bits

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hts_tf import optimizers
+from hts_tf import errors, optimizers
 
 
 def textbook_adam(start, gradients, rate, epsilon, beta_1=0.9, beta_2=0.999):
@@ -18,13 +18,18 @@ def textbook_adam(start, gradients, rate, epsilon, beta_1=0.9, beta_2=0.999):
     return parameters
 
 
-@pytest.mark.parametrize("scale", [1e-4, 1.0])
-def test_adam_is_the_textbook_s(scale):
-    random = np.random.default_rng(0)
-    start = random.normal(size=5).astype(np.float32)
-    gradients = (scale * random.normal(size=(30, 5))).astype(np.float32)
+def textbook_rmsprop(start, gradients, rate, epsilon, decay):
+    """Mnih et al. 2016, section 4: g = decay g + (1 - decay) d^2, step = rate d / sqrt(g + eps)."""
+    parameters, square = start.astype(np.float64), np.zeros(start.shape)
+    for gradient in gradients:
+        square = decay * square + (1 - decay) * gradient**2
+        parameters -= rate * gradient / np.sqrt(square + epsilon)
+    return parameters
+
+
+def optimized(optimizer, start, gradients):
+    """Where an optimizer takes a variable, compiled as in an update."""
     variable = tf.Variable(start)
-    optimizer = optimizers.Adam(0.01, epsilon=1e-4)
     optimizer.build([variable])
 
     @tf.function
@@ -33,5 +38,55 @@ def test_adam_is_the_textbook_s(scale):
 
     for gradient in gradients:
         apply(tf.constant(gradient))
+    return variable.numpy()
+
+
+def start_and_gradients(scale):
+    random = np.random.default_rng(0)
+    gradients = (scale * random.normal(size=(30, 5))).astype(np.float32)
+    return random.normal(size=5).astype(np.float32), gradients
+
+
+scales = pytest.mark.parametrize("scale", [1e-4, 1.0])
+
+
+@scales
+def test_adam_is_the_textbook_s(scale):
+    start, gradients = start_and_gradients(scale)
+    actual = optimized(optimizers.Adam(0.01, epsilon=1e-4), start, gradients)
     expected = textbook_adam(start, gradients, 0.01, 1e-4)
-    np.testing.assert_allclose(variable.numpy(), expected, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=2e-6)
+
+
+@scales
+def test_adam_without_momentum(scale):
+    start, gradients = start_and_gradients(scale)
+    actual = optimized(optimizers.adam(0.01), start, gradients)
+    expected = textbook_adam(start, gradients, 0.01, 1e-7, beta_1=0.0)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=2e-6)
+    with_momentum = optimized(optimizers.adam(0.01, beta_1=0.9), start, gradients)
+    assert np.abs(actual - with_momentum).max() > 1e-2
+
+
+@scales
+def test_rmsprop_is_the_textbook_s(scale):
+    start, gradients = start_and_gradients(scale)
+    actual = optimized(optimizers.rmsprop(0.01), start, gradients)
+    expected = textbook_rmsprop(start, gradients, 0.01, 1e-5, 0.99)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "value"),
+    [
+        (optimizers.adam, "beta_1", 1.1),
+        (optimizers.adam, "beta_2", -0.1),
+        (optimizers.adam, "epsilon", 0.0),
+        (optimizers.rmsprop, "decay", 1.1),
+        (optimizers.rmsprop, "epsilon", 0.0),
+    ],
+)
+def test_bad_settings_name_their_binding(make, name, value):
+    with pytest.raises(errors.ConfigError) as error:
+        make(0.01, **{name: value})
+    assert str(error.value).startswith(f"{make.__name__}.{name} ")

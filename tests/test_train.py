@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 BAD_FLAGS = [
     ("--scenario=academy_3_vs_1", "academy_3_vs_1_with_keeper"),
-    ("--method=htsppo", "did you mean hts_ppo?"),
+    ("--method=htsppo", "did you mean hts_ppo"),
     ("--gin_bindings=Trainr.num_envs = 3", "Trainr"),
     ("--gin_bindings=Trainer.num_env = 3", "num_env"),
     ("--gin_bindings=Trainer.sync_interval = 0", "Trainer.sync_interval"),

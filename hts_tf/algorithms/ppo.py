@@ -6,14 +6,15 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from hts_tf import errors, losses, networks, optimizers, returns, specs
+from hts_tf.algorithms import update_steps
+from hts_tf.algorithms.algorithm import Algorithm
 
 
 @gin.configurable
-class PPO:
+class PPO(Algorithm):
     """PPO's hyperparameters and its update; the defaults are those of HTS-RL's football runs.
 
     Attributes:
-      epochs: passes over the batch in one update.
       num_minibatches: into which the shuffled batch is divided, in each epoch.
     """
 
@@ -112,28 +113,23 @@ class PPO:
           Scalars for the log, averaged over the minibatches.
         """
         if self._recompute_values:
-            rows = tf.reshape(rollout.observation, (-1, *rollout.observation.shape[2:]))
-            _, values = network(rows)
-            rollout = rollout._replace(value=tf.reshape(values, tf.shape(rollout.value)))
+            _, values = update_steps.evaluate(network, rollout.observation)
+            rollout = rollout._replace(value=values)
         advantages, value_targets = returns.generalized_advantage_estimation(
             rollout, self._discount, self._gae_lambda, self._bootstrap_truncated
         )
         deviation = tf.math.reduce_std(advantages)
         normalised = (advantages - tf.reduce_mean(advantages)) / (deviation + 1e-5)
-        behaviour_policy = tfp.distributions.Categorical(logits=rollout.logits)
         batch = (
             rollout.observation[:-1],
             rollout.action,
-            behaviour_policy.log_prob(tf.cast(rollout.action, tf.int32)),
+            losses.log_prob(rollout.logits, rollout.action),
             rollout.value[:-1],
             normalised,
             value_targets,
         )
-        batch = tf.nest.map_structure(
-            lambda x: tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0)), batch
-        )
-        learning_rate = self._learning_rate * (1.0 - tf.cast(progress, tf.float32))
-        optimizer.learning_rate.assign(learning_rate)
+        batch = update_steps.merge_time_and_batch(batch)
+        learning_rate = update_steps.decay_learning_rate(optimizer, self._learning_rate, progress)
 
         minibatches = tf.reshape(permutations, (self.epochs * self.num_minibatches, -1))
         sums = self._minibatch_step(network, optimizer, batch, minibatches[0])
@@ -155,15 +151,9 @@ class PPO:
         rows: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         minibatch = tf.nest.map_structure(lambda x: tf.gather(x, rows), batch)
-        variables = network.trainable_variables
-        with tf.GradientTape() as tape:
-            loss, logs = self.loss(network, *minibatch)
-        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables)]
-        replicas = tf.distribute.get_replica_context()
-        gradients = replicas.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
-        gradients, norm = tf.clip_by_global_norm(gradients, self._max_gradient_norm)
-        optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return {**logs, "gradient_norm": norm}
+        return update_steps.descend(
+            self.loss, minibatch, network, optimizer, self._max_gradient_norm
+        )
 
     def loss(
         self,
@@ -202,7 +192,6 @@ class PPO:
             "policy_loss": policy_loss,
             "value_loss": value_loss,
             "entropy": entropy,
-            # Schulman's estimator of KL(behaviour, target): never negative, low variance.
-            "kl": tf.reduce_mean(ratio - 1.0 - log_prob_ratio),
+            "kl": losses.kl_estimate(log_prob_ratio),
             "clip_fraction": tf.reduce_mean(tf.cast(tf.abs(ratio - 1.0) > self._clip, tf.float32)),
         }

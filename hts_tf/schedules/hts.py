@@ -38,9 +38,17 @@ class HTS:
     learner computes theta(j+1) from D(j-1). At the sync point the two storages are swapped and
     the behaviour network becomes theta(j+1).
 
+    Round 0 only collects, so theta(1) = theta(0), and round 1 learns at the very parameters that
+    collected. From round 2 on, the parameters that collected D(j-1), theta(j-1), are neither the
+    target network's, theta(j), nor the behaviour network's, theta(j) too. Where the learner takes
+    its gradient there, its `gradient_network` keeps them, as the read storage keeps their data.
+
     Attributes:
+      policy_lag: updates from the policy that collects to the one that learns, but for round 1.
       policy_versions: [2] int64, how many updates the policy had had that filled each storage.
     """
+
+    policy_lag = 1
 
     def __init__(
         self, collector: Collector, learner: Learner, behaviour: networks.ActorCritic
@@ -87,6 +95,9 @@ class HTS:
         if collecting:
             self._collector.wait()
         # The sync point: every environment has finished, so no actor reads the parameters now.
+        if self._learner.gradient_network is not None:
+            # Before they are gone: the parameters that collected what is learnt from next.
+            self._learner.gradient_network.copy_from(self._behaviour)
         self._behaviour.copy_from(self._learner.network)
         return Round(
             collected=self._collector.storages[j % 2] if collecting else None,

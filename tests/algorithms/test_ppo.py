@@ -1,4 +1,3 @@
-import functools
 import math
 
 import keras
@@ -6,15 +5,24 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hts_tf import errors, networks, specs
+from hts_tf import errors
 from hts_tf.algorithms import ppo
+from tests.algorithms import reference
+from tests.algorithms.reference import (
+    NUM_ENVS,
+    NUM_STEPS,
+    as_tensors,
+    forward,
+    gradient_of,
+    log_softmax,
+    make_network,
+    make_rollout,
+    norm_of,
+    parameters_of,
+)
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
-SPEC = specs.EnvironmentSpec(
-    observation=specs.ArraySpec((3,), "float32"), num_actions=3, max_episode_steps=10
-)
-NUM_STEPS, NUM_ENVS = 4, 3
 SETTINGS = {
     "epochs": 2,
     "num_minibatches": 3,
@@ -32,14 +40,6 @@ PROGRESS = 0.25
 ADAM_BETA_1, ADAM_BETA_2 = 0.9, 0.999
 
 
-def make_network(seed=1):
-    network = networks.ActorCritic(SPEC, seed, functools.partial(networks.mlp, units=(4,)))
-    random = np.random.default_rng(seed)
-    for variable in network.variables:  # away from the nearly uniform policy of the start
-        variable.assign_add(random.normal(0.0, 0.3, variable.shape).astype(np.float32))
-    return network
-
-
 @pytest.fixture
 def network():
     return make_network()
@@ -47,24 +47,7 @@ def network():
 
 @pytest.fixture
 def rollout():
-    """Collected by another network's policy, with endings of both kinds."""
-    random = np.random.default_rng(0)
-    observation = random.normal(size=(NUM_STEPS + 1, NUM_ENVS, 3)).astype(np.float32)
-    logits, value = make_network(seed=2)(observation.reshape(-1, 3))
-    steps = NUM_STEPS, NUM_ENVS
-    terminated, truncated = np.zeros(steps, bool), np.zeros(steps, bool)
-    terminated[1, 0] = truncated[2, 1] = True
-    return specs.Rollout(
-        observation=observation,
-        action=random.integers(3, size=steps).astype(np.uint8),
-        logits=logits.numpy().reshape(NUM_STEPS + 1, NUM_ENVS, 3)[:-1],
-        value=value.numpy().reshape(NUM_STEPS + 1, NUM_ENVS),
-        reward=random.normal(size=steps).astype(np.float32),
-        score=np.full(steps, np.nan, np.float32),
-        terminated=terminated,
-        truncated=truncated,
-        truncation_value=np.where(truncated, np.float32(0.6), np.float32(np.nan)),
-    )
+    return make_rollout(collector=make_network(seed=2))
 
 
 @pytest.fixture
@@ -74,21 +57,7 @@ def permutations():
     return np.stack([random.permutation(size) for _ in range(SETTINGS["epochs"])]).astype(np.int32)
 
 
-def parameters_of(network):
-    return [variable.numpy().astype(np.float64) for variable in network.trainable_variables]
-
-
 # What follows, down to `reference_update`, is PPO once more: literal, slow, in float64.
-
-
-def forward(parameters, observation):
-    kernel, bias, policy_kernel, policy_bias, value_kernel, value_bias = parameters
-    features = np.maximum(observation @ kernel + bias, 0.0)
-    return features @ policy_kernel + policy_bias, (features @ value_kernel + value_bias)[0]
-
-
-def log_softmax(logits):
-    return logits - np.log(np.sum(np.exp(logits)))
 
 
 def reference_loss(parameters, minibatch, settings):
@@ -109,20 +78,7 @@ def reference_loss(parameters, minibatch, settings):
 
 
 def reference_gradient(parameters, minibatch, settings):
-    """Central finite differences, for every single parameter."""
-    gradient = []
-    for array in parameters:
-        slope = np.zeros_like(array)
-        for index in np.ndindex(array.shape):
-            kept, h = array[index], 1e-6
-            array[index] = kept + h
-            above = reference_loss(parameters, minibatch, settings)
-            array[index] = kept - h
-            below = reference_loss(parameters, minibatch, settings)
-            array[index] = kept
-            slope[index] = (above - below) / (2 * h)
-        gradient.append(slope)
-    return gradient
+    return gradient_of(lambda p: reference_loss(p, minibatch, settings), parameters)
 
 
 def reference_batch(rollout, settings):
@@ -169,7 +125,7 @@ def reference_update(parameters, rollout, permutations, progress, settings):
     for order in permutations:
         for rows in np.split(order, settings["num_minibatches"]):
             gradient = reference_gradient(parameters, [batch[row] for row in rows], settings)
-            norms.append(math.sqrt(sum(np.sum(array**2) for array in gradient)))
+            norms.append(norm_of(gradient))
             scale = min(1.0, settings["max_gradient_norm"] / norms[-1])
             count = len(norms)
             for array, slope, m, v in zip(parameters, gradient, first, second, strict=True):
@@ -183,26 +139,15 @@ def reference_update(parameters, rollout, permutations, progress, settings):
     return parameters, norms
 
 
-def as_tensors(rollout):
-    return specs.Rollout(*map(tf.constant, rollout))
-
-
 def compiled_update(network, rollout, permutations, progress, settings):
-    """Runs the update as the learner does: as one compiled function."""
     algorithm = ppo.PPO(**settings)
     optimizer = algorithm.make_optimizer()
     optimizer.build(network.trainable_variables)
-
-    @tf.function
-    def update(*args):
-        return algorithm.update(network, optimizer, *args)
-
-    logs = update(as_tensors(rollout), tf.constant(permutations), tf.constant(progress, tf.float32))
-    return {name: float(value) for name, value in logs.items()}
+    return reference.compiled_update(algorithm, network, optimizer, rollout, permutations, progress)
 
 
 def eager_update(network, rollout, permutations, progress, settings):
-    """The same without compiling it, which takes longer than these few steps."""
+    """Without compiling the update, which takes longer than these few steps."""
     algorithm = ppo.PPO(**settings)
     logs = algorithm.update(
         network,

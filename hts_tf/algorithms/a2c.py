@@ -1,0 +1,117 @@
+"""Advantage actor-critic (Mnih et al. 2016, arXiv 1602.01783), and its delayed gradient."""
+
+from collections.abc import Callable
+
+import gin
+import keras
+import tensorflow as tf
+
+from hts_tf import errors, losses, networks, optimizers, returns, specs
+from hts_tf.algorithms import update_steps
+from hts_tf.algorithms.algorithm import Algorithm
+
+
+@gin.configurable
+class A2C(Algorithm):
+    """A2C's hyperparameters and its update: one gradient step on the whole rollout.
+
+    The policy gradient is that of the policy which collected the data, so it has to be taken at
+    that policy's parameters. Under the `hts` schedule the target network is one update further:
+    theta(j+1) = theta(j) - step(gradient of the loss at theta(j-1) on D(j-1)), the *delayed
+    gradient* of HTS-RL (Liu et al. 2020, arXiv 2012.09849, section 4).
+    """
+
+    delayed_gradient = True
+
+    def __init__(
+        self,
+        discount: float = 0.993,
+        bootstrap_truncated: bool = True,
+        value_cost: float = 0.5,
+        entropy_cost: float = 0.01,
+        max_gradient_norm: float = 0.5,
+        learning_rate: float = 7e-4,
+        optimizer: Callable[[float], keras.optimizers.Optimizer] = optimizers.rmsprop,
+    ) -> None:
+        """Checks the settings.
+
+        Args:
+          discount: gamma.
+          bootstrap_truncated: whether an episode cut by a time limit is credited with the value
+            of its own last observation; if not, it counts as terminated.
+          value_cost: weight of the squared error of the values.
+          entropy_cost: weight of the entropy bonus.
+          max_gradient_norm: the gradient is scaled down to this global norm.
+          learning_rate: at the first update; it decays linearly to 0.
+          optimizer: makes the optimizer from the learning rate: `@rmsprop` or `@adam`.
+
+        Raises:
+          ConfigError: a setting is out of range; the message names its binding.
+        """
+        errors.check_fraction("A2C.discount", discount)
+        errors.check_positive("A2C.max_gradient_norm", max_gradient_norm)
+        errors.check_positive("A2C.learning_rate", learning_rate)
+        self._discount = discount
+        self._bootstrap_truncated = bootstrap_truncated
+        self._value_cost = value_cost
+        self._entropy_cost = entropy_cost
+        self._max_gradient_norm = max_gradient_norm
+        self._learning_rate = learning_rate
+        self._optimizer = optimizer
+
+    def make_optimizer(self) -> keras.optimizers.Optimizer:
+        """See base class."""
+        return self._optimizer(self._learning_rate)
+
+    def update(
+        self,
+        network: networks.ActorCritic,
+        optimizer: keras.optimizers.Optimizer,
+        rollout: specs.Rollout,
+        permutations: tf.Tensor,
+        progress: tf.Tensor,
+        gradient_network: networks.ActorCritic | None = None,
+    ) -> dict[str, tf.Tensor]:
+        """See base class."""
+        # The stored values are those of the gradient's own parameters: nothing to compute anew.
+        targets = returns.n_step_returns(rollout, self._discount, self._bootstrap_truncated)
+        batch = (rollout.observation[:-1], rollout.action, *targets)
+        learning_rate = update_steps.decay_learning_rate(optimizer, self._learning_rate, progress)
+        logs = update_steps.descend(
+            self.loss,
+            update_steps.merge_time_and_batch(batch),
+            network,
+            optimizer,
+            self._max_gradient_norm,
+            gradient_network,
+        )
+        return {
+            **logs,
+            "learning_rate": learning_rate,
+            "explained_variance": returns.explained_variance(rollout.value[:-1], targets.returns),
+        }
+
+    def loss(
+        self,
+        network: networks.ActorCritic,
+        observation: tf.Tensor,
+        action: tf.Tensor,
+        advantage: tf.Tensor,
+        value_target: tf.Tensor,
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """The loss of a batch of M steps; see `losses.actor_critic_loss`.
+
+        Args:
+          network: at whose parameters the gradient is taken.
+          observation: [M, ...].
+          action: [M] uint8.
+          advantage: [M].
+          value_target: [M], the returns.
+
+        Returns:
+          The loss, and scalars for the log.
+        """
+        logits, value = network(observation)
+        return losses.actor_critic_loss(
+            logits, value, action, advantage, value_target, self._value_cost, self._entropy_cost
+        )

@@ -1,0 +1,53 @@
+"""What a learner asks of an algorithm."""
+
+import abc
+
+import keras
+import tensorflow as tf
+
+from hts_tf import networks, specs
+
+
+class Algorithm(abc.ABC):
+    """Hyperparameters, checked when it is built, and the update that they belong to.
+
+    Attributes:
+      epochs: how many random orders of the batch `update` is given; 0 where it takes the batch as
+        a whole.
+      delayed_gradient: whether `update` must take its gradient at the parameters that collected
+        the rollout. Its last argument, `gradient_network`, is then a network that has them; None
+        says that the target network itself does. Algorithms that correct for the policy lag with
+        the stored logits have no such argument.
+    """
+
+    epochs: int = 0
+    delayed_gradient: bool = False
+
+    def check_batch(self, sync_interval: int, num_envs: int) -> None:  # noqa: B027  any will do
+        """Raises: ConfigError: the algorithm cannot divide a batch of that shape as it should."""
+
+    @abc.abstractmethod
+    def make_optimizer(self) -> keras.optimizers.Optimizer:
+        """Returns the optimizer that `update` is to be called with."""
+
+    @abc.abstractmethod
+    def update(
+        self,
+        network: networks.ActorCritic,
+        optimizer: keras.optimizers.Optimizer,
+        rollout: specs.Rollout,
+        permutations: tf.Tensor,
+        progress: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Trains the network on one rollout: the whole update, to be traced once.
+
+        Args:
+          network: the target network; its parameters change.
+          optimizer: from `make_optimizer`, built for the network.
+          rollout: T steps of B environments, as tensors.
+          permutations: [epochs, T * B] int32, orders in which to visit the batch.
+          progress: scalar, the part of all updates that came before this one, 0 to 1.
+
+        Returns:
+          Scalars for the log.
+        """

@@ -1,0 +1,85 @@
+"""The steps that the algorithms' updates have in common."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from hts_tf import networks
+
+Logs = dict[str, tf.Tensor]
+
+
+def merge_time_and_batch(arrays: Any) -> Any:
+    """Returns a structure of tensors [T, B, ...] as one of [T * B, ...]."""
+    return tf.nest.map_structure(
+        lambda x: tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0)), arrays
+    )
+
+
+def evaluate(network: networks.ActorCritic, observation: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Evaluates a network on time-major observations, as one batch.
+
+    Args:
+      network: any.
+      observation: [T, B, ...].
+
+    Returns:
+      logits [T, B, A], value [T, B].
+    """
+    steps = tf.shape(observation)[:2]
+    rows = tf.reshape(observation, (-1, *observation.shape[2:]))
+    logits, value = network(rows)
+    return tf.reshape(logits, (*tf.unstack(steps), logits.shape[-1])), tf.reshape(value, steps)
+
+
+def decay_learning_rate(
+    optimizer: keras.optimizers.Optimizer, initial: float, progress: tf.Tensor
+) -> tf.Tensor:
+    """Sets the learning rate to what a linear decay to 0 has left of it, and returns it.
+
+    Args:
+      optimizer: whose learning rate to set.
+      initial: the learning rate of the first update.
+      progress: scalar, the part of all updates that came before this one, 0 to 1.
+    """
+    learning_rate = initial * (1.0 - tf.cast(progress, tf.float32))
+    optimizer.learning_rate.assign(learning_rate)
+    return learning_rate
+
+
+def descend(
+    loss: Callable[..., tuple[tf.Tensor, Logs]],
+    arguments: tuple[Any, ...],
+    network: networks.ActorCritic,
+    optimizer: keras.optimizers.Optimizer,
+    max_gradient_norm: float | None,
+    gradient_network: networks.ActorCritic | None = None,
+) -> Logs:
+    """Makes one gradient step.
+
+    Args:
+      loss: called with a network and the arguments; returns the loss and scalars for the log.
+      arguments: of the loss.
+      network: whose parameters change.
+      optimizer: built for the network.
+      max_gradient_norm: the gradient is scaled down to this global norm; None leaves it alone.
+      gradient_network: at whose parameters the gradient is taken; None for the network's own.
+
+    Returns:
+      The loss's scalars for the log, with the gradient's global norm before clipping.
+    """
+    if gradient_network is None:
+        gradient_network = network
+    with tf.GradientTape() as tape:
+        value, logs = loss(gradient_network, *arguments)
+    gradients = tape.gradient(value, gradient_network.trainable_variables)
+    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+    replicas = tf.distribute.get_replica_context()
+    gradients = replicas.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
+    norm = tf.linalg.global_norm(gradients)
+    if max_gradient_norm is not None:
+        gradients, _ = tf.clip_by_global_norm(gradients, max_gradient_norm, norm)
+    optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+    return {**logs, "gradient_norm": norm}

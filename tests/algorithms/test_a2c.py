@@ -1,0 +1,225 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hts_tf import errors
+from hts_tf.algorithms import a2c
+from tests.algorithms import reference
+from tests.algorithms.reference import NUM_ENVS, NUM_STEPS, make_network, make_rollout
+
+pytestmark = pytest.mark.usefixtures("op_determinism")
+
+SETTINGS = {
+    "discount": 0.9,
+    "value_cost": 0.7,
+    "entropy_cost": 0.02,
+    "max_gradient_norm": 0.3,
+    "learning_rate": 0.01,
+}
+DECAY, EPSILON = 0.99, 1e-5  # RMSProp's
+
+
+# What follows, down to `reference_step`, is A2C once more: literal, slow, in float64.
+
+
+def reference_batch(rollout, bootstrap_truncated=True):
+    """Algorithm S3 of Mnih et al. 2016: the return of each step, backwards through the rollout."""
+    steps = []
+    for b in range(NUM_ENVS):
+        following = float(rollout.value[NUM_STEPS, b])
+        for t in reversed(range(NUM_STEPS)):
+            if rollout.terminated[t, b]:
+                following = 0.0
+            if rollout.truncated[t, b]:
+                following = float(rollout.truncation_value[t, b]) if bootstrap_truncated else 0.0
+            following = float(rollout.reward[t, b]) + SETTINGS["discount"] * following
+            steps.append(
+                (
+                    rollout.observation[t, b].astype(np.float64),
+                    rollout.action[t, b],
+                    following - float(rollout.value[t, b]),
+                    following,
+                )
+            )
+    return steps
+
+
+def reference_loss(parameters, steps):
+    return reference.actor_critic_loss(
+        parameters, steps, SETTINGS["value_cost"], SETTINGS["entropy_cost"]
+    )
+
+
+def reference_step(parameters, squares, gradient_parameters, rollout, progress, settings):
+    """The gradient at some parameters, clipped, in an RMSProp step of others.
+
+    Returns:
+      The new parameters, the new mean squares, and the gradient's norm before clipping.
+    """
+    steps = reference_batch(rollout)
+    gradient = reference.gradient_of(lambda p: reference_loss(p, steps), gradient_parameters)
+    norm = reference.norm_of(gradient)
+    clipped = [min(1.0, settings["max_gradient_norm"] / norm) * slope for slope in gradient]
+    squares = [DECAY * g + (1 - DECAY) * s**2 for g, s in zip(squares, clipped, strict=True)]
+    rate = settings["learning_rate"] * (1 - progress)
+    parameters = [
+        array - rate * slope / np.sqrt(square + EPSILON)
+        for array, slope, square in zip(parameters, clipped, squares, strict=True)
+    ]
+    return parameters, squares, norm
+
+
+class Training:
+    """A network in training, and beside it the same by the reference."""
+
+    def __init__(self, **settings):
+        self.settings = {**SETTINGS, **settings}
+        self.algorithm = a2c.A2C(**self.settings)
+        self.network = make_network()
+        self.optimizer = self.algorithm.make_optimizer()
+        self.optimizer.build(self.network.trainable_variables)
+        self.expected = reference.parameters_of(self.network)
+        self._squares = [np.zeros_like(array) for array in self.expected]
+
+    def update(self, rollout, progress=0.0, **networks):
+        """Updates the network only."""
+        return reference.compiled_update(
+            self.algorithm,
+            self.network,
+            self.optimizer,
+            rollout,
+            reference.NO_PERMUTATIONS,
+            progress,
+            **networks,
+        )
+
+    def update_both(self, rollout, progress=0.0, gradient_network=None):
+        """Returns the logs, and the reference's gradient norm."""
+        at = reference.parameters_of(gradient_network) if gradient_network else self.expected
+        self.expected, self._squares, norm = reference_step(
+            self.expected, self._squares, at, rollout, progress, self.settings
+        )
+        return self.update(rollout, progress, gradient_network=gradient_network), norm
+
+    def check(self):
+        for actual, wanted in zip(
+            reference.parameters_of(self.network), self.expected, strict=True
+        ):
+            np.testing.assert_allclose(actual, wanted, rtol=0, atol=2e-5)
+
+
+def movement(before, after):
+    return max(np.abs(b - a).max() for b, a in zip(before, after, strict=True))
+
+
+def test_loss_and_its_gradient():
+    network, rollout = make_network(), make_rollout(collector=make_network(seed=2))
+    steps = reference_batch(rollout)
+    observation, action, advantage, target = map(np.array, zip(*steps, strict=True))
+    with tf.GradientTape() as tape:
+        loss, _ = a2c.A2C(**SETTINGS).loss(
+            network,
+            tf.constant(observation, tf.float32),
+            tf.constant(action, tf.uint8),
+            tf.constant(advantage, tf.float32),
+            tf.constant(target, tf.float32),
+        )
+    gradient = tape.gradient(loss, network.trainable_variables)
+    parameters = reference.parameters_of(network)
+    assert float(loss) == pytest.approx(reference_loss(parameters, steps), rel=1e-5)
+    expected = reference.gradient_of(lambda p: reference_loss(p, steps), parameters)
+    for actual_array, expected_array in zip(gradient, expected, strict=True):
+        np.testing.assert_allclose(actual_array, expected_array, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("max_gradient_norm", [0.3, 100.0])
+def test_updates_against_the_reference(max_gradient_norm):
+    """On the policy that collected, as under the `sync` schedule."""
+    training = Training(max_gradient_norm=max_gradient_norm)
+    start = training.expected
+    for update in range(3):
+        rollout = make_rollout(collector=training.network, seed=update)
+        logs, norm = training.update_both(rollout, progress=update / 4)
+        training.check()
+        assert logs["gradient_norm"] == pytest.approx(norm, rel=1e-3)
+        assert logs["learning_rate"] == pytest.approx(0.01 * (1 - update / 4))
+        assert (norm > 0.3) and (norm < 100)  # clipped in one of the two cases
+    assert movement(start, training.expected) > 1e-2
+
+
+def test_without_lag_the_delayed_gradient_is_the_plain_one_to_the_bit():
+    plain, delayed = Training(), Training()
+    collector = make_network()  # of the same parameters
+    for update in range(3):
+        rollout = make_rollout(collector=collector, seed=update)
+        plain.update(rollout)
+        delayed.update(rollout, gradient_network=collector)
+        assert delayed.network.parameters_hash() == plain.network.parameters_hash()
+        assert collector.parameters_hash() != plain.network.parameters_hash()
+        collector.copy_from(plain.network)
+
+
+def test_delayed_gradient_against_the_reference():
+    """theta(j+1) = theta(j) - step(gradient at theta(j-1) on D(j-1)), as under `hts`."""
+    training = Training()
+    collector = make_network()  # theta(0), which collects both D(0) and D(1)
+    for update in range(3):
+        rollout = make_rollout(collector=collector, seed=update)
+        current = make_network()
+        current.copy_from(training.network)
+        training.update_both(rollout, gradient_network=collector)
+        training.check()
+        collector.copy_from(current)
+
+
+def test_the_gradient_is_taken_where_it_is_said():
+    """With other parameters of the gradient, the step is another: the tests above can tell."""
+    rollout = make_rollout(collector=make_network(seed=2))
+    plain, delayed = Training(), Training()
+    plain.update(rollout)
+    delayed.update(rollout, gradient_network=make_network(seed=2))
+    assert movement(*map(reference.parameters_of, (plain.network, delayed.network))) > 1e-3
+
+
+def test_the_gradients_network_is_left_alone():
+    collector = make_network(seed=2)
+    before = collector.parameters_hash()
+    Training().update(make_rollout(collector=collector), gradient_network=collector)
+    assert collector.parameters_hash() == before
+
+
+def test_truncation_can_count_as_termination():
+    rollout = make_rollout(collector=make_network())
+    terminated = rollout._replace(
+        terminated=rollout.terminated | rollout.truncated,
+        truncated=np.zeros_like(rollout.truncated),
+    )
+    hashes = []
+    for settings, experience in [
+        ({"bootstrap_truncated": False}, rollout),
+        ({}, terminated),
+        ({}, rollout),
+    ]:
+        training = Training(**settings)
+        training.update(experience)
+        hashes.append(training.network.parameters_hash())
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_defaults_are_valid():
+    algorithm = a2c.A2C()
+    algorithm.check_batch(5, 16)
+    assert algorithm.epochs == 0
+    assert algorithm.make_optimizer().learning_rate.numpy() == pytest.approx(7e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("discount", 1.1), ("discount", -0.1), ("max_gradient_norm", 0.0), ("learning_rate", 0.0)],
+)
+def test_bad_settings_name_their_binding(name, value):
+    with pytest.raises(errors.ConfigError) as error:
+        a2c.A2C(**{name: value})
+    message = str(error.value).splitlines()[0]  # gin adds where the value came from
+    assert message.startswith(f"A2C.{name} ")
+    assert message.endswith(f"not {value}")
