@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import os
 import signal
 import sys
@@ -13,17 +14,21 @@ import tensorflow as tf
 
 from hts_tf import (
     collector,
+    compute,
     config,
     errors,
     memory,
     metrics,
     networks,
+    scope,
     seeding,
     shared_memory,
     specs,
 )
 from hts_tf.algorithms import ppo
 from hts_tf.environments import base
+from hts_tf.fingerprint_log import FingerprintLog
+from hts_tf.fingerprints import fingerprint
 from hts_tf.learner import Learner
 from hts_tf.policy import Batching, Policy
 from hts_tf.schedules import hts
@@ -72,6 +77,7 @@ class Trainer:
         checkpoint_every_sec: float | None = 300.0,
         checkpoint_every_updates: int | None = None,
         keep_checkpoints: int = 3,
+        fingerprints: bool = True,
     ) -> None:
         """Checks the settings and builds networks and learner.
 
@@ -93,6 +99,7 @@ class Trainer:
           checkpoint_every_sec: seconds between checkpoints; None for no checkpoints by time.
           checkpoint_every_updates: updates between checkpoints; None for none by updates.
           keep_checkpoints: how many checkpoints stay.
+          fingerprints: whether to keep a fingerprint of every update.
 
         Raises:
           ConfigError: a setting is out of range, the workdir cannot be used, or memory does not
@@ -132,6 +139,8 @@ class Trainer:
         self._checkpoint_every_sec = checkpoint_every_sec
         self._checkpoint_every_updates = checkpoint_every_updates
         self._keep_checkpoints = keep_checkpoints
+        self._keep_fingerprints = fingerprints
+        self._fingerprints: FingerprintLog | None = None
 
         weights_seed = seeding.integer(seed, "weights")
         target = networks.ActorCritic(spec, weights_seed)
@@ -144,6 +153,11 @@ class Trainer:
                 f"results reproducible, actors compute {self._policy.batching.value}",
                 file=sys.stderr,
             )
+        self._scope = {
+            **scope.describe(),
+            **compute.describe(),
+            "inference": f"{self._policy.batching.value}, as the self-check allows",
+        }
         self._collector = collector.Collector(
             environment,
             self._policy,
@@ -184,15 +198,22 @@ class Trainer:
         """
         tensorboard = metrics.TensorBoard(self._workdir.path)
         tensorboard.text("configuration", self._configuration)
+        tensorboard.text("scope", "\n".join(f"{k}: {v}" for k, v in self._scope.items()))
+        metrics.say(scope.line(self._scope))
         progress = metrics.ProgressLine(self._num_intervals * self._steps_per_interval)
         handlers = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
+            if self._keep_fingerprints:
+                self._fingerprints = FingerprintLog(self._workdir.path, self._learner.updates)
+                self._learner.after_update = self._keep_fingerprint
             if self._next_round < self._num_rounds:  # else the run is complete
                 self._collector.start(self._next_round)
             self._rounds(tensorboard, progress)
         finally:
             progress.close()
             self.close()
+            if self._fingerprints:
+                self._fingerprints.close()
             tensorboard.close()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
@@ -276,7 +297,19 @@ class Trainer:
             by_updates is not None and self._learner.updates % by_updates == 0
         )
 
+    def _keep_fingerprint(self, rollout: specs.Rollout) -> None:
+        learner, updates = self._learner, self._learner.updates
+        parameters, optimizer = (
+            [variable.numpy() for variable in variables]
+            for variables in (learner.network.variables, learner.optimizer.variables)
+        )
+        self._fingerprints.append(
+            updates, updates * self._steps_per_interval, fingerprint(rollout, parameters, optimizer)
+        )
+
     def _save(self) -> None:
+        if self._fingerprints:
+            self._fingerprints.sync()
         self._workdir.save(self._next_round, self._state(), self._keep_checkpoints)
 
     def _state(self) -> dict[str, np.ndarray]:
@@ -291,6 +324,7 @@ class Trainer:
                 "env_steps": np.array(self._env_steps()),
                 "minutes": np.array(self._minutes()),
                 "policy_versions": self._schedule.policy_versions,
+                "scope": np.array(json.dumps(self._scope)),
             },
         }
         named = {
@@ -302,6 +336,7 @@ class Trainer:
 
     def _restore(self, state: dict[str, np.ndarray]) -> None:
         """Goes on from a saved state."""
+        _warn_of_another_scope(state, self._scope)
         _assign(self._learner.variables(), state)
         self._behaviour.copy_from(self._learner.network)
         self._next_round = int(state["run/next_round"])
@@ -339,6 +374,16 @@ def _assign(variables: list[tf.Variable], state: dict[str, np.ndarray]) -> None:
         if array is None or tuple(variable.shape) != array.shape:
             raise errors.ConfigError("the checkpoint in --workdir is of another network")
         variable.assign(array)
+
+
+def _warn_of_another_scope(state: dict[str, np.ndarray], now: dict[str, str]) -> None:
+    before = json.loads(state["run/scope"].item()) if "run/scope" in state else {}
+    for name, old, new in scope.differences(before, now) if before else ():
+        print(
+            f"warning: this run was saved with {name} {old}, and goes on with {new}: "
+            "results may differ from those of a run never interrupted",
+            file=sys.stderr,
+        )
 
 
 def _check_memory(fields: shared_memory.Fields) -> None:
