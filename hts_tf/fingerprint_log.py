@@ -94,8 +94,8 @@ class FingerprintLog:
         array = different(_row(before), _row(line))[0]
         with contextlib.suppress(OSError):  # when nobody reads any more
             print(
-                f"\nwarning: before this run was interrupted, update {update} had another {array}: "
-                "this machine or its software no longer gives the same bits",
+                f"\nwarning: update {update} differs, first in {array}, from what it was before the "
+                "interruption: this machine or its software no longer gives the same bits",
                 file=sys.stderr,
             )
 
@@ -118,7 +118,7 @@ def read_table(directory: Path) -> dict[int, dict[str, str]]:
 
 
 def read_cells(directory: Path, update: int) -> dict[str, np.ndarray] | None:
-    """Returns name -> [T + 1, B] uint16 of an update's storage; None if it is not there, whole."""
+    """Returns name -> [T + 1, B] uint16 of an update's storage; None without a whole record."""
     for number, deflated, _ in _records(directory / CELLS):
         if number == update:
             with contextlib.suppress(zlib.error, ValueError):  # damaged
