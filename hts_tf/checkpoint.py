@@ -57,15 +57,11 @@ def save(directory: Path, number: int, arrays: Mapping[str, np.ndarray], keep: i
 
 
 def _add(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
-    content = io.BytesIO()
-    np.save(content, array, allow_pickle=False)
-    whole = array.dtype.kind in "bui"
-    archive.writestr(
-        zipfile.ZipInfo(f"{name}.npy"),
-        content.getbuffer(),
-        zipfile.ZIP_DEFLATED if whole else zipfile.ZIP_STORED,
-        compresslevel=1,
-    )
+    member = zipfile.ZipInfo(f"{name}.npy")
+    if array.dtype.kind in "bui":
+        member.compress_type = zipfile.ZIP_DEFLATED
+    with archive.open(member, "w", force_zip64=True) as file:
+        np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def paths(directory: Path) -> list[Path]:

@@ -94,7 +94,7 @@ class FingerprintLog:
         array = different(_row(before), _row(line))[0]
         with contextlib.suppress(OSError):  # when nobody reads any more
             print(
-                f"\nwarning: update {update} differs, first in {array}, from what it was before the "
+                f"\nwarning: update {update} differs, first in {array}, from that before the "
                 "interruption: this machine or its software no longer gives the same bits",
                 file=sys.stderr,
             )

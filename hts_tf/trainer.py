@@ -153,10 +153,11 @@ class Trainer:
                 f"results reproducible, actors compute {self._policy.batching.value}",
                 file=sys.stderr,
             )
+        verdict = "passed" if self._policy.batching is Batching.ANY_SIZE else "failed for any size"
         self._scope = {
             **scope.describe(),
             **compute.describe(),
-            "inference": f"{self._policy.batching.value}, as the self-check allows",
+            "inference": f"{self._policy.batching.value} (self-check {verdict})",
         }
         self._collector = collector.Collector(
             environment,
@@ -299,8 +300,8 @@ class Trainer:
 
     def _keep_fingerprint(self, rollout: specs.Rollout) -> None:
         learner, updates = self._learner, self._learner.updates
-        parameters, optimizer = (
-            [variable.numpy() for variable in variables]
+        parameters, optimizer = (  # asarray: without copying
+            [np.asarray(tf.convert_to_tensor(variable)) for variable in variables]
             for variables in (learner.network.variables, learner.optimizer.variables)
         )
         self._fingerprints.append(
