@@ -141,6 +141,7 @@ class Trainer:
         self._keep_checkpoints = keep_checkpoints
         self._keep_fingerprints = fingerprints
         self._fingerprints: FingerprintLog | None = None
+        self._fingerprint_sec = 0.0
 
         weights_seed = seeding.integer(seed, "weights")
         target = networks.ActorCritic(spec, weights_seed)
@@ -269,6 +270,7 @@ class Trainer:
                 "episodes/return": means.episode_return,
                 "episodes/length": means.length,
             }
+        scalars["time/learner_fingerprint"] = self._fingerprint_sec / seconds  # part of the update
         scalars["time/learner_update"] = outcome.learn_sec / seconds
         scalars["time/learner_wait_rollout"] = outcome.wait_sec / seconds
         tensorboard.scalars(self._env_steps(), scalars)
@@ -299,6 +301,7 @@ class Trainer:
         )
 
     def _keep_fingerprint(self, rollout: specs.Rollout) -> None:
+        start = time.perf_counter()
         learner, updates = self._learner, self._learner.updates
         parameters, optimizer = (  # asarray: without copying
             [np.asarray(tf.convert_to_tensor(variable)) for variable in variables]
@@ -307,6 +310,7 @@ class Trainer:
         self._fingerprints.append(
             updates, updates * self._steps_per_interval, fingerprint(rollout, parameters, optimizer)
         )
+        self._fingerprint_sec = time.perf_counter() - start
 
     def _save(self) -> None:
         if self._fingerprints:

@@ -1,3 +1,4 @@
+import importlib
 import json
 import subprocess
 import sys
@@ -87,11 +88,13 @@ def test_source_hash(tmp_path, monkeypatch):
 def test_engine(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "gfootball_engine", raising=False)
     assert scope.engine() == "not installed"
     package = tmp_path / "gfootball_engine"
     package.mkdir()
     (package / "__init__.py").write_text("raise AssertionError('it was loaded')")
     (package / "_gameplayfootball.so").write_bytes(b"machine code")
+    importlib.invalidate_caches()
     stock = scope.engine()
     assert stock.endswith("(flags not recorded)")
     (tmp_path / "gfootball-build.json").write_text(json.dumps({"cxxflags": "-O3"}))
