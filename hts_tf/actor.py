@@ -3,16 +3,45 @@
 It never steps an environment (what IMPALA and Acme call an actor is our executor).
 """
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from hts_tf import buffers, specs
+from hts_tf.ledger import Ledger
 from hts_tf.policy import Policy
 
 TIMES = ("inference", "wait_state", "wait_sync", "total")
 _INFERENCE, _WAIT_STATE, _WAIT_SYNC, _TOTAL = range(len(TIMES))
+
+
+class Claims:
+    """Lets each observation be answered once, however many tickets point at it.
+
+    An executor that takes the place of a dead one cannot know which tickets that one had handed
+    over, so it hands over all: some are in two places then. Used by all actors.
+    """
+
+    def __init__(self, version: np.ndarray) -> None:
+        """Takes everything that is there now as answered.
+
+        Args:
+          version: [num_envs], see `Ledger.version`.
+        """
+        self._version = version
+        self._claimed = version.copy()
+        self._lock = threading.Lock()
+
+    def take(self, tickets: Sequence[int]) -> np.ndarray:
+        """Returns those slots, each once, whose observation nobody has taken so far."""
+        slots = np.array(list(dict.fromkeys(tickets)))
+        with self._lock:
+            version = self._version[slots]
+            is_new = version != self._claimed[slots]
+            self._claimed[slots] = version
+        return slots[is_new]
 
 
 class Actor:
@@ -33,6 +62,8 @@ class Actor:
         batch_size: int,
         storages: Sequence[specs.Rollout],
         noise: np.ndarray,
+        ledger: Ledger,
+        claims: Claims,
         control: Mapping[str, np.ndarray],
         state_buffer: buffers.TicketBuffer,
         action_buffers: Sequence[buffers.TicketBuffer],
@@ -46,6 +77,8 @@ class Actor:
           batch_size: the most observations in one batch.
           storages: the two data storages.
           noise: [sync_interval, num_envs, num_actions], of the current interval.
+          ledger: where each slot stands.
+          claims: the same for all actors.
           control: see `executor.control_fields`.
           state_buffer: where the tickets come from.
           action_buffers: where they go, one for each executor.
@@ -56,9 +89,10 @@ class Actor:
         self._batch_size = batch_size
         self._storages = storages
         self._noise = noise
+        self._ledger = ledger
+        self._claims = claims
         self._interval = control["interval"]
-        self._step = control["step"]
-        self._awaits_truncation_value = control["awaits_truncation_value"]
+        self._answered = control["answered"]
         self._state_buffer = state_buffer
         self._action_buffers = action_buffers
         self._finished_buffer = finished_buffer
@@ -74,10 +108,12 @@ class Actor:
             while True:
                 start = clock()
                 interval = self._interval[0]
-                slots = np.array(self._state_buffer.dequeue_up_to(self._batch_size))
+                tickets = self._state_buffer.dequeue_up_to(self._batch_size)
                 waited_for = _WAIT_STATE if self._interval[0] == interval else _WAIT_SYNC
                 self.time[waited_for] += clock() - start
-                self._answer(slots)
+                slots = self._claims.take(tickets)
+                if len(slots):
+                    self._answer(slots)
                 self.time[_TOTAL] += clock() - start
         except buffers.BufferClosedError:
             pass
@@ -85,8 +121,8 @@ class Actor:
     def _answer(self, slots: np.ndarray) -> None:
         storage = self._storages[self._interval[0] % 2]
         sync_interval = len(self._noise)
-        steps = self._step[slots]
-        last = self._awaits_truncation_value[slots]
+        place = self._ledger.places(slots)
+        steps, last = place.step, place.episode_over
         # Rows that need only a value get some noise too: their action is dropped.
         noise = self._noise[np.minimum(steps, sync_interval - 1), slots]
         start = time.perf_counter()
@@ -104,6 +140,7 @@ class Actor:
         storage.logits[steps[acting], slots[acting]] = logits[acting]
 
         answered = slots[last | acting]
+        self._answered[answered] = self._ledger.version[answered]
         owners = self._owner[answered]
         for executor in np.unique(owners):
             self._action_buffers[executor].enqueue(answered[owners == executor])

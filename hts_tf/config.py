@@ -21,6 +21,8 @@ FREE_BINDINGS = frozenset(
         "checkpoint_every_updates",
         "keep_checkpoints",
         "fingerprints",
+        "crash_limit",
+        "step_timeout_sec",
     )
 )
 

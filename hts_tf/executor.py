@@ -1,11 +1,13 @@
 """The executor: a process that owns environments and steps them. It never loads TensorFlow.
 
 An executor knows nothing of intervals or sync points. It waits for tickets; each says that the
-actors have answered that slot, and the control arrays say what to do with it.
+actors have answered that slot, and the ledger says what to do with it. It may die at any moment:
+what it has not committed to the ledger is done again by the one that takes its place.
 """
 
 import ctypes
 import dataclasses
+import faulthandler
 import os
 import pickle
 import signal
@@ -18,10 +20,15 @@ import numpy as np
 
 from hts_tf import buffers, data_storage, ledger, seeding, shared_memory
 from hts_tf.environments import base
+from hts_tf.ledger import Place
 
 STORAGES = ("storage_0", "storage_1")
 TIMES = ("step", "reset", "wait_action", "wait_sync", "total")
 _STEP, _RESET, _WAIT_ACTION, _WAIT_SYNC, _TOTAL = range(len(TIMES))
+
+# What an executor is doing.
+STARTING, WAITING, RESETTING, STEPPING = range(4)
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -38,7 +45,6 @@ class ExecutorTask:
       memory_fields: see `SharedArrays`.
       action_fds: of the buffer it takes its tickets from.
       state_fds: of the buffer it puts them into.
-      finished_fds: of the buffer where it reports environments that are ready at start-up.
       capacity: of these buffers.
     """
 
@@ -50,24 +56,23 @@ class ExecutorTask:
     memory_fields: shared_memory.Fields
     action_fds: tuple[int, int]
     state_fds: tuple[int, int]
-    finished_fds: tuple[int, int]
     capacity: int
 
 
-def control_fields(num_envs: int, num_executors: int) -> dict[str, tuple[tuple[int, ...], str]]:
+def control_fields(num_envs: int, num_executors: int) -> shared_memory.Fields:
     """Returns name -> (shape, dtype) of the arrays by which the roles know where they are.
 
     interval: number of the interval being collected; its parity selects the storage.
-    step: [num_envs], env steps of this interval that each environment has made. Its observation
-      lies in the storage's row `step`.
-    awaits_truncation_value: [num_envs], the environment was truncated and that observation is the
-      last of its episode: the actors are asked for its value only.
-    executor_time: [num_executors, len(TIMES)] seconds since start.
+    answered: [num_envs], the ledger's version at which each slot was last answered. Where the two
+      are equal it is the executor's turn, else the actors'. A ticket only says: look there.
+    executor_doing: [num_executors, 4] what (see `STARTING` and so on), in which slot and episode,
+      and since when (`time.monotonic_ns`).
+    executor_time: [num_executors, len(TIMES)] seconds since the start of the run.
     """
     return {
         "interval": ((1,), "int64"),
-        "step": ((num_envs,), "int32"),
-        "awaits_truncation_value": ((num_envs,), "bool"),
+        "answered": ((num_envs,), "int64"),
+        "executor_doing": ((num_executors, 4), "int64"),
         "executor_time": ((num_executors, len(TIMES)), "float64"),
     }
 
@@ -76,6 +81,8 @@ class Executor:
     """Steps the environments of one task."""
 
     def __init__(self, task: ExecutorTask) -> None:
+        """Maps the shared memory; the environments are made by `run`."""
+        self._recipe = task.environment
         self._seed = task.seed
         self._slots = task.slots
         # Half of the environments go to the actors together, which makes for batches that are
@@ -83,36 +90,33 @@ class Executor:
         self._group = -(-len(task.slots) // 2)
         self._actions = buffers.TicketBuffer(task.capacity, task.action_fds)
         self._states = buffers.TicketBuffer(task.capacity, task.state_fds)
-        self._finished = buffers.TicketBuffer(task.capacity, task.finished_fds)
         arrays = shared_memory.SharedArrays(task.memory_fields, task.memory_fd)
         self._storages = [data_storage.read(arrays, name) for name in STORAGES]
         self._ledger = ledger.Ledger(arrays.group("ledger"))
         control = arrays.group("control")
         self._interval = control["interval"]
-        self._step = control["step"]
-        self._awaits_truncation_value = control["awaits_truncation_value"]
+        self._answered = control["answered"]
+        self._doing = control["executor_doing"][task.index]
         self._time = control["executor_time"][task.index]
-        self._time.fill(0.0)
-        self._environments = {slot: task.environment.make() for slot in task.slots}
+        self._environments: dict[int, base.Environment] = {}
 
     def run(self) -> None:
         """Rebuilds every environment from the ledger, then steps them until the buffers close."""
         clock = time.perf_counter
-        start = clock()
-        for slot in self._slots:
-            self._restore(slot)
-            self._finished.enqueue([slot])
-        self._time[_TOTAL] += clock() - start
         try:
+            for slot in self._slots:
+                self._restore(slot)
+            # A predecessor may have taken tickets to its grave. Tickets too many do no harm.
+            self._serve(self._slots)
+            self._states.enqueue(self._slots)
             while True:
                 start = clock()
                 interval = self._interval[0]
                 slots = self._actions.dequeue_up_to(self._group)
                 waited_for = _WAIT_ACTION if self._interval[0] == interval else _WAIT_SYNC
                 self._time[waited_for] += clock() - start
-                for slot in slots:
-                    self._advance(slot)
-                self._states.enqueue(slots)
+                moved = self._serve(slots)
+                self._states.enqueue(moved)
                 self._time[_TOTAL] += clock() - start
         except buffers.BufferClosedError:
             pass
@@ -120,19 +124,28 @@ class Executor:
             for environment in self._environments.values():
                 environment.close()
 
+    def _serve(self, slots: Sequence[int]) -> list[int]:
+        """Moves those slots on whose turn it is, and returns them."""
+        moved = []
+        for slot in slots:
+            if self._answered[slot] == self._ledger.version[slot]:
+                self._advance(slot)
+                moved.append(slot)
+        self._doing[0] = WAITING
+        return moved
+
     def _advance(self, slot: int) -> None:
         """Moves a slot to its next observation."""
         storage = self._storages[self._interval[0] % 2]
-        step = self._step[slot]
-        if self._awaits_truncation_value[
-            slot
-        ]:  # the actors have valued the last observation of its episode
-            self._awaits_truncation_value[slot] = False
-            self._begin_episode(slot, storage.observation[step, slot])
+        place = self._ledger.place(slot)
+        if place.episode_over:
+            self._begin_episode(slot, place, storage.observation[place.step, slot])
             return
+        step = place.step
         action = int(storage.action[step, slot])
-        self._ledger.append(slot, action)
         observation = storage.observation[step + 1, slot]
+        self._ledger.write_action(slot, place.length, action)
+        self._note(STEPPING, slot, place.episode)
         start = time.perf_counter()
         result = self._environments[slot].step(action, observation)
         self._time[_STEP] += time.perf_counter() - start
@@ -140,31 +153,40 @@ class Executor:
         storage.score[step, slot] = result.score
         storage.terminated[step, slot] = result.terminated
         storage.truncated[step, slot] = result.truncated
+        place = place._replace(
+            length=place.length + 1, step=step + 1, episode_over=result.truncated
+        )
         if result.terminated:
-            self._begin_episode(slot, observation)
-        self._awaits_truncation_value[slot] = result.truncated
-        self._step[slot] = step + 1
+            self._begin_episode(slot, place, observation)
+        else:
+            self._ledger.move(slot, place)
 
-    def _begin_episode(self, slot: int, observation: np.ndarray) -> None:
-        self._ledger.next_episode(slot)
-        self._reset(slot, observation)
-
-    def _reset(self, slot: int, observation: np.ndarray) -> None:
+    def _begin_episode(self, slot: int, place: Place, observation: np.ndarray) -> None:
         start = time.perf_counter()
-        episode, _ = self._ledger.current(slot)
+        self._reset(slot, place.episode + 1, observation)
+        self._time[_RESET] += time.perf_counter() - start
+        self._ledger.move(slot, Place(place.episode + 1, 0, place.step, episode_over=False))
+
+    def _reset(self, slot: int, episode: int, observation: np.ndarray) -> None:
+        self._note(RESETTING, slot, episode)
         seed = seeding.episode_seed(self._seed, slot, episode)
         self._environments[slot].reset(seed, observation)
-        self._time[_RESET] += time.perf_counter() - start
 
     def _restore(self, slot: int) -> None:
-        """Brings a new environment to where the ledger says that the slot is.
+        """Builds a slot's environment and brings it to where the ledger says that it is."""
+        environment = self._environments[slot] = self._recipe.make()
+        episode, actions = self._ledger.current(slot)
+        if episode < 0:
+            return
+        observation = np.empty_like(self._storages[0].observation[0, slot])  # known already
+        self._reset(slot, episode, observation)
+        for action in actions:
+            self._note(STEPPING, slot, episode)
+            environment.step(int(action), observation)
 
-        Its observation belongs at the end of the interval before the first one.
-        """
-        observation = self._storages[self._interval[0] % 2].observation[-1, slot]
-        self._reset(slot, observation)
-        for action in self._ledger.current(slot)[1]:
-            self._environments[slot].step(int(action), observation)
+    def _note(self, what: int, slot: int, episode: int) -> None:
+        """Tells the trainer what comes now, in case it takes for ever or is the last."""
+        self._doing[:] = what, slot, episode, time.monotonic_ns()
 
 
 def main() -> None:
@@ -174,6 +196,7 @@ def main() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(1)
+    faulthandler.enable()  # says where, in Python, an engine has crashed
     # Who stops a job may signal all its processes, but it is the trainer who decides when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

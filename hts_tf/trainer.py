@@ -78,6 +78,8 @@ class Trainer:
         checkpoint_every_updates: int | None = None,
         keep_checkpoints: int = 3,
         fingerprints: bool = True,
+        crash_limit: int = 5,
+        step_timeout_sec: float | None = 300.0,
     ) -> None:
         """Checks the settings and builds networks and learner.
 
@@ -100,6 +102,10 @@ class Trainer:
           checkpoint_every_updates: updates between checkpoints; None for none by updates.
           keep_checkpoints: how many checkpoints stay.
           fingerprints: whether to keep a fingerprint of every update.
+          crash_limit: an executor that dies is replaced, and the run goes on to the same bits;
+            one that dies so often in the same place ends the run.
+          step_timeout_sec: an executor that takes longer for one env step or reset counts as
+            dead; None waits for ever.
 
         Raises:
           ConfigError: a setting is out of range, the workdir cannot be used, or memory does not
@@ -117,12 +123,15 @@ class Trainer:
             ("sync_interval", sync_interval),
             ("total_env_steps", total_env_steps),
             ("keep_checkpoints", keep_checkpoints),
+            ("crash_limit", crash_limit),
         ]:
             errors.check_count(f"Trainer.{name}", value)
         if checkpoint_every_sec is not None:
             errors.check_positive("Trainer.checkpoint_every_sec", checkpoint_every_sec)
         if checkpoint_every_updates is not None:
             errors.check_count("Trainer.checkpoint_every_updates", checkpoint_every_updates)
+        if step_timeout_sec is not None:
+            errors.check_positive("Trainer.step_timeout_sec", step_timeout_sec)
         if num_executors > num_envs:
             raise errors.ConfigError(
                 f"Trainer.num_executors = {num_executors} must not exceed "
@@ -169,6 +178,8 @@ class Trainer:
             num_executors,
             num_actors,
             min(actor_batch_size, num_envs),
+            crash_limit,
+            step_timeout_sec,
         )
         self._learner = Learner(
             target, algorithm, self._collector.storages[0], self._num_intervals, seed
@@ -209,7 +220,7 @@ class Trainer:
                 self._fingerprints = FingerprintLog(self._workdir.path, self._learner.updates)
                 self._learner.after_update = self._keep_fingerprint
             if self._next_round < self._num_rounds:  # else the run is complete
-                self._collector.start(self._next_round)
+                self._collector.start()
             self._rounds(tensorboard, progress)
         finally:
             progress.close()

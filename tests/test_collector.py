@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from hts_tf import networks, seeding
+from hts_tf import executor, networks, seeding
 from hts_tf.collector import Collector, WorkerError
 from hts_tf.environments import synthetic
 from hts_tf.policy import Policy
@@ -26,13 +26,67 @@ GAMES = {
 }
 DEADLINE_SEC = 60  # after which a test that hangs fails; none waits for it to pass
 
+# What may go wrong in an executor. Everything here happens in its process.
 BROKEN_GAMES = """
-import dataclasses
+import ctypes, dataclasses, os, random, signal, sys, time
+from hts_tf import buffers, ledger
 from hts_tf.environments import synthetic
+
+def kill():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def crash():
+    ctypes.string_at(0)
+
+def leave():
+    os._exit(0)
+
+def fail():
+    raise RuntimeError("the ball is lost")
+
+def run_out_of_memory():
+    raise MemoryError
+
+def around(owner, name, before, after):
+    method = getattr(owner, name)
+    def changed(*args):
+        before()
+        result = method(*args)
+        after()
+        return result
+    setattr(owner, name, changed)
+
+@dataclasses.dataclass(frozen=True)
+class DiesNowAndThen(synthetic.Synthetic):
+    where: str = ""
+    how: str = "kill"
+    probability: float = 0.1
+
+    def make(self):
+        chance = random.SystemRandom()
+        def die():
+            if chance.random() < self.probability:
+                globals()[self.how]()
+        def live():
+            pass
+        moment, name = self.where.split()
+        before, after = (die, live) if moment == "before" else (live, die)
+        owners = {"move": ledger.Ledger, "enqueue": buffers.TicketBuffer,
+                  "dequeue_up_to": buffers.TicketBuffer, "write_action": ledger.Ledger}
+        if name in owners:
+            if not getattr(owners[name], "is_deadly", False):
+                owners[name].is_deadly = True
+                around(owners[name], name, before, after)
+            return super().make()
+        game = super().make()
+        around(game, name, before, after)
+        return game
 
 class LostBall(synthetic.SyntheticEnvironment):
     def step(self, action, observation):
-        raise RuntimeError("the ball is lost")
+        if self._step == 2:
+            fail()
+        return super().step(action, observation)
 
 @dataclasses.dataclass(frozen=True)
 class BreaksInStep(synthetic.Synthetic):
@@ -43,6 +97,17 @@ class BreaksInStep(synthetic.Synthetic):
 class BreaksInMake(synthetic.Synthetic):
     def make(self):
         raise RuntimeError("there is no ball")
+
+class SlowBall(synthetic.SyntheticEnvironment):
+    def step(self, action, observation):
+        if random.SystemRandom().random() < 0.05:
+            time.sleep(3600)
+        return super().step(action, observation)
+
+@dataclasses.dataclass(frozen=True)
+class HangsNowAndThen(synthetic.Synthetic):
+    def make(self):
+        return SlowBall(self)
 """
 
 
@@ -57,7 +122,9 @@ def make_policy():
 
 
 @contextlib.contextmanager
-def collecting(game, num_executors=2, num_actors=2, actor_batch_size=3, num_envs=NUM_ENVS):
+def collecting(
+    game, num_executors=2, num_actors=2, actor_batch_size=3, num_envs=NUM_ENVS, **options
+):
     collector = Collector(
         game,
         make_policy(),
@@ -67,6 +134,7 @@ def collecting(game, num_executors=2, num_actors=2, actor_batch_size=3, num_envs
         num_executors,
         num_actors,
         actor_batch_size,
+        **options,
     )
     try:
         yield collector
@@ -89,17 +157,26 @@ def run_intervals(collector, first, last):
     return collected
 
 
-def copy_of_ledger(collector):
-    return {name: array.copy() for name, array in collector.ledger.arrays.items()}
+def episodes(collector):
+    """Of each slot: (number of its episode, actions so far)."""
+    return [collector.ledger.current(slot) for slot in range(NUM_ENVS)]
 
 
 @functools.cache
 def collected(time_limit, **workers):
-    """Storages and ledger of a whole run."""
+    """Storages of a whole run, and its episodes in the end."""
     with collecting(GAMES[time_limit], **workers) as collector:
-        collector.start(0)
+        collector.start()
         storages = run_intervals(collector, 0, NUM_INTERVALS)
-        return storages, copy_of_ledger(collector)
+        return storages, episodes(collector)
+
+
+def assert_same_episodes(actual, expected):
+    for (episode, actions), (expected_episode, expected_actions) in zip(
+        actual, expected, strict=True
+    ):
+        assert episode == expected_episode
+        np.testing.assert_array_equal(actions, expected_actions)
 
 
 def assert_same_bits(actual, expected):
@@ -136,9 +213,8 @@ def test_storages_and_ledger_are_what_a_replay_gives(time_limit, slot):
                 game.reset(seeding.episode_seed(SEED, slot, episode), observation)
         np.testing.assert_array_equal(storage.observation[-1, slot], observation)
     assert episode == SYNC_INTERVAL * NUM_INTERVALS // 5
-    assert ledger["episode"][slot] == episode
-    assert ledger["length"][slot] == len(played)
-    assert ledger["action"][slot, : len(played)].tolist() == played
+    assert ledger[slot][0] == episode
+    assert ledger[slot][1].tolist() == played
 
 
 def test_actions_follow_from_logits_and_noise():
@@ -183,26 +259,25 @@ def test_the_last_observation_of_a_truncated_episode_is_not_the_next_ones_first(
     [(1, 1, 1), (1, 3, 8), (2, 1, 3), (4, 3, 1), (5, 3, 8)],
 )
 def test_the_number_of_workers_changes_nothing(num_executors, num_actors, actor_batch_size):
-    storages, ledger = collected(
+    storages, played = collected(
         True,
         num_executors=num_executors,
         num_actors=num_actors,
         actor_batch_size=actor_batch_size,
     )
-    expected_storages, expected_ledger = collected(True)
+    expected_storages, expected_episodes = collected(True)
     assert_same_bits(storages, expected_storages)
-    for name, array in ledger.items():
-        np.testing.assert_array_equal(array, expected_ledger[name])
+    assert_same_episodes(played, expected_episodes)
 
 
 @pytest.mark.parametrize("time_limit", [False, True])
 def test_another_collector_can_go_on(time_limit):
     """From the ledger and the storage before, as from a checkpoint."""
-    expected, expected_ledger = collected(time_limit)
+    expected, expected_episodes = collected(time_limit)
     with collecting(GAMES[time_limit]) as first:
-        first.start(0)
+        first.start()
         run_intervals(first, 0, 3)
-        ledger = copy_of_ledger(first)
+        ledger = {name: array.copy() for name, array in first.ledger.arrays.items()}
         storages = [[array.copy() for array in storage] for storage in first.storages]
     with collecting(GAMES[time_limit], num_executors=1) as second:
         for saved, arrays in zip(storages, second.storages, strict=True):
@@ -210,15 +285,14 @@ def test_another_collector_can_go_on(time_limit):
                 target[...] = source
         for name, array in second.ledger.arrays.items():
             array[...] = ledger[name]
-        second.start(3)
+        second.start()
         assert_same_bits(run_intervals(second, 3, NUM_INTERVALS), expected[3:])
-        for name, array in second.ledger.arrays.items():
-            np.testing.assert_array_equal(array, expected_ledger[name])
+        assert_same_episodes(episodes(second), expected_episodes)
 
 
 def test_activity_are_shares_of_time_and_the_mean_batch():
     with collecting(GAMES[True], actor_batch_size=2) as collector:
-        collector.start(0)
+        collector.start()
         run_intervals(collector, 0, 2)
         activity = collector.activity()
     shares = {name: value for name, value in activity.items() if name.startswith("time/")}
@@ -236,16 +310,19 @@ def test_activity_are_shares_of_time_and_the_mean_batch():
 
 
 def pids(collector):
-    return [process.pid for process in collector._processes]
+    """Of the executors, once all have been started."""
+    wait_until(lambda: len(collector._pool.pids) == len(collector._pool._tasks))
+    return collector._pool.pids
 
 
 def assert_gone(collector):
     """No process of the collector is left, not even a zombie, and none of its threads."""
-    assert pids(collector)
-    for pid in pids(collector):
+    assert collector._pool.pids
+    for pid in collector._pool.pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
-    assert not set(collector._threads) & set(threading.enumerate())
+    threads = {*collector._threads, collector._pool._thread}
+    assert not threads & set(threading.enumerate())
 
 
 def wait_until(condition):
@@ -255,74 +332,53 @@ def wait_until(condition):
         time.sleep(0.001)
 
 
+def is_doing(collector, what):
+    """Whether executor 0 is at it now."""
+    return lambda: collector._control["executor_doing"][0, 0] == what
+
+
 def test_close_ends_everything_and_may_be_called_twice():
     with collecting(GAMES[True]) as collector:
-        collector.start(0)
+        collector.start()
+        run_intervals(collector, 0, 1)
         for pid in pids(collector):
             os.kill(pid, 0)
         collector.close()
         assert_gone(collector)
-        assert [process.returncode for process in collector._processes] == [0, 0]
+        codes = [process.returncode for process in collector._pool._processes.values()]
+        assert codes == [0, 0]
         collector.close()
 
 
 def test_close_in_the_middle_of_an_interval():
     game = synthetic.Synthetic(num_actions=3, mean_step_sec=0.02)
     with collecting(game) as collector:
-        collector.start(0)
+        collector.start()
         collector.begin(0)
+        wait_until(is_doing(collector, executor.STEPPING))
+    assert_gone(collector)
+
+
+def test_close_while_executors_start():
+    with collecting(GAMES[True]) as collector:
+        collector.start()
     assert_gone(collector)
 
 
 def test_close_before_start():
     with collecting(GAMES[True]) as collector:
         collector.close()
-        assert pids(collector) == []
+        assert collector._pool.pids == []
 
 
 @pytest.mark.slow
 def test_close_does_not_wait_for_a_long_env_step():
     game = synthetic.Synthetic(num_actions=3, mean_step_sec=600.0)
     with collecting(game, num_executors=1, num_envs=1) as collector:
-        collector.start(0)
+        collector.start()
         collector.begin(0)
-        wait_until(lambda: collector.ledger.arrays["length"][0] == 1)  # recorded before the step
+        wait_until(is_doing(collector, executor.STEPPING))
     assert_gone(collector)
-
-
-def test_an_executor_killed_in_a_step_ends_the_wait():
-    game = synthetic.Synthetic(num_actions=3, mean_step_sec=600.0)
-    with collecting(game, num_executors=1, num_envs=2) as collector:
-        collector.start(0)
-        collector.begin(0)
-        os.kill(pids(collector)[0], signal.SIGKILL)
-        expected = r"^executor 0 \(environments 0, 1\) was killed by SIGKILL$"
-        with pytest.raises(WorkerError, match=expected):
-            collector.wait()
-        with pytest.raises(WorkerError, match=expected):
-            collector.wait()
-    assert_gone(collector)
-
-
-def test_the_error_names_the_executor_that_was_killed():
-    with collecting(GAMES[True]) as collector:
-        collector.start(0)
-        os.kill(pids(collector)[1], signal.SIGSTOP)  # so the interval cannot end before
-        collector.begin(0)
-        os.kill(pids(collector)[1], signal.SIGKILL)
-        with pytest.raises(WorkerError, match=r"^executor 1 \(environments 3, 4\) was killed by"):
-            collector.wait()
-    assert_gone(collector)
-
-
-def test_an_executor_killed_between_intervals_is_a_worker_error():
-    with collecting(GAMES[True]) as collector:
-        collector.start(0)
-        os.kill(pids(collector)[0], signal.SIGKILL)
-        wait_until(lambda: collector._failure is not None)
-        with pytest.raises(WorkerError, match="executor 0"):
-            collector.begin(0)
-            collector.wait()
 
 
 @pytest.fixture
@@ -338,24 +394,103 @@ def broken_games(tmp_path, monkeypatch):
     del sys.modules["broken_games"]
 
 
-def test_an_environment_that_raises_in_step(broken_games, capfd):
-    with collecting(broken_games.BreaksInStep(num_actions=3)) as collector:
-        collector.start(0)
-        collector.begin(0)
-        with pytest.raises(WorkerError, match=r"^executor [01] \(.*\) ended with exit code 1"):
-            collector.wait()
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["kill", "crash", "leave", "fail", "run_out_of_memory"])
+@pytest.mark.parametrize("where", ["before step", "after reset"])
+def test_however_an_executor_dies_the_bits_are_the_same(broken_games, how, where):
+    assert_deaths_change_nothing(
+        broken_games.DiesNowAndThen(3, 5, time_limit=True, where=where, how=how, probability=0.05)
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("time_limit", [False, True])
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize(
+    "method", ["step", "reset", "write_action", "move", "enqueue", "dequeue_up_to"]
+)
+def test_wherever_an_executor_dies_the_bits_are_the_same(broken_games, moment, method, time_limit):
+    where = f"{moment} {method}"
+    assert_deaths_change_nothing(
+        broken_games.DiesNowAndThen(3, 5, time_limit=time_limit, where=where, probability=0.07)
+    )
+
+
+def assert_deaths_change_nothing(game):
+    expected_storages, expected_episodes = collected(game.time_limit)
+    with collecting(game, crash_limit=1000) as collector:
+        collector.start()
+        storages = run_intervals(collector, 0, NUM_INTERVALS)
+        assert_same_bits(storages, expected_storages)
+        assert_same_episodes(episodes(collector), expected_episodes)
+        interval = NUM_INTERVALS
+        while not collector.activity()["executor/crashes"]:  # none by chance so far
+            run_intervals(collector, interval, interval + 1)
+            interval += 1
     assert_gone(collector)
-    assert "RuntimeError: the ball is lost" in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_an_executor_that_hangs_is_replaced(broken_games, capfd):
+    expected, _ = collected(True)
+    game = broken_games.HangsNowAndThen(3, 5, time_limit=True)
+    with collecting(game, crash_limit=1000, step_timeout_sec=3.0) as collector:
+        collector.start()
+        assert_same_bits(run_intervals(collector, 0, NUM_INTERVALS), expected)
+        crashes = collector.activity()["executor/crashes"]
+    assert_gone(collector)
+    assert capfd.readouterr().err.count("hung for more than 3 s and was killed") == crashes
+
+
+def test_killed_between_intervals_and_while_waiting(capfd):
+    expected, _ = collected(True)
+    with collecting(GAMES[True]) as collector:
+        collector.start()
+        storages = []
+        for interval in range(NUM_INTERVALS):
+            wait_until(is_doing(collector, executor.WAITING) if interval else lambda: True)
+            os.kill(pids(collector)[0], signal.SIGKILL)
+            storages += run_intervals(collector, interval, interval + 1)
+        assert_same_bits(storages, expected)
+        assert collector.activity()["executor/crashes"] >= NUM_INTERVALS - 1
+    assert_gone(collector)
+    assert "executor 0 (environments 0, 1, 2) was killed by SIGKILL" in capfd.readouterr().err
+
+
+def test_an_executor_that_dies_again_and_again_in_the_same_step_ends_the_run(broken_games, capfd):
+    game = broken_games.BreaksInStep(3, 5)
+    with collecting(game, num_executors=1, num_envs=2, crash_limit=3) as collector:
+        collector.start()
+        collector.begin(0)
+        expected = (
+            r"^executor 0 \(environments 0, 1\) ended with exit code 1 \(its own message is above\)"
+            r" while stepping environment (\d), episode 0, env step 2; it died there 3 times$"
+        )
+        with pytest.raises(WorkerError, match=expected) as caught:
+            collector.wait()
+        with pytest.raises(WorkerError, match=expected):
+            collector.wait()
+        attempt = caught.value.attempt
+        storage = collector.storages[0]
+        np.testing.assert_array_equal(attempt.actions, storage.action[:3, attempt.slot])
+    assert_gone(collector)
+    assert attempt.episode == 0
+    errors = capfd.readouterr().err
+    assert errors.count("RuntimeError: the ball is lost") >= 3
+    assert errors.count("another takes its place") >= 2
 
 
 def test_an_environment_that_cannot_be_made(broken_games, capfd):
-    expected = r"^executor [01] \(.*\) ended with exit code 1"
+    expected = r"^executor [01] \(.*\) ended with exit code 1 .* while starting; it died there 2"
     with (
-        collecting(broken_games.BreaksInMake(num_actions=3)) as collector,
-        pytest.raises(WorkerError, match=expected),
+        collecting(broken_games.BreaksInMake(3, 5), crash_limit=2) as collector,
+        pytest.raises(WorkerError, match=expected) as caught,
     ):
-        collector.start(0)
+        collector.start()
+        collector.begin(0)
+        collector.wait()
     assert_gone(collector)
+    assert caught.value.attempt is None
     assert "RuntimeError: there is no ball" in capfd.readouterr().err
 
 
@@ -366,7 +501,7 @@ def test_a_policy_that_raises_ends_the_wait():
 
     collector = Collector(GAMES[True], BrokenPolicy(), SEED, SYNC_INTERVAL, 2, 1, 1, 2)
     try:
-        collector.start(0)
+        collector.start()
         collector.begin(0)
         with pytest.raises(FloatingPointError, match="no numbers left"):
             collector.wait()

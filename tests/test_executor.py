@@ -67,6 +67,7 @@ LAYERS = [
     {"errors", "specs", "seeding", "shared_memory", "memory", "returns", "losses"},
     {"buffers", "data_storage", "ledger", "networks", "policy", "algorithms", "environments"},
     {"executor", "actor", "learner", "checkpoint", "metrics", "config"},
+    {"executor_pool"},
     {"collector"},
     {"schedules"},
     {"trainer"},
