@@ -1,11 +1,13 @@
 """Checkpoints: named arrays in one file; atomic, checksummed, and free of pickle.
 
-A file is the SHA-256 of the rest, then an uncompressed `.npz`.
+A file is the SHA-256 of the rest, then an `.npz`. In it whole numbers are deflated, which makes
+observations a tenth as large in no time; floats, which are noise in all but a few bits, are not.
 """
 
 import hashlib
 import io
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -37,7 +39,9 @@ def save(directory: Path, number: int, arrays: Mapping[str, np.ndarray], keep: i
             raise TypeError(f"{name} holds objects, which would have to be pickled")
     directory.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
-    np.savez(content, **arrays)
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, array in arrays.items():
+            _add(archive, name, np.asanyarray(array))
     data = content.getvalue()
     path = directory / f"{number:09d}{_SUFFIX}"
     temporary = path.with_suffix(".tmp")
@@ -50,6 +54,14 @@ def save(directory: Path, number: int, arrays: Mapping[str, np.ndarray], keep: i
     for old in [*paths(directory)[keep:], *directory.glob("*.tmp")]:
         old.unlink()
     return path
+
+
+def _add(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
+    member = zipfile.ZipInfo(f"{name}.npy")
+    if array.dtype.kind in "bui":
+        member.compress_type = zipfile.ZIP_DEFLATED
+    with archive.open(member, "w", force_zip64=True) as file:
+        np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def paths(directory: Path) -> list[Path]:

@@ -21,3 +21,16 @@ def configure(intra_op_threads: int | None = None, inter_op_threads: int = 8) ->
     tf.config.threading.set_intra_op_parallelism_threads(
         intra_op_threads or max(1, (os.cpu_count() or 1) // 2)
     )
+
+
+def describe() -> dict[str, str]:
+    """Returns how TensorFlow computes here, for the scope of reproducibility (see `scope`)."""
+    details = [
+        tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+        for gpu in tf.config.list_physical_devices("GPU")
+    ]
+    return {
+        "intra-op threads": str(tf.config.threading.get_intra_op_parallelism_threads()),
+        "inter-op threads": str(tf.config.threading.get_inter_op_parallelism_threads()),
+        "GPUs": ", ".join(details) or "none",
+    }

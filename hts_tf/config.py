@@ -20,6 +20,7 @@ FREE_BINDINGS = frozenset(
         "checkpoint_every_sec",
         "checkpoint_every_updates",
         "keep_checkpoints",
+        "fingerprints",
         "crash_limit",
         "step_timeout_sec",
     )
@@ -109,11 +110,18 @@ def bindings(config: str) -> dict[str, str]:
     return dict(re.findall(r"^(?:# )?([\w./-]+) = (.*)$", config, re.MULTILINE))
 
 
-def differences(old: str, new: str) -> list[str]:
-    """Returns what differs between two operative configurations and changes results."""
+def differences(old: str, new: str, places: tuple[str, str] = ("there", "now")) -> list[str]:
+    """Returns what differs between two operative configurations and changes results.
+
+    Args:
+      old: the one.
+      new: the other.
+      places: how to call where the two are from.
+    """
     old_bindings, new_bindings = bindings(old), bindings(new)
     return [
-        f"{name} = {old_bindings.get(name, 'unset')} there, {new_bindings.get(name, 'unset')} now"
+        f"{name} = {old_bindings.get(name, 'unset')} {places[0]}, "
+        f"{new_bindings.get(name, 'unset')} {places[1]}"
         for name in sorted({*old_bindings, *new_bindings} - FREE_BINDINGS)
         if old_bindings.get(name) != new_bindings.get(name)
     ]

@@ -5,17 +5,16 @@ instead of importing TensorFlow, and needs nothing but the standard library, so 
 where the set-up has not.
 """
 
-import json
 import os
 import shlex
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
+from hts_tf import scope
 from hts_tf.memory import memory_available_bytes
 
 try:
@@ -31,9 +30,6 @@ OPTIONAL_EXTRAS = ("plot", "test")
 # Of all processes of a run with 16 football environments, rounded up: 0.75 GiB for the trainer
 # and 60 MiB for each environment.
 RUN_BYTES = 2 * 2**30
-
-# Instruction sets that make TensorFlow or the engine faster, as /proc/cpuinfo calls them.
-PROCESSOR_FEATURES = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16")
 
 
 class Finding(NamedTuple):
@@ -134,14 +130,14 @@ def gfootball() -> Finding:
     if result.returncode != 0:
         last_line = (result.stderr.strip() or f"killed by signal {-result.returncode}").split("\n")
         return Finding("gfootball engine", last_line[-1], set_up_command())
-    record = Path(sys.prefix) / "gfootball-build.json"
-    if not record.exists():
+    build = scope.engine_build()
+    if not build:
         return Finding(
             "gfootball engine",
             "loads, but was not built by the set-up (the stock build is slower)",
             set_up_command(),
         )
-    flags = json.loads(record.read_text())["cxxflags"]
+    flags = build["cxxflags"]
     wanted = build_settings()["CXXFLAGS"]
     if flags != wanted:
         return Finding("gfootball engine", f"built with {flags}, not {wanted}", set_up_command())
@@ -197,11 +193,7 @@ def compare(requirement: "Requirement") -> Iterator[Finding]:
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> Finding:
     """The processor, and those of its instruction sets that make a difference."""
-    rows = [line.split(":", 1) for line in cpuinfo.read_text().splitlines() if ":" in line]
-    first = {key.strip(): value.strip() for key, value in reversed(rows)}
-    flags = first.get("flags", first.get("Features", "")).split()
-    features = [feature for feature in PROCESSOR_FEATURES if feature in flags]
-    model = first.get("model name", sysconfig.get_platform())
+    model, features = scope.processor(cpuinfo)
     cores = len(os.sched_getaffinity(0))
     return Finding("Processor", f"{model}, {cores} cores, {' '.join(features) or 'plain'}")
 

@@ -1,5 +1,7 @@
 """The learner: trains the target network, one compiled function per update."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -17,6 +19,8 @@ class Learner:
       gradient_network: where an algorithm with `delayed_gradient` takes its gradient, or None for
         the target network itself. The schedule gives it the parameters that collected the rollout
         of the next step.
+      after_update: called with what an update has just learnt from, for fingerprints: here it
+        costs no time of the sync point.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class Learner:
         self.optimizer = algorithm.make_optimizer()
         self.optimizer.build(network.trainable_variables)
         self.updates = 0
+        self.after_update: Callable[[specs.Rollout], None] | None = None
         self._seed = seed
         self._num_updates = num_updates
         self._epochs = algorithm.epochs
@@ -84,7 +89,10 @@ class Learner:
             specs.Rollout(*map(tf.convert_to_tensor, rollout)), permutations, progress
         )
         self.updates += 1
-        return {name: float(value) for name, value in logs.items()}
+        logs = {name: float(value) for name, value in logs.items()}
+        if self.after_update is not None:
+            self.after_update(rollout)
+        return logs
 
     def variables(self) -> list[tf.Variable]:
         """All that updates depend on: the network's variables first, then the optimizer's."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import os
 import signal
 import sys
@@ -13,11 +14,13 @@ import tensorflow as tf
 
 from hts_tf import (
     collector,
+    compute,
     config,
     errors,
     memory,
     metrics,
     networks,
+    scope,
     seeding,
     shared_memory,
     specs,
@@ -25,6 +28,8 @@ from hts_tf import (
 from hts_tf.algorithms import a2c, impala, ppo  # noqa: F401  gin configurables
 from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.environments import base
+from hts_tf.fingerprint_log import FingerprintLog
+from hts_tf.fingerprints import fingerprint
 from hts_tf.learner import Learner
 from hts_tf.policy import Batching, Policy
 from hts_tf.schedules import hts
@@ -73,6 +78,7 @@ class Trainer:
         checkpoint_every_sec: float | None = 300.0,
         checkpoint_every_updates: int | None = None,
         keep_checkpoints: int = 3,
+        fingerprints: bool = True,
         crash_limit: int = 5,
         step_timeout_sec: float | None = 300.0,
     ) -> None:
@@ -96,6 +102,7 @@ class Trainer:
           checkpoint_every_sec: seconds between checkpoints; None for no checkpoints by time.
           checkpoint_every_updates: updates between checkpoints; None for none by updates.
           keep_checkpoints: how many checkpoints stay.
+          fingerprints: whether to keep a fingerprint of every update.
           crash_limit: an executor that dies is replaced, and the run goes on to the same bits;
             one that dies so often in the same place ends the run.
           step_timeout_sec: an executor that takes longer for one env step or reset counts as
@@ -142,6 +149,9 @@ class Trainer:
         self._checkpoint_every_sec = checkpoint_every_sec
         self._checkpoint_every_updates = checkpoint_every_updates
         self._keep_checkpoints = keep_checkpoints
+        self._keep_fingerprints = fingerprints
+        self._fingerprints: FingerprintLog | None = None
+        self._fingerprint_sec = 0.0
 
         weights_seed = seeding.integer(seed, "weights")
         target = networks.ActorCritic(spec, weights_seed)
@@ -156,6 +166,12 @@ class Trainer:
                 f"results reproducible, actors compute {self._policy.batching.value}",
                 file=sys.stderr,
             )
+        verdict = "passed" if self._policy.batching is Batching.ANY_SIZE else "failed for any size"
+        self._scope = {
+            **scope.describe(),
+            **compute.describe(),
+            "inference": f"{self._policy.batching.value} (self-check {verdict})",
+        }
         self._collector = collector.Collector(
             environment,
             self._policy,
@@ -203,15 +219,22 @@ class Trainer:
         """
         tensorboard = metrics.TensorBoard(self._workdir.path)
         tensorboard.text("configuration", self._configuration)
+        tensorboard.text("scope", "\n".join(f"{k}: {v}" for k, v in self._scope.items()))
+        metrics.say(scope.line(self._scope))
         progress = metrics.ProgressLine(self._num_intervals * self._steps_per_interval)
         handlers = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
+            if self._keep_fingerprints:
+                self._fingerprints = FingerprintLog(self._workdir.path, self._learner.updates)
+                self._learner.after_update = self._keep_fingerprint
             if self._next_round < self._num_rounds:  # else the run is complete
                 self._collector.start()
             self._rounds(tensorboard, progress)
         finally:
             progress.close()
             self.close()
+            if self._fingerprints:
+                self._fingerprints.close()
             tensorboard.close()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
@@ -266,6 +289,7 @@ class Trainer:
                 "episodes/return": means.episode_return,
                 "episodes/length": means.length,
             }
+        scalars["time/learner_fingerprint"] = self._fingerprint_sec / seconds  # part of the update
         scalars["time/learner_update"] = outcome.learn_sec / seconds
         scalars["time/learner_wait_rollout"] = outcome.wait_sec / seconds
         tensorboard.scalars(self._env_steps(), scalars)
@@ -295,7 +319,21 @@ class Trainer:
             by_updates is not None and self._learner.updates % by_updates == 0
         )
 
+    def _keep_fingerprint(self, rollout: specs.Rollout) -> None:
+        start = time.perf_counter()
+        learner, updates = self._learner, self._learner.updates
+        parameters, optimizer = (  # asarray: without copying
+            [np.asarray(tf.convert_to_tensor(variable)) for variable in variables]
+            for variables in (learner.network.variables, learner.optimizer.variables)
+        )
+        self._fingerprints.append(
+            updates, updates * self._steps_per_interval, fingerprint(rollout, parameters, optimizer)
+        )
+        self._fingerprint_sec = time.perf_counter() - start
+
     def _save(self) -> None:
+        if self._fingerprints:
+            self._fingerprints.sync()
         self._workdir.save(self._next_round, self._state(), self._keep_checkpoints)
 
     def _state(self) -> dict[str, np.ndarray]:
@@ -310,6 +348,7 @@ class Trainer:
                 "env_steps": np.array(self._env_steps()),
                 "minutes": np.array(self._minutes()),
                 "policy_versions": self._schedule.policy_versions,
+                "scope": np.array(json.dumps(self._scope)),
             },
         }
         named = {
@@ -321,6 +360,7 @@ class Trainer:
 
     def _restore(self, state: dict[str, np.ndarray]) -> None:
         """Goes on from a saved state."""
+        _warn_of_another_scope(state, self._scope)
         _assign(self._learner.variables(), state)
         self._behaviour.copy_from(self._learner.network)
         self._next_round = int(state["run/next_round"])
@@ -358,6 +398,16 @@ def _assign(variables: list[tf.Variable], state: dict[str, np.ndarray]) -> None:
         if array is None or tuple(variable.shape) != array.shape:
             raise errors.ConfigError("the checkpoint in --workdir is of another network")
         variable.assign(array)
+
+
+def _warn_of_another_scope(state: dict[str, np.ndarray], now: dict[str, str]) -> None:
+    before = json.loads(state["run/scope"].item()) if "run/scope" in state else {}
+    for name, old, new in scope.differences(before, now) if before else ():
+        print(
+            f"warning: this run was saved with {name} {old}, and goes on with {new}: "
+            "results may differ from those of a run never interrupted",
+            file=sys.stderr,
+        )
 
 
 def _check_memory(fields: shared_memory.Fields) -> None:

@@ -2,12 +2,14 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import time
 
 import pytest
 
+from hts_tf import fingerprint_log
 from hts_tf.workdir import Workdir
 from tests import command_line
 from tests.command_line import SMALL_FOOTBALL, executors_of, parameters_hash
@@ -16,15 +18,37 @@ pytestmark = pytest.mark.slow
 
 
 def train(workdir, *flags):
-    """Trains to the end and returns the hash of the final parameters."""
-    return train_on(workdir, *SMALL_FOOTBALL, *flags)
+    """Trains to the end and returns the fingerprints: the bytes of both files."""
+    bits = train_on(workdir, *SMALL_FOOTBALL, *flags)
+    assert len(fingerprint_log.read_table(workdir)) == 8
+    return bits
 
 
 def train_on(workdir, *flags):
     """The same, with a scenario of the flags' own."""
     code, output, errors = command_line.run("hts_tf.train", f"--workdir={workdir}", *flags)
     assert code == 0, errors
-    return parameters_hash(output)
+    last = list(fingerprint_log.read_table(workdir).values())[-1]
+    assert parameters_hash(output).startswith(last["parameters"])
+    return fingerprints(workdir)
+
+
+def fingerprints(workdir):
+    names = (fingerprint_log.TABLE, fingerprint_log.CELLS)
+    return [(workdir / name).read_bytes() for name in names]
+
+
+def compare(a, b):
+    """Returns exit code and last line of `compare_runs`."""
+    code, output, errors = command_line.run("hts_tf.compare_runs", a, b)
+    assert not errors
+    return code, output.splitlines()[-1]
+
+
+def wait_for_progress(process):
+    """Waits for the first progress line: it comes after the first interval."""
+    while "env steps (" not in process.stdout.readline():
+        assert process.poll() is None
 
 
 def score_of(workdir):
@@ -38,17 +62,26 @@ def score_of(workdir):
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
-    """A finished run: (workdir, hash of its parameters)."""
+    """A finished run with several checkpoints: (workdir, fingerprints)."""
     workdir = tmp_path_factory.mktemp("reference")
-    return workdir, train(workdir)
+    return workdir, train(workdir, "--gin_bindings=Trainer.checkpoint_every_updates = 2")
 
 
 def test_same_command_same_bits(reference, tmp_path):
     assert train(tmp_path) == reference[1]
+    assert compare(reference[0], tmp_path) == (0, "identical up to update 8")
 
 
 def test_another_seed_other_bits(reference, tmp_path):
     assert train(tmp_path, "--seed=1") != reference[1]
+    code, line = compare(reference[0], tmp_path)
+    assert code == 1
+    assert line.startswith("different from update 1 on, first in ")
+    rows = [fingerprint_log.read_table(path) for path in (reference[0], tmp_path)]
+    for update in rows[0]:
+        different = fingerprint_log.different(rows[0][update], rows[1][update])
+        assert {"observation", "action", "logits", "value"} < set(different)
+        assert {"parameters", "optimizer"} < set(different)
 
 
 @pytest.mark.parametrize(
@@ -57,20 +90,19 @@ def test_another_seed_other_bits(reference, tmp_path):
 def test_workers_do_not_change_bits(
     reference, tmp_path, num_actors, num_executors, actor_batch_size
 ):
-    bits = train(
+    prints = train(
         tmp_path,
         f"--gin_bindings=Trainer.num_actors = {num_actors}",
         f"--gin_bindings=Trainer.num_executors = {num_executors}",
         f"--gin_bindings=Trainer.actor_batch_size = {actor_batch_size}",
     )
-    assert bits == reference[1]
+    assert prints == reference[1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path, number):
     with command_line.start("hts_tf.train", f"--workdir={tmp_path}", *SMALL_FOOTBALL) as process:
-        # The first progress line comes after the first interval, with most of the run to go.
-        assert "env steps" in process.stdout.readline()
+        wait_for_progress(process)  # with most of the run to go
         executors = executors_of(process.pid)
         assert executors
         process.stdout.close()  # as where the signal has ended the reader of a pipe, too
@@ -83,6 +115,43 @@ def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path, number):
     state = Workdir(tmp_path).newest()
     assert 0 < state["run/env_steps"] < 512
     assert train(tmp_path) == reference[1]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 4, 6])
+def test_killed_and_resumed_is_as_never_stopped(reference, tmp_path, rows):
+    flags = [
+        f"--workdir={tmp_path}",
+        *SMALL_FOOTBALL,
+        "--gin_bindings=Trainer.checkpoint_every_updates = 3",
+    ]
+    table = tmp_path / fingerprint_log.TABLE
+    with command_line.start("hts_tf.train", *flags) as process:
+        while not table.exists() or len(table.read_text().splitlines()) <= rows:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert train(tmp_path) == reference[1]
+
+
+@pytest.mark.parametrize("damage", ["cut short", "a flipped bit", "killed while writing"])
+def test_a_damaged_checkpoint_costs_only_time(reference, tmp_path, damage):
+    workdir = tmp_path / "run"
+    shutil.copytree(reference[0], workdir)
+    checkpoints = sorted((workdir / "checkpoints").iterdir())
+    assert len(checkpoints) == 3
+    data = bytearray(checkpoints[-1].read_bytes())
+    if damage == "a flipped bit":
+        data[len(data) // 3] ^= 1
+    else:
+        del data[len(data) // 2 :]
+    checkpoints[-1].write_bytes(data)
+    if damage == "killed while writing":
+        checkpoints[-1].rename(checkpoints[-1].with_suffix(".tmp"))
+    code, _, errors = command_line.run("hts_tf.train", f"--workdir={workdir}", *SMALL_FOOTBALL)
+    assert code == 0, errors
+    assert ("damaged; trying the one before" in errors) == (damage != "killed while writing")
+    assert fingerprints(workdir) == reference[1]
 
 
 def test_second_signal_does_not_wait(tmp_path):
@@ -107,7 +176,7 @@ def test_second_signal_does_not_wait(tmp_path):
 
 def test_killed_trainer_leaves_no_executors(tmp_path):
     with command_line.start("hts_tf.train", f"--workdir={tmp_path}", *SMALL_FOOTBALL) as process:
-        process.stdout.readline()
+        wait_for_progress(process)
         executors = executors_of(process.pid)
         assert executors
         process.kill()

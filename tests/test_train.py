@@ -1,9 +1,12 @@
 """Bad input: one line, exit code 2, before any process is started."""
 
+import json
 import shutil
 
+import numpy as np
 import pytest
 
+from hts_tf import checkpoint, fingerprint_log
 from tests import command_line
 
 pytestmark = pytest.mark.slow
@@ -42,14 +45,51 @@ def test_bad_flags(tmp_path, flag, says):
     assert not list(tmp_path.glob("*"))
 
 
-def test_workdirs_that_do_not_fit(tmp_path):
+SMALL = [
+    "--scenario=synthetic",
+    "--gin_bindings=Trainer.num_envs = 4",
+    "--gin_bindings=Trainer.sync_interval = 4",
+    "--gin_bindings=PPO.num_minibatches = 2",
+]
+
+
+def test_resumed_where_bits_differ(tmp_path):
+    """Another machine, or another version, is played by changing what the first one left."""
     flags = [
-        "--scenario=synthetic",
-        "--gin_bindings=Trainer.num_envs = 4",
-        "--gin_bindings=Trainer.sync_interval = 4",
-        "--gin_bindings=PPO.num_minibatches = 2",
-        "--gin_bindings=Trainer.total_env_steps = 16",
+        *SMALL,
+        "--gin_bindings=Trainer.total_env_steps = 48",
+        "--gin_bindings=Trainer.checkpoint_every_updates = 1",
     ]
+    train = ["hts_tf.train", f"--workdir={tmp_path}", *flags]
+    code, output, errors = command_line.run(*train)
+    assert code == 0, errors
+    assert "warning" not in errors
+    says = output.splitlines()[0]
+    assert says.startswith("reproducible to the bit with: hts_tf ")
+    for name in ("tensorflow", "processor", "intra-op threads", "gfootball engine", "self-check"):
+        assert name in says
+
+    *_, before, last = sorted((tmp_path / "checkpoints").iterdir())
+    last.unlink()
+    state = checkpoint.load(before)
+    scope = json.loads(state["run/scope"].item())
+    state["run/scope"] = np.array(json.dumps({**scope, "keras": "1.2.3", "commit": "other"}))
+    checkpoint.save(before.parent, int(before.stem), state, keep=3)
+    table = tmp_path / fingerprint_log.TABLE
+    honest = table.read_text()
+    value = fingerprint_log.read_table(tmp_path)[3]["value"]
+    table.write_text(honest.replace(value, "0123456789abcdef"))
+
+    code, _, errors = command_line.run(*train)
+    assert code == 0, errors
+    of_scope, of_bits = [line for line in errors.splitlines() if line]
+    assert f"saved with keras 1.2.3, and goes on with {scope['keras']}: results may" in of_scope
+    assert "update 3 differs, first in value" in of_bits
+    assert table.read_text() == honest
+
+
+def test_workdirs_that_do_not_fit(tmp_path):
+    flags = [*SMALL, "--gin_bindings=Trainer.total_env_steps = 16"]
     workdir = tmp_path / "run"
     train = ["hts_tf.train", f"--workdir={workdir}", *flags]
     code, _, errors = command_line.run(*train)
@@ -61,9 +101,15 @@ def test_workdirs_that_do_not_fit(tmp_path):
 
     other = tmp_path / "other_network"
     code, _, errors = command_line.run(
-        "hts_tf.train", f"--workdir={other}", *flags, "--gin_bindings=mlp.units = (8,)"
+        "hts_tf.train",
+        f"--workdir={other}",
+        *flags,
+        "--gin_bindings=mlp.units = (8,)",
+        "--gin_bindings=Trainer.fingerprints = False",
     )
     assert code == 0, errors
+    assert list(workdir.glob("fingerprints.*"))
+    assert not list(other.glob("fingerprints.*"))
     shutil.copytree(workdir / "checkpoints", other / "checkpoints", dirs_exist_ok=True)
     finished = command_line.run(
         "hts_tf.train", f"--workdir={other}", *flags, "--gin_bindings=mlp.units = (8,)"

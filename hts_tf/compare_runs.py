@@ -1,0 +1,145 @@
+"""Command line: says up to which update two runs are the same to the bit, and where they part.
+
+`python -m hts_tf.compare_runs WORKDIR WORKDIR` exits with 0 if all updates that both runs have made
+are the same, with 1 if one differs, and with 2 if the workdirs cannot be compared.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from absl import app
+
+from hts_tf import config, errors, fingerprint_log, scope
+from hts_tf.fingerprints import STORAGE
+from hts_tf.workdir import Workdir
+
+
+class Place(NamedTuple):
+    """Where in a storage two runs differ first: earliest in time, and there nearest to the cause.
+
+    Attributes:
+      array: field of `specs.Rollout`.
+      step: row of the array; T is the observation after the last step, and its value.
+      env: the environment.
+      cells: how many cells of this array differ.
+      of: how many it has.
+    """
+
+    array: str
+    step: int
+    env: int
+    cells: int
+    of: int
+
+
+def first_place(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> Place | None:
+    """Finds the first difference between the cells of two storages of the same shape.
+
+    Args:
+      a: name -> [T + 1, B] checksums of cells, in the order of `STORAGE`.
+      b: the same of the other run.
+    """
+    places = []
+    for order, name in enumerate(STORAGE):
+        different = np.argwhere(a[name] != b[name])
+        if len(different):
+            step, env = map(int, different[0])
+            rows = a[name].shape[0] - (name not in ("observation", "value"))
+            count = rows * a[name].shape[1]
+            places.append((step, order, Place(name, step, env, len(different), count)))
+    return min(places)[2] if places else None
+
+
+def likely_causes(a: Workdir, b: Workdir) -> list[str]:
+    """Returns in what the runs differ that may change results: bindings, then the scope."""
+    places = (f"in {a.path}", f"in {b.path}")
+    causes = config.differences(a.configuration(), b.configuration(), places)
+    scopes = [_scope(workdir) for workdir in (a, b)]
+    if all(scopes):
+        causes += [
+            f"{name}: {old} {places[0]}, {new} {places[1]}"
+            for name, old, new in scope.differences(*scopes)
+        ]
+    return causes
+
+
+def _scope(workdir: Workdir) -> dict[str, str] | None:
+    try:
+        state = workdir.newest() or {}
+    except errors.ConfigError:  # all damaged
+        return None
+    return json.loads(state["run/scope"].item()) if "run/scope" in state else None
+
+
+def compare(a: Path, b: Path) -> tuple[bool, str]:
+    """Compares the fingerprints of two workdirs.
+
+    Returns:
+      Whether all updates that both runs have made are the same, and the finding in words.
+
+    Raises:
+      ConfigError: one holds no fingerprints, or they have no update in common.
+    """
+    tables = [fingerprint_log.read_table(path) for path in (a, b)]
+    common = sorted(set(tables[0]) & set(tables[1]))
+    if not common:
+        raise errors.ConfigError(f"{a} and {b} have no update in common")
+    for update in common:
+        rows = [table[update] for table in tables]
+        different = fingerprint_log.different(*rows)
+        if different:
+            return False, _difference(a, b, update, different)
+    text = f"identical up to update {common[-1]:,}"
+    lasts = [max(table) for table in tables]
+    if lasts[0] != lasts[1]:
+        shorter, longer = (a, b) if lasts[0] < lasts[1] else (b, a)
+        text += f", where {shorter} ends; {longer} goes on to update {max(lasts):,}"
+    if len(common) < common[-1]:
+        text += f" ({common[-1] - len(common):,} updates before it have no fingerprint in both)"
+    return True, text
+
+
+def _difference(a: Path, b: Path, update: int, different: list[str]) -> str:
+    cells = [fingerprint_log.read_cells(path, update) for path in (a, b)]
+    place = None
+    if all(cells) and cells[0]["value"].shape == cells[1]["value"].shape:
+        place = first_place(*cells)
+    text = f"different from update {update:,} on, first in {place.array if place else different[0]}"
+    if place:
+        text += (
+            f" at [{place.step}, {place.env}] ({place.cells:,} of its {place.of:,} cells differ)"
+        )
+    others = [name for name in different if name != (place.array if place else different[0])]
+    if others:
+        text += f"; then in {', '.join(others)}"
+    return text
+
+
+def run(argv: list[str]) -> int:
+    """Compares, and returns the exit code."""
+    if len(argv) != 3:
+        print("error: two workdirs are wanted: python -m hts_tf.compare_runs A B", file=sys.stderr)
+        return 2
+    a, b = map(Path, argv[1:])
+    try:
+        causes = likely_causes(Workdir(a), Workdir(b))
+        same, text = compare(a, b)
+    except errors.ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for cause in causes:
+        print(f"the runs differ in {cause}")
+    print(text)
+    return 0 if same else 1
+
+
+def main() -> None:
+    """Entry point."""
+    app.run(run)
+
+
+if __name__ == "__main__":
+    main()

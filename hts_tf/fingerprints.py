@@ -1,0 +1,88 @@
+"""Fingerprints: a few bytes by which two runs can be compared, update by update.
+
+A row of hashes says whether an update, and which array of it, had the same bits in both runs;
+checksums of the cells [t, env] of the storage's arrays say where in an array they differ.
+"""
+
+import functools
+import hashlib
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from hts_tf import specs
+
+# Within a step, what the actors compute leads to the action, and that to all else.
+_FIRST_IN_A_STEP = ("observation", "logits", "value", "action")
+STORAGE = (
+    *_FIRST_IN_A_STEP,
+    *(name for name in specs.Rollout._fields if name not in _FIRST_IN_A_STEP),
+)
+
+# What is hashed, causes before their consequences: an update follows from its storage.
+ARRAYS = (*STORAGE, "parameters", "optimizer")
+
+
+class Fingerprint(NamedTuple):
+    """Of one update.
+
+    Attributes:
+      hashes: of each of `ARRAYS`, after the update: 16 hexadecimal digits.
+      cells: [len(STORAGE), T + 1, B] uint16, a checksum of each cell [t, env] of each array; zero
+        in row T of arrays that have none.
+    """
+
+    hashes: dict[str, str]
+    cells: np.ndarray
+
+
+def fingerprint(
+    rollout: specs.Rollout, parameters: Iterable[np.ndarray], optimizer: Iterable[np.ndarray]
+) -> Fingerprint:
+    """Takes the fingerprint of an update.
+
+    Args:
+      rollout: the storage that the update consumed, as numpy arrays.
+      parameters: of the target network, after the update.
+      optimizer: its state, after the update.
+    """
+    # Where no episode was truncated, the memory of truncation_value holds whatever it held.
+    truncation_value = np.where(rollout.truncated, rollout.truncation_value, np.float32(0))
+    storage = rollout._replace(truncation_value=truncation_value)._asdict()
+    hashes = {name: _digest([storage[name]]) for name in STORAGE}
+    cells = np.zeros((len(STORAGE), *storage["observation"].shape[:2]), np.uint16)
+    for i, name in enumerate(STORAGE):
+        cells[i, : len(storage[name])] = cell_checksums(storage[name])
+    return Fingerprint(
+        {**hashes, "parameters": _digest(parameters), "optimizer": _digest(optimizer)}, cells
+    )
+
+
+def cell_checksums(array: np.ndarray) -> np.ndarray:
+    """Returns a checksum of each cell: [T, B, ...] of any type -> [T, B] uint16.
+
+    It is the upper half of a sum, modulo 2**32, of the cell's words times odd random numbers: two
+    cells that differ have the same one with a probability of about 2**-16.
+    """
+    cells = np.ascontiguousarray(array).reshape(*array.shape[:2], -1).view(np.uint8)
+    words = cells.view(f"u{math.gcd(cells.shape[-1], 4)}")
+    weights = _weights(words.shape[-1])
+    sums = np.einsum("tbk,k->tb", words, weights, dtype=np.uint32, casting="unsafe")
+    return (sums >> 16).astype(np.uint16)
+
+
+@functools.cache
+def _weights(count: int) -> np.ndarray:
+    """Returns odd numbers [count] uint32, the same in every version of numpy."""
+    raw = np.random.Philox(key=0).random_raw(count)
+    return (raw >> np.uint64(32)).astype(np.uint32) | np.uint32(1)
+
+
+def _digest(arrays: Iterable[np.ndarray]) -> str:
+    # With the instructions that processors have for it, SHA-256 is the fastest of hashlib.
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    return digest.hexdigest()[:16]

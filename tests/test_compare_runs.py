@@ -1,0 +1,155 @@
+import json
+
+import numpy as np
+import pytest
+
+from hts_tf import checkpoint, compare_runs, fingerprint_log, fingerprints, specs
+from hts_tf.fingerprint_log import CELLS, FingerprintLog
+from tests import rollouts
+from tests.rollouts import ENVS, STEPS
+
+CONFIG = "# --seed = 0\nPPO.clip = 0.08\nTrainer.num_actors = 4\n"
+
+
+def make_run(path, updates=4, config=CONFIG, scope=None, change=None):
+    """Writes the workdir of a run.
+
+    change: update -> what to replace the arguments of `fingerprints.fingerprint` with.
+    """
+    path.mkdir()
+    (path / "config.gin").write_text(config)
+    if scope:
+        state = {"run/scope": np.array(json.dumps(scope))}
+        checkpoint.save(path / "checkpoints", updates, state, keep=1)
+    log = FingerprintLog(path, 0)
+    for update in range(1, updates + 1):
+        arguments = [rollouts.make(update), [np.float32(update)], [np.int64(update)]]
+        if change and update in change:
+            arguments = change[update](*arguments)
+        log.append(update, STEPS * ENVS * update, fingerprints.fingerprint(*arguments))
+    log.close()
+    return path
+
+
+def compare(capsys, a, b):
+    """Returns exit code and lines."""
+    code = compare_runs.run(["compare_runs", str(a), str(b)])
+    out, err = capsys.readouterr()
+    assert not err
+    return code, out.splitlines()
+
+
+@pytest.fixture
+def run_a(tmp_path):
+    return make_run(tmp_path / "a")
+
+
+def test_identical(capsys, tmp_path, run_a):
+    assert compare(capsys, run_a, make_run(tmp_path / "b")) == (0, ["identical up to update 4"])
+
+
+def test_one_is_shorter(capsys, tmp_path, run_a):
+    b = make_run(tmp_path / "b", updates=2)
+    line = f"identical up to update 2, where {b} ends; {run_a} goes on to update 4"
+    assert compare(capsys, run_a, b) == (0, [line])
+    assert compare(capsys, b, run_a) == (0, [line])
+
+
+@pytest.mark.parametrize("name", specs.Rollout._fields)
+def test_one_bit_of_one_array(capsys, tmp_path, run_a, name):
+    rollout = rollouts.make(3)
+    step, env = map(int, np.argwhere(rollout.truncated)[-1])
+
+    def flip(rollout, *rest):
+        return rollouts.flip(rollout, name, step, env), *rest
+
+    code, (line,) = compare(capsys, run_a, make_run(tmp_path / "b", change={3: flip}))
+    assert code == 1
+    cells = ENVS * (STEPS + (name in ("observation", "value")))
+    place = f"different from update 3 on, first in {name} at [{step}, {env}] (1 of its {cells} "
+    assert line.startswith(place)
+    assert ("then in" in line) == (name == "truncated")  # which brings in a truncation_value
+
+
+def test_difference_in_the_last_row_only(capsys, tmp_path, run_a):
+    def flip(rollout, *rest):
+        return rollouts.flip(rollout, "value", STEPS, 1), *rest
+
+    code, (line,) = compare(capsys, run_a, make_run(tmp_path / "b", change={2: flip}))
+    assert code == 1
+    assert f"first in value at [{STEPS}, 1]" in line
+
+
+def test_the_cause_comes_before_its_consequences(capsys, tmp_path, run_a):
+    """An action at [2, 1] leads to other observations and rewards, and to another update."""
+
+    def change(rollout, parameters, optimizer):
+        for name, step in [("reward", 2), ("action", 2), ("observation", 3), ("logits", 3)]:
+            rollout = rollouts.flip(rollout, name, step, 1)
+        rollout = rollouts.flip(rollout, "observation", 4, 0)
+        return rollout, [parameters[0] + 1], [optimizer[0] + 1]
+
+    b = make_run(tmp_path / "b", change={2: change, 3: change, 4: change})
+    code, (line,) = compare(capsys, run_a, b)
+    assert code == 1
+    assert line == (
+        f"different from update 2 on, first in action at [2, 1] (1 of its {STEPS * ENVS} cells "
+        "differ); then in observation, logits, reward, parameters, optimizer"
+    )
+
+
+@pytest.mark.parametrize(("index", "name"), [(1, "parameters"), (2, "optimizer")])
+def test_another_update_from_the_same_storage(capsys, tmp_path, run_a, index, name):
+    def change(*arguments):
+        return [[x[0] + 1] if i == index else x for i, x in enumerate(arguments)]
+
+    code, lines = compare(capsys, run_a, make_run(tmp_path / "b", change={1: change}))
+    assert (code, lines) == (1, [f"different from update 1 on, first in {name}"])
+
+
+def test_without_cells_there_is_no_place(capsys, tmp_path, run_a):
+    def flip(rollout, *rest):
+        return rollouts.flip(rollout, "reward", 0, 0), *rest
+
+    b = make_run(tmp_path / "b", change={3: flip})
+    (b / CELLS).unlink()
+    assert compare(capsys, run_a, b) == (1, ["different from update 3 on, first in reward"])
+
+
+def test_a_gap(capsys, tmp_path, run_a):
+    b = make_run(tmp_path / "b")
+    lines = (b / fingerprint_log.TABLE).read_text().splitlines(keepends=True)
+    (b / fingerprint_log.TABLE).write_text("".join([*lines[:2], *lines[4:]]))
+    code, (line,) = compare(capsys, run_a, b)
+    assert code == 0
+    assert line == "identical up to update 4 (2 updates before it have no fingerprint in both)"
+
+
+def test_likely_causes_come_first(capsys, tmp_path):
+    a = make_run(tmp_path / "a", scope={"keras": "3.15.1", "commit": "1234"})
+    other = CONFIG.replace("0.08", "0.2").replace("seed = 0", "seed = 1").replace("4", "2")
+    b = make_run(tmp_path / "b", config=other, scope={"keras": "3.15.2", "commit": "5678"})
+    assert compare(capsys, a, b) == (
+        0,
+        [
+            f"the runs differ in --seed = 0 in {a}, 1 in {b}",
+            f"the runs differ in PPO.clip = 0.08 in {a}, 0.2 in {b}",
+            f"the runs differ in keras: 3.15.1 in {a}, 3.15.2 in {b}",
+            "identical up to update 4",
+        ],
+    )
+
+
+@pytest.mark.parametrize("broken", ["no workdir", "no fingerprints", "no second argument"])
+def test_bad_input(capsys, tmp_path, run_a, broken):
+    b = tmp_path / "b"
+    arguments = ["compare_runs", str(run_a), str(b)]
+    if broken == "no fingerprints":
+        make_run(b, updates=0)
+    if broken == "no second argument":
+        arguments.pop()
+    assert compare_runs.run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert len(err.splitlines()) == 1
+    assert err.startswith("error: ")
