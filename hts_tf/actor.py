@@ -5,7 +5,7 @@ It never steps an environment (what IMPALA and Acme call an actor is our executo
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -44,6 +44,35 @@ class Claims:
         return slots[is_new]
 
 
+class Lockstep(Claims):
+    """Claims of a single actor that answers every environment at once, or none.
+
+    Environments get out of step, as the last observation of a truncated episode is answered with
+    a value only. So those that are waited for are all that have not finished the interval.
+    """
+
+    def __init__(self, ledger: Ledger, sync_interval: int) -> None:
+        """Expects every slot of the ledger to ask."""
+        super().__init__(ledger.version)
+        self._ledger = ledger
+        self._sync_interval = sync_interval
+        self._unfinished = len(ledger.version)
+        self._asking: list[int] = []
+
+    def take(self, tickets: Sequence[int]) -> np.ndarray:
+        """Returns all slots that have not finished the interval, or none if some still step."""
+        self._asking += super().take(tickets).tolist()
+        if len(self._asking) < self._unfinished:
+            return np.zeros(0, np.int64)
+        slots = np.array(self._asking)
+        self._asking.clear()
+        place = self._ledger.places(slots)
+        finishing = (place.step == self._sync_interval) & ~place.episode_over
+        # When all have finished, the next to ask is everyone, in the next interval.
+        self._unfinished = self._unfinished - np.sum(finishing) or len(self._ledger.version)
+        return slots
+
+
 class Actor:
     """Answers tickets of the state buffer until it is closed.
 
@@ -60,14 +89,14 @@ class Actor:
         self,
         policy: Policy,
         batch_size: int,
-        storages: Sequence[specs.Rollout],
+        storages: specs.Rollout,
         noise: np.ndarray,
         ledger: Ledger,
         claims: Claims,
         control: Mapping[str, np.ndarray],
         state_buffer: buffers.TicketBuffer,
         action_buffers: Sequence[buffers.TicketBuffer],
-        finished_buffer: buffers.TicketBuffer,
+        finish: Callable[[np.ndarray], None],
         owner: np.ndarray,
     ) -> None:
         """Only remembers its arguments.
@@ -75,14 +104,14 @@ class Actor:
         Args:
           policy: the behaviour policy.
           batch_size: the most observations in one batch.
-          storages: the two data storages.
-          noise: [sync_interval, num_envs, num_actions], of the current interval.
+          storages: all data storages, [K, T, B, ...].
+          noise: [sync_interval, num_envs, num_actions], of each slot's current interval.
           ledger: where each slot stands.
           claims: the same for all actors.
           control: see `executor.control_fields`.
           state_buffer: where the tickets come from.
           action_buffers: where they go, one for each executor.
-          finished_buffer: where they go at the end of the interval.
+          finish: takes the slots that have reached the end of their interval.
           owner: [num_envs], each slot's executor.
         """
         self._policy = policy
@@ -92,10 +121,11 @@ class Actor:
         self._ledger = ledger
         self._claims = claims
         self._interval = control["interval"]
+        self._sync_point = control["sync_point"]
         self._answered = control["answered"]
         self._state_buffer = state_buffer
         self._action_buffers = action_buffers
-        self._finished_buffer = finished_buffer
+        self._finish = finish
         self._owner = owner
         self.time = np.zeros(len(TIMES))
         self.batches = 0
@@ -107,9 +137,9 @@ class Actor:
         try:
             while True:
                 start = clock()
-                interval = self._interval[0]
+                before = self._sync_point[0]
                 tickets = self._state_buffer.dequeue_up_to(self._batch_size)
-                waited_for = _WAIT_STATE if self._interval[0] == interval else _WAIT_SYNC
+                waited_for = _WAIT_STATE if self._sync_point[0] == before else _WAIT_SYNC
                 self.time[waited_for] += clock() - start
                 slots = self._claims.take(tickets)
                 if len(slots):
@@ -119,25 +149,26 @@ class Actor:
             pass
 
     def _answer(self, slots: np.ndarray) -> None:
-        storage = self._storages[self._interval[0] % 2]
+        storages = self._storages
+        k = self._interval[slots] % len(storages.action)
         sync_interval = len(self._noise)
         place = self._ledger.places(slots)
         steps, last = place.step, place.episode_over
         # Rows that need only a value get some noise too: their action is dropped.
         noise = self._noise[np.minimum(steps, sync_interval - 1), slots]
         start = time.perf_counter()
-        action, logits, value = self._policy.act(storage.observation[steps, slots], noise)
+        action, logits, value = self._policy.act(storages.observation[k, steps, slots], noise)
         self.time[_INFERENCE] += time.perf_counter() - start
         self.batches += 1
         self.observations += len(slots)
 
         # The last observation of a truncated episode belongs to the step before.
-        storage.truncation_value[steps[last] - 1, slots[last]] = value[last]
+        storages.truncation_value[k[last], steps[last] - 1, slots[last]] = value[last]
         going_on = ~last
-        storage.value[steps[going_on], slots[going_on]] = value[going_on]
+        storages.value[k[going_on], steps[going_on], slots[going_on]] = value[going_on]
         acting = going_on & (steps < sync_interval)
-        storage.action[steps[acting], slots[acting]] = action[acting]
-        storage.logits[steps[acting], slots[acting]] = logits[acting]
+        storages.action[k[acting], steps[acting], slots[acting]] = action[acting]
+        storages.logits[k[acting], steps[acting], slots[acting]] = logits[acting]
 
         answered = slots[last | acting]
         self._answered[answered] = self._ledger.version[answered]
@@ -146,4 +177,4 @@ class Actor:
             self._action_buffers[executor].enqueue(answered[owners == executor])
         finished = slots[going_on & ~acting]
         if len(finished):
-            self._finished_buffer.enqueue(finished)
+            self._finish(finished)

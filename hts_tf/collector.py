@@ -12,11 +12,15 @@ from hts_tf.policy import Policy
 
 
 def memory_fields(
-    spec: specs.EnvironmentSpec, sync_interval: int, num_envs: int, num_executors: int
+    spec: specs.EnvironmentSpec,
+    sync_interval: int,
+    num_envs: int,
+    num_executors: int,
+    num_storages: int,
 ) -> shared_memory.Fields:
     """Returns everything that trainer and executors share; see `SharedArrays`."""
     groups = {
-        **{name: data_storage.fields(spec, sync_interval, num_envs) for name in executor.STORAGES},
+        "storage": data_storage.fields(spec, sync_interval, num_envs, num_storages),
         "ledger": ledger.fields(num_envs, spec.max_episode_steps),
         "control": executor.control_fields(num_envs, num_executors),
     }
@@ -34,7 +38,7 @@ class Collector:
     `begin` and `wait`; finally `close`. All from one thread.
 
     Attributes:
-      storages: the two data storages; interval i fills storages[i % 2].
+      storages: the data storages; interval i fills storages[i % len(storages)].
       ledger: of the episodes being played.
     """
 
@@ -50,16 +54,23 @@ class Collector:
         actor_batch_size: int,
         crash_limit: int = 5,
         step_timeout_sec: float | None = None,
+        num_storages: int = 2,
+        lockstep: bool = False,
     ) -> None:
-        """Allocates memory and buffers; starts nothing."""
+        """Allocates memory and buffers; starts nothing.
+
+        With `lockstep`, one actor answers all environments at once, when all are ready, whatever
+        the number of actors and their batch size.
+        """
         spec = environment.spec
         self._environment = environment
         self._seed = seed
         self._num_envs = num_envs
         self._memory = shared_memory.SharedArrays(
-            memory_fields(spec, sync_interval, num_envs, num_executors)
+            memory_fields(spec, sync_interval, num_envs, num_executors, num_storages)
         )
-        self.storages = [data_storage.read(self._memory, name) for name in executor.STORAGES]
+        self._all_storages = data_storage.read(self._memory)
+        self.storages = [data_storage.one(self._all_storages, k) for k in range(num_storages)]
         self.ledger = ledger.Ledger(self._memory.group("ledger"))
         self.ledger.clear()
         self._control = self._memory.group("control")
@@ -68,7 +79,8 @@ class Collector:
         self._noise = np.zeros((sync_interval, num_envs, spec.num_actions), np.float32)
         self._owner = np.arange(num_envs) * num_executors // num_envs
         self._policy = policy
-        self._num_actors = num_actors
+        self._num_actors = 1 if lockstep else num_actors
+        self._lockstep = lockstep
         self._actor_batch_size = actor_batch_size
         self._state_buffer = buffers.TicketBuffer(num_envs)
         self._finished_buffer = buffers.TicketBuffer(num_envs)
@@ -88,19 +100,23 @@ class Collector:
 
     def start(self) -> None:
         """Starts executors and actors, and returns at once."""
-        claims = actor.Claims(self.ledger.version)
+        claims = (
+            actor.Lockstep(self.ledger, len(self._noise))
+            if self._lockstep
+            else actor.Claims(self.ledger.version)
+        )
         self._actors = [
             actor.Actor(
                 self._policy,
                 self._actor_batch_size,
-                self.storages,
+                self._all_storages,
                 self._noise,
                 self.ledger,
                 claims,
                 self._control,
                 self._state_buffer,
                 self._action_buffers,
-                self._finished_buffer,
+                self._finish,
                 self._owner,
             )
             for _ in range(self._num_actors)
@@ -115,8 +131,8 @@ class Collector:
         Raises:
           WorkerError: an executor or actor has failed since the last interval.
         """
-        before, storage = self.storages[(interval - 1) % 2], self.storages[interval % 2]
-        self._control["interval"][0] = interval
+        self._control["interval"][:] = interval
+        self._control["sync_point"][0] += 1
         self._noise[...] = seeding.gumbel_noise(self._seed, interval, self._noise.shape)
         try:
             if interval == 0:  # nothing to answer yet: it is the executors' turn
@@ -124,11 +140,16 @@ class Collector:
                 for index, buffer in enumerate(self._action_buffers):
                     buffer.enqueue(np.flatnonzero(self._owner == index))
             else:
-                storage.observation[0] = before.observation[-1]
+                before = self.storage(interval - 1)
+                self.storage(interval).observation[0] = before.observation[-1]
                 self.ledger.begin_interval()
                 self._state_buffer.enqueue(range(self._num_envs))
         except buffers.BufferClosedError:
             raise self._what_failed() from None
+
+    def storage(self, interval: int) -> specs.Rollout:
+        """Returns the storage that an interval fills."""
+        return self.storages[interval % len(self.storages)]
 
     def wait(self) -> None:
         """Waits until every environment has finished its part of the interval: the sync point.
@@ -140,6 +161,10 @@ class Collector:
             self._finished_buffer.dequeue_many(self._num_envs)
         except buffers.BufferClosedError:
             raise self._what_failed() from None
+
+    def _finish(self, slots: np.ndarray) -> None:
+        """Takes slots from the actor that has valued the last observation of their interval."""
+        self._finished_buffer.enqueue(slots)
 
     def activity(self) -> dict[str, float]:
         """Returns how executors and actors spent their time since the last call, for the log.

@@ -9,11 +9,14 @@ from hts_tf import shared_memory, specs
 
 
 def fields(
-    spec: specs.EnvironmentSpec, sync_interval: int, num_envs: int
-) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Returns name -> (shape, dtype) of the arrays of one storage; see `specs.Rollout`."""
-    steps = (sync_interval, num_envs)
-    with_last = (sync_interval + 1, num_envs)
+    spec: specs.EnvironmentSpec, sync_interval: int, num_envs: int, num_storages: int
+) -> shared_memory.Fields:
+    """Returns name -> (shape, dtype) of the storages' arrays.
+
+    They are those of `specs.Rollout`, with the storage as a further, first axis.
+    """
+    steps = (num_storages, sync_interval, num_envs)
+    with_last = (num_storages, sync_interval + 1, num_envs)
     return {
         "observation": (with_last + spec.observation.shape, spec.observation.dtype),
         "action": (steps, "uint8"),
@@ -27,6 +30,11 @@ def fields(
     }
 
 
-def read(arrays: shared_memory.SharedArrays, name: str) -> specs.Rollout:
-    """Returns the storage called `name` as a rollout of views into shared memory."""
-    return specs.Rollout(**arrays.group(name))
+def read(arrays: shared_memory.SharedArrays) -> specs.Rollout:
+    """Returns the group `storage` of shared memory: all storages, [K, T, B, ...]."""
+    return specs.Rollout(**arrays.group("storage"))
+
+
+def one(storages: specs.Rollout, k: int) -> specs.Rollout:
+    """Returns storage `k` as a rollout [T, B, ...] of views."""
+    return specs.Rollout(*(array[k] for array in storages))

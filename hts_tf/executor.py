@@ -22,7 +22,6 @@ from hts_tf import buffers, data_storage, ledger, seeding, shared_memory
 from hts_tf.environments import base
 from hts_tf.ledger import Place
 
-STORAGES = ("storage_0", "storage_1")
 TIMES = ("step", "reset", "wait_action", "wait_sync", "total")
 _STEP, _RESET, _WAIT_ACTION, _WAIT_SYNC, _TOTAL = range(len(TIMES))
 
@@ -62,7 +61,9 @@ class ExecutorTask:
 def control_fields(num_envs: int, num_executors: int) -> shared_memory.Fields:
     """Returns name -> (shape, dtype) of the arrays by which the roles know where they are.
 
-    interval: number of the interval being collected; its parity selects the storage.
+    interval: [num_envs], number of the interval that each slot is in; modulo the number of
+      storages it selects the one that the slot is written to.
+    sync_point: how many sync points there have been: tells one wait from another.
     answered: [num_envs], the ledger's version at which each slot was last answered. Where the two
       are equal it is the executor's turn, else the actors'. A ticket only says: look there.
     executor_doing: [num_executors, 4] what (see `STARTING` and so on), in which slot and episode,
@@ -70,7 +71,8 @@ def control_fields(num_envs: int, num_executors: int) -> shared_memory.Fields:
     executor_time: [num_executors, len(TIMES)] seconds since the start of the run.
     """
     return {
-        "interval": ((1,), "int64"),
+        "interval": ((num_envs,), "int64"),
+        "sync_point": ((1,), "int64"),
         "answered": ((num_envs,), "int64"),
         "executor_doing": ((num_executors, 4), "int64"),
         "executor_time": ((num_executors, len(TIMES)), "float64"),
@@ -91,10 +93,11 @@ class Executor:
         self._actions = buffers.TicketBuffer(task.capacity, task.action_fds)
         self._states = buffers.TicketBuffer(task.capacity, task.state_fds)
         arrays = shared_memory.SharedArrays(task.memory_fields, task.memory_fd)
-        self._storages = [data_storage.read(arrays, name) for name in STORAGES]
+        self._storages = data_storage.read(arrays)
         self._ledger = ledger.Ledger(arrays.group("ledger"))
         control = arrays.group("control")
         self._interval = control["interval"]
+        self._sync_point = control["sync_point"]
         self._answered = control["answered"]
         self._doing = control["executor_doing"][task.index]
         self._time = control["executor_time"][task.index]
@@ -111,9 +114,9 @@ class Executor:
             self._states.enqueue(self._slots)
             while True:
                 start = clock()
-                interval = self._interval[0]
+                before = self._sync_point[0]
                 slots = self._actions.dequeue_up_to(self._group)
-                waited_for = _WAIT_ACTION if self._interval[0] == interval else _WAIT_SYNC
+                waited_for = _WAIT_ACTION if self._sync_point[0] == before else _WAIT_SYNC
                 self._time[waited_for] += clock() - start
                 moved = self._serve(slots)
                 self._states.enqueue(moved)
@@ -136,23 +139,24 @@ class Executor:
 
     def _advance(self, slot: int) -> None:
         """Moves a slot to its next observation."""
-        storage = self._storages[self._interval[0] % 2]
+        storages = self._storages
+        k = self._interval[slot] % len(storages.action)
         place = self._ledger.place(slot)
         if place.episode_over:
-            self._begin_episode(slot, place, storage.observation[place.step, slot])
+            self._begin_episode(slot, place, storages.observation[k, place.step, slot])
             return
         step = place.step
-        action = int(storage.action[step, slot])
-        observation = storage.observation[step + 1, slot]
+        action = int(storages.action[k, step, slot])
+        observation = storages.observation[k, step + 1, slot]
         self._ledger.write_action(slot, place.length, action)
         self._note(STEPPING, slot, place.episode)
         start = time.perf_counter()
         result = self._environments[slot].step(action, observation)
         self._time[_STEP] += time.perf_counter() - start
-        storage.reward[step, slot] = result.reward
-        storage.score[step, slot] = result.score
-        storage.terminated[step, slot] = result.terminated
-        storage.truncated[step, slot] = result.truncated
+        storages.reward[k, step, slot] = result.reward
+        storages.score[k, step, slot] = result.score
+        storages.terminated[k, step, slot] = result.terminated
+        storages.truncated[k, step, slot] = result.truncated
         place = place._replace(
             length=place.length + 1, step=step + 1, episode_over=result.truncated
         )
@@ -178,7 +182,7 @@ class Executor:
         episode, actions = self._ledger.current(slot)
         if episode < 0:
             return
-        observation = np.empty_like(self._storages[0].observation[0, slot])  # known already
+        observation = np.empty_like(self._storages.observation[0, 0, slot])  # known already
         self._reset(slot, episode, observation)
         for action in actions:
             self._note(STEPPING, slot, episode)

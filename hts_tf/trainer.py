@@ -32,7 +32,8 @@ from hts_tf.fingerprint_log import FingerprintLog
 from hts_tf.fingerprints import fingerprint
 from hts_tf.learner import Learner
 from hts_tf.policy import Batching, Policy
-from hts_tf.schedules import hts
+from hts_tf.schedules import hts, sync  # noqa: F401  gin configurables
+from hts_tf.schedules.schedule import Round, Schedule
 from hts_tf.workdir import Workdir
 
 
@@ -68,7 +69,7 @@ class Trainer:
         seed: int,
         environment: base.EnvironmentConfig = gin.REQUIRED,
         algorithm: Algorithm = gin.REQUIRED,
-        schedule: type[hts.HTS] = gin.REQUIRED,
+        schedule: type[Schedule] = gin.REQUIRED,
         num_envs: int = 16,
         num_executors: int | None = None,
         num_actors: int = 4,
@@ -140,7 +141,11 @@ class Trainer:
             )
         algorithm.check_batch(sync_interval, num_envs)
         spec = environment.spec
-        _check_memory(collector.memory_fields(spec, sync_interval, num_envs, num_executors))
+        _check_memory(
+            collector.memory_fields(
+                spec, sync_interval, num_envs, num_executors, schedule.num_storages
+            )
+        )
 
         self._workdir = Workdir(workdir)
         self._seed = seed
@@ -183,6 +188,8 @@ class Trainer:
             min(actor_batch_size, num_envs),
             crash_limit,
             step_timeout_sec,
+            schedule.num_storages,
+            schedule.lockstep,
         )
         self._learner = Learner(
             target,
@@ -266,7 +273,7 @@ class Trainer:
 
     def _report(
         self,
-        outcome: hts.Round,
+        outcome: Round,
         seconds: float,
         tensorboard: metrics.TensorBoard,
         progress: metrics.ProgressLine,
@@ -374,8 +381,12 @@ class Trainer:
         self._episodes.restore(state)
 
     def _unread_storage(self) -> specs.Rollout:
-        """Returns the storage that the learner reads in the next round."""
-        return self._collector.storages[(self._next_round - 1) % 2]
+        """Returns the storage that was filled last.
+
+        The next interval starts from its last observations; under `hts` it is also what the
+        learner reads in the next round.
+        """
+        return self._collector.storage(self._next_round - 1)
 
 
 def load_parameters(state: dict[str, np.ndarray], network: networks.ActorCritic) -> int:

@@ -10,9 +10,10 @@ import time
 import numpy as np
 import pytest
 
-from hts_tf import executor, networks, seeding
+from hts_tf import actor, executor, networks, seeding
 from hts_tf.collector import Collector, WorkerError
 from hts_tf.environments import synthetic
+from hts_tf.ledger import Place
 from hts_tf.policy import Policy
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
@@ -142,6 +143,20 @@ def collecting(
         collector.close()
 
 
+def count_batches(collector):
+    """A list to which the sizes of the actors' batches will be added."""
+    sizes = []
+    policy = collector._policy
+
+    class Counted:
+        def act(self, observation, noise):
+            sizes.append(len(observation))
+            return policy.act(observation, noise)
+
+    collector._policy = Counted()
+    return sizes
+
+
 def noise_of(interval, num_envs=NUM_ENVS):
     return seeding.gumbel_noise(SEED, interval, (SYNC_INTERVAL, num_envs, 3))
 
@@ -152,7 +167,7 @@ def run_intervals(collector, first, last):
     for interval in range(first, last):
         collector.begin(interval)
         collector.wait()
-        storage = collector.storages[interval % 2]
+        storage = collector.storage(interval)
         collected.append(type(storage)(*(array.copy() for array in storage)))
     return collected
 
@@ -268,6 +283,46 @@ def test_the_number_of_workers_changes_nothing(num_executors, num_actors, actor_
     expected_storages, expected_episodes = collected(True)
     assert_same_bits(storages, expected_storages)
     assert_same_episodes(played, expected_episodes)
+
+
+@pytest.mark.parametrize("time_limit", [False, True])
+def test_lockstep_answers_all_at_once_and_changes_nothing(time_limit):
+    """With slots out of step, too: after truncations there is a further question."""
+    expected, expected_episodes = collected(time_limit)
+    with collecting(GAMES[time_limit], lockstep=True) as collector:
+        batches = count_batches(collector)
+        collector.start()
+        assert_same_bits(run_intervals(collector, 0, NUM_INTERVALS), expected)
+        assert_same_episodes(episodes(collector), expected_episodes)
+    # All slots start together and have episodes of the same length: no batch is smaller. The
+    # last observation of an interval is asked about again as the first of the next.
+    questions = NUM_INTERVALS * (SYNC_INTERVAL + 1)
+    if time_limit:
+        questions += sum(int(storage.truncated[:, 0].sum()) for storage in expected)
+    assert batches == [NUM_ENVS] * questions
+
+
+def test_lockstep_waits_only_for_those_who_have_not_finished():
+    version = np.zeros(3, np.int64)
+    places = {"step": np.array([1, 1, 1]), "episode_over": np.array([False, True, False])}
+
+    class Ledger:
+        def __init__(self):
+            self.version = version
+
+        def places(self, slots):
+            return Place(None, None, places["step"][slots], places["episode_over"][slots])
+
+    claims = actor.Lockstep(Ledger(), sync_interval=1)
+    version += 1
+    assert claims.take([0, 2, 0]).tolist() == []
+    assert claims.take([2, 1]).tolist() == [0, 2, 1]  # 0 and 2 finish; 1 asks for a value only
+    version[1] += 1
+    places["episode_over"][1] = False
+    assert claims.take([0, 1, 2]).tolist() == [1]  # the tickets of 0 and 2 are a dead executor's
+    version += 1  # the next interval: all of them again
+    assert claims.take([0, 1]).tolist() == []
+    assert claims.take([2]).tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("time_limit", [False, True])
@@ -416,9 +471,16 @@ def test_wherever_an_executor_dies_the_bits_are_the_same(broken_games, moment, m
     )
 
 
-def assert_deaths_change_nothing(game):
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["before step", "after move", "after enqueue"])
+def test_deaths_in_lockstep_change_nothing(broken_games, where):
+    game = broken_games.DiesNowAndThen(3, 5, time_limit=True, where=where, probability=0.05)
+    assert_deaths_change_nothing(game, lockstep=True)
+
+
+def assert_deaths_change_nothing(game, **options):
     expected_storages, expected_episodes = collected(game.time_limit)
-    with collecting(game, crash_limit=1000) as collector:
+    with collecting(game, crash_limit=1000, **options) as collector:
         collector.start()
         storages = run_intervals(collector, 0, NUM_INTERVALS)
         assert_same_bits(storages, expected_storages)

@@ -9,22 +9,16 @@ SPEC = specs.EnvironmentSpec(
 SYNC_INTERVAL, NUM_ENVS = 3, 2
 
 
-def fields(name):
-    return {
-        f"{name}/{field}": value
-        for field, value in data_storage.fields(SPEC, SYNC_INTERVAL, NUM_ENVS).items()
-    }
-
-
 @pytest.fixture
 def arrays():
-    arrays = shared_memory.SharedArrays({**fields("first"), **fields("second")})
+    fields = data_storage.fields(SPEC, SYNC_INTERVAL, NUM_ENVS, num_storages=2)
+    arrays = shared_memory.SharedArrays({f"storage/{name}": fields[name] for name in fields})
     yield arrays
     arrays.close()
 
 
 def test_holds_what_a_rollout_documents(arrays):
-    storage = data_storage.read(arrays, "first")
+    storage = data_storage.one(data_storage.read(arrays), 1)
     assert storage.observation.shape == (4, 2, 4, 2)
     assert storage.observation.dtype == np.uint16
     assert storage.logits.shape == (3, 2, 5)
@@ -37,10 +31,11 @@ def test_holds_what_a_rollout_documents(arrays):
         assert getattr(storage, name).dtype == np.float32, name
 
 
-def test_read_gives_views_of_its_own_storage_only(arrays):
-    storage = data_storage.read(arrays, "first")
+def test_one_gives_views_of_its_own_storage_only(arrays):
+    storages = data_storage.read(arrays)
+    storage = data_storage.one(storages, 0)
     storage.reward[1, 1] = 2.5
     storage.action[...] = 3
-    assert arrays["first/reward"][1, 1] == 2.5
-    assert np.isnan(data_storage.read(arrays, "second").reward).all()
-    assert not data_storage.read(arrays, "second").action.any()
+    assert arrays["storage/reward"][0, 1, 1] == 2.5
+    assert np.isnan(data_storage.one(storages, 1).reward).all()
+    assert not data_storage.one(storages, 1).action.any()

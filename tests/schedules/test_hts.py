@@ -3,53 +3,17 @@
 import pytest
 
 from hts_tf.algorithms import a2c
-from hts_tf.learner import Learner
 from hts_tf.schedules import hts
 from tests.algorithms import reference
+from tests.schedules import fakes
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
 NUM_INTERVALS = 4
 
 
-class Collector:
-    """Collects an interval the moment it is asked to, and notes with which parameters."""
-
-    def __init__(self, behaviour):
-        self._behaviour = behaviour
-        empty = reference.make_rollout(behaviour)
-        self.storages = [empty, empty]
-        self.collected_by = []
-
-    def begin(self, interval):
-        self.collected_by.append(self._behaviour.parameters_hash())
-        self.storages[interval % 2] = reference.make_rollout(self._behaviour, seed=interval)
-
-    def wait(self):
-        pass
-
-
-class Watched(Learner):
-    """A learner that notes what it learns from, at which parameters, and on top of which."""
-
-    seen = ()
-
-    def step(self, rollout):
-        at = self.gradient_network and self.gradient_network.parameters_hash()
-        self.seen += ((rollout, at, self.network.parameters_hash()),)
-        return super().step(rollout)
-
-
 def run(gradient_network):
-    target, behaviour = reference.make_network(), reference.make_network()
-    collector = Collector(behaviour)
-    algorithm = a2c.A2C(learning_rate=0.01)
-    learner = Watched(target, algorithm, collector.storages[0], NUM_INTERVALS, 0, gradient_network)
-    schedule = hts.HTS(collector, learner, behaviour)
-    rounds = [
-        schedule.run_round(j, NUM_INTERVALS) for j in range(schedule.num_rounds(NUM_INTERVALS))
-    ]
-    return collector, learner, rounds
+    return fakes.run(hts.HTS, a2c.A2C(learning_rate=0.01), NUM_INTERVALS, gradient_network)
 
 
 def test_the_gradient_is_taken_at_the_parameters_that_collected():

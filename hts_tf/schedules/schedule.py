@@ -1,0 +1,77 @@
+"""What a schedule is: who waits for whom."""
+
+import abc
+from typing import NamedTuple
+
+import numpy as np
+
+from hts_tf import networks, specs
+from hts_tf.collector import Collector
+from hts_tf.learner import Learner
+
+
+class Round(NamedTuple):
+    """What happened between two sync points.
+
+    Attributes:
+      collected: the experience that was collected, or None in the last round of `hts`.
+      logs: the learner's scalars, or None where there was nothing to learn from yet.
+      policy_lag: updates by which the learner was ahead of the policy that collected what it
+        learnt from; None where there was nothing to learn from.
+      learn_sec: seconds in the update.
+      wait_sec: seconds that the learner waited for the rollout.
+    """
+
+    collected: specs.Rollout | None
+    logs: dict[str, float] | None
+    policy_lag: int | None
+    learn_sec: float
+    wait_sec: float
+
+
+class Schedule(abc.ABC):
+    """Interleaves rollout and learning.
+
+    Attributes:
+      policy_lag: updates from the policy that collects to the one that learns.
+      num_storages: how many storages the collector fills in turn.
+      lockstep: whether actors answer only when every environment is ready.
+      policy_versions: [num_storages] int64, how many updates the policy had had that filled each
+        storage.
+    """
+
+    policy_lag: int
+    num_storages: int
+    lockstep = False
+
+    def __init__(
+        self, collector: Collector, learner: Learner, behaviour: networks.ActorCritic
+    ) -> None:
+        """Only remembers its arguments.
+
+        Args:
+          collector: started, or about to be.
+          learner: of the target network.
+          behaviour: the network that the actors run.
+        """
+        self._collector = collector
+        self._learner = learner
+        self._behaviour = behaviour
+        self.policy_versions = np.zeros(self.num_storages, np.int64)
+
+    @staticmethod
+    @abc.abstractmethod
+    def num_rounds(num_intervals: int) -> int:
+        """Returns the rounds of a run."""
+
+    @abc.abstractmethod
+    def run_round(self, j: int, num_intervals: int) -> Round:
+        """Runs one round, up to and including its sync point.
+
+        Args:
+          j: number of the round, from 0.
+          num_intervals: how many intervals the run collects.
+
+        Raises:
+          WorkerError: an executor or actor failed.
+        """

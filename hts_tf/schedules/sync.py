@@ -1,0 +1,46 @@
+"""The `sync` schedule: rollout and learning take turns, policy lag 0."""
+
+import time
+
+import gin
+
+from hts_tf.schedules.schedule import Round, Schedule
+
+
+@gin.configurable
+class Sync(Schedule):
+    """Synchronous RL, as in PPO and A2C: what HTS-RL is compared with.
+
+    In round j the executors collect D(j) with theta(j), and the learner waits; then it computes
+    theta(j+1) from D(j), and they wait. Every env step waits for the slowest environment, too.
+    """
+
+    policy_lag = 0
+    num_storages = 1
+    lockstep = True
+
+    @staticmethod
+    def num_rounds(num_intervals: int) -> int:
+        """See base class."""
+        return num_intervals
+
+    def run_round(self, j: int, num_intervals: int) -> Round:
+        """See base class."""
+        self.policy_versions[0] = self._learner.updates
+        self._collector.begin(j)
+        start = time.perf_counter()
+        self._collector.wait()
+        # The sync point: from here to the next round, no worker has anything to do.
+        waited = time.perf_counter()
+        lag = self._learner.updates - int(self.policy_versions[0])
+        storage = self._collector.storage(j)
+        logs = self._learner.step(storage)
+        learnt = time.perf_counter()
+        self._behaviour.copy_from(self._learner.network)
+        return Round(
+            collected=storage,
+            logs=logs,
+            policy_lag=lag,
+            learn_sec=learnt - waited,
+            wait_sec=waited - start,
+        )

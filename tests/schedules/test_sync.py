@@ -1,0 +1,96 @@
+"""Rollout and learning in turns: which parameters collect what, and what a run promises."""
+
+import os
+import signal
+
+import pytest
+
+from hts_tf.algorithms import a2c
+from hts_tf.schedules import sync
+from tests import command_line
+from tests.schedules import fakes
+from tests.test_end_to_end import fingerprints, score_of, train_on, wait_for_progress
+
+pytestmark = pytest.mark.usefixtures("op_determinism")
+
+NUM_INTERVALS = 3
+
+# Episodes end by truncation and at every place of the intervals; steps take uneven time.
+GAME = [
+    "--method=ppo",
+    "--scenario=synthetic",
+    "--gin_bindings=Synthetic.time_limit = True",
+    "--gin_bindings=Synthetic.episode_steps = 7",
+    "--gin_bindings=Synthetic.step_time = 'exponential'",
+    "--gin_bindings=Synthetic.mean_step_sec = 0.002",
+    "--gin_bindings=Trainer.num_envs = 4",
+    "--gin_bindings=Trainer.sync_interval = 32",
+    "--gin_bindings=Trainer.total_env_steps = 2560",
+]
+
+
+def test_every_interval_is_learnt_from_by_the_parameters_that_collected_it():
+    collector, learner, rounds = fakes.run(sync.Sync, a2c.A2C(learning_rate=0.01), NUM_INTERVALS)
+    assert [target for _, _, target in learner.seen] == collector.collected_by
+    assert len(set(collector.collected_by)) == NUM_INTERVALS
+    assert [r.policy_lag for r in rounds] == [0] * NUM_INTERVALS
+    assert [rollout for rollout, _, _ in learner.seen] == [r.collected for r in rounds]
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """The fingerprints of a finished run of 20 updates."""
+    return train_on(tmp_path_factory.mktemp("reference"), *GAME)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("num_executors", "num_actors"), [(1, 1), (3, 4)])
+def test_workers_do_not_change_bits(reference, tmp_path, num_executors, num_actors):
+    flags = [
+        f"--gin_bindings=Trainer.num_executors = {num_executors}",
+        f"--gin_bindings=Trainer.num_actors = {num_actors}",
+    ]
+    assert train_on(tmp_path, *GAME, *flags) == reference
+
+
+@pytest.mark.slow
+def test_another_seed_other_bits(reference, tmp_path):
+    assert train_on(tmp_path, *GAME, "--seed=1") != reference
+
+
+@pytest.mark.slow
+def test_a_killed_executor_changes_nothing(reference, tmp_path):
+    with command_line.start("hts_tf.train", f"--workdir={tmp_path}", *GAME) as process:
+        wait_for_progress(process)
+        os.kill(command_line.executors_of(process.pid)[0], signal.SIGKILL)
+        code, _, errors = command_line.finish(process)
+    assert code == 0, errors
+    assert "was killed by SIGKILL" in errors
+    assert fingerprints(tmp_path) == reference
+
+
+@pytest.mark.slow
+def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path):
+    with command_line.start("hts_tf.train", f"--workdir={tmp_path}", *GAME) as process:
+        wait_for_progress(process)
+        process.terminate()
+        code, _, errors = command_line.finish(process)
+    assert code == 128 + signal.SIGTERM, errors
+    assert fingerprints(tmp_path) != reference
+    assert train_on(tmp_path, *GAME) == reference
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "learning_rate", "env_steps"),
+    [("ppo", "PPO.learning_rate = 0.003", 80000), ("a2c", "A2C.learning_rate = 0.01", 40000)],
+)
+def test_it_learns_the_synthetic_game(tmp_path, method, learning_rate, env_steps):
+    train_on(
+        tmp_path,
+        f"--method={method}",
+        "--scenario=synthetic",
+        f"--gin_bindings={learning_rate}",
+        f"--gin_bindings=Trainer.total_env_steps = {env_steps}",
+    )
+    assert score_of(tmp_path) > 0.9, "a random policy scores 0.25"
