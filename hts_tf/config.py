@@ -20,6 +20,7 @@ FREE_BINDINGS = frozenset(
         "checkpoint_every_sec",
         "checkpoint_every_updates",
         "keep_checkpoints",
+        "archive_episodes",
     )
 )
 
