@@ -55,6 +55,11 @@ class Record(NamedTuple):
         """Length in env steps."""
         return len(self.actions)
 
+    @property
+    def update(self) -> int:
+        """The update, counted from 1, that learnt from the interval in which it ended."""
+        return self.interval + 1
+
 
 class Archive:
     """A file that episodes are appended to.

@@ -96,6 +96,23 @@ def environment() -> base.EnvironmentConfig:
     return gin.get_bindings("Trainer")["environment"]
 
 
+def environment_in(text: str) -> base.EnvironmentConfig:
+    """Returns the environment in a configuration that `operative` returned.
+
+    The rest of it is passed over, so that those who only play need no TensorFlow.
+
+    Raises:
+      ConfigError: the environment's module cannot be imported.
+    """
+    gin.clear_config()
+    try:
+        gin.parse_config(text, skip_unknown=True)
+        gin.parse_config(f"environment = {bindings(text)['Trainer.environment']}")  # a macro
+        return gin.get_bindings("environment/gin.macro")["value"]
+    except ValueError as error:
+        raise errors.ConfigError(" ".join(str(error).split())) from error
+
+
 def operative(seed: int) -> str:
     """Returns gin's operative configuration: every binding that was used, one a line."""
     config = gin.operative_config_str(max_line_length=10_000)

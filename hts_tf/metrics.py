@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from tensorboard.plugins.image import metadata as image_metadata
 
 from hts_tf import archive, seeding, specs
 
@@ -199,6 +200,14 @@ class TensorBoard:
         indented = "\n".join("    " + line for line in text.splitlines())
         with self._writer.as_default(step=0):
             tf.summary.text(name, indented)
+
+    def animation(self, env_steps: int, name: str, gif: bytes, size: tuple[int, int]) -> None:
+        """Writes a GIF of a (width, height), which TensorBoard shows among the images, moving."""
+        # `tf.summary.image` would encode still PNGs; the images' plugin passes on any format.
+        content = tf.constant([*(str(pixels).encode() for pixels in size), gif])
+        metadata = image_metadata.create_summary_metadata(display_name=None, description=None)
+        with self._writer.as_default():
+            tf.summary.write(name, content, step=env_steps, metadata=metadata)
 
     def close(self) -> None:
         """Flushes everything to the disk."""

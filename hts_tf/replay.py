@@ -6,16 +6,8 @@ from pathlib import Path
 
 from absl import app, flags
 
-import hts_tf.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import (
-    archive,
-    compute,  # noqa: F401  gin configurables
-    config,
-    errors,
-    playback,
-    trainer,  # noqa: F401  gin configurables
-    video,
-)
+# Not TensorFlow: besides taking its time, it brings an LLVM that the 3-D renderer's clashes with.
+from hts_tf import archive, config, errors, playback, video
 from hts_tf.archive import Record
 from hts_tf.environments import base, football, synthetic  # noqa: F401  gin configurables
 from hts_tf.workdir import Workdir
@@ -44,7 +36,9 @@ _CHECK_ONLY = flags.DEFINE_bool("check_only", False, "play and compare, but writ
 _OUTPUT = flags.DEFINE_string(
     "output", None, "the video, .mp4 or .gif; default: replays/... in the workdir"
 )
-_FPS = flags.DEFINE_float("fps", 10.0, "env steps per second; football's own are 10", 1.0, 100.0)
+_FPS = flags.DEFINE_float(
+    "fps", video.FPS, "env steps per second; football's own are 10", 1.0, 100.0
+)
 _RENDER = flags.DEFINE_bool(
     "render",
     False,
@@ -62,7 +56,7 @@ def run(argv: list[str]) -> int:
     workdir = Workdir(_WORKDIR.value)
     path = Path(_ARCHIVE.value) if _ARCHIVE.value else workdir.archive
     try:
-        config.load_text(workdir.configuration())
+        environment = config.environment_in(workdir.configuration())
         records = archive.read(path)
         if not records:
             raise errors.ConfigError(f"{path} holds no finished episode")
@@ -77,7 +71,7 @@ def run(argv: list[str]) -> int:
             default = workdir.path / "replays" / f"{path.stem}_{number}.mp4"
             output = Path(_OUTPUT.value) if _OUTPUT.value else default
             video.check(output)
-        found = replay(config.environment(), records[number], number, output)
+        found = replay(environment, records[number], number, output)
     except errors.ConfigError as error:
         return _fail(str(error).splitlines()[0], 2)
     if found:
@@ -122,7 +116,7 @@ def replay(
             for _ in playing:
                 pass
         else:
-            pictures = video.frames(player, playing, subtitle(record), record.length)
+            pictures = video.frames(player, playing, record)
             video.write(output, pictures, _FPS.value)
     finally:
         player.close()
@@ -154,7 +148,7 @@ def choose(
         return episode
     if update is not None:
         for number, record in enumerate(records):
-            if record.slot == env and _update(record) >= update:
+            if record.slot == env and record.update >= update:
                 return number
         raise errors.ConfigError(
             f"environment {env} has finished no episode since the interval of update {update}"
@@ -181,7 +175,7 @@ def listing(records: list[Record]) -> str:
         for number in numbers:
             record = records[number]
             lines.append(
-                f"{number:15}  {_update(record):7}  {record.slot:3}  {record.score:6g}"
+                f"{number:15}  {record.update:7}  {record.slot:3}  {record.score:6g}"
                 f"  {record.episode_return:6.2f}  {record.length:5}"
             )
     return "\n".join(lines)
@@ -196,24 +190,11 @@ def _from_best(records: list[Record]) -> list[int]:
     )
 
 
-def subtitle(record: Record) -> str:
-    """Returns which episode of a run it is, for a caption."""
-    return f"env {record.slot}, episode {record.episode}, update {_update(record)}"
-
-
-def _update(record: Record) -> int:
-    """Returns the update that learnt from the interval in which an episode ended."""
-    return record.interval + 1
-
-
 def _describe(record: Record) -> str:
     outcome = f"score {record.score:g}, return {record.episode_return:.2f}"
     if math.isnan(record.score):
         outcome = "outcome unknown"
-    return (
-        f"environment {record.slot}, its episode {record.episode}, seed {record.seed}, "
-        f"update {_update(record)}, {record.length} env steps, {outcome}"
-    )
+    return f"{video.name(record)}, seed {record.seed}, {record.length} env steps, {outcome}"
 
 
 def _fail(message: str, code: int) -> int:

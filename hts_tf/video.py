@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from hts_tf import errors, playback
+from hts_tf import archive, errors, playback, seeding
 from hts_tf.environments import base
 
 SUFFIXES = (".mp4", ".gif")
+FPS = 10.0  # env steps per second: those of football
 
 _CAPTION_HEIGHT = 80  # pixels
 _MARGIN = 32
@@ -26,16 +27,14 @@ _HOLD_SEC = 1.5  # how long the last frame stays
 def frames(
     environment: base.Watched,
     moments: Iterable[playback.Moment],
-    subtitle: str,
-    num_steps: int,
+    record: archive.Record,
 ) -> Iterator[Image.Image]:
     """Yields a frame of each moment.
 
     Args:
       environment: whose moments they are; its picture is taken as each one comes.
       moments: see `playback.Playback`.
-      subtitle: which episode this is.
-      num_steps: length of the episode, in env steps.
+      record: of the episode.
     """
     for moment in moments:
         picture = environment.picture()
@@ -44,16 +43,22 @@ def frames(
         )
         frame.paste(picture, (0, _CAPTION_HEIGHT))
         action = "" if moment.action is None else environment.action_names[moment.action]
-        _write_caption(frame, environment.title, subtitle, moment, num_steps, action)
+        _write_caption(frame, environment.title, record, moment, action)
         yield frame
+
+
+def name(record: archive.Record) -> str:
+    """Returns which episode a record is of."""
+    if seeding.is_evaluation(record.seed):
+        return f"evaluation episode {record.episode}"
+    return f"env {record.slot}, its episode {record.episode}, update {record.update}"
 
 
 def _write_caption(
     frame: Image.Image,
     title: str,
-    subtitle: str,
+    record: archive.Record,
     moment: playback.Moment,
-    num_steps: int,
     action: str,
 ) -> None:
     pencil = ImageDraw.Draw(frame)
@@ -63,9 +68,9 @@ def _write_caption(
     score_color = _HIGHLIGHT if moment.gained else _TEXT
     ending = f" ({moment.ending})" if moment.ending else ""
     pencil.text((_MARGIN, top), title, _TEXT, large, anchor="lm")
-    pencil.text((_MARGIN, bottom), subtitle, _FAINT, small, anchor="lm")
+    pencil.text((_MARGIN, bottom), name(record), _FAINT, small, anchor="lm")
     pencil.text((middle, top), action.replace("_", " "), _TEXT, large, anchor="mm")
-    step = f"step {moment.step} of {num_steps}{ending}"
+    step = f"step {moment.step} of {record.length}{ending}"
     pencil.text((middle, bottom), step, _FAINT, small, anchor="mm")
     pencil.text((right, top), f"score {moment.score:g}", score_color, large, anchor="rm")
     episode_return = f"return {moment.episode_return:.2f}"

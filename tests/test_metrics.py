@@ -245,3 +245,18 @@ def test_nobody_reads_standard_output_any_more(monkeypatch):
         metrics.say("nor this")
         with contextlib.suppress(BrokenPipeError):
             broken.close()
+
+
+def test_tensorboard_shows_a_gif_as_it_is(tmp_path):
+    import tensorflow as tf
+    from tensorboard.plugins.image import metadata
+
+    tensorboard = metrics.TensorBoard(tmp_path)
+    tensorboard.animation(100, "episode", b"GIF89a...", (640, 488))
+    tensorboard.close()
+    events = read_events(tmp_path)
+    [event] = events.Tensors("episode")
+    assert event.step == 100
+    assert tf.make_ndarray(event.tensor_proto).tolist() == [b"640", b"488", b"GIF89a..."]
+    plugin = events.SummaryMetadata("episode").plugin_data
+    assert plugin.plugin_name == metadata.PLUGIN_NAME
