@@ -23,8 +23,8 @@ _COLUMNS = {
     "episode": "<u4",
     "seed": "<u4",
     "interval": "<u4",
-    "score": "<f8",
-    "episode_return": "<f8",
+    "score": "<f4",
+    "episode_return": "<f4",
     "length": "<u4",
 }
 
@@ -37,8 +37,8 @@ class Record(NamedTuple):
       episode: its number in that environment, from 0.
       seed: what the environment was reset with.
       interval: the interval in which it ended, from 0.
-      score: sum of the scores; NaN if it is not known.
-      episode_return: sum of the rewards; NaN if it is not known.
+      score: sum of the scores, kept as float32; NaN if it is not known.
+      episode_return: sum of the rewards, kept as float32; NaN if it is not known.
       actions: one byte each, from the first to the last.
     """
 

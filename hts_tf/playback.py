@@ -97,7 +97,7 @@ class Playback:
             ("score", record.score, last.score),
             ("return", record.episode_return, last.episode_return),
         ]:
-            # A run adds up what its storages hold, which is float32.
+            # An archive has float32, added up from float32.
             if not math.isclose(archived, replayed, rel_tol=1e-5, abs_tol=1e-4):
                 found.append(f"{name} {archived:g} in the archive, {replayed:g} in the replay")
         return found

@@ -9,7 +9,7 @@ from hts_tf import archive, errors
 from hts_tf.archive import Archive, Record
 
 u32 = st.integers(0, 2**32 - 1)
-outcomes = st.floats(allow_nan=False)
+outcomes = st.floats(allow_nan=False, width=32)
 some_records = st.builds(Record, u32, u32, u32, u32, outcomes, outcomes, st.binary(max_size=40))
 some_blocks = st.lists(st.lists(some_records, min_size=1, max_size=4), max_size=5)
 

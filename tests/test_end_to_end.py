@@ -147,7 +147,7 @@ def test_evaluate_writes_what_it_prints(reference):
     assert len(scores) == 6
     assert f"score: mean {sum(scores) / 6:.3f}" in output
     records = archive.read(workdir / "evaluation_000000512_sampled_seed0.bin")
-    assert [record.score for record in records] == scores
+    assert [record.score for record in records] == scores, "whole goals"
     [events] = (workdir / "evaluation").iterdir()
     assert b"GIF89a" in events.read_bytes()
 
