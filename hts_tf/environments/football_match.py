@@ -68,7 +68,10 @@ class FootballMatch:
         del self._engine
 
     def _take_engine(self) -> "gfootball_engine.GameEnv":
-        return _idle_engines.pop() if _idle_engines else start_engine(self._config)
+        try:
+            return _idle_engines.pop()
+        except IndexError:
+            return start_engine(self._config)
 
     def _step_engine(self) -> "gfootball_engine.SharedInfo":
         self._engine.step()
