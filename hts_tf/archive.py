@@ -80,8 +80,10 @@ class Archive:
           OSError: the file cannot be written.
         """
         self._file = path.open("ab", buffering=0)
-        # A shorter one is not filled up: what is missing stays missing, and the rest readable.
-        self.size = min(size, self._file.seek(0, os.SEEK_END))
+        self.size = size
+        if self._file.seek(0, os.SEEK_END) < size:
+            # What is missing stays missing, but nothing may follow a torn block: it would be lost.
+            self.size = max((end for end, _ in _blocks(path.read_bytes())), default=0)
         self._file.truncate(self.size)
 
     def append(self, records: Sequence[Record]) -> None:
@@ -113,11 +115,11 @@ def read(path: Path) -> list[Record]:
         content = path.read_bytes()
     except OSError as error:
         raise errors.ConfigError(f"there is no archive to read: {error}") from error
-    return [record for block in _blocks(content) for record in _decode(block)]
+    return [record for _, block in _blocks(content) for record in _decode(block)]
 
 
-def _blocks(content: bytes) -> Iterator[bytes]:
-    """Yields what the blocks hold, uncompressed, up to the first that is not whole."""
+def _blocks(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yields where each block ends and what it holds, up to the first that is not whole."""
     start = 0
     while start + _BLOCK.size <= len(content):
         size, checksum = _BLOCK.unpack_from(content, start)
@@ -126,8 +128,8 @@ def _blocks(content: bytes) -> Iterator[bytes]:
         # An empty one is no block either, but a file that a crash has filled up with zeros.
         if not size or len(compressed) < size or zlib.crc32(compressed) != checksum:
             return
-        yield zlib.decompress(compressed)
         start += size
+        yield start, zlib.decompress(compressed)
 
 
 def _encode(records: Sequence[Record]) -> bytes:

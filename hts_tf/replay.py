@@ -77,7 +77,10 @@ def run(argv: list[str]) -> int:
     if found:
         return _fail(f"the replay differs from the archive: {'; '.join(found)}", 1)
     known = not math.isnan(records[number].score)
-    print("score, return and length agree with the archive" if known else "its end is not known")
+    if known:
+        print("score, return and length agree with the archive")
+    else:
+        print("played to the last action that the archive has; it knows no outcome")
     if output is not None:
         print(output)
     return 0

@@ -87,6 +87,17 @@ def test_resumed_is_as_never_stopped(path, blocks, lost, data):
     assert path.read_bytes() == content
 
 
+def test_a_file_cut_off_before_the_checkpoint_goes_on_after_its_last_whole_block(path):
+    block = [Record(1, 2, 3, 4, 1.0, 2.0, b"\5")]
+    sizes = write(path, [block, block, block])
+    path.write_bytes(path.read_bytes()[: sizes[2] - 1])
+    file = Archive(path, sizes[3])
+    assert file.size == sizes[1]
+    file.append(block)
+    file.close()
+    assert archive.read(path) == block * 2
+
+
 def test_a_file_that_has_gone_is_not_made_up(path):
     path.unlink(missing_ok=True)
     file = Archive(path, 1000)
