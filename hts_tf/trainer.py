@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from hts_tf import (
+    archive,
     collector,
     compute,
     config,
@@ -81,6 +82,7 @@ class Trainer:
         fingerprints: bool = True,
         crash_limit: int = 5,
         step_timeout_sec: float | None = 300.0,
+        archive_episodes: bool = True,
     ) -> None:
         """Checks the settings and builds networks and learner.
 
@@ -107,6 +109,8 @@ class Trainer:
             one that dies so often in the same place ends the run.
           step_timeout_sec: an executor that takes longer for one env step or reset counts as
             dead; None waits for ever.
+          archive_episodes: keep what `hts_tf.replay` needs of every finished episode, about a
+            byte for each env step.
 
         Raises:
           ConfigError: a setting is out of range, the workdir cannot be used, or memory does not
@@ -152,6 +156,7 @@ class Trainer:
         self._keep_fingerprints = fingerprints
         self._fingerprints: FingerprintLog | None = None
         self._fingerprint_sec = 0.0
+        self._archive_episodes = archive_episodes
 
         weights_seed = seeding.integer(seed, "weights")
         target = networks.ActorCritic(spec, weights_seed)
@@ -195,7 +200,8 @@ class Trainer:
         self._behaviour = behaviour
         self._schedule = schedule(self._collector, self._learner, behaviour)
         self._num_rounds = schedule.num_rounds(self._num_intervals)
-        self._episodes = metrics.EpisodeTracker(num_envs)
+        self._episodes = metrics.EpisodeTracker(num_envs, seed)
+        self._archive: archive.Archive | None = None
         self._next_round = 0
         self._earlier_minutes = 0.0
         self._sps = 0.0
@@ -206,6 +212,8 @@ class Trainer:
             state = self._workdir.newest()
             if state:
                 self._restore(state)
+            archived = int(state["run/archive_bytes"]) if state else 0
+            self._archive = self._workdir.open_archive(archived)
         except errors.ConfigError:
             self.close()
             raise
@@ -247,6 +255,8 @@ class Trainer:
     def close(self) -> None:
         """Stops all workers and frees all shared memory; may be called twice."""
         self._collector.close()
+        if self._archive is not None:
+            self._archive.close()
 
     def _rounds(self, tensorboard: metrics.TensorBoard, progress: metrics.ProgressLine) -> None:
         saved_round = self._next_round
@@ -274,7 +284,9 @@ class Trainer:
         """Counts in a round of so many seconds, and shows how the run is doing."""
         scalars = {"run/minutes": self._minutes()}
         if outcome.collected is not None:
-            self._episodes.add(outcome.collected)
+            finished = self._episodes.add(outcome.collected, self._next_round - 1)
+            if self._archive_episodes:
+                self._archive.append(finished)
             self._sps = self._steps_per_interval / seconds
             scalars["throughput/sps"] = self._sps
             scalars |= self._collector.activity()
@@ -334,6 +346,7 @@ class Trainer:
     def _save(self) -> None:
         if self._fingerprints:
             self._fingerprints.sync()
+        self._archive.sync()  # a checkpoint must not remember what is not on the disk
         self._workdir.save(self._next_round, self._state(), self._keep_checkpoints)
 
     def _state(self) -> dict[str, np.ndarray]:
@@ -347,6 +360,7 @@ class Trainer:
                 "updates": np.array(self._learner.updates),
                 "env_steps": np.array(self._env_steps()),
                 "minutes": np.array(self._minutes()),
+                "archive_bytes": np.array(self._archive.size),
                 "policy_versions": self._schedule.policy_versions,
                 "scope": np.array(json.dumps(self._scope)),
             },
@@ -371,7 +385,9 @@ class Trainer:
             array[...] = state[f"storage/{name}"]
         for name, array in self._collector.ledger.arrays.items():
             array[...] = state[f"ledger/{name}"]
-        self._episodes.restore(state)
+        ledger = self._collector.ledger
+        playing = [ledger.current(slot) for slot in range(len(ledger.arrays["episode"]))]
+        self._episodes.restore(state, playing)
 
     def _unread_storage(self) -> specs.Rollout:
         """Returns the storage that the learner reads in the next round."""
