@@ -29,6 +29,7 @@ from hts_tf import (
 from hts_tf.algorithms import a2c, impala, ppo  # noqa: F401  gin configurables
 from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.environments import base
+from hts_tf.executor_pool import Attempt, WorkerError
 from hts_tf.fingerprint_log import FingerprintLog
 from hts_tf.fingerprints import fingerprint
 from hts_tf.learner import Learner
@@ -222,7 +223,7 @@ class Trainer:
         """Trains to the end, or until SIGINT or SIGTERM asks to stop at the next sync point.
 
         Raises:
-          WorkerError: an executor failed.
+          WorkerError: an executor failed again and again in the same place.
           KeyboardInterrupt: a second signal asked to stop at once.
         """
         tensorboard = metrics.TensorBoard(self._workdir.path)
@@ -238,6 +239,10 @@ class Trainer:
             if self._next_round < self._num_rounds:  # else the run is complete
                 self._collector.start()
             self._rounds(tensorboard, progress)
+        except WorkerError as error:
+            if error.attempt is None:
+                raise
+            raise WorkerError(f"{error}; {self._replay_command(error.attempt)}") from error
         finally:
             progress.close()
             self.close()
@@ -306,6 +311,15 @@ class Trainer:
         scalars["time/learner_wait_rollout"] = outcome.wait_sec / seconds
         tensorboard.scalars(self._env_steps(), scalars)
         progress.show(self._env_steps(), self._sps, means)
+
+    def _replay_command(self, attempt: Attempt) -> str:
+        """Keeps what an executor died in, and says how to see it die again."""
+        seed = seeding.episode_seed(self._seed, attempt.slot, attempt.episode)
+        path = self._workdir.keep_attempt(attempt, seed, self._next_round)
+        return (
+            f"to replay that episode (seed {seed}): python -m hts_tf.replay "
+            f"--workdir={self._workdir.path} --archive={path} --check_only"
+        )
 
     def _env_steps(self) -> int:
         return min(self._next_round, self._num_intervals) * self._steps_per_interval

@@ -1,6 +1,7 @@
 """The workdir: the directory in which a run keeps its configuration and checkpoints."""
 
 import fcntl
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hts_tf import archive, checkpoint, config, errors
+from hts_tf.executor_pool import Attempt
 
 
 class Workdir:
@@ -74,6 +76,32 @@ class Workdir:
         if not self._config.is_file():
             raise errors.ConfigError(f"--workdir={self.path} holds no run: no {self._config}")
         return self._config.read_text()
+
+    def keep_attempt(self, attempt: Attempt, seed: int, interval: int) -> Path:
+        """Writes what an executor died in to an archive of its own, for `hts_tf.replay`.
+
+        Args:
+          attempt: of which episode, and its actions.
+          seed: of the episode.
+          interval: in which it died.
+
+        Returns:
+          The file.
+        """
+        path = self.path / f"crash_env{attempt.slot}_episode{attempt.episode}.bin"
+        record = archive.Record(
+            attempt.slot,
+            attempt.episode,
+            seed,
+            interval,
+            score=math.nan,
+            episode_return=math.nan,
+            actions=attempt.actions.tobytes(),
+        )
+        file = archive.Archive(path, 0)
+        file.append([record])
+        file.close()
+        return path
 
     def open_archive(self, size: int) -> archive.Archive:
         """Opens the episode archive of a claimed workdir; see `archive.Archive`.
