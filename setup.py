@@ -21,6 +21,7 @@ REQUIREMENTS = [
     "absl-py>=2.1,<3",
     "numpy>=2.0,<2.5",
     "packaging>=23",
+    "pillow>=10.1",  # TensorBoard brings it, but not this new
 ]
 
 EXTRAS = {
@@ -28,6 +29,7 @@ EXTRAS = {
     # build wants psutil and the engine's libraries: launch/setup.sh sees to all of that.
     "football": ["gfootball==2.10.2", "gym==0.25.2", "psutil>=5.9"],
     "plot": ["matplotlib>=3.8,<4"],
+    "video": ["imageio-ffmpeg>=0.5"],  # for mp4: a whole ffmpeg, with H.264
     "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "ruff>=0.9"],
 }
 

@@ -23,6 +23,7 @@ FREE_BINDINGS = frozenset(
         "fingerprints",
         "crash_limit",
         "step_timeout_sec",
+        "archive_episodes",
     )
 )
 
@@ -96,6 +97,23 @@ def load_text(text: str) -> None:
 def environment() -> base.EnvironmentConfig:
     """Returns the environment that the loaded configuration trains on."""
     return gin.get_bindings("Trainer")["environment"]
+
+
+def environment_in(text: str) -> base.EnvironmentConfig:
+    """Returns the environment in a configuration that `operative` returned.
+
+    The rest of it is passed over, so that those who only play need no TensorFlow.
+
+    Raises:
+      ConfigError: the environment's module cannot be imported.
+    """
+    gin.clear_config()
+    try:
+        gin.parse_config(text, skip_unknown=True)
+        gin.parse_config(f"environment = {bindings(text)['Trainer.environment']}")  # a macro
+        return gin.get_bindings("environment/gin.macro")["value"]
+    except ValueError as error:
+        raise errors.ConfigError(" ".join(str(error).split())) from error
 
 
 def operative(seed: int) -> str:

@@ -2,21 +2,25 @@
 
 import csv
 import sys
+from pathlib import Path
 
 import numpy as np
 from absl import app, flags
 
 import hts_tf.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import (
+    archive,
     compute,
     config,
     errors,
     evaluator,
     metrics,
     networks,
+    playback,
     trainer,
+    video,
 )
-from hts_tf.environments import football, synthetic  # noqa: F401  gin configurables
+from hts_tf.environments import base, football, synthetic  # noqa: F401  gin configurables
 from hts_tf.policy import Policy
 from hts_tf.workdir import Workdir
 
@@ -48,7 +52,7 @@ def run(argv: list[str]) -> int:
         env_steps = trainer.load_parameters(state, network)
     except errors.ConfigError as error:
         return _refuse(str(error).splitlines()[0])
-    episodes = evaluator.evaluate(
+    records = evaluator.evaluate(
         environment,
         Policy(network, environment.spec, _PARALLEL),
         _EPISODES.value,
@@ -58,15 +62,43 @@ def run(argv: list[str]) -> int:
     )
     policy = "most_probable" if _DETERMINISTIC.value else "sampled"
     path = workdir.path / f"evaluation_{env_steps:09d}_{policy}_seed{_SEED.value}.csv"
+    episodes = [metrics.Episode(r.score, r.episode_return, r.length) for r in records]
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["episode", *metrics.Episode._fields])
         writer.writerows([number, *episode] for number, episode in enumerate(episodes))
+    file = archive.Archive(path.with_suffix(".bin"), size=0)
+    file.append(records)
+    file.close()
+    _show(environment, records[0], env_steps, workdir.path / "evaluation")
     print(f"{len(episodes)} episodes with the policy of {env_steps:,} env steps, also in {path}")
     for name, values in zip(metrics.Episode._fields, np.transpose(episodes), strict=True):
         print(f"\n{name}: mean {values.mean():.3f}, standard deviation {values.std():.3f}")
         print(histogram(values))
     return 0
+
+
+def _show(
+    environment: base.EnvironmentConfig, record: archive.Record, env_steps: int, directory: Path
+) -> None:
+    """Writes an episode's video for TensorBoard, if the environment can be watched.
+
+    Args:
+      environment: recipe of the environment.
+      record: of the episode.
+      env_steps: of the policy that played it.
+      directory: of the event file. Not the training's: TensorBoard follows only the newest of a
+        directory, and the training may go on.
+    """
+    if not isinstance(environment, base.Watchable):
+        return
+    player = environment.watch()
+    playing = playback.Playback(player, environment.spec, record)
+    content, size = video.gif(video.frames(player, playing, record), video.FPS)
+    player.close()
+    tensorboard = metrics.TensorBoard(directory)
+    tensorboard.animation(env_steps, "evaluation/first_episode", content, size)
+    tensorboard.close()
 
 
 def _refuse(message: str) -> int:

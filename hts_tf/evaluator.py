@@ -7,8 +7,8 @@ from concurrent import futures
 import numpy as np
 
 from hts_tf import seeding
+from hts_tf.archive import Record
 from hts_tf.environments import base
-from hts_tf.metrics import Episode
 from hts_tf.policy import Policy
 
 
@@ -24,12 +24,12 @@ class _Match:
 
     def begin(self, number: int) -> None:
         self.number = number
-        self.length = 0
+        self._actions = bytearray()
         self._score = 0.0
         self._return = 0.0
         self._random = seeding.generator(self._seed, "evaluation noise", number)
-        seed = seeding.episode_seed(self._seed, 0, number, evaluation=True)
-        self._environment.reset(seed, self.observation)
+        self._episode_seed = seeding.episode_seed(self._seed, 0, number, evaluation=True)
+        self._environment.reset(self._episode_seed, self.observation)
 
     def noise(self) -> np.ndarray:
         shape = self._spec.num_actions
@@ -39,13 +39,21 @@ class _Match:
     def step(self, action: int) -> bool:
         """Returns whether the episode has ended."""
         result = self._environment.step(int(action), self.observation)
-        self.length += 1
+        self._actions.append(int(action))
         self._score += result.score
         self._return += result.reward
         return result.terminated or result.truncated
 
-    def episode(self) -> Episode:
-        return Episode(self._score, self._return, self.length)
+    def record(self) -> Record:
+        return Record(
+            slot=0,
+            episode=self.number,
+            seed=self._episode_seed,
+            interval=0,
+            score=self._score,
+            episode_return=self._return,
+            actions=bytes(self._actions),
+        )
 
     def close(self) -> None:
         self._environment.close()
@@ -58,7 +66,7 @@ def evaluate(
     seed: int,
     max_parallel: int,
     deterministic_policy: bool = False,
-) -> list[Episode]:
+) -> list[Record]:
     """Plays episodes, several at once; which are played together does not influence them.
 
     Args:
@@ -70,12 +78,12 @@ def evaluate(
       deterministic_policy: always take the most probable action.
 
     Returns:
-      The episodes, in the order of their seeds.
+      The episodes, in the order of their numbers, as those of slot 0 and interval 0.
     """
     parallel = min(max_parallel, num_episodes)
     matches = [_Match(environment, seed, not deterministic_policy) for _ in range(parallel)]
     numbers = itertools.count(parallel)
-    finished: dict[int, Episode] = {}
+    finished: dict[int, Record] = {}
     with futures.ThreadPoolExecutor(os.cpu_count()) as threads:
         try:
             list(threads.map(_Match.begin, matches, range(parallel)))
@@ -86,7 +94,7 @@ def evaluate(
                 )
                 ended = list(threads.map(_Match.step, matches, action))
                 for match in itertools.compress(matches.copy(), ended):
-                    finished[match.number] = match.episode()
+                    finished[match.number] = match.record()
                     number = next(numbers)
                     if number < num_episodes:
                         match.begin(number)

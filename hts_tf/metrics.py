@@ -5,13 +5,15 @@ import io
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from tensorboard.plugins.image import metadata as image_metadata
 
-from hts_tf import specs
+from hts_tf import archive, seeding, specs
 
 WINDOW = 100  # episodes over which score and return are averaged
 
@@ -38,23 +40,57 @@ class EpisodeTracker:
       finished: how many episodes have finished.
     """
 
-    def __init__(self, num_envs: int) -> None:
+    def __init__(self, num_envs: int, seed: int) -> None:
+        """Starts with the first episode of every environment.
+
+        Args:
+          num_envs: how many.
+          seed: of the run.
+        """
+        self._seed = seed
         self._running = np.zeros((3, num_envs))
+        # Of the running episodes: their numbers, and the actions in the intervals before.
+        self._number = [0] * num_envs
+        self._actions = [b""] * num_envs
         self.recent: collections.deque[Episode] = collections.deque(maxlen=WINDOW)
         self.finished = 0
 
-    def add(self, rollout: specs.Rollout) -> None:
-        """Counts in an interval; episodes that end in the same step do so in slot order."""
+    def add(self, rollout: specs.Rollout, interval: int) -> list[archive.Record]:
+        """Counts in an interval.
+
+        Returns:
+          The episodes that finished in it; those that did in the same step, in slot order.
+        """
         ended = rollout.terminated | rollout.truncated
+        finished = []
+        begin = np.zeros(ended.shape[1], int)  # the running episodes' first steps in here
         for step in range(len(ended)):
             self._running[0] += rollout.score[step]
             self._running[1] += rollout.reward[step]
             self._running[2] += 1
-            for slot in np.flatnonzero(ended[step]):
-                score, episode_return, length = self._running[:, slot]
-                self.recent.append(Episode(float(score), float(episode_return), int(length)))
-                self.finished += 1
+            for slot in np.flatnonzero(ended[step]).tolist():
+                score, episode_return, length = self._running[:, slot].tolist()
+                self.recent.append(Episode(score, episode_return, int(length)))
+                actions = rollout.action[begin[slot] : step + 1, slot].tobytes()
+                finished.append(
+                    archive.Record(
+                        slot=slot,
+                        episode=self._number[slot],
+                        seed=seeding.episode_seed(self._seed, slot, self._number[slot]),
+                        interval=interval,
+                        score=score,
+                        episode_return=episode_return,
+                        actions=self._actions[slot] + actions,
+                    )
+                )
+                self._number[slot] += 1
+                self._actions[slot] = b""
+                begin[slot] = step + 1
             self._running[:, ended[step]] = 0
+        for slot, first in enumerate(begin):
+            self._actions[slot] += rollout.action[first:, slot].tobytes()
+        self.finished += len(finished)
+        return finished
 
     def means(self) -> Episode | None:
         """Returns the means over `recent`, or None before any episode has finished."""
@@ -68,8 +104,17 @@ class EpisodeTracker:
             "episodes/finished": np.array(self.finished),
         }
 
-    def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Goes on from a saved state."""
+    def restore(
+        self, state: dict[str, np.ndarray], playing: Sequence[tuple[int, np.ndarray]]
+    ) -> None:
+        """Goes on from a saved state.
+
+        Args:
+          state: what `state` returned.
+          playing: for each slot, what `Ledger.current` said at the same sync point.
+        """
+        self._number = [number for number, _ in playing]
+        self._actions = [actions.tobytes() for _, actions in playing]
         self._running[...] = state["episodes/running"]
         self.recent.extend(
             Episode(float(s), float(r), int(n)) for s, r, n in state["episodes/recent"]
@@ -155,6 +200,14 @@ class TensorBoard:
         indented = "\n".join("    " + line for line in text.splitlines())
         with self._writer.as_default(step=0):
             tf.summary.text(name, indented)
+
+    def animation(self, env_steps: int, name: str, gif: bytes, size: tuple[int, int]) -> None:
+        """Writes a GIF of a (width, height), which TensorBoard shows among the images, moving."""
+        # `tf.summary.image` would encode still PNGs; the images' plugin passes on any format.
+        content = tf.constant([*(str(pixels).encode() for pixels in size), gif])
+        metadata = image_metadata.create_summary_metadata(display_name=None, description=None)
+        with self._writer.as_default():
+            tf.summary.write(name, content, step=env_steps, metadata=metadata)
 
     def close(self) -> None:
         """Flushes everything to the disk."""

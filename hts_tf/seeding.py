@@ -41,6 +41,11 @@ def episode_seed(seed: int, env: int, episode: int, *, evaluation: bool = False)
     return integer(seed, "episode", env, episode, evaluation) & ~1 | evaluation
 
 
+def is_evaluation(episode_seed: int) -> bool:
+    """Returns whether an episode with this seed is one of evaluation."""
+    return bool(episode_seed & 1)
+
+
 def gumbel_noise(seed: int, interval: int, shape: tuple[int, ...]) -> np.ndarray:
     """Draws the noise table of one interval: standard Gumbel numbers, float32.
 

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from hts_tf import (
+    archive,
     collector,
     compute,
     config,
@@ -28,6 +29,7 @@ from hts_tf import (
 from hts_tf.algorithms import a2c, impala, ppo  # noqa: F401  gin configurables
 from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.environments import base
+from hts_tf.executor_pool import Attempt, WorkerError
 from hts_tf.fingerprint_log import FingerprintLog
 from hts_tf.fingerprints import fingerprint
 from hts_tf.learner import Learner
@@ -82,6 +84,7 @@ class Trainer:
         fingerprints: bool = True,
         crash_limit: int = 5,
         step_timeout_sec: float | None = 300.0,
+        archive_episodes: bool = True,
     ) -> None:
         """Checks the settings and builds networks and learner.
 
@@ -108,6 +111,8 @@ class Trainer:
             one that dies so often in the same place ends the run.
           step_timeout_sec: an executor that takes longer for one env step or reset counts as
             dead; None waits for ever.
+          archive_episodes: keep what `hts_tf.replay` needs of every finished episode, about a
+            byte for each env step.
 
         Raises:
           ConfigError: a setting is out of range, the workdir cannot be used, or memory does not
@@ -157,6 +162,7 @@ class Trainer:
         self._keep_fingerprints = fingerprints
         self._fingerprints: FingerprintLog | None = None
         self._fingerprint_sec = 0.0
+        self._archive_episodes = archive_episodes
 
         weights_seed = seeding.integer(seed, "weights")
         target = networks.ActorCritic(spec, weights_seed)
@@ -202,7 +208,8 @@ class Trainer:
         self._behaviour = behaviour
         self._schedule = schedule(self._collector, self._learner, behaviour)
         self._num_rounds = schedule.num_rounds(self._num_intervals)
-        self._episodes = metrics.EpisodeTracker(num_envs)
+        self._episodes = metrics.EpisodeTracker(num_envs, seed)
+        self._archive: archive.Archive | None = None
         self._next_round = 0
         self._earlier_minutes = 0.0
         self._sps = 0.0
@@ -213,6 +220,8 @@ class Trainer:
             state = self._workdir.newest()
             if state:
                 self._restore(state)
+            archived = int(state["run/archive_bytes"]) if state else 0
+            self._archive = self._workdir.open_archive(archived)
         except errors.ConfigError:
             self.close()
             raise
@@ -221,7 +230,7 @@ class Trainer:
         """Trains to the end, or until SIGINT or SIGTERM asks to stop at the next sync point.
 
         Raises:
-          WorkerError: an executor failed.
+          WorkerError: an executor failed again and again in the same place.
           KeyboardInterrupt: a second signal asked to stop at once.
         """
         tensorboard = metrics.TensorBoard(self._workdir.path)
@@ -237,6 +246,10 @@ class Trainer:
             if self._next_round < self._num_rounds:  # else the run is complete
                 self._collector.start()
             self._rounds(tensorboard, progress)
+        except WorkerError as error:
+            if error.attempt is None:
+                raise
+            raise WorkerError(f"{error}; {self._replay_command(error.attempt)}") from error
         finally:
             progress.close()
             self.close()
@@ -254,6 +267,8 @@ class Trainer:
     def close(self) -> None:
         """Stops all workers and frees all shared memory; may be called twice."""
         self._collector.close()
+        if self._archive is not None:
+            self._archive.close()
 
     def _rounds(self, tensorboard: metrics.TensorBoard, progress: metrics.ProgressLine) -> None:
         saved_round = self._next_round
@@ -281,7 +296,9 @@ class Trainer:
         """Counts in a round of so many seconds, and shows how the run is doing."""
         scalars = {"run/minutes": self._minutes()}
         if outcome.collected is not None:
-            self._episodes.add(outcome.collected)
+            finished = self._episodes.add(outcome.collected, self._next_round - 1)
+            if self._archive_episodes:
+                self._archive.append(finished)
             self._sps = self._steps_per_interval / seconds
             scalars["throughput/sps"] = self._sps
             scalars |= self._collector.activity()
@@ -301,6 +318,15 @@ class Trainer:
         scalars["time/learner_wait_rollout"] = outcome.wait_sec / seconds
         tensorboard.scalars(self._env_steps(), scalars)
         progress.show(self._env_steps(), self._sps, means)
+
+    def _replay_command(self, attempt: Attempt) -> str:
+        """Keeps what an executor died in, and says how to see it die again."""
+        seed = seeding.episode_seed(self._seed, attempt.slot, attempt.episode)
+        path = self._workdir.keep_attempt(attempt, seed, self._next_round)
+        return (
+            f"to replay that episode (seed {seed}): python -m hts_tf.replay "
+            f"--workdir={self._workdir.path} --archive={path} --check_only"
+        )
 
     def _env_steps(self) -> int:
         return min(self._next_round, self._num_intervals) * self._steps_per_interval
@@ -341,6 +367,7 @@ class Trainer:
     def _save(self) -> None:
         if self._fingerprints:
             self._fingerprints.sync()
+        self._archive.sync()  # a checkpoint must not remember what is not on the disk
         self._workdir.save(self._next_round, self._state(), self._keep_checkpoints)
 
     def _state(self) -> dict[str, np.ndarray]:
@@ -354,6 +381,7 @@ class Trainer:
                 "updates": np.array(self._learner.updates),
                 "env_steps": np.array(self._env_steps()),
                 "minutes": np.array(self._minutes()),
+                "archive_bytes": np.array(self._archive.size),
                 "policy_versions": self._schedule.policy_versions,
                 "scope": np.array(json.dumps(self._scope)),
             },
@@ -378,7 +406,9 @@ class Trainer:
             array[...] = state[f"storage/{name}"]
         for name, array in self._collector.ledger.arrays.items():
             array[...] = state[f"ledger/{name}"]
-        self._episodes.restore(state)
+        ledger = self._collector.ledger
+        playing = [ledger.current(slot) for slot in range(len(ledger.arrays["episode"]))]
+        self._episodes.restore(state, playing)
 
     def _unread_storage(self) -> specs.Rollout:
         """Returns the storage that was filled last.

@@ -1,6 +1,7 @@
 """The workdir: the directory in which a run keeps its configuration and checkpoints."""
 
 import fcntl
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hts_tf import checkpoint, config, errors
+from hts_tf import archive, checkpoint, config, errors
+from hts_tf.executor_pool import Attempt
 
 
 class Workdir:
@@ -16,12 +18,14 @@ class Workdir:
 
     Attributes:
       path: the directory.
+      archive: the file of finished episodes.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._config = self.path / "config.gin"
         self._checkpoints = self.path / "checkpoints"
+        self.archive = self.path / archive.FILE_NAME
 
     def claim(self, configuration: str) -> None:
         """Writes the run's configuration, or checks that it is the one that is there.
@@ -72,6 +76,53 @@ class Workdir:
         if not self._config.is_file():
             raise errors.ConfigError(f"--workdir={self.path} holds no run: no {self._config}")
         return self._config.read_text()
+
+    def keep_attempt(self, attempt: Attempt, seed: int, interval: int) -> Path:
+        """Writes what an executor died in to an archive of its own, for `hts_tf.replay`.
+
+        Args:
+          attempt: of which episode, and its actions.
+          seed: of the episode.
+          interval: in which it died.
+
+        Returns:
+          The file.
+        """
+        path = self.path / f"crash_env{attempt.slot}_episode{attempt.episode}.bin"
+        record = archive.Record(
+            attempt.slot,
+            attempt.episode,
+            seed,
+            interval,
+            score=math.nan,
+            episode_return=math.nan,
+            actions=attempt.actions.tobytes(),
+        )
+        file = archive.Archive(path, 0)
+        file.append([record])
+        file.close()
+        return path
+
+    def open_archive(self, size: int) -> archive.Archive:
+        """Opens the episode archive of a claimed workdir; see `archive.Archive`.
+
+        Args:
+          size: what the checkpoint remembers of it, in bytes.
+
+        Raises:
+          ConfigError: the file cannot be written.
+        """
+        try:
+            file = archive.Archive(self.archive, size)
+        except OSError as error:
+            raise errors.ConfigError(f"the episode archive cannot be written: {error}") from error
+        if file.size < size:
+            print(
+                f"warning: {self.archive} has lost {size - file.size:,} bytes since the "
+                "checkpoint was written; their episodes cannot be replayed",
+                file=sys.stderr,
+            )
+        return file
 
     def save(self, number: int, arrays: Mapping[str, np.ndarray], keep: int) -> None:
         """Writes a checkpoint; see `checkpoint.save`."""

@@ -198,3 +198,17 @@ def test_other_bindings_may_not(binding):
     assert config.differences(f"{binding} = 1\n", f"{binding} = 2\n") == [
         f"{binding} = 1 there, 2 now"
     ]
+
+
+def test_the_environment_alone(clean_gin):
+    text = (
+        "# --seed = 0\nTrainer.environment = @Football()\nTrainer.algorithm = @Unheard()\n"
+        "Unheard.of = 3\nFootball.scenario = 'academy_corner'\nFootball.frames = 2\n"
+    )
+    expected = football.Football("academy_corner", frames=2)
+    assert config.environment_in(text) == expected
+
+
+def test_an_environment_that_is_not_there(clean_gin):
+    with pytest.raises(errors.ConfigError, match="@Unheard"):
+        config.environment_in("import not_there\nTrainer.environment = @Unheard()\n")

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from hts_tf import fingerprint_log
+from hts_tf import archive, fingerprint_log
 from hts_tf.workdir import Workdir
 from tests import command_line
 from tests.command_line import SMALL_FOOTBALL, executors_of, parameters_hash
@@ -114,7 +114,10 @@ def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path, number):
     assert not executors_of(process.pid)
     state = Workdir(tmp_path).newest()
     assert 0 < state["run/env_steps"] < 512
+    episodes = tmp_path / "episodes.bin"
+    episodes.write_bytes(episodes.read_bytes() + b"of a run that went on and was killed")
     assert train(tmp_path) == reference[1]
+    assert episodes.read_bytes() == (reference[0] / "episodes.bin").read_bytes()
 
 
 @pytest.mark.parametrize("rows", [0, 1, 4, 6])
@@ -223,6 +226,41 @@ def test_evaluate_writes_what_it_prints(reference):
         scores = [float(row["score"]) for row in csv.DictReader(file)]
     assert len(scores) == 6
     assert f"score: mean {sum(scores) / 6:.3f}" in output
+    records = archive.read(workdir / "evaluation_000000512_sampled_seed0.bin")
+    assert [record.score for record in records] == scores, "whole goals"
+    [events] = (workdir / "evaluation").iterdir()
+    assert b"GIF89a" in events.read_bytes()
+
+
+def test_any_episode_can_be_replayed(reference, tmp_path):
+    workdir, _ = reference
+    records = archive.read(workdir / "episodes.bin")
+    assert records
+    assert sum(record.length for record in records) <= 512
+    video = tmp_path / "best.mp4"
+    code, output, errors = command_line.run(
+        "hts_tf.replay", f"--workdir={workdir}", "--best", f"--output={video}"
+    )
+    assert code == 0, errors
+    assert "score, return and length agree with the archive" in output
+    assert video.read_bytes()[4:8] == b"ftyp"
+
+    longest = max(records, key=lambda record: record.length)
+    tampered = longest._replace(score=longest.score + 1, actions=longest.actions[:-1])
+    file = archive.Archive(tmp_path / "tampered.bin", 0)
+    file.append([longest, tampered])
+    file.close()
+    flags = [f"--workdir={workdir}", f"--archive={tmp_path / 'tampered.bin'}", "--check_only"]
+    assert command_line.run("hts_tf.replay", *flags, "--episode=0")[0] == 0
+    code, _, errors = command_line.run("hts_tf.replay", *flags, "--episode=1")
+    assert code == 1
+    assert "goes on after the archive's last action" in errors
+    assert f"score {tampered.score:g} in the archive, {longest.score:g} in the replay" in errors
+
+
+def test_the_archive_does_not_change_bits_and_can_be_left_out(reference, tmp_path):
+    assert train(tmp_path, "--gin_bindings=Trainer.archive_episodes = False") == reference[1]
+    assert (tmp_path / "episodes.bin").read_bytes() == b""
 
 
 def test_curves_of_a_finished_run(reference, tmp_path):

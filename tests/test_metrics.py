@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hts_tf import metrics, specs
+from hts_tf import metrics, seeding, specs
+from hts_tf.archive import Record
 from hts_tf.metrics import Episode, EpisodeTracker, ProgressLine
 
 
@@ -23,7 +24,7 @@ def make_rollouts(seed, num_intervals, num_steps, num_envs, density):
         rollouts.append(
             specs.Rollout(
                 observation=None,
-                action=None,
+                action=random.integers(0, 19, steps).astype(np.uint8),
                 logits=None,
                 value=None,
                 reward=random.integers(-8, 9, steps).astype(np.float32) / 4,
@@ -36,30 +37,53 @@ def make_rollouts(seed, num_intervals, num_steps, num_envs, density):
     return rollouts
 
 
-def naive_episodes(rollouts):
-    """Follows one environment after another: (when it ended, slot) -> episode."""
-    episodes = {}
+SEED = 7
+
+
+def naive_records(rollouts):
+    """Follows one environment after another; in the order in which episodes ended."""
+    records = {}
     for slot in range(rollouts[0].reward.shape[1]):
         score = episode_return = 0.0
-        length = now = 0
-        for rollout in rollouts:
+        actions = []
+        now = number = 0
+        for interval, rollout in enumerate(rollouts):
             for step in range(len(rollout.reward)):
                 score += rollout.score[step, slot]
                 episode_return += rollout.reward[step, slot]
-                length += 1
+                actions.append(rollout.action[step, slot])
                 now += 1
                 if rollout.terminated[step, slot] or rollout.truncated[step, slot]:
-                    episodes[now, slot] = Episode(score, episode_return, length)
+                    seed = seeding.episode_seed(SEED, slot, number)
+                    records[now, slot] = Record(
+                        slot, number, seed, interval, score, episode_return, bytes(actions)
+                    )
                     score = episode_return = 0.0
-                    length = 0
-    return [episodes[key] for key in sorted(episodes)]
+                    actions = []
+                    number += 1
+    return [records[key] for key in sorted(records)]
+
+
+def naive_episodes(rollouts):
+    return [Episode(r.score, r.episode_return, r.length) for r in naive_records(rollouts)]
 
 
 def track(rollouts):
-    tracker = EpisodeTracker(rollouts[0].reward.shape[1])
-    for rollout in rollouts:
-        tracker.add(rollout)
+    tracker = EpisodeTracker(rollouts[0].reward.shape[1], SEED)
+    for interval, rollout in enumerate(rollouts):
+        tracker.add(rollout, interval)
     return tracker
+
+
+def ledger_after(rollouts, slot):
+    """What `Ledger.current` says at the sync point after some intervals."""
+    number, actions = 0, []
+    for rollout in rollouts:
+        for step in range(len(rollout.reward)):
+            actions.append(rollout.action[step, slot])
+            if rollout.terminated[step, slot] or rollout.truncated[step, slot]:
+                number, actions = number + 1, []
+    return number, np.array(actions, np.uint8)
 
 
 some_rollouts = st.builds(
@@ -85,6 +109,14 @@ def test_episodes_against_a_naive_loop(rollouts):
         assert tracker.means() is None
 
 
+@settings(deadline=None)
+@given(some_rollouts)
+def test_finished_episodes_are_returned_with_their_actions(rollouts):
+    tracker = EpisodeTracker(rollouts[0].reward.shape[1], SEED)
+    records = [tracker.add(rollout, interval) for interval, rollout in enumerate(rollouts)]
+    assert [record for interval in records for record in interval] == naive_records(rollouts)
+
+
 def test_only_the_last_episodes_count():
     rollouts = make_rollouts(0, num_intervals=8, num_steps=40, num_envs=2, density=0.5)
     expected = naive_episodes(rollouts)
@@ -99,16 +131,19 @@ def test_only_the_last_episodes_count():
 def test_restored_tracker_goes_on(rollouts, data):
     cut = data.draw(st.integers(0, len(rollouts)))
     num_envs = rollouts[0].reward.shape[1]
-    first = EpisodeTracker(num_envs)
-    for rollout in rollouts[:cut]:
-        first.add(rollout)
+    first = EpisodeTracker(num_envs, SEED)
+    records = []
+    for interval, rollout in enumerate(rollouts[:cut]):
+        records += first.add(rollout, interval)
     content = io.BytesIO()
     np.savez(content, **first.state())  # as in a checkpoint
     content.seek(0)
-    second = EpisodeTracker(num_envs)
-    second.restore(dict(np.load(content)))
-    for rollout in rollouts[cut:]:
-        second.add(rollout)
+    second = EpisodeTracker(num_envs, SEED)
+    playing = [ledger_after(rollouts[:cut], slot) for slot in range(num_envs)]
+    second.restore(dict(np.load(content)), playing)
+    for interval, rollout in enumerate(rollouts[cut:], cut):
+        records += second.add(rollout, interval)
+    assert records == naive_records(rollouts)
     whole = track(rollouts)
     assert list(second.recent) == list(whole.recent)
     assert second.finished == whole.finished
@@ -210,3 +245,18 @@ def test_nobody_reads_standard_output_any_more(monkeypatch):
         metrics.say("nor this")
         with contextlib.suppress(BrokenPipeError):
             broken.close()
+
+
+def test_tensorboard_shows_a_gif_as_it_is(tmp_path):
+    import tensorflow as tf
+    from tensorboard.plugins.image import metadata
+
+    tensorboard = metrics.TensorBoard(tmp_path)
+    tensorboard.animation(100, "episode", b"GIF89a...", (640, 488))
+    tensorboard.close()
+    events = read_events(tmp_path)
+    [event] = events.Tensors("episode")
+    assert event.step == 100
+    assert tf.make_ndarray(event.tensor_proto).tolist() == [b"640", b"488", b"GIF89a..."]
+    plugin = events.SummaryMetadata("episode").plugin_data
+    assert plugin.plugin_name == metadata.PLUGIN_NAME

@@ -5,11 +5,14 @@ An episode is history-free: (episode seed, actions so far) determine every obser
 and ending to the bit, whatever the environment played before and in whichever process.
 """
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from hts_tf import specs
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class StepResult(NamedTuple):
@@ -56,3 +59,33 @@ class EnvironmentConfig(Protocol):
 
     def make(self) -> Environment:
         """Builds one environment, in the process that will step it."""
+
+
+class Watched(Environment, Protocol):
+    """An environment that shows itself, with the same episodes to the bit.
+
+    Attributes:
+      title: what is played.
+      action_names: of each action.
+    """
+
+    title: str
+    action_names: tuple[str, ...]
+
+    def picture(self) -> "Image.Image":
+        """Returns a picture of how the last env step, or reset, has left things: RGB."""
+
+
+@runtime_checkable
+class Watchable(Protocol):
+    """What an `EnvironmentConfig` may be, too: replays then have pictures."""
+
+    def watch(self, render: bool = False) -> Watched:
+        """Builds one environment to watch.
+
+        Args:
+          render: pictures are the simulator's own; else they are plainly drawn.
+
+        Raises:
+          ConfigError: the simulator cannot make pictures here.
+        """

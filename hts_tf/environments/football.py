@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import gfootball_engine
     from gfootball.env import config as gfootball_config
 
+    from hts_tf.environments import football_view
+
 _REWARDS = ("scoring", "scoring,checkpoints")
 _MAX_FRAMES = 8
 _NUM_ACTIONS = 19
@@ -85,6 +87,12 @@ class Football:
         """Builds the environment; its engine (some 50 MB) starts at the first reset."""
         return FootballEnvironment(self)
 
+    def watch(self, render: bool = False) -> "football_view.FootballView":
+        """Builds one that shows itself; see `base.Watchable`."""
+        from hts_tf.environments import football_view  # needs Pillow, which executors do without
+
+        return football_view.FootballView(self, render)
+
 
 class FootballEnvironment:
     """A football match and the rules around it; see `base.Environment`.
@@ -94,7 +102,7 @@ class FootballEnvironment:
     """
 
     def __init__(self, config: Football) -> None:
-        self._config = _engine_config(config.scenario)
+        self._config = engine_config(config.scenario)
 
         import gfootball_engine
         from gfootball.env import football_action_set as actions
@@ -105,7 +113,8 @@ class FootballEnvironment:
         self._ends_on_possession_change: bool = rules.end_episode_on_possession_change
         self._game_duration: int = rules.game_duration
         self._normal_mode = gfootball_engine.e_GameMode.e_GameMode_Normal
-        self._actions = [a._backend_action for a in actions.get_action_set(self._config)]
+        self._core_actions = actions.get_action_set(self._config)
+        self._actions = [action._backend_action for action in self._core_actions]
         self._short_pass = actions.action_short_pass._backend_action
         self._idle = actions.action_idle._backend_action
         self._left = actions.action_left._backend_action
@@ -121,7 +130,7 @@ class FootballEnvironment:
     def reset(self, seed: int, observation: np.ndarray) -> None:
         """Starts the episode with this seed; see `base.Environment.reset`."""
         if self._match is None:
-            self._match = football_match.FootballMatch(self._config)
+            self._match = self._new_match()
         self._match.start(int(seed))
         self._goal_difference = 0
         self._previous_mode = None
@@ -171,6 +180,9 @@ class FootballEnvironment:
         if self._match is not None:
             self._match.close()
             self._match = None
+
+    def _new_match(self) -> football_match.FootballMatch:
+        return football_match.FootballMatch(self._config)
 
     def _permitted(self, action: int) -> int:
         """Returns the engine's number of an action, or of another if play has to be resumed.
@@ -230,7 +242,8 @@ def _pixels(info: "gfootball_engine.SharedInfo") -> list[int]:
     )
 
 
-def _engine_config(scenario: str) -> "gfootball_config.Config":
+def engine_config(scenario: str) -> "gfootball_config.Config":
+    """Returns gfootball's configuration of a scenario with one player of the left team."""
     # gym greets every process that imports it with a call to use its successor.
     with contextlib.redirect_stderr(io.StringIO()):
         from gfootball.env import config
@@ -248,7 +261,7 @@ def _engine_config(scenario: str) -> "gfootball_config.Config":
 @functools.cache
 def _max_episode_steps(scenario: str) -> int:
     # The engine numbers the first env step 0.
-    return _engine_config(scenario).ScenarioConfig().game_duration + 1
+    return engine_config(scenario).ScenarioConfig().game_duration + 1
 
 
 @functools.cache

@@ -29,10 +29,7 @@ class FootballMatch:
           config: of the scenario; what depends on the episode is overwritten.
         """
         self._config = config
-        try:
-            self._engine = _idle_engines.pop()
-        except IndexError:
-            self._engine = _start_engine(config)
+        self._engine = self._take_engine()
         self._before_kick_off: bytes | None = None
         self.info: gfootball_engine.SharedInfo = None
 
@@ -60,12 +57,9 @@ class FootballMatch:
 
     def play(self) -> None:
         """Plays to the agent's next decision: one env step, or more to get over interruptions."""
-        engine = self._engine
-        engine.step()
-        info = engine.get_info()
+        info = self._step_engine()
         while not info.is_in_play:
-            engine.step()
-            info = engine.get_info()
+            info = self._step_engine()
         self.info = info
 
     def close(self) -> None:
@@ -73,18 +67,32 @@ class FootballMatch:
         _idle_engines.append(self._engine)
         del self._engine
 
+    def _take_engine(self) -> "gfootball_engine.GameEnv":
+        try:
+            return _idle_engines.pop()
+        except IndexError:
+            return start_engine(self._config)
+
+    def _step_engine(self) -> "gfootball_engine.SharedInfo":
+        self._engine.step()
+        return self._engine.get_info()
+
     def _was_anyone_sent_off(self) -> bool:
         # Such players are taken apart; restoring them crashes the engine.
         teams = self.info.left_team, self.info.right_team
         return not all(team[index].is_active for team in teams for index in range(len(team)))
 
 
-def _start_engine(config: "gfootball_config.Config") -> "gfootball_engine.GameEnv":
+def start_engine(
+    config: "gfootball_config.Config", render: bool = False
+) -> "gfootball_engine.GameEnv":
+    """Starts an engine; one that renders takes some ten seconds, and there may be only one."""
     import gfootball_engine
 
     engine = gfootball_engine.GameEnv()
     engine.game_config.physics_steps_per_frame = config["physics_steps_per_frame"]
     engine.game_config.render_resolution_x = config["render_resolution_x"]
     engine.game_config.render_resolution_y = config["render_resolution_y"]
+    engine.game_config.render = render
     engine.start_game()
     return engine

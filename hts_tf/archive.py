@@ -1,0 +1,156 @@
+"""The episode archive: enough of every finished episode to play it again, in one compact file.
+
+The file is a row of blocks, appended one at a time: size and CRC-32 of what follows, then zlib's
+compression of the episodes' numbers in columns, and of their actions one after another.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from hts_tf import errors
+
+FILE_NAME = "episodes.bin"  # of a training run, in its workdir
+
+_BLOCK = struct.Struct("<II")
+_COLUMNS = {
+    "slot": "<u4",
+    "episode": "<u4",
+    "seed": "<u4",
+    "interval": "<u4",
+    "score": "<f4",
+    "episode_return": "<f4",
+    "length": "<u4",
+}
+
+
+class Record(NamedTuple):
+    """An episode.
+
+    Attributes:
+      slot: the environment that played it.
+      episode: its number in that environment, from 0.
+      seed: what the environment was reset with.
+      interval: the interval in which it ended, from 0.
+      score: sum of the scores, kept as float32; NaN if it is not known.
+      episode_return: sum of the rewards, kept as float32; NaN if it is not known.
+      actions: one byte each, from the first to the last.
+    """
+
+    slot: int
+    episode: int
+    seed: int
+    interval: int
+    score: float
+    episode_return: float
+    actions: bytes
+
+    @property
+    def length(self) -> int:
+        """Length in env steps."""
+        return len(self.actions)
+
+    @property
+    def update(self) -> int:
+        """The update, counted from 1, that learnt from the interval in which it ended."""
+        return self.interval + 1
+
+
+class Archive:
+    """A file that episodes are appended to.
+
+    Attributes:
+      size: of the file, in bytes.
+    """
+
+    def __init__(self, path: Path, size: int) -> None:
+        """Opens the file, or creates it.
+
+        Args:
+          path: of the file.
+          size: how many bytes of it are kept: what was appended after a checkpoint will be
+            appended again by the run that goes on from it.
+
+        Raises:
+          OSError: the file cannot be written.
+        """
+        self._file = path.open("ab", buffering=0)
+        self.size = size
+        if self._file.seek(0, os.SEEK_END) < size:
+            # What is missing stays missing, but nothing may follow a torn block: it would be lost.
+            self.size = max((end for end, _ in _blocks(path.read_bytes())), default=0)
+        self._file.truncate(self.size)
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Appends episodes as one block, in one write; nothing for none of them."""
+        if records:
+            block = _encode(records)
+            self._file.write(block)
+            self.size += len(block)
+
+    def sync(self) -> None:
+        """Returns when all that has been appended is on the disk."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Closes the file; may be called twice."""
+        self._file.close()
+
+
+def read(path: Path) -> list[Record]:
+    """Reads a file, up to its last whole block.
+
+    Args:
+      path: of a file that may be cut off or damaged, as by a process killed while it wrote.
+
+    Raises:
+      ConfigError: there is no such file.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise errors.ConfigError(f"there is no archive to read: {error}") from error
+    return [record for _, block in _blocks(content) for record in _decode(block)]
+
+
+def _blocks(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yields where each block ends and what it holds, up to the first that is not whole."""
+    start = 0
+    while start + _BLOCK.size <= len(content):
+        size, checksum = _BLOCK.unpack_from(content, start)
+        start += _BLOCK.size
+        compressed = content[start : start + size]
+        # An empty one is no block either, but a file that a crash has filled up with zeros.
+        if not size or len(compressed) < size or zlib.crc32(compressed) != checksum:
+            return
+        start += size
+        yield start, zlib.decompress(compressed)
+
+
+def _encode(records: Sequence[Record]) -> bytes:
+    columns = [
+        np.array([getattr(record, name) for record in records], dtype).tobytes()
+        for name, dtype in _COLUMNS.items()
+    ]
+    actions = b"".join(record.actions for record in records)
+    count = struct.pack("<I", len(records))
+    compressed = zlib.compress(count + b"".join(columns) + actions, level=9)
+    return _BLOCK.pack(len(compressed), zlib.crc32(compressed)) + compressed
+
+
+def _decode(block: bytes) -> Iterator[Record]:
+    (count,) = struct.unpack_from("<I", block)
+    start = 4
+    columns = []
+    for dtype in _COLUMNS.values():
+        column = np.frombuffer(block, dtype, count, start)
+        start += column.nbytes
+        columns.append(column.tolist())
+    for *numbers, length in zip(*columns, strict=True):
+        yield Record(*numbers, actions=block[start : start + length])
+        start += length

@@ -1,0 +1,214 @@
+"""Command line: plays an episode of a run again, checks it, and writes it as a video."""
+
+import math
+import sys
+from pathlib import Path
+
+from absl import app, flags
+
+# Not TensorFlow: besides taking its time, it brings an LLVM that the 3-D renderer's clashes with.
+from hts_tf import archive, config, errors, playback, video
+from hts_tf.archive import Record
+from hts_tf.environments import base, football, synthetic  # noqa: F401  gin configurables
+from hts_tf.workdir import Workdir
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "of the training run", required=True)
+_ARCHIVE = flags.DEFINE_string(
+    "archive", None, "file of episodes of that run's environment; default: the run's own"
+)
+_UPDATE = flags.DEFINE_integer(
+    "update",
+    None,
+    "with --env: the episode that the environment was playing when the interval began that "
+    "this update (from 1) learnt from",
+    lower_bound=1,
+)
+_ENV = flags.DEFINE_integer("env", None, "an environment (from 0); see --update", lower_bound=0)
+_BEST = flags.DEFINE_bool(
+    "best", False, "the episode of the highest score, of these that of the highest return, ..."
+)
+_WORST = flags.DEFINE_bool("worst", False, "the last in the order in which --best is the first")
+_EPISODE = flags.DEFINE_integer(
+    "episode", None, "a number from --list; without any choice: the last", lower_bound=0
+)
+_LIST = flags.DEFINE_bool("list", False, "only show what is in the archive")
+_CHECK_ONLY = flags.DEFINE_bool("check_only", False, "play and compare, but write no video")
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "the video, .mp4 or .gif; default: replays/... in the workdir"
+)
+_FPS = flags.DEFINE_float(
+    "fps", video.FPS, "env steps per second; football's own are 10", 1.0, 100.0
+)
+_RENDER = flags.DEFINE_bool(
+    "render",
+    False,
+    "gfootball's own 3-D pictures, some 0.5 s each. Without DISPLAY they need OpenGL "
+    "through EGL (Debian: libegl1, libgl1-mesa-dri), no display or GPU; with DISPLAY, an X server",
+)
+
+_ROWS = 6  # of each kind in a list
+
+
+def run(argv: list[str]) -> int:
+    """Replays, and returns the exit code: 1 if the replay differs from the archive."""
+    if argv[1:]:
+        return _fail(f"unexpected argument {argv[1]!r}", 2)
+    workdir = Workdir(_WORKDIR.value)
+    path = Path(_ARCHIVE.value) if _ARCHIVE.value else workdir.archive
+    try:
+        environment = config.environment_in(workdir.configuration())
+        records = archive.read(path)
+        if not records:
+            raise errors.ConfigError(f"{path} holds no finished episode")
+        if _LIST.value:
+            print(listing(records))
+            return 0
+        number = choose(
+            records, _EPISODE.value, _UPDATE.value, _ENV.value, _BEST.value, _WORST.value
+        )
+        output = None
+        if not _CHECK_ONLY.value:
+            default = workdir.path / "replays" / f"{path.stem}_{number}.mp4"
+            output = Path(_OUTPUT.value) if _OUTPUT.value else default
+            video.check(output)
+        found = replay(environment, records[number], number, output)
+    except errors.ConfigError as error:
+        return _fail(str(error).splitlines()[0], 2)
+    if found:
+        return _fail(f"the replay differs from the archive: {'; '.join(found)}", 1)
+    known = not math.isnan(records[number].score)
+    if known:
+        print("score, return and length agree with the archive")
+    else:
+        print("played to the last action that the archive has; it knows no outcome")
+    if output is not None:
+        print(output)
+    return 0
+
+
+def replay(
+    environment: base.EnvironmentConfig, record: Record, number: int, output: Path | None
+) -> list[str]:
+    """Plays an episode again.
+
+    Args:
+      environment: recipe of the environment.
+      record: of the episode.
+      number: its place in the archive.
+      output: the video, or None for none; also written if the replay differs.
+
+    Returns:
+      In what the replay differs from the archive.
+
+    Raises:
+      ConfigError: the environment has no pictures, or the video cannot be written.
+    """
+    if output is None:
+        player = environment.make()
+    elif isinstance(environment, base.Watchable):
+        player = environment.watch(_RENDER.value)
+    else:
+        raise errors.ConfigError(
+            f"{type(environment).__name__} has no pictures to make a video of; add --check_only"
+        )
+    # Before it is played, as it may be one that crashes the simulator.
+    print(f"episode {number}: {_describe(record)}", flush=True)
+    try:
+        playing = playback.Playback(player, environment.spec, record)
+        if output is None:
+            for _ in playing:
+                pass
+        else:
+            pictures = video.frames(player, playing, record)
+            video.write(output, pictures, _FPS.value)
+    finally:
+        player.close()
+    return playing.disagreements()
+
+
+def choose(
+    records: list[Record],
+    episode: int | None = None,
+    update: int | None = None,
+    env: int | None = None,
+    best: bool = False,
+    worst: bool = False,
+) -> int:
+    """Returns the number of the chosen episode: the last one if nothing is chosen.
+
+    Raises:
+      ConfigError: there is no such episode, or more than one choice.
+    """
+    if (update is None) != (env is None):
+        raise errors.ConfigError("--update and --env choose an episode together")
+    if sum([episode is not None, update is not None, best, worst]) > 1:
+        raise errors.ConfigError("choose one: --episode, --update with --env, --best or --worst")
+    if episode is not None:
+        if episode >= len(records):
+            raise errors.ConfigError(
+                f"--episode={episode} is not in the archive: its last is {len(records) - 1}"
+            )
+        return episode
+    if update is not None:
+        for number, record in enumerate(records):
+            if record.slot == env and record.update >= update:
+                return number
+        raise errors.ConfigError(
+            f"environment {env} has finished no episode since the interval of update {update}"
+        )
+    if best or worst:
+        order = _from_best(records)
+        if not order:
+            raise errors.ConfigError("no episode in the archive has a known score")
+        return order[0 if best else -1]
+    return len(records) - 1
+
+
+def listing(records: list[Record]) -> str:
+    """Returns one screen about an archive: its best, worst and last episodes."""
+    steps = sum(record.length for record in records)
+    order = _from_best(records)
+    lines = [f"{len(records):,} episodes, {steps:,} env steps"]
+    for name, numbers in [
+        ("best", order[:_ROWS]),
+        ("worst", order[-_ROWS:][::-1]),
+        ("last", range(max(0, len(records) - _ROWS), len(records))),
+    ]:
+        lines += ["", f"{name:<6}  episode   update  env   score  return  steps"]
+        for number in numbers:
+            record = records[number]
+            lines.append(
+                f"{number:15}  {record.update:7}  {record.slot:3}  {record.score:6g}"
+                f"  {record.episode_return:6.2f}  {record.length:5}"
+            )
+    return "\n".join(lines)
+
+
+def _from_best(records: list[Record]) -> list[int]:
+    """Returns the numbers of the episodes of known score: best first, of equals the shortest."""
+    known = [number for number, record in enumerate(records) if not math.isnan(record.score)]
+    return sorted(
+        known,
+        key=lambda n: (-records[n].score, -round(records[n].episode_return, 4), records[n].length),
+    )
+
+
+def _describe(record: Record) -> str:
+    outcome = f"score {record.score:g}, return {record.episode_return:.2f}"
+    if math.isnan(record.score):
+        outcome = "outcome unknown"
+    return f"{video.name(record)}, seed {record.seed}, {record.length} env steps, {outcome}"
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return code
+
+
+def main() -> None:
+    """Entry point."""
+    app.run(run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+"""The promise: the same fingerprints, whatever happens to the machine in between.
+
+Through the command line, on the synthetic environment; test_end_to_end.py has the same on football.
+"""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from hts_tf import fingerprint_log
+from tests import command_line
+from tests.command_line import executors_of
+
+pytestmark = pytest.mark.slow
+
+NUM_UPDATES = 8
+FLAGS = [
+    "--scenario=synthetic",
+    "--gin_bindings=Trainer.sync_interval = 16",
+    f"--gin_bindings=Trainer.total_env_steps = {NUM_UPDATES * 16 * 16}",
+    "--gin_bindings=Trainer.crash_limit = 1000",
+    "--gin_bindings=Synthetic.episode_steps = 23",
+    "--gin_bindings=Synthetic.time_limit = True",
+]
+
+# What happens at random here is not seeded: it is other in every run.
+UNEVEN = """
+import dataclasses, os, random, signal, time
+import gin
+from hts_tf.environments import synthetic
+
+chance = random.SystemRandom()
+
+def around(owner, name):
+    method = getattr(owner, name)
+    def delayed(*args, **kwargs):
+        time.sleep(chance.uniform(0.0, 0.02))
+        return method(*args, **kwargs)
+    setattr(owner, name, delayed)
+
+def delay_actors_and_learner():
+    from hts_tf import learner, policy
+    around(policy.Policy, "act")
+    around(learner.Learner, "step")
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class Uneven(synthetic.Synthetic):
+    delays: bool = False
+    failures: float = 0.0
+
+    def make(self):
+        game = super().make()
+        play = game.step
+        def step(*args):
+            if self.delays:
+                time.sleep(chance.uniform(0.0, 0.02))
+            if chance.random() < self.failures:
+                raise RuntimeError("by chance")
+            return play(*args)
+        game.step = step
+        return game
+"""
+
+
+def train(workdir, *flags, pythonpath=()):
+    """Trains to the end; returns (fingerprints: the bytes of both files, standard error)."""
+    with command_line.start(
+        "hts_tf.train", f"--workdir={workdir}", *FLAGS, *flags, pythonpath=pythonpath
+    ) as process:
+        code, _, errors = command_line.finish(process)
+    assert code == 0, errors
+    assert not executors_of(process.pid)
+    return fingerprints(workdir), errors
+
+
+def fingerprints(workdir):
+    assert len(fingerprint_log.read_table(workdir)) == NUM_UPDATES
+    names = (fingerprint_log.TABLE, fingerprint_log.CELLS)
+    return [(workdir / name).read_bytes() for name in names]
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """Fingerprints of a run that nothing happened to."""
+    return train(tmp_path_factory.mktemp("reference"))[0]
+
+
+@pytest.fixture
+def uneven(tmp_path):
+    """Arguments of `train` for an environment on which chance acts."""
+    (tmp_path / "uneven.py").write_text(UNEVEN)
+
+    def arguments(*bindings, delay_all=False):
+        gin_file = tmp_path / "uneven.gin"
+        gin_file.write_text(
+            "import uneven\nTrainer.environment = @Uneven()\n"
+            "Uneven.episode_steps = 23\nUneven.time_limit = True\n" + "\n".join(bindings)
+        )
+        if delay_all:
+            with (tmp_path / "uneven.py").open("a") as file:
+                file.write("\nif 'tensorflow' in __import__('sys').modules:\n")
+                file.write("    delay_actors_and_learner()\n")
+        return {"flags": [f"--gin_files={gin_file}"], "pythonpath": [tmp_path]}
+
+    return arguments
+
+
+def test_another_seed_has_other_fingerprints(reference, tmp_path):
+    assert train(tmp_path / "run", "--seed=1")[0] != reference
+
+
+@pytest.mark.parametrize(
+    ("num_actors", "num_executors", "actor_batch_size"),
+    [(1, 1, 16), (2, 8, 3), (4, 16, 1), (1, 16, 16), (2, 2, 1)],
+)
+def test_any_number_of_workers(reference, tmp_path, num_actors, num_executors, actor_batch_size):
+    bits, _ = train(
+        tmp_path / "run",
+        f"--gin_bindings=Trainer.num_actors = {num_actors}",
+        f"--gin_bindings=Trainer.num_executors = {num_executors}",
+        f"--gin_bindings=Trainer.actor_batch_size = {actor_batch_size}",
+    )
+    assert bits == reference
+
+
+def test_delays_in_executors_actors_and_learner(reference, tmp_path, uneven):
+    arguments = uneven("Uneven.delays = True", delay_all=True)
+    bits, _ = train(
+        tmp_path / "run",
+        *arguments["flags"],
+        "--gin_bindings=Trainer.num_executors = 8",
+        pythonpath=arguments["pythonpath"],
+    )
+    assert bits == reference
+
+
+def test_a_busy_machine(reference, tmp_path):
+    burner = [sys.executable, "-c", "while True: pass"]
+    with contextlib.ExitStack() as stack:
+        for _ in range(os.cpu_count()):
+            process = stack.enter_context(subprocess.Popen(burner))
+            stack.callback(process.kill)
+        assert train(tmp_path / "run")[0] == reference
+
+
+def test_steps_that_raise(reference, tmp_path, uneven):
+    arguments = uneven("Uneven.failures = 0.01")
+    bits, errors = train(tmp_path / "run", *arguments["flags"], pythonpath=arguments["pythonpath"])
+    assert bits == reference
+    assert errors.count("RuntimeError: by chance") > 5
+    assert errors.count("another takes its place") > 5
+
+
+def test_fifty_killed_executors(reference, tmp_path):
+    """At random moments; the pace is slow enough for the run not to end before."""
+    flags = [
+        "--gin_bindings=Trainer.num_executors = 4",
+        "--gin_bindings=Synthetic.mean_step_sec = 0.04",
+    ]
+    with command_line.start(
+        "hts_tf.train", f"--workdir={tmp_path / 'run'}", *FLAGS, *flags
+    ) as process:
+        killed = 0
+        while killed < 50:
+            executors = executors_of(process.pid)
+            assert process.poll() is None
+            if executors:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(random.choice(executors), signal.SIGKILL)
+                    killed += 1
+            time.sleep(random.uniform(0.0, 0.3))
+        code, _, errors = command_line.finish(process)
+    assert code == 0, errors
+    assert not executors_of(process.pid)
+    # A few die a second time, as zombies.
+    assert errors.count("was killed by SIGKILL") > 40
+    assert fingerprints(tmp_path / "run") == reference
+
+
+def test_twenty_killed_trainers(reference, tmp_path):
+    """At random moments of start-up and training, each time gone on by the same command."""
+    workdir = tmp_path / "run"
+    flags = [
+        "--gin_bindings=Trainer.checkpoint_every_updates = 1",
+        "--gin_bindings=Synthetic.mean_step_sec = 0.01",
+    ]
+    killed = 0
+    for _ in range(20):
+        with command_line.start("hts_tf.train", f"--workdir={workdir}", *FLAGS, *flags) as process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(random.uniform(0.0, 10.0))
+            executors = executors_of(process.pid)
+            killed += process.poll() is None
+            process.kill()
+        for pid in executors:  # the kernel kills them with their parent
+            subprocess.run(["tail", f"--pid={pid}", "-f", "/dev/null"], check=True)
+        assert not executors_of(process.pid)
+    assert killed > 2
+    assert train(workdir, *flags)[0] == reference
+
+
+def test_a_step_that_always_fails_ends_the_run_and_can_be_replayed(tmp_path):
+    (tmp_path / "cliff.py").write_text(
+        """
+import dataclasses
+import gin
+from hts_tf.environments import synthetic
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class Cliff(synthetic.Synthetic):
+    def make(self):
+        game = super().make()
+        play = game.step
+        def step(*args):
+            if game._step == 7:
+                raise ArithmeticError("over the cliff")
+            return play(*args)
+        game.step = step
+        return game
+"""
+    )
+    gin_file = tmp_path / "cliff.gin"
+    gin_file.write_text("import cliff\nTrainer.environment = @Cliff()\n")
+    with command_line.start(
+        "hts_tf.train",
+        f"--workdir={tmp_path / 'run'}",
+        *FLAGS,
+        f"--gin_files={gin_file}",
+        "--gin_bindings=Trainer.crash_limit = 2",
+        pythonpath=[tmp_path],
+    ) as process:
+        code, _, errors = command_line.finish(process)
+    assert code == 1
+    assert not executors_of(process.pid)
+    last = errors.splitlines()[-1]
+    assert last.startswith("error: executor")
+    assert "env step 7; it died there 2 times; to replay that episode (seed " in last
+    _, _, arguments = last.partition("python -m hts_tf.replay ")
+    with command_line.start("hts_tf.replay", *arguments.split(), pythonpath=[tmp_path]) as process:
+        code, _, errors = command_line.finish(process)
+    assert code == 1
+    assert "ArithmeticError: over the cliff" in errors

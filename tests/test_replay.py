@@ -1,0 +1,136 @@
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hts_tf import errors
+from hts_tf.archive import Archive, Record
+from hts_tf.environments.synthetic import Synthetic
+from hts_tf.replay import choose, listing
+from tests import command_line
+
+CONFIGURATION = """# --seed = 0
+Trainer.environment = @Synthetic()
+Trainer.algorithm = @PPO()
+Synthetic.episode_steps = 3
+import hts_tf.environments.synthetic
+"""
+
+
+def record(slot=0, interval=0, score=0.0, episode_return=0.0, length=1):
+    return Record(slot, 0, 2, interval, score, episode_return, bytes(length))
+
+
+RECORDS = [
+    record(slot=0, interval=0, score=1, episode_return=1.5, length=9),
+    record(slot=1, interval=2, score=1, episode_return=2.0000001, length=8),
+    record(slot=0, interval=3, score=1, episode_return=2, length=7),
+    record(slot=0, interval=3, score=-1, episode_return=0, length=5),
+    record(slot=1, interval=4, score=-1, episode_return=0, length=6),
+    record(slot=2, interval=4, score=math.nan, episode_return=math.nan, length=1),
+]
+
+
+@pytest.mark.parametrize(
+    ("choice", "number"),
+    [
+        ({}, 5),
+        ({"episode": 0}, 0),
+        ({"episode": 5}, 5),
+        ({"best": True}, 2),  # of those of the highest return, rounding apart, the shortest
+        ({"worst": True}, 4),
+        ({"update": 1, "env": 0}, 0),
+        ({"update": 2, "env": 0}, 2),  # it went on through the intervals of updates 2 and 3
+        ({"update": 4, "env": 0}, 2),  # two ended in it: the one that it began with
+        ({"update": 1, "env": 1}, 1),
+        ({"update": 4, "env": 1}, 4),
+    ],
+)
+def test_choices(choice, number):
+    assert choose(RECORDS, **choice) == number
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"episode": 6}, "--episode=6 is not in the archive: its last is 5"),
+        ({"update": 5, "env": 0}, "environment 0 has finished no episode since"),
+        ({"update": 1, "env": 7}, "environment 7 has finished no episode since"),
+        ({"update": 1}, "--update and --env choose an episode together"),
+        ({"env": 1}, "--update and --env choose an episode together"),
+        ({"best": True, "worst": True}, "choose one"),
+        ({"best": True, "episode": 0}, "choose one"),
+        ({"update": 1, "env": 1, "worst": True}, "choose one"),
+    ],
+)
+def test_choices_that_are_none(choice, message):
+    with pytest.raises(errors.ConfigError) as error:
+        choose(RECORDS, **choice)
+    assert message in str(error.value)
+
+
+def test_no_best_of_unknown_scores():
+    with pytest.raises(errors.ConfigError, match="known score"):
+        choose(RECORDS[-1:], best=True)
+
+
+def test_a_listing_is_one_screen():
+    text = listing(RECORDS * 50)
+    assert len(text.splitlines()) <= 30
+    assert text.startswith("300 episodes, 1,800 env steps")
+
+
+def test_needs_no_tensorflow():
+    code = "import sys, hts_tf.replay; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    """Of a run on the synthetic game, with one finished episode that never scored."""
+    (tmp_path / "config.gin").write_text(CONFIGURATION)
+    game = Synthetic(episode_steps=3).make()
+    observation = np.zeros(4, np.float32)
+    game.reset(2, observation)
+    actions, score = [], 0.0
+    for _ in range(3):
+        actions.append(int(np.argmax(observation)))
+        score += game.step(actions[-1], observation).score
+    file = Archive(tmp_path / "episodes.bin", 0)
+    file.append([Record(0, 0, 2, 0, score, score, bytes(actions))])
+    file.close()
+    return tmp_path
+
+
+def test_a_game_without_pictures_can_be_checked(workdir):
+    code, output, _ = command_line.run("hts_tf.replay", f"--workdir={workdir}", "--check_only")
+    assert code == 0
+    assert "seed 2, 3 env steps, score 1, return 1.00" in output
+    assert "agree with the archive" in output
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ([], "Synthetic has no pictures"),
+        (["--output=video.avi"], "--output=video.avi must end in .mp4 or .gif"),
+        (["--archive=nowhere.bin"], "nowhere.bin"),
+        (["--best", "--worst"], "choose one"),
+        (["more"], "unexpected argument 'more'"),
+    ],
+)
+def test_refusals_are_one_line(workdir, flags, message):
+    code, _, text = command_line.run("hts_tf.replay", f"--workdir={workdir}", *flags)
+    assert code == 2
+    assert len(text.splitlines()) == 1
+    assert text.startswith("error: ")
+    assert message in text
+
+
+def test_an_empty_archive(workdir):
+    (workdir / "episodes.bin").write_bytes(b"")
+    code, _, text = command_line.run("hts_tf.replay", f"--workdir={workdir}")
+    assert code == 2
+    assert "holds no finished episode" in text
