@@ -34,7 +34,7 @@ def memory_fields(
 class Collector:
     """Owns the executors, the actors, and the memory and buffers between them.
 
-    Use: when resuming, fill `ledger` and the storage before; `start`; then for each interval
+    Use: when resuming, `restore` before; `start`; then for each interval
     `begin` and `wait`; finally `close`. All from one thread.
 
     Attributes:
@@ -83,7 +83,7 @@ class Collector:
         self._lockstep = lockstep
         self._actor_batch_size = actor_batch_size
         self._state_buffer = buffers.TicketBuffer(num_envs)
-        self._finished_buffer = buffers.TicketBuffer(num_envs)
+        self._finished_buffer = buffers.TicketBuffer(num_envs * num_storages)
         self._action_buffers = [buffers.TicketBuffer(num_envs) for _ in range(num_executors)]
         self._pool = ExecutorPool(
             [self._task(index) for index in range(num_executors)],
@@ -136,9 +136,7 @@ class Collector:
         self._noise[...] = seeding.gumbel_noise(self._seed, interval, self._noise.shape)
         try:
             if interval == 0:  # nothing to answer yet: it is the executors' turn
-                self._control["answered"][:] = self.ledger.version
-                for index, buffer in enumerate(self._action_buffers):
-                    buffer.enqueue(np.flatnonzero(self._owner == index))
+                self._give_to_executors()
             else:
                 before = self.storage(interval - 1)
                 self.storage(interval).observation[0] = before.observation[-1]
@@ -161,6 +159,39 @@ class Collector:
             self._finished_buffer.dequeue_many(self._num_envs)
         except buffers.BufferClosedError:
             raise self._what_failed() from None
+
+    def state(self, next_interval: int) -> dict[str, np.ndarray]:
+        """Returns what `restore` takes, for a checkpoint: all that further intervals depend on.
+
+        The next one starts from the last observations in the storage that was filled last; under
+        `hts` that storage is also what the learner reads next.
+
+        Args:
+          next_interval: the one that is to begin next.
+        """
+        storage = self.storage(next_interval - 1)._asdict()
+        return {
+            **{f"storage/{name}": array for name, array in storage.items()},
+            **{f"ledger/{name}": array for name, array in self.ledger.arrays.items()},
+        }
+
+    def restore(
+        self, state: dict[str, np.ndarray], next_interval: int
+    ) -> list[tuple[int, np.ndarray]]:
+        """Goes on from a saved state.
+
+        Returns:
+          For each slot, the number of its running episode, and the actions so far.
+        """
+        for name, array in self.state(next_interval).items():
+            array[...] = state[name]
+        return [self.ledger.current(slot) for slot in range(self._num_envs)]
+
+    def _give_to_executors(self) -> None:
+        """Says that it is the executors' turn in every slot."""
+        self._control["answered"][:] = self.ledger.version
+        for index, buffer in enumerate(self._action_buffers):
+            buffer.enqueue(np.flatnonzero(self._owner == index))
 
     def _finish(self, slots: np.ndarray) -> None:
         """Takes slots from the actor that has valued the last observation of their interval."""

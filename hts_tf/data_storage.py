@@ -5,6 +5,8 @@ at [t, slot], actors write actions, logits and values beside them, and after the
 at the sync point the learner reads the same memory.
 """
 
+import numpy as np
+
 from hts_tf import shared_memory, specs
 
 
@@ -28,6 +30,12 @@ def fields(
         "truncated": (steps, "bool"),
         "truncation_value": (steps, "float32"),
     }
+
+
+def empty(spec: specs.EnvironmentSpec, sync_interval: int, num_envs: int) -> specs.Rollout:
+    """Returns a rollout of arrays to be filled, of this process alone."""
+    arrays = fields(spec, sync_interval, num_envs, num_storages=1)
+    return specs.Rollout(**{name: np.empty(s[1:], dtype) for name, (s, dtype) in arrays.items()})
 
 
 def read(arrays: shared_memory.SharedArrays) -> specs.Rollout:

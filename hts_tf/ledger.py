@@ -29,7 +29,7 @@ class Place(NamedTuple):
     episode_over: bool
 
 
-_BEFORE_THE_FIRST_EPISODE = Place(episode=-1, length=0, step=0, episode_over=True)
+BEFORE_THE_FIRST_EPISODE = Place(episode=-1, length=0, step=0, episode_over=True)
 
 
 def fields(num_envs: int, max_episode_steps: int) -> shared_memory.Fields:
@@ -47,10 +47,11 @@ def fields(num_envs: int, max_episode_steps: int) -> shared_memory.Fields:
 
 
 class Ledger:
-    """The arrays of a ledger. A slot is moved by its executor, and at sync points by the trainer.
+    """The arrays of a ledger.
 
-    A move is all or nothing: the new record is written beside the valid one, and then a single
-    store of the version makes it valid. Who dies before has not moved.
+    A slot is moved by its executor, and from one interval to the next by the trainer. A move is
+    all or nothing: the new record is written beside the valid one, and then a single store of the
+    version makes it valid. Who dies before has not moved.
 
     Attributes:
       arrays: name -> array, as `fields` says.
@@ -65,7 +66,7 @@ class Ledger:
 
     def clear(self) -> None:
         """Sets every slot before its first episode."""
-        self._record[...] = _BEFORE_THE_FIRST_EPISODE
+        self._record[...] = BEFORE_THE_FIRST_EPISODE
 
     def place(self, slot: int) -> Place:
         """Returns where a slot stands."""

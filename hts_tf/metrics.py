@@ -55,23 +55,50 @@ class EpisodeTracker:
         self.recent: collections.deque[Episode] = collections.deque(maxlen=WINDOW)
         self.finished = 0
 
-    def add(self, rollout: specs.Rollout, interval: int) -> list[archive.Record]:
+    def add(
+        self, rollout: specs.Rollout, interval: int, slots: np.ndarray | None = None
+    ) -> list[archive.Record]:
         """Counts in an interval.
 
+        Args:
+          rollout: [T, B].
+          interval: its number.
+          slots: [B], the environment that each column is of, each environment's columns in the
+            order of time; None for one column of each, in order.
+
         Returns:
-          The episodes that finished in it; those that did in the same step, in slot order.
+          The episodes that finished in it; those that did in the same step, in slot order; column
+          by column if `slots` are given.
         """
+        if slots is None:
+            return self._add(rollout, interval, range(len(self._number)))
+        return [
+            record
+            for column, slot in enumerate(slots.tolist())
+            for record in self._add(
+                specs.Rollout(*(array[:, column : column + 1] for array in rollout)),
+                interval,
+                [slot],
+            )
+        ]
+
+    def _add(
+        self, rollout: specs.Rollout, interval: int, slots: Sequence[int]
+    ) -> list[archive.Record]:
+        """Counts in an interval of so many different slots."""
+        running = self._running[:, slots]
         ended = rollout.terminated | rollout.truncated
         finished = []
         begin = np.zeros(ended.shape[1], int)  # the running episodes' first steps in here
         for step in range(len(ended)):
-            self._running[0] += rollout.score[step]
-            self._running[1] += rollout.reward[step]
-            self._running[2] += 1
-            for slot in np.flatnonzero(ended[step]).tolist():
-                score, episode_return, length = self._running[:, slot].tolist()
+            running[0] += rollout.score[step]
+            running[1] += rollout.reward[step]
+            running[2] += 1
+            for column in np.flatnonzero(ended[step]).tolist():
+                slot = slots[column]
+                score, episode_return, length = running[:, column].tolist()
                 self.recent.append(Episode(score, episode_return, int(length)))
-                actions = rollout.action[begin[slot] : step + 1, slot].tobytes()
+                actions = rollout.action[begin[column] : step + 1, column].tobytes()
                 finished.append(
                     archive.Record(
                         slot=slot,
@@ -85,10 +112,11 @@ class EpisodeTracker:
                 )
                 self._number[slot] += 1
                 self._actions[slot] = b""
-                begin[slot] = step + 1
-            self._running[:, ended[step]] = 0
-        for slot, first in enumerate(begin):
-            self._actions[slot] += rollout.action[first:, slot].tobytes()
+                begin[column] = step + 1
+            running[:, ended[step]] = 0
+        for column, slot in enumerate(slots):
+            self._actions[slot] += rollout.action[begin[column] :, column].tobytes()
+        self._running[:, slots] = running
         self.finished += len(finished)
         return finished
 
@@ -111,11 +139,13 @@ class EpisodeTracker:
 
         Args:
           state: what `state` returned.
-          playing: for each slot, what `Ledger.current` said at the same sync point.
+          playing: for each slot, what `Ledger.current` said at the same sync point; or an episode
+            without actions, where another one begins.
         """
         self._number = [number for number, _ in playing]
         self._actions = [actions.tobytes() for _, actions in playing]
-        self._running[...] = state["episodes/running"]
+        goes_on = [len(actions) > 0 for _, actions in playing]
+        self._running[...] = np.where(goes_on, state["episodes/running"], 0.0)
         self.recent.extend(
             Episode(float(s), float(r), int(n)) for s, r, n in state["episodes/recent"]
         )

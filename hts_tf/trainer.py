@@ -17,6 +17,7 @@ from hts_tf import (
     collector,
     compute,
     config,
+    data_storage,
     errors,
     memory,
     metrics,
@@ -34,7 +35,7 @@ from hts_tf.fingerprint_log import FingerprintLog
 from hts_tf.fingerprints import fingerprint
 from hts_tf.learner import Learner
 from hts_tf.policy import Batching, Policy
-from hts_tf.schedules import hts, sync  # noqa: F401  gin configurables
+from hts_tf.schedules import asynchronous, hts, sync  # noqa: F401  gin configurables
 from hts_tf.schedules.schedule import Round, Schedule
 from hts_tf.workdir import Workdir
 
@@ -106,7 +107,7 @@ class Trainer:
           checkpoint_every_sec: seconds between checkpoints; None for no checkpoints by time.
           checkpoint_every_updates: updates between checkpoints; None for none by updates.
           keep_checkpoints: how many checkpoints stay.
-          fingerprints: whether to keep a fingerprint of every update.
+          fingerprints: whether to keep a fingerprint of every update; never without sync points.
           crash_limit: an executor that dies is replaced, and the run goes on to the same bits;
             one that dies so often in the same place ends the run.
           step_timeout_sec: an executor that takes longer for one env step or reset counts as
@@ -144,22 +145,30 @@ class Trainer:
                 f"Trainer.num_executors = {num_executors} must not exceed "
                 f"Trainer.num_envs = {num_envs}"
             )
-        algorithm.check_batch(sync_interval, num_envs)
+        if algorithm.delayed_gradient and schedule.policy_lag is None:
+            raise errors.ConfigError(
+                f"Trainer.algorithm = @{type(algorithm).__name__}() takes its gradient at the "
+                "parameters that collected the data; under Trainer.schedule = "
+                f"@{schedule.__name__} these vary, so it cannot be used"
+            )
+        self._schedule = schedule(num_envs)
+        rollout_width = self._schedule.rollout_width
+        algorithm.check_batch(sync_interval, rollout_width)
         spec = environment.spec
         _check_memory(
             collector.memory_fields(
-                spec, sync_interval, num_envs, num_executors, schedule.num_storages
+                spec, sync_interval, num_envs, num_executors, self._schedule.num_storages
             )
         )
 
         self._workdir = Workdir(workdir)
         self._seed = seed
-        self._num_intervals = -(-total_env_steps // (sync_interval * num_envs))
-        self._steps_per_interval = sync_interval * num_envs
+        self._steps_per_interval = sync_interval * rollout_width  # of an update, that is
+        self._num_intervals = -(-total_env_steps // self._steps_per_interval)
         self._checkpoint_every_sec = checkpoint_every_sec
         self._checkpoint_every_updates = checkpoint_every_updates
         self._keep_checkpoints = keep_checkpoints
-        self._keep_fingerprints = fingerprints
+        self._keep_fingerprints = fingerprints and schedule.policy_lag is not None
         self._fingerprints: FingerprintLog | None = None
         self._fingerprint_sec = 0.0
         self._archive_episodes = archive_episodes
@@ -167,7 +176,7 @@ class Trainer:
         weights_seed = seeding.integer(seed, "weights")
         target = networks.ActorCritic(spec, weights_seed)
         behaviour = networks.ActorCritic(spec, weights_seed)
-        delayed = algorithm.delayed_gradient and schedule.policy_lag > 0
+        delayed = algorithm.delayed_gradient and schedule.policy_lag
         gradient_network = networks.ActorCritic(spec, weights_seed) if delayed else None
         # Checked for num_envs, as results must not depend on actor_batch_size.
         self._policy = Policy(behaviour, spec, num_envs)
@@ -183,7 +192,7 @@ class Trainer:
             **compute.describe(),
             "inference": f"{self._policy.batching.value} (self-check {verdict})",
         }
-        self._collector = collector.Collector(
+        self._collector = self._schedule.collector_type(
             environment,
             self._policy,
             seed,
@@ -194,19 +203,19 @@ class Trainer:
             min(actor_batch_size, num_envs),
             crash_limit,
             step_timeout_sec,
-            schedule.num_storages,
-            schedule.lockstep,
+            self._schedule.num_storages,
+            self._schedule.lockstep,
         )
         self._learner = Learner(
             target,
             algorithm,
-            self._collector.storages[0],
+            data_storage.empty(spec, sync_interval, rollout_width),
             self._num_intervals,
             seed,
             gradient_network,
         )
         self._behaviour = behaviour
-        self._schedule = schedule(self._collector, self._learner, behaviour)
+        self._schedule.connect(self._collector, self._learner, behaviour)
         self._num_rounds = schedule.num_rounds(self._num_intervals)
         self._episodes = metrics.EpisodeTracker(num_envs, seed)
         self._archive: archive.Archive | None = None
@@ -236,7 +245,10 @@ class Trainer:
         tensorboard = metrics.TensorBoard(self._workdir.path)
         tensorboard.text("configuration", self._configuration)
         tensorboard.text("scope", "\n".join(f"{k}: {v}" for k, v in self._scope.items()))
-        metrics.say(scope.line(self._scope))
+        if self._schedule.policy_lag is None:
+            metrics.say("not reproducible, as its schedule has no sync points: no fingerprints")
+        else:
+            metrics.say(scope.line(self._scope))
         progress = metrics.ProgressLine(self._num_intervals * self._steps_per_interval)
         handlers = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -296,7 +308,7 @@ class Trainer:
         """Counts in a round of so many seconds, and shows how the run is doing."""
         scalars = {"run/minutes": self._minutes()}
         if outcome.collected is not None:
-            finished = self._episodes.add(outcome.collected, self._next_round - 1)
+            finished = self._episodes.add(outcome.collected, self._next_round - 1, outcome.slots)
             if self._archive_episodes:
                 self._archive.append(finished)
             self._sps = self._steps_per_interval / seconds
@@ -374,8 +386,6 @@ class Trainer:
         """Returns all that the next round depends on; only at sync points."""
         groups = {
             "variable": {str(i): v.numpy() for i, v in enumerate(self._learner.variables())},
-            "storage": self._unread_storage()._asdict(),
-            "ledger": self._collector.ledger.arrays,
             "run": {
                 "next_round": np.array(self._next_round),
                 "updates": np.array(self._learner.updates),
@@ -391,7 +401,11 @@ class Trainer:
             for group, arrays in groups.items()
             for name, array in arrays.items()
         }
-        return {**named, **self._episodes.state()}
+        return {
+            **named,
+            **self._collector.state(self._next_round),
+            **self._episodes.state(),
+        }
 
     def _restore(self, state: dict[str, np.ndarray]) -> None:
         """Goes on from a saved state."""
@@ -402,21 +416,8 @@ class Trainer:
         self._learner.updates = int(state["run/updates"])
         self._earlier_minutes = float(state["run/minutes"])
         self._schedule.policy_versions[...] = state["run/policy_versions"]
-        for name, array in self._unread_storage()._asdict().items():
-            array[...] = state[f"storage/{name}"]
-        for name, array in self._collector.ledger.arrays.items():
-            array[...] = state[f"ledger/{name}"]
-        ledger = self._collector.ledger
-        playing = [ledger.current(slot) for slot in range(len(ledger.arrays["episode"]))]
+        playing = self._collector.restore(state, self._next_round)
         self._episodes.restore(state, playing)
-
-    def _unread_storage(self) -> specs.Rollout:
-        """Returns the storage that was filled last.
-
-        The next interval starts from its last observations; under `hts` it is also what the
-        learner reads in the next round.
-        """
-        return self._collector.storage(self._next_round - 1)
 
 
 def load_parameters(state: dict[str, np.ndarray], network: networks.ActorCritic) -> int:

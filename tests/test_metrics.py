@@ -117,6 +117,32 @@ def test_finished_episodes_are_returned_with_their_actions(rollouts):
     assert [record for interval in records for record in interval] == naive_records(rollouts)
 
 
+@settings(deadline=None)
+@given(some_rollouts, st.randoms(use_true_random=False))
+def test_unrolls_of_any_slots_can_be_counted_in(rollouts, random):
+    """Each slot's in the order of time; those of different slots in any, also twice at once."""
+    num_envs = rollouts[0].reward.shape[1]
+    counted = [0] * num_envs
+    slots = [slot for slot in range(num_envs) for _ in rollouts]
+    random.shuffle(slots)
+    tracker = EpisodeTracker(num_envs, SEED)
+    columns = []
+    for slot in slots:
+        rollout = rollouts[counted[slot]]
+        columns.append([None if x is None else x[:, slot] for x in rollout])
+        counted[slot] += 1
+    batch = specs.Rollout(
+        *(
+            np.stack([np.zeros(1)] * len(slots), 1) if x[0] is None else np.stack(x, 1)
+            for x in zip(*columns, strict=True)
+        )
+    )
+    records = tracker.add(batch, 0, np.array(slots))
+    expected = [record._replace(interval=0) for record in naive_records(rollouts)]
+    assert sorted(records) == sorted(expected)
+    assert tracker.finished == len(expected)
+
+
 def test_only_the_last_episodes_count():
     rollouts = make_rollouts(0, num_intervals=8, num_steps=40, num_envs=2, density=0.5)
     expected = naive_episodes(rollouts)

@@ -17,37 +17,48 @@ class Round(NamedTuple):
       collected: the experience that was collected, or None in the last round of `hts`.
       logs: the learner's scalars, or None where there was nothing to learn from yet.
       policy_lag: updates by which the learner was ahead of the policy that collected what it
-        learnt from; None where there was nothing to learn from.
+        learnt from, on average over `collected`; None where there was nothing to learn from.
       learn_sec: seconds in the update.
       wait_sec: seconds that the learner waited for the rollout.
+      slots: [B], the environments that `collected` is of; None for each of them, in order.
     """
 
     collected: specs.Rollout | None
     logs: dict[str, float] | None
-    policy_lag: int | None
+    policy_lag: float | None
     learn_sec: float
     wait_sec: float
+    slots: np.ndarray | None = None
 
 
 class Schedule(abc.ABC):
     """Interleaves rollout and learning.
 
     Attributes:
-      policy_lag: updates from the policy that collects to the one that learns.
+      policy_lag: updates from the policy that collects to the one that learns; None where it
+        varies, which no run can repeat.
+      collector_type: the collector that the schedule works with.
       num_storages: how many storages the collector fills in turn.
       lockstep: whether actors answer only when every environment is ready.
+      rollout_width: B of the rollouts that the learner gets.
       policy_versions: [num_storages] int64, how many updates the policy had had that filled each
-        storage.
+        storage; kept in checkpoints.
     """
 
-    policy_lag: int
+    policy_lag: int | None
+    collector_type: type[Collector] = Collector
     num_storages: int
     lockstep = False
 
-    def __init__(
+    def __init__(self, num_envs: int) -> None:
+        """Takes the number of environments that are stepped at once."""
+        self.rollout_width = num_envs
+        self.policy_versions = np.zeros(self.num_storages, np.int64)
+
+    def connect(
         self, collector: Collector, learner: Learner, behaviour: networks.ActorCritic
     ) -> None:
-        """Only remembers its arguments.
+        """Gives the schedule what it is to drive; once, before the first round.
 
         Args:
           collector: started, or about to be.
@@ -57,7 +68,6 @@ class Schedule(abc.ABC):
         self._collector = collector
         self._learner = learner
         self._behaviour = behaviour
-        self.policy_versions = np.zeros(self.num_storages, np.int64)
 
     @staticmethod
     @abc.abstractmethod

@@ -41,7 +41,8 @@ def run(schedule_type, algorithm, num_intervals, gradient_network=None):
     collector = Collector(behaviour, schedule_type.num_storages)
     example = collector.storages[0]
     learner = Watched(target, algorithm, example, num_intervals, 0, gradient_network)
-    schedule = schedule_type(collector, learner, behaviour)
+    schedule = schedule_type(num_envs=example.action.shape[1])
+    schedule.connect(collector, learner, behaviour)
     rounds = [
         schedule.run_round(j, num_intervals) for j in range(schedule.num_rounds(num_intervals))
     ]

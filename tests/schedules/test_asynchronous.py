@@ -1,0 +1,162 @@
+"""No sync points: how far policies lag, and what a run promises all the same."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from hts_tf import archive, fingerprint_log
+from hts_tf.algorithms import impala
+from hts_tf.errors import ConfigError
+from hts_tf.learner import Learner
+from hts_tf.schedules import asynchronous
+from hts_tf.unroll_collector import Unrolls
+from hts_tf.workdir import Workdir
+from tests import command_line
+from tests.algorithms import reference
+from tests.test_end_to_end import score_of, wait_for_progress
+
+GAME = [
+    "--method=impala",
+    "--scenario=synthetic",
+    "--gin_bindings=Synthetic.time_limit = True",
+    "--gin_bindings=Synthetic.step_time = 'exponential'",
+    "--gin_bindings=Synthetic.mean_step_sec = 0.002",
+    "--gin_bindings=Trainer.total_env_steps = 16384",
+]
+
+
+class Collector:
+    """Gives unrolls that were begun with given versions of the policy."""
+
+    def __init__(self, behaviour, versions):
+        self._behaviour = behaviour
+        self._versions = iter(versions)
+        self.policy_version = -1
+        self.parameters = []
+
+    def begin_unrolls(self):
+        assert not self.parameters
+
+    def take(self, n):
+        self.parameters.append((self.policy_version, self._behaviour.parameters_hash()))
+        rollout = reference.make_rollout(self._behaviour)
+        assert n == rollout.action.shape[1]
+        return Unrolls(rollout, np.arange(n), np.array(next(self._versions)))
+
+
+@pytest.mark.usefixtures("op_determinism")
+def test_lag_is_counted_from_each_unrolls_beginning():
+    target, behaviour = reference.make_network(), reference.make_network()
+    example = reference.make_rollout(behaviour)
+    width = example.action.shape[1]
+    assert width >= 2
+    late = [0] * (width - 1)
+    collector = Collector(behaviour, [[*late, 0], [*late, 1], [*late, 2]])
+    learner = Learner(target, impala.IMPALA(learning_rate=0.01), example, 3, 0)
+    schedule = asynchronous.Asynchronous(num_envs=4, batch_unrolls=width)
+    schedule.connect(collector, learner, behaviour)
+    rounds = [schedule.run_round(j, 3) for j in range(schedule.num_rounds(3))]
+    assert [r.policy_lag for r in rounds] == pytest.approx([j * (1 - 1 / width) for j in range(3)])
+    assert [r.logs["policy_lag_max"] for r in rounds] == [0, 1, 2]
+    # The actors have every version, and the collector knows which.
+    assert [version for version, _ in collector.parameters] == [0, 1, 2]
+    assert len({parameters for _, parameters in collector.parameters}) == 3
+    assert behaviour.parameters_hash() == target.parameters_hash()
+
+
+@pytest.mark.parametrize(
+    ("num_envs", "batch_unrolls", "num_storages"), [(16, 16, 2), (16, 1, 2), (4, 16, 5), (4, 5, 3)]
+)
+def test_while_a_batch_is_complete_every_environment_can_write(
+    num_envs, batch_unrolls, num_storages
+):
+    schedule = asynchronous.Asynchronous(num_envs, batch_unrolls)
+    assert schedule.num_storages == num_storages
+    assert num_envs * num_storages >= batch_unrolls + num_envs
+
+
+def test_a_batch_of_nothing_is_refused():
+    with pytest.raises(ConfigError, match=r"Asynchronous\.batch_unrolls"):
+        asynchronous.Asynchronous(4, batch_unrolls=0)
+
+
+def finished(process):
+    """Standard output of a command that succeeds, and its errors."""
+    code, output, errors = command_line.finish(process)
+    assert code == 0, errors
+    assert not command_line.executors_of(process.pid)
+    return output, errors
+
+
+def episode_numbers(workdir):
+    """Of each slot, the numbers of its finished episodes, in order of the archive."""
+    numbers = {}
+    for record in archive.read(workdir / archive.FILE_NAME):
+        numbers.setdefault(record.slot, []).append(record.episode)
+    return numbers
+
+
+@pytest.mark.slow
+def test_a_killed_executor_does_not_end_the_run(tmp_path):
+    with command_line.start("hts_tf.train", f"--workdir={tmp_path}", *GAME) as process:
+        wait_for_progress(process)
+        os.kill(command_line.executors_of(process.pid)[0], signal.SIGKILL)
+        output, errors = finished(process)
+    assert "was killed by SIGKILL" in errors
+    assert "16,384 env steps, 32 updates" in output
+    numbers = episode_numbers(tmp_path)
+    assert len(numbers) == 16
+    for of_slot in numbers.values():  # none twice, and none is missing
+        assert of_slot == list(range(len(of_slot)))
+
+
+@pytest.mark.slow
+def test_stopped_and_resumed(tmp_path):
+    with command_line.start("hts_tf.train", f"--workdir={tmp_path}", *GAME) as process:
+        wait_for_progress(process)
+        process.terminate()
+        code, output, errors = command_line.finish(process)
+    assert code == 128 + signal.SIGTERM, errors
+    stopped_at = int(Workdir(tmp_path).newest()["run/env_steps"])
+    assert 0 < stopped_at < 16384
+    before = episode_numbers(tmp_path)
+    with command_line.start("hts_tf.train", f"--workdir={tmp_path}", *GAME) as process:
+        output, _ = finished(process)
+    assert "16,384 env steps, 32 updates" in output
+    assert "no fingerprints" in output
+    assert not (tmp_path / fingerprint_log.TABLE).exists()
+    for slot, numbers in episode_numbers(tmp_path).items():
+        assert numbers == sorted(set(numbers))  # no episode is played a second time
+        assert numbers[: len(before.get(slot, []))] == before.get(slot, [])
+
+
+@pytest.mark.slow
+def test_impala_learns_the_synthetic_game(tmp_path):
+    flags = [
+        f"--workdir={tmp_path}",
+        "--method=impala",
+        "--scenario=synthetic",
+        "--gin_bindings=IMPALA.learning_rate = 0.003",
+        "--gin_bindings=Trainer.total_env_steps = 80000",
+    ]
+    with command_line.start("hts_tf.train", *flags) as process:
+        finished(process)
+    assert score_of(tmp_path) > 0.9, "a random policy scores 0.25"
+
+
+@pytest.mark.slow
+def test_a2c_is_refused(tmp_path):
+    code, output, errors = command_line.run(
+        "hts_tf.train",
+        f"--workdir={tmp_path}",
+        "--method=a2c",
+        "--scenario=synthetic",
+        "--gin_bindings=Trainer.schedule = @Asynchronous",
+    )
+    assert code == 2
+    assert not output
+    assert errors.count("\n") == 1
+    assert "Trainer.algorithm" in errors
+    assert "Trainer.schedule" in errors
