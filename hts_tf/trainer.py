@@ -400,7 +400,7 @@ class Trainer:
         for name, array in self._collector.ledger.arrays.items():
             array[...] = state[f"ledger/{name}"]
         ledger = self._collector.ledger
-        playing = [ledger.current(slot) for slot in range(len(ledger.arrays["episode"]))]
+        playing = [ledger.current(slot) for slot in range(len(ledger.version))]
         self._episodes.restore(state, playing)
 
     def _unread_storage(self) -> specs.Rollout:
