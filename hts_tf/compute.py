@@ -1,13 +1,20 @@
-"""How TensorFlow computes in this process: determinism and threads."""
+"""How TensorFlow computes in this process: determinism, threads and precision."""
 
 import os
 
 import gin
+import keras
 import tensorflow as tf
+
+from hts_tf import errors
+
+_PRECISIONS = ("float32", "mixed_bfloat16")
 
 
 @gin.configurable("Compute")
-def configure(intra_op_threads: int | None = None, inter_op_threads: int = 8) -> None:
+def configure(
+    intra_op_threads: int | None = None, inter_op_threads: int = 8, precision: str = "float32"
+) -> None:
     """Sets TensorFlow up; to be called once, before its first operation.
 
     Args:
@@ -15,7 +22,21 @@ def configure(intra_op_threads: int | None = None, inter_op_threads: int = 8) ->
         the others to executors and actors. (Idle ones spin, so more is not faster.)
       inter_op_threads: threads that run operations, for all actors and the learner together.
         With fewer than there are of these, actors would queue behind the learner.
+      precision: 'float32', or 'mixed_bfloat16': dense layers and convolutions multiply in bfloat16,
+        which some processors (AMX, AVX512-BF16) and GPUs do faster. Parameters, sums over set
+        pixels, heads, losses and optimizer stay float32.
+
+    Raises:
+      ConfigError: a setting is out of range.
     """
+    if intra_op_threads is not None:
+        errors.check_count("Compute.intra_op_threads", intra_op_threads)
+    errors.check_count("Compute.inter_op_threads", inter_op_threads)
+    if precision not in _PRECISIONS:
+        raise errors.ConfigError(
+            f"Compute.precision must be one of {', '.join(_PRECISIONS)}, not {precision!r}"
+        )
+    keras.mixed_precision.set_dtype_policy(precision)
     tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_inter_op_parallelism_threads(inter_op_threads)
     tf.config.threading.set_intra_op_parallelism_threads(
@@ -31,6 +52,7 @@ def describe() -> dict[str, str]:
     ]
     return {
         "intra-op threads": str(tf.config.threading.get_intra_op_parallelism_threads()),
+        "precision": keras.mixed_precision.dtype_policy().name,
         "inter-op threads": str(tf.config.threading.get_inter_op_parallelism_threads()),
         "GPUs": ", ".join(details) or "none",
     }

@@ -36,7 +36,7 @@ class SparseConv2D(keras.layers.Layer):
         kernel_initializer: keras.initializers.Initializer,
         **kwargs: object,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(dtype="float32", **kwargs)  # long sums, whatever the precision elsewhere
         height, width, channels = spec.dense_shape
         self.filters = filters
         self.output_size = (
@@ -127,7 +127,7 @@ class SparseConv2DPair(keras.layers.Layer):
           first: the sparse convolution.
           second: 'valid' padding, linear; as wide as high.
         """
-        super().__init__()
+        super().__init__(dtype="float32")
         self.first = first
         self.second = second
         rows, columns = first.output_size

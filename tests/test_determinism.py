@@ -14,6 +14,7 @@ import time
 import pytest
 
 from hts_tf import fingerprint_log
+from hts_tf.workdir import Workdir
 from tests import command_line
 from tests.command_line import executors_of
 
@@ -69,7 +70,7 @@ class Uneven(synthetic.Synthetic):
 """
 
 
-def train(workdir, *flags, pythonpath=()):
+def train(workdir, *flags, pythonpath=(), updates=NUM_UPDATES):
     """Trains to the end; returns (fingerprints: the bytes of both files, standard error)."""
     with command_line.start(
         "hts_tf.train", f"--workdir={workdir}", *FLAGS, *flags, pythonpath=pythonpath
@@ -77,11 +78,11 @@ def train(workdir, *flags, pythonpath=()):
         code, _, errors = command_line.finish(process)
     assert code == 0, errors
     assert not executors_of(process.pid)
-    return fingerprints(workdir), errors
+    return fingerprints(workdir, updates), errors
 
 
-def fingerprints(workdir):
-    assert len(fingerprint_log.read_table(workdir)) == NUM_UPDATES
+def fingerprints(workdir, updates=NUM_UPDATES):
+    assert len(fingerprint_log.read_table(workdir)) == updates
     names = (fingerprint_log.TABLE, fingerprint_log.CELLS)
     return [(workdir / name).read_bytes() for name in names]
 
@@ -184,26 +185,36 @@ def test_fifty_killed_executors(reference, tmp_path):
     assert fingerprints(tmp_path / "run") == reference
 
 
-def test_twenty_killed_trainers(reference, tmp_path):
+def test_twenty_killed_trainers(tmp_path):
     """At random moments of start-up and training, each time gone on by the same command."""
     workdir = tmp_path / "run"
+    table = workdir / fingerprint_log.TABLE
     flags = [
+        f"--gin_bindings=Trainer.total_env_steps = {30 * 16 * 16}",
         "--gin_bindings=Trainer.checkpoint_every_updates = 1",
-        "--gin_bindings=Synthetic.mean_step_sec = 0.01",
     ]
-    killed = 0
-    for _ in range(20):
-        with command_line.start("hts_tf.train", f"--workdir={workdir}", *FLAGS, *flags) as process:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(random.uniform(0.0, 10.0))
+    slow = "--gin_bindings=Synthetic.mean_step_sec = 0.005"
+    for i in range(20):
+        with command_line.start(
+            "hts_tf.train", f"--workdir={workdir}", *FLAGS, *flags, slow
+        ) as process:
+            if i % 4:  # at work: a row was added to what the last one left
+                rows = table.read_bytes().count(b"\n") if table.exists() else 0
+                while not table.exists() or table.read_bytes().count(b"\n") in (rows, 0, 1):
+                    assert process.poll() is None, process.stderr.read()
+                    time.sleep(0.01)
+                time.sleep(random.uniform(0.0, 0.3))
+            else:
+                time.sleep(random.uniform(0.0, 5.0))
             executors = executors_of(process.pid)
-            killed += process.poll() is None
+            assert process.poll() is None, process.stderr.read()
             process.kill()
         for pid in executors:  # the kernel kills them with their parent
             subprocess.run(["tail", f"--pid={pid}", "-f", "/dev/null"], check=True)
         assert not executors_of(process.pid)
-    assert killed > 2
-    assert train(workdir, *flags)[0] == reference
+    assert Workdir(workdir).newest()["run/updates"] > 5
+    bits, _ = train(workdir, *flags, slow, updates=30)
+    assert bits == train(tmp_path / "reference", *flags, updates=30)[0]
 
 
 def test_a_step_that_always_fails_ends_the_run_and_can_be_replayed(tmp_path):
