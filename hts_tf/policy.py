@@ -32,8 +32,8 @@ class Batching(enum.Enum):
 class Policy:
     """The behaviour policy: what the actors run.
 
-    Thread-safe, as long as nobody assigns the network's parameters meanwhile (they change only
-    at sync points, when no actor has work).
+    Thread-safe. Results can be repeated as long as nobody assigns the network's parameters
+    meanwhile (they change only at sync points, when no actor has work; but see `Asynchronous`).
 
     Attributes:
       batching: the fastest way that was found to give every observation the same bits, whatever

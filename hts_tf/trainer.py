@@ -99,11 +99,13 @@ class Trainer:
           num_envs: environments stepped at once.
           num_executors: processes that step them; None takes one for each processor core. No
             influence on results.
-          num_actors: threads that run the policy. No influence on results.
+          num_actors: threads that run the policy; under `Sync` there is one. No influence on
+            results.
           actor_batch_size: the most observations that an actor answers at once; None takes
             num_envs. No influence on results.
-          sync_interval: alpha, env steps per environment between sync points.
-          total_env_steps: of the whole run, rounded up to whole intervals.
+          sync_interval: alpha, env steps per environment between sync points; under
+            `Asynchronous` of an unroll.
+          total_env_steps: of the whole run, rounded up to whole updates.
           checkpoint_every_sec: seconds between checkpoints; None for no checkpoints by time.
           checkpoint_every_updates: updates between checkpoints; None for none by updates.
           keep_checkpoints: how many checkpoints stay.
@@ -168,7 +170,8 @@ class Trainer:
         self._checkpoint_every_sec = checkpoint_every_sec
         self._checkpoint_every_updates = checkpoint_every_updates
         self._keep_checkpoints = keep_checkpoints
-        self._keep_fingerprints = fingerprints and schedule.policy_lag is not None
+        self._is_repeatable = schedule.policy_lag is not None
+        self._keep_fingerprints = fingerprints and self._is_repeatable
         self._fingerprints: FingerprintLog | None = None
         self._fingerprint_sec = 0.0
         self._archive_episodes = archive_episodes
@@ -236,7 +239,7 @@ class Trainer:
             raise
 
     def run(self) -> Result:
-        """Trains to the end, or until SIGINT or SIGTERM asks to stop at the next sync point.
+        """Trains to the end, or until SIGINT or SIGTERM asks to stop after this round.
 
         Raises:
           WorkerError: an executor failed again and again in the same place.
@@ -245,10 +248,10 @@ class Trainer:
         tensorboard = metrics.TensorBoard(self._workdir.path)
         tensorboard.text("configuration", self._configuration)
         tensorboard.text("scope", "\n".join(f"{k}: {v}" for k, v in self._scope.items()))
-        if self._schedule.policy_lag is None:
-            metrics.say("not reproducible, as its schedule has no sync points: no fingerprints")
-        else:
+        if self._is_repeatable:
             metrics.say(scope.line(self._scope))
+        else:
+            metrics.say("not reproducible, as its schedule has no sync points: no fingerprints")
         progress = metrics.ProgressLine(self._num_intervals * self._steps_per_interval)
         handlers = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -352,7 +355,8 @@ class Trainer:
         if self.stopped_by is not None:
             raise KeyboardInterrupt
         self.stopped_by = signal.Signals(number)
-        text = f"\n{self.stopped_by.name}: stopping at the next sync point (again: at once)\n"
+        place = "at the next sync point" if self._is_repeatable else "after the next update"
+        text = f"\n{self.stopped_by.name}: stopping {place} (again: at once)\n"
         # Not print: a signal may come in the middle of one, or when nobody reads any more.
         with contextlib.suppress(OSError):
             os.write(2, text.encode())
@@ -383,7 +387,7 @@ class Trainer:
         self._workdir.save(self._next_round, self._state(), self._keep_checkpoints)
 
     def _state(self) -> dict[str, np.ndarray]:
-        """Returns all that the next round depends on; only at sync points."""
+        """Returns all that the next round depends on; only between rounds."""
         groups = {
             "variable": {str(i): v.numpy() for i, v in enumerate(self._learner.variables())},
             "run": {

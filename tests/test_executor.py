@@ -69,6 +69,7 @@ LAYERS = [
     {"executor", "actor", "learner", "checkpoint", "metrics", "config"},
     {"executor_pool"},
     {"collector"},
+    {"unroll_collector"},
     {"schedules"},
     {"trainer"},
     {"train"},

@@ -16,8 +16,9 @@ class Algorithm(abc.ABC):
         a whole.
       delayed_gradient: whether `update` must take its gradient at the parameters that collected
         the rollout. Its last argument, `gradient_network`, is then a network that has them; None
-        says that the target network itself does. Algorithms that correct for the policy lag with
-        the stored logits have no such argument.
+        says that the target network itself does. Such an algorithm cannot be used where the
+        policy lag varies. Those that correct for the lag with the stored logits have no such
+        argument.
     """
 
     epochs: int = 0

@@ -83,7 +83,7 @@ def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "learning_rate", "env_steps"),
-    [("ppo", "PPO.learning_rate = 0.003", 80000), ("a2c", "A2C.learning_rate = 0.01", 40000)],
+    [("ppo", "PPO.learning_rate = 0.003", 50000), ("a2c", "A2C.learning_rate = 0.01", 24000)],
 )
 def test_it_learns_the_synthetic_game(tmp_path, method, learning_rate, env_steps):
     train_on(
