@@ -51,7 +51,7 @@ class Child:
             text=True,
             env={**os.environ, **(environment or {})},
             start_new_session=True,  # Ctrl-C is for the benchmark alone
-            preexec_fn=lambda: _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
+            preexec_fn=end_with_parent,
         )
         self.pid = self._process.pid
 
@@ -71,9 +71,17 @@ class Child:
                 file.close()
 
     def say(self, line: str) -> None:
-        """Writes a line to the child."""
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
+        """Writes a line to the child.
+
+        Raises:
+          ChildError: it has ended.
+        """
+        try:
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            self._process.wait()
+            raise self._failure() from None
 
     def hear(self) -> str:
         """Waits for a line of the child.
@@ -101,6 +109,11 @@ class Child:
             return ChildError(why, 2)
         ended = f"{self._module} ended early with exit code {code}"
         return ChildError(f"{ended}: {why}" if code and why else ended, 1)
+
+
+def end_with_parent() -> None:
+    """For `preexec_fn`: the kernel kills the new process when the one that started it is gone."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def measure(

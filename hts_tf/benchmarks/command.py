@@ -1,5 +1,6 @@
 """What benchmarks have in common as commands: how they end."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -25,6 +26,9 @@ def call(body: Callable[[], None], argv: list[str]) -> int:
         return _fail(str(error), error.code)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    except BrokenPipeError:  # nobody reads the figures any more, as after `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     return 0
 
 
