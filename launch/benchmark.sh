@@ -9,11 +9,14 @@
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-names='throughput pipeline profile'
-name=${1-}
-if [[ ! $name || " $names " != *" $name "* ]]; then
-  printf 'error: no benchmark %q; there are: %s\n' "$name" "${names// /, }" >&2
+names=(throughput pipeline profile)
+module=
+for name in "${names[@]}"; do
+  [[ $name != "${1-}" ]] || module=hts_tf.benchmarks.$name
+done
+if [[ ! $module ]]; then
+  printf 'error: no benchmark %q; there are:%s\n' "${1-}" "$(printf ' %s' "${names[@]}")" >&2
   exit 2
 fi
 "$root/launch/setup.sh"
-exec "$root/.venv/bin/python" -m "hts_tf.benchmarks.$name" "${@:2}"
+exec "$root/.venv/bin/python" -m "$module" "${@:2}"
