@@ -13,7 +13,7 @@ import numpy as np
 from absl import app, flags
 
 import hts_tf.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import errors
+from hts_tf import buffers, errors
 from hts_tf.benchmarks import command, kernel
 from hts_tf.collector import Collector
 from hts_tf.environments import synthetic
@@ -133,12 +133,14 @@ def benchmark() -> None:
       ConfigError: a number of environments cannot be used.
     """
     num_executors = _NUM_EXECUTORS.value or os.cpu_count() or 1
-    for text in _NUM_ENVS.value:
-        if not text.isdigit() or int(text) < num_executors:
+    for text in _NUM_ENVS.value or [""]:
+        if not text.isdecimal() or int(text) < num_executors:
             raise errors.ConfigError(
                 f"--num_envs takes whole numbers of at least the {num_executors} executors, "
                 f"not {text!r}"
             )
+        # Refuses too many before memory is taken for them.
+        buffers.TicketBuffer(int(text)).release()
     for num_envs in map(int, _NUM_ENVS.value):
         result = measure(
             num_envs, num_executors, _NUM_ACTORS.value, _SYNC_INTERVAL.value, _SECONDS.value

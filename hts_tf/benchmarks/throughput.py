@@ -75,7 +75,7 @@ def benchmark() -> None:
       ConfigError: a scenario is not of gfootball, or the output cannot be written.
       ChildError: a training refused its configuration, or something failed.
     """
-    for scenario in _SCENARIOS.value:
+    for scenario in _SCENARIOS.value or [""]:
         football.Football(scenario)  # refuses what it does not know
     output = Path(_OUTPUT.value or os.devnull)
     try:

@@ -15,7 +15,7 @@ def test_prints_its_figures():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("value", ["x", "0", "", "-4", "16,9999999"])
+@pytest.mark.parametrize("value", ["x", "0", "", "-4", "16,20000"])
 def test_refuses(value):
     code, output, errors = command_line.run(
         "hts_tf.benchmarks.pipeline", f"--num_envs={value}", "--seconds=0.1"

@@ -40,7 +40,7 @@ def test_on_football(tmp_path):
         ("--scenarios=synthetic", "synthetic"),
         ("--output=/nowhere/figures.csv", "--output"),
         ("--gin_bindings=Trainer.num_env = 3", "num_env"),
-        ("--gin_bindings=Trainer.num_executors = 17", "Trainer.num_executors"),
+        ("--scenarios=", "scenario"),
         ("extra", "extra"),
     ],
 )
@@ -51,7 +51,7 @@ def test_refuses(flag, says):
     assert len(errors.splitlines()) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_it(number):
     with command_line.start("hts_tf.benchmarks.throughput", *SMALL) as process:
         while not (descendants := training_processes(process.pid)):
