@@ -16,6 +16,7 @@ _TOOL = flags.DEFINE_enum("tool", None, ["py-spy", "perf"], "default: the first 
 _GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "of the training")
 
 _TOP = 30  # lines
+_WIDTH = 120  # characters: C++ names can fill a screen
 
 
 def benchmark() -> None:
@@ -37,7 +38,7 @@ def benchmark() -> None:
     if tool == "perf" and role != "executor":
         role = "actors and learner, which perf cannot tell apart,"
     print(f"{role} on {_SCENARIO.value}, {_SECONDS.value} s of process {pid} by {tool}")
-    print("\n".join(lines[: _TOP + 1]))
+    print("\n".join(line[:_WIDTH] for line in lines[: _TOP + 1]))
 
 
 def main() -> None:
