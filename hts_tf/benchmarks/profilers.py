@@ -30,7 +30,8 @@ def find(wanted: str | None) -> tuple[str, str]:
         found = shutil.which(name, path=path)
         if found:
             return name, found
-    raise errors.ConfigError(f"{wanted or 'no profiler'} is not installed: {_HOW_TO_INSTALL}")
+    missing = f"{wanted} is not" if wanted else "neither py-spy nor perf is"
+    raise errors.ConfigError(f"{missing} installed: {_HOW_TO_INSTALL}")
 
 
 def top_functions(stacks: str, thread: str) -> list[str]:
