@@ -83,8 +83,7 @@ class Collector:
         self._lockstep = lockstep
         self._actor_batch_size = actor_batch_size
         self._state_buffer = buffers.TicketBuffer(num_envs)
-        # The one buffer that may hold an environment more often than once: see UnrollCollector.
-        self._finished_buffer = buffers.TicketBuffer(num_envs * num_storages)
+        self._finished_buffer = buffers.TicketBuffer(num_envs)
         self._action_buffers = [buffers.TicketBuffer(num_envs) for _ in range(num_executors)]
         self._pool = ExecutorPool(
             [self._task(index) for index in range(num_executors)],

@@ -41,6 +41,9 @@ class UnrollCollector(Collector):
     def __init__(self, *args: object, **kwargs: object) -> None:
         """As `Collector`; at least two storages."""
         super().__init__(*args, **kwargs)
+        # Larger than the others: a slot may have several unrolls in it.
+        self._finished_buffer.release()
+        self._finished_buffer = buffers.TicketBuffer(self._num_envs * len(self.storages))
         self.policy_version = 0
         self._versions = np.zeros((len(self.storages), self._num_envs), np.int64)
         # Of each slot: the number of the unroll that the learner takes next.

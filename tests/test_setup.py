@@ -390,6 +390,20 @@ def test_tensorboard(launch, tree):
     assert call[1:] == ["--logdir=elsewhere", "--port=7"]
 
 
+def test_benchmark(launch):
+    call = launch("benchmark.sh", "pipeline", "--seconds=1").stdout.splitlines()
+    assert call == ["hts_tf.benchmarks.pipeline", "--seconds=1"]
+
+
+@pytest.mark.parametrize("name", [[], [""], ["speed"], ["throughput pipeline"]])
+def test_benchmark_lists_what_there_is(launch, name):
+    result = launch("benchmark.sh", *name)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "throughput pipeline profile" in result.stderr
+    assert not result.stdout
+
+
 # ---- The package --------------------------------------------------------------------------------
 
 

@@ -1,0 +1,1 @@
+"""What `./launch/benchmark.sh` runs: measurements that print their figures and assert nothing."""

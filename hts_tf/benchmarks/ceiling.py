@@ -1,0 +1,90 @@
+"""The ceiling: stock gfootball stepped with random actions, in one process per core.
+
+`gfootball.env.create_environment` with all its wrappers (stacked super mini map, checkpoint
+rewards), resets included, and nothing else: no policy, no learner, no hand-over. launch/setup.sh
+builds the installed engine for this processor; for the ceiling of a stock build, name an
+interpreter for which `pip install gfootball` has built it.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import hts_tf
+from hts_tf.benchmarks import children
+
+
+class Ceiling(NamedTuple):
+    """What stepping alone reaches.
+
+    Attributes:
+      sps: env steps per second, of all processes together.
+      processor_sec: per env step.
+    """
+
+    sps: float
+    processor_sec: float
+
+
+def measure(scenario: str, seconds: float, seed: int, python: str | None = None) -> Ceiling:
+    """Steps for so many seconds in as many processes as there are cores, all at the same time.
+
+    Building the environments and their first resets come before, and are not counted.
+
+    Args:
+      scenario: of gfootball.
+      seconds: how long.
+      seed: of the actions.
+      python: the interpreter that has gfootball; None takes this one.
+    """
+    tasks = [
+        {"scenario": scenario, "seconds": seconds, "seed": seed + index}
+        for index in range(os.cpu_count() or 1)
+    ]
+    environment = {
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONPATH": str(Path(hts_tf.__file__).parents[1]),  # where `python` may not have it
+    }
+    results = children.measure(__name__, tasks, environment, python or sys.executable)
+    return Ceiling(
+        sum(result["env_steps"] / result["seconds"] for result in results),
+        sum(result["processor_sec"] for result in results)
+        / sum(result["env_steps"] for result in results),
+    )
+
+
+def _prepare(scenario: str, seconds: float, seed: int) -> Callable[[], dict[str, float]]:
+    import gfootball.env
+
+    environment = gfootball.env.create_environment(
+        env_name=scenario, representation="extracted", stacked=True, rewards="scoring,checkpoints"
+    )
+    environment.reset()
+    actions = np.random.default_rng(seed).integers(environment.action_space.n, size=10_000).tolist()
+
+    def body() -> dict[str, float]:
+        env_steps = 0
+        processor = time.process_time()
+        start = now = time.monotonic()
+        while now - start < seconds:
+            _, _, done, _ = environment.step(actions[env_steps % len(actions)])
+            if done:
+                environment.reset()
+            env_steps += 1
+            now = time.monotonic()
+        return {
+            "env_steps": env_steps,
+            "seconds": now - start,
+            "processor_sec": time.process_time() - processor,
+        }
+
+    return body
+
+
+if __name__ == "__main__":
+    children.serve(_prepare)

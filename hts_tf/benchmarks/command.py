@@ -1,0 +1,41 @@
+"""What benchmarks have in common as commands: how they end."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+from hts_tf import errors
+from hts_tf.benchmarks.children import ChildError
+
+
+def call(body: Callable[[], None], argv: list[str]) -> int:
+    """Calls a benchmark's body and returns the exit code; bad input is one line and a 2.
+
+    SIGTERM unwinds it as Ctrl-C does, so that its children and directories are gone afterwards.
+    """
+    signal.signal(signal.SIGTERM, _exit)
+    try:
+        if argv[1:]:
+            raise errors.ConfigError(f"unexpected argument {argv[1]!r}")
+        body()
+    except errors.ConfigError as error:
+        return _fail(str(error).splitlines()[0], 2)
+    except ChildError as error:
+        return _fail(str(error), error.code)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # nobody reads the figures any more, as after `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    return 0
+
+
+def _exit(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return code

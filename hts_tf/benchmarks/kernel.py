@@ -1,0 +1,40 @@
+"""What the kernel counts of other processes: processor time, memory, children."""
+
+import os
+from pathlib import Path
+
+
+def processor_sec(pid: int) -> float:
+    """Returns the processor time that a process has used, in user and kernel mode.
+
+    Raises:
+      OSError: there is no such process (any more).
+    """
+    # From the third field on; the second, the name, may hold anything.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def pss_bytes(pid: int) -> int:
+    """Returns a process's proportional set size: what it shares is divided among the sharers.
+
+    Raises:
+      OSError: there is no such process (any more).
+    """
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise ProcessLookupError(f"process {pid} is ending")
+
+
+def executors_of(trainer: int) -> list[int]:
+    """Returns the process ids of a trainer's executors."""
+    marker = f"hts_tf.executor\0{trainer}\0".encode()
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if marker in path.read_bytes():
+                found.append(int(path.parent.name))
+        except OSError:  # it has just ended
+            continue
+    return sorted(found)

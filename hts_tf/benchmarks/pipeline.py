@@ -1,0 +1,161 @@
+"""Command line: what the pipeline moves by itself, when environment and network cost nothing.
+
+A collector with the synthetic environment and a policy that answers with constants: what is left
+are executors, actors, buffers, ledger and storage. Counted are whole intervals after the first.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from absl import app, flags
+
+import hts_tf.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
+from hts_tf import buffers, errors
+from hts_tf.benchmarks import command, kernel
+from hts_tf.collector import Collector
+from hts_tf.environments import synthetic
+
+_NUM_ENVS = flags.DEFINE_list("num_envs", ["16", "64"], "separated by commas")
+_SECONDS = flags.DEFINE_float("seconds", 10.0, "for each number of environments", lower_bound=0.1)
+_NUM_EXECUTORS = flags.DEFINE_integer("num_executors", None, "default: cores", lower_bound=1)
+_NUM_ACTORS = flags.DEFINE_integer("num_actors", 1, "threads that answer", lower_bound=1)
+_SYNC_INTERVAL = flags.DEFINE_integer("sync_interval", 128, "alpha", lower_bound=1)
+
+_EPISODE_STEPS = 400  # as in football: resets are rare
+
+
+class FreePolicy:
+    """Answers with constants, in the place of `policy.Policy`."""
+
+    def __init__(self, max_batch: int, num_actions: int) -> None:
+        self._answer = (
+            np.zeros(max_batch, np.uint8),
+            np.zeros((max_batch, num_actions), np.float32),
+            np.zeros(max_batch, np.float32),
+        )
+
+    def act(
+        self, observation: np.ndarray, noise: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """See `policy.Policy.act`."""
+        action, logits, value = (array[: len(observation)] for array in self._answer)
+        return action, logits, value
+
+
+class Result(NamedTuple):
+    """What was measured.
+
+    Attributes:
+      env_steps: counted.
+      seconds: that they took.
+      executors_sec: processor time of all executors.
+      actors_sec: processor time of all actors.
+      main_sec: processor time of the main thread, which draws the noise and swaps the storages.
+      activity: see `Collector.activity`.
+    """
+
+    env_steps: int
+    seconds: float
+    executors_sec: float
+    actors_sec: float
+    main_sec: float
+    activity: dict[str, float]
+
+
+def measure(
+    num_envs: int, num_executors: int, num_actors: int, sync_interval: int, seconds: float
+) -> Result:
+    """Collects whole intervals for about so many seconds."""
+    recipe = synthetic.Synthetic(episode_steps=_EPISODE_STEPS)
+    policy = FreePolicy(num_envs, recipe.num_actions)
+    collector = Collector(
+        recipe, policy, 0, sync_interval, num_envs, num_executors, num_actors, num_envs
+    )
+    clocks: tuple[Callable[[], float], ...] = (
+        time.perf_counter,
+        lambda: sum(map(kernel.processor_sec, kernel.executors_of(os.getpid()))),
+        time.process_time,
+        time.thread_time,
+    )
+    try:
+        collector.start()
+        collector.begin(0)
+        collector.wait()
+        collector.activity()
+        before = [clock() for clock in clocks]
+        interval = 0
+        while time.perf_counter() - before[0] < seconds:
+            interval += 1
+            collector.begin(interval)
+            collector.wait()
+        elapsed, executors, process, main = (
+            clock() - earlier for clock, earlier in zip(clocks, before, strict=True)
+        )
+        activity = collector.activity()
+    finally:
+        collector.close()
+    env_steps = interval * sync_interval * num_envs
+    return Result(env_steps, elapsed, executors, process - main, main, activity)
+
+
+def table(result: Result) -> str:
+    """Writes a result as lines for a screen."""
+    activity = result.activity
+    micro = 1e6 / result.env_steps
+
+    def shares(role: str) -> str:
+        prefix = f"time/{role}_"
+        named = [(k.removeprefix(prefix), v) for k, v in activity.items() if k.startswith(prefix)]
+        rest = 1 - sum(value for _, value in named)
+        return ", ".join(f"{name} {value:.0%}" for name, value in [*named, ("the rest", rest)])
+
+    return "\n".join(
+        [
+            f"  env steps per second            {result.env_steps / result.seconds:12,.0f}",
+            f"  tickets that an actor reads in one system call {activity['actor/batch_size']:7.2f}",
+            "  processor time [us per env step]",
+            f"    executors                     {result.executors_sec * micro:12.2f}"
+            f"  time: {shares('executor')}",
+            f"    actors                        {result.actors_sec * micro:12.2f}"
+            f"  time: {shares('actor')}",
+            f"    main thread (noise, swap)     {result.main_sec * micro:12.2f}",
+        ]
+    )
+
+
+def benchmark() -> None:
+    """Measures and prints.
+
+    Raises:
+      ConfigError: a number of environments cannot be used.
+    """
+    num_executors = _NUM_EXECUTORS.value or os.cpu_count() or 1
+    for text in _NUM_ENVS.value or [""]:
+        if not text.isdecimal() or int(text) < num_executors:
+            raise errors.ConfigError(
+                f"--num_envs takes whole numbers of at least the {num_executors} executors, "
+                f"not {text!r}"
+            )
+        # Refuses too many before memory is taken for them.
+        buffers.TicketBuffer(int(text)).release()
+    for num_envs in map(int, _NUM_ENVS.value):
+        result = measure(
+            num_envs, num_executors, _NUM_ACTORS.value, _SYNC_INTERVAL.value, _SECONDS.value
+        )
+        print(
+            f"{num_envs} environments, {num_executors} executors, {_NUM_ACTORS.value} actors\n"
+            f"{table(result)}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Entry point."""
+    app.run(lambda argv: command.call(benchmark, argv))
+
+
+if __name__ == "__main__":
+    main()

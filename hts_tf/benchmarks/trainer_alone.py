@@ -1,0 +1,94 @@
+"""What an update and a batch of inference cost the trainer's process when nothing else goes on.
+
+A trainer, set up as by `hts_tf.train`, has one interval collected, so that its storage holds real
+observations. Then, while executors and actors wait, it learns from it and answers it again
+and again.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from hts_tf.benchmarks import children
+
+_UPDATES = 3
+_BATCHES = 300
+_WARM_UP_BATCHES = 20
+
+
+def measure(scenario: str, bindings: Sequence[str], batch_size: int) -> dict[str, float]:
+    """Measures in a child process.
+
+    Args:
+      scenario: to train on.
+      bindings: of gin.
+      batch_size: observations in one batch of inference.
+
+    Returns:
+      Seconds of processor time, threads of TensorFlow included: `learning` per env step learnt
+      from, `inference` per observation, `compiling` in all: what the first update takes longer.
+    """
+    with tempfile.TemporaryDirectory() as workdir:
+        task = {
+            "scenario": scenario,
+            "bindings": list(bindings),
+            "batch_size": batch_size,
+            "workdir": workdir,
+        }
+        (result,) = children.measure(__name__, [task])
+    return result
+
+
+def _prepare(
+    scenario: str, bindings: list[str], batch_size: int, workdir: str
+) -> Callable[[], dict[str, float]]:
+    import hts_tf.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
+    from hts_tf import compute, config, trainer
+
+    config.load(scenario, "hts_ppo", gin_bindings=bindings)
+    compute.configure()
+    training = trainer.Trainer(workdir=workdir, seed=0)
+    # Inside the trainer, because they should be set up as in a run, and by the same code.
+    collector, learner, policy = training._collector, training._learner, training._policy
+    collector.start()
+    collector.begin(0)
+    collector.wait()
+    storage = collector.storages[0]
+    start = time.process_time()
+    learner.step(storage)
+    first_update = time.process_time() - start
+
+    observations = storage.observation.reshape(-1, *storage.observation.shape[2:])
+    noise = np.zeros((batch_size, storage.logits.shape[-1]), np.float32)
+    starts = np.random.default_rng(0).integers(
+        len(observations) - batch_size, size=_WARM_UP_BATCHES + _BATCHES
+    )
+
+    def answer(start: int) -> None:
+        policy.act(observations[start : start + batch_size], noise)
+
+    def body() -> dict[str, float]:
+        learning = time.process_time()
+        for _ in range(_UPDATES):
+            learner.step(storage)
+        learning = time.process_time() - learning
+        for start in starts[:_WARM_UP_BATCHES]:
+            answer(start)
+        inference = time.process_time()
+        for start in starts[_WARM_UP_BATCHES:]:
+            answer(start)
+        inference = time.process_time() - inference
+        training.close()
+        return {
+            "compiling": first_update - learning / _UPDATES,
+            "learning": learning / (_UPDATES * storage.action.size),
+            "inference": inference / (_BATCHES * batch_size),
+        }
+
+    return body
+
+
+if __name__ == "__main__":
+    children.serve(_prepare)

@@ -1,0 +1,180 @@
+"""A real training, watched from outside: speed, processor time and memory of its processes."""
+
+import contextlib
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hts_tf.benchmarks import kernel
+from hts_tf.benchmarks.children import Child, ChildError
+from hts_tf.benchmarks.event_tail import EventTail
+
+_POLL_SEC = 0.1
+_MEMORY_EVERY_SEC = 1.0
+
+
+class TrainingRun(NamedTuple):
+    """What was seen of a training.
+
+    The first sync point ends the first interval, in which nothing is learnt yet; the last one is
+    the first at or after the env steps asked for.
+
+    Attributes:
+      start_up_sec: from launch to the first sync point.
+      env_steps: between the first and the last sync point.
+      sps: these, divided by the seconds between.
+      trainer_sec: processor time of the trainer (actors, learner, all else) per such env step.
+      executors_sec: the same of all executors together.
+      batch_size: observations that an actor answered at once, mean of all intervals' means.
+      trainer_bytes: peak of its proportional set size, from launch to the last sync point.
+      executors_bytes: peak of the sum of theirs.
+      total_bytes: peak of the sum of all.
+    """
+
+    start_up_sec: float
+    env_steps: int
+    sps: float
+    trainer_sec: float
+    executors_sec: float
+    batch_size: float
+    trainer_bytes: int
+    executors_bytes: int
+    total_bytes: int
+
+
+class _SyncPoint(NamedTuple):
+    """Seconds since launch, and processor seconds used, at a sync point."""
+
+    env_steps: int
+    seconds: float
+    trainer_sec: float
+    executors_sec: float
+
+
+class Training:
+    """A training at work.
+
+    Attributes:
+      pid: of the trainer.
+      batch_sizes: of the actors, in each interval so far.
+    """
+
+    def __init__(self, child: Child, workdir: Path) -> None:
+        """Use `start`."""
+        self.pid = child.pid
+        self.batch_sizes: list[float] = []
+        self._child = child
+        self._events = EventTail(workdir)
+
+    def newest_sync_point(self) -> tuple[int, float] | None:
+        """Returns (env steps, seconds since launch) of the last sync point not returned before.
+
+        Raises:
+          ChildError: the training has ended.
+        """
+        newest = None
+        for scalar in self._events.scalars():
+            if scalar.tag == "run/minutes":
+                newest = scalar.env_steps, scalar.value * 60
+            elif scalar.tag == "actor/batch_size":
+                self.batch_sizes.append(scalar.value)
+        if newest is None:
+            self._child.check()
+        return newest
+
+    def wait_for_sync_point(self) -> None:
+        """Waits until the training is under way.
+
+        Raises:
+          ChildError: it has ended before.
+        """
+        while self.newest_sync_point() is None:
+            time.sleep(_POLL_SEC)
+
+
+@contextlib.contextmanager
+def start(scenario: str, seed: int, bindings: Sequence[str]) -> Iterator[Training]:
+    """Trains with `hts_ppo` in a temporary workdir, until the block is left.
+
+    Args:
+      scenario: to train on.
+      seed: of the run.
+      bindings: of gin.
+    """
+    with tempfile.TemporaryDirectory() as workdir:
+        arguments = [f"--scenario={scenario}", f"--seed={seed}", f"--workdir={workdir}"]
+        arguments += [f"--gin_bindings={binding}" for binding in bindings]
+        with Child("hts_tf.train", arguments) as child:
+            yield Training(child, Path(workdir))
+
+
+def measure(scenario: str, seed: int, env_steps: int, bindings: Sequence[str]) -> TrainingRun:
+    """Trains until the first sync point at or after so many env steps.
+
+    Raises:
+      ChildError: the training refused its configuration, failed, or was over before.
+    """
+    with start(scenario, seed, bindings) as training:
+        memory = _Memory(training.pid)
+        first = last = None
+        while last is None:
+            memory.sample()
+            time.sleep(_POLL_SEC)
+            # Read within a moment of the sync point, at both ends.
+            point = training.newest_sync_point()
+            if point is None:
+                continue
+            if first is None:
+                first = _sync_point(*point, training.pid)
+                executors = kernel.executors_of(training.pid)
+            elif point[0] >= env_steps:
+                last = _sync_point(*point, training.pid)
+                if kernel.executors_of(training.pid) != executors:
+                    raise ChildError("an executor was replaced while it was measured", 1)
+    steps = last.env_steps - first.env_steps
+    return TrainingRun(
+        start_up_sec=first.seconds,
+        env_steps=steps,
+        sps=steps / (last.seconds - first.seconds),
+        trainer_sec=(last.trainer_sec - first.trainer_sec) / steps,
+        executors_sec=(last.executors_sec - first.executors_sec) / steps,
+        batch_size=sum(training.batch_sizes) / len(training.batch_sizes),
+        trainer_bytes=memory.peaks["trainer"],
+        executors_bytes=memory.peaks["executors"],
+        total_bytes=memory.peaks["total"],
+    )
+
+
+def _sync_point(env_steps: int, seconds: float, trainer: int) -> _SyncPoint:
+    executors = sum(map(kernel.processor_sec, kernel.executors_of(trainer)))
+    return _SyncPoint(env_steps, seconds, kernel.processor_sec(trainer), executors)
+
+
+class _Memory:
+    """Keeps the peaks of a training's memory, looking once a second.
+
+    Attributes:
+      peaks: bytes, by role.
+    """
+
+    def __init__(self, trainer: int) -> None:
+        self.peaks: dict[str, int] = defaultdict(int)
+        self._trainer = trainer
+        self._next = 0.0
+
+    def sample(self) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _MEMORY_EVERY_SEC
+        with contextlib.suppress(OSError):  # a process that is just starting or ending
+            trainer = kernel.pss_bytes(self._trainer)
+            executors = sum(map(kernel.pss_bytes, kernel.executors_of(self._trainer)))
+            for role, now in [
+                ("trainer", trainer),
+                ("executors", executors),
+                ("total", trainer + executors),
+            ]:
+                self.peaks[role] = max(self.peaks[role], now)

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Measures, after setting up whatever is missing.
+#
+#   ./launch/benchmark.sh throughput [flags]  training beside stepping alone, and where time and memory go
+#   ./launch/benchmark.sh pipeline [flags]    the pipeline by itself: environment and network cost nothing
+#   ./launch/benchmark.sh profile [flags]     where a role of a training spends its time
+#
+# `./launch/benchmark.sh NAME --help` lists the flags.
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+names=(throughput pipeline profile)
+module=
+for name in "${names[@]}"; do
+  [[ $name != "${1-}" ]] || module=hts_tf.benchmarks.$name
+done
+if [[ ! $module ]]; then
+  printf 'error: no benchmark %q; there are:%s\n' "${1-}" "$(printf ' %s' "${names[@]}")" >&2
+  exit 2
+fi
+"$root/launch/setup.sh"
+exec "$root/.venv/bin/python" -m "$module" "${@:2}"

@@ -1,0 +1,89 @@
+import csv
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from hts_tf.benchmarks import figures, kernel
+from tests import command_line
+
+pytestmark = pytest.mark.slow
+
+SMALL = [
+    "--scenarios=academy_empty_goal_close",
+    "--repeats=1",
+    "--ceiling_seconds=0.3",
+    "--gin_bindings=Trainer.num_envs = 4",
+    "--gin_bindings=Trainer.sync_interval = 16",
+]
+
+
+def test_on_football(tmp_path):
+    output = tmp_path / "figures.csv"
+    code, printed, errors = command_line.run(
+        "hts_tf.benchmarks.throughput", *SMALL, "--env_steps=200", f"--output={output}"
+    )
+    assert code == 0, errors
+    with output.open() as file:
+        rows = [row for row in csv.DictReader(file) if row["statistic"] == "median"]
+    for row in rows:
+        assert row["figure"] in printed
+        assert float(row["value"]) > 0 or row["measured"] == figures.DIFFERENCE
+    assert len(rows) == 20
+
+
+@pytest.mark.parametrize(
+    ("flag", "says"),
+    [
+        ("--scenarios=academy_cornr", "did you mean academy_corner"),
+        ("--scenarios=synthetic", "synthetic"),
+        ("--output=/nowhere/figures.csv", "--output"),
+        ("--gin_bindings=Trainer.num_env = 3", "num_env"),
+        ("--scenarios=", "scenario"),
+        ("extra", "extra"),
+    ],
+)
+def test_refuses(flag, says):
+    code, output, errors = command_line.run("hts_tf.benchmarks.throughput", *SMALL, flag)
+    assert code == 2, (output, errors)
+    assert says in errors
+    assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_no_process_outlives_it(number):
+    with command_line.start("hts_tf.benchmarks.throughput", *SMALL) as process:
+        while not (descendants := training_processes(process.pid)):
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.05)
+        process.send_signal(number)
+        errors = command_line.finish(process)[2]
+    assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
+    assert not errors
+    deadline = time.monotonic() + 10  # the kernel kills them, but nobody waits for them here
+    while any(map(is_alive, descendants)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def training_processes(benchmark):
+    """Returns trainer and executors of a benchmark's training, once there are executors."""
+    for path in Path("/proc").glob("[0-9]*"):
+        if parent_of(path) == benchmark and (found := kernel.executors_of(int(path.name))):
+            return [int(path.name), *found]
+    return []
+
+
+def parent_of(path):
+    try:
+        return int((path / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
