@@ -62,8 +62,8 @@ def _prepare(
 
     config.load(scenario, "hts_ppo", gin_bindings=bindings)
     seconds = Counter()
-    start_engine = football_match._start_engine
-    football_match._start_engine = lambda config: _TimedEngine(start_engine(config), seconds)
+    start_engine = football_match.start_engine
+    football_match.start_engine = lambda config: _TimedEngine(start_engine(config), seconds)
     football._pixels = _timed(football._pixels, seconds, "encoding")
 
     recipe = config.environment()
