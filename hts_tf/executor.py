@@ -93,10 +93,9 @@ class Executor:
         self._storages = data_storage.read(arrays)
         self._ledger = ledger.Ledger(arrays.group("ledger"))
         control = arrays.group("control")
-        # All that were answered are stepped, and handed over together: large batches are cheaper.
-        # Meanwhile the other executors keep the processor busy; one alone keeps half back.
-        alone = len(control["executor_doing"]) == 1
-        self._group = -(-len(task.slots) // 2) if alone else len(task.slots)
+        # Half of the environments go to the actors together, which makes for batches that are
+        # worth computing, while the other half keeps this process busy.
+        self._group = -(-len(task.slots) // 2)
         self._interval = control["interval"]
         self._sync_point = control["sync_point"]
         self._answered = control["answered"]
