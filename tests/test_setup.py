@@ -375,8 +375,9 @@ def test_train_passes_the_exit_status(launch):
 def test_test_runs_linter_and_tests(launch):
     result = launch("test.sh", "-k", "a b")
     assert result.returncode == 0
-    expected = ["ruff", "check", ".", "ruff", "format", "--check", ".", "pytest", "-k", "a b"]
-    assert result.stdout.splitlines() == expected
+    ruff = ["ruff", "check", ".", "ruff", "format", "--check", "."]
+    pytest = ["pytest", "-n", "2", "--dist", "loadfile", "-k", "a b"]
+    assert result.stdout.splitlines() == [*ruff, *pytest]
 
 
 @pytest.mark.parametrize("step", ["ruff", "pytest"])
