@@ -5,7 +5,6 @@ are the same, with 1 if one differs, and with 2 if the workdirs cannot be compar
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -121,15 +120,13 @@ def _difference(a: Path, b: Path, update: int, different: list[str]) -> str:
 def run(argv: list[str]) -> int:
     """Compares, and returns the exit code."""
     if len(argv) != 3:
-        print("error: two workdirs are wanted: python -m hts_tf.compare_runs A B", file=sys.stderr)
-        return 2
+        return errors.fail("two workdirs are wanted: python -m hts_tf.compare_runs A B", 2)
     a, b = map(Path, argv[1:])
     try:
         causes = likely_causes(Workdir(a), Workdir(b))
         same, text = compare(a, b)
     except errors.ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return errors.fail(str(error), 2)
     for cause in causes:
         print(f"the runs differ in {cause}")
     print(text)

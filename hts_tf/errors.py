@@ -2,11 +2,18 @@
 
 import difflib
 import numbers
+import sys
 from collections.abc import Iterable
 
 
 class ConfigError(ValueError):
     """A setting cannot be used; the message is one line and names the binding or flag to change."""
+
+
+def fail(message: str, code: int) -> int:
+    """Prints why a command fails, and returns the exit code that it is given."""
+    print(f"error: {message}", file=sys.stderr)
+    return code
 
 
 def check_count(binding: str, value: object) -> None:

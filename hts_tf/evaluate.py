@@ -1,7 +1,6 @@
 """Command line: evaluates the newest checkpoint of a run."""
 
 import csv
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +38,7 @@ _HISTOGRAM_WIDTH = 50  # characters
 def run(argv: list[str]) -> int:
     """Evaluates, and returns the exit code."""
     if argv[1:]:
-        return _refuse(f"unexpected argument {argv[1]!r}")
+        return errors.fail(f"unexpected argument {argv[1]!r}", 2)
     workdir = Workdir(_WORKDIR.value)
     try:
         config.load_text(workdir.configuration())
@@ -51,7 +50,7 @@ def run(argv: list[str]) -> int:
         network = networks.ActorCritic(environment.spec, seed=0)
         env_steps = trainer.load_parameters(state, network)
     except errors.ConfigError as error:
-        return _refuse(str(error).splitlines()[0])
+        return errors.fail(str(error).splitlines()[0], 2)
     records = evaluator.evaluate(
         environment,
         Policy(network, environment.spec, _PARALLEL),
@@ -99,11 +98,6 @@ def _show(
     tensorboard = metrics.TensorBoard(directory)
     tensorboard.animation(env_steps, "evaluation/first_episode", content, size)
     tensorboard.close()
-
-
-def _refuse(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return 2
 
 
 def histogram(values: np.ndarray) -> str:

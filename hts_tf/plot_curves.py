@@ -1,7 +1,6 @@
 """Command line: draws learning curves from the event files of runs."""
 
 import csv
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from tensorboard.util import tensor_util
 
 import hts_tf.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import (
+    errors,
     metrics,
 )
 
@@ -97,8 +97,7 @@ def run(_: list[str]) -> int:
     try:
         curves = {Path(name).name: read_curve(Path(name)) for name in _WORKDIRS.value}
     except FileNotFoundError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return errors.fail(str(error), 2)
     output = Path(_OUTPUT.value)
     draw(curves, _TITLE.value, output)
     with output.with_suffix(".csv").open("w", newline="") as file:

@@ -1,7 +1,6 @@
 """Command line: plays an episode of a run again, checks it, and writes it as a video."""
 
 import math
-import sys
 from pathlib import Path
 
 from absl import app, flags
@@ -52,7 +51,7 @@ _ROWS = 6  # of each kind in a list
 def run(argv: list[str]) -> int:
     """Replays, and returns the exit code: 1 if the replay differs from the archive."""
     if argv[1:]:
-        return _fail(f"unexpected argument {argv[1]!r}", 2)
+        return errors.fail(f"unexpected argument {argv[1]!r}", 2)
     workdir = Workdir(_WORKDIR.value)
     path = Path(_ARCHIVE.value) if _ARCHIVE.value else workdir.archive
     try:
@@ -73,9 +72,9 @@ def run(argv: list[str]) -> int:
             video.check(output)
         found = replay(environment, records[number], number, output)
     except errors.ConfigError as error:
-        return _fail(str(error).splitlines()[0], 2)
+        return errors.fail(str(error).splitlines()[0], 2)
     if found:
-        return _fail(f"the replay differs from the archive: {'; '.join(found)}", 1)
+        return errors.fail(f"the replay differs from the archive: {'; '.join(found)}", 1)
     known = not math.isnan(records[number].score)
     if known:
         print("score, return and length agree with the archive")
@@ -198,11 +197,6 @@ def _describe(record: Record) -> str:
     if math.isnan(record.score):
         outcome = "outcome unknown"
     return f"{video.name(record)}, seed {record.seed}, {record.length} env steps, {outcome}"
-
-
-def _fail(message: str, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return code
 
 
 def main() -> None:

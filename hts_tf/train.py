@@ -1,7 +1,6 @@
 """Command line: trains an agent."""
 
 import signal
-import sys
 
 from absl import app, flags
 
@@ -31,17 +30,17 @@ _GIN_BINDINGS = flags.DEFINE_multi_string(
 def run(argv: list[str]) -> int:
     """Trains, and returns the exit code."""
     if argv[1:]:
-        return _fail(f"unexpected argument {argv[1]!r}", 2)
+        return errors.fail(f"unexpected argument {argv[1]!r}", 2)
     try:
         config.load(_SCENARIO.value, _METHOD.value, _GIN_FILES.value, _GIN_BINDINGS.value)
         compute.configure()
         training = trainer.Trainer(workdir=_WORKDIR.value, seed=_SEED.value)
     except errors.ConfigError as error:
-        return _fail(str(error).splitlines()[0], 2)
+        return errors.fail(str(error).splitlines()[0], 2)
     try:
         result = training.run()
     except WorkerError as error:
-        return _fail(str(error), 1)
+        return errors.fail(str(error), 1)
     except KeyboardInterrupt:
         return 128 + (training.stopped_by or signal.SIGINT)
     metrics.say(
@@ -49,11 +48,6 @@ def run(argv: list[str]) -> int:
         f"parameters {result.parameters_sha256}"
     )
     return 128 + training.stopped_by if training.stopped_by else 0
-
-
-def _fail(message: str, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return code
 
 
 def main() -> None:

@@ -43,20 +43,3 @@ def run(module, *arguments, pythonpath=()):
 def parameters_hash(output):
     """Returns the hash that a finished training run prints last."""
     return output.rsplit("parameters ", 1)[1].strip()
-
-
-def executors_of(pid):
-    """Returns the pids of the executors that a trainer started, also of a dead trainer's."""
-    marker = f"hts_tf.executor\0{pid}\0".encode()
-    return [
-        int(path.parent.name)
-        for path in Path("/proc").glob("[0-9]*/cmdline")
-        if marker in _read(path)
-    ]
-
-
-def _read(path):
-    try:
-        return path.read_bytes()
-    except OSError:  # it has just ended
-        return b""

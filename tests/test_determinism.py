@@ -14,9 +14,9 @@ import time
 import pytest
 
 from hts_tf import fingerprint_log
+from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.workdir import Workdir
 from tests import command_line
-from tests.command_line import executors_of
 
 pytestmark = pytest.mark.slow
 

@@ -10,9 +10,10 @@ import time
 import pytest
 
 from hts_tf import archive, fingerprint_log
+from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.workdir import Workdir
 from tests import command_line
-from tests.command_line import SMALL_FOOTBALL, executors_of, parameters_hash
+from tests.command_line import SMALL_FOOTBALL, parameters_hash
 
 pytestmark = pytest.mark.slow
 

@@ -21,9 +21,9 @@ def call(body: Callable[[], None], argv: list[str]) -> int:
             raise errors.ConfigError(f"unexpected argument {argv[1]!r}")
         body()
     except errors.ConfigError as error:
-        return _fail(str(error).splitlines()[0], 2)
+        return errors.fail(str(error).splitlines()[0], 2)
     except ChildError as error:
-        return _fail(str(error), error.code)
+        return errors.fail(str(error), error.code)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:  # nobody reads the figures any more, as after `| head`
@@ -34,8 +34,3 @@ def call(body: Callable[[], None], argv: list[str]) -> int:
 
 def _exit(number: int, _: FrameType | None) -> None:
     sys.exit(128 + number)
-
-
-def _fail(message: str, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return code

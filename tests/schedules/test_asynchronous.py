@@ -8,6 +8,7 @@ import pytest
 
 from hts_tf import archive, fingerprint_log
 from hts_tf.algorithms import impala
+from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.errors import ConfigError
 from hts_tf.learner import Learner
 from hts_tf.schedules import asynchronous
@@ -86,7 +87,7 @@ def finished(process):
     """Standard output of a command that succeeds, and its errors."""
     code, output, errors = command_line.finish(process)
     assert code == 0, errors
-    assert not command_line.executors_of(process.pid)
+    assert not executors_of(process.pid)
     return output, errors
 
 
@@ -102,7 +103,7 @@ def episode_numbers(workdir):
 def test_a_killed_executor_does_not_end_the_run(tmp_path):
     with command_line.start("hts_tf.train", f"--workdir={tmp_path}", *GAME) as process:
         wait_for_progress(process)
-        os.kill(command_line.executors_of(process.pid)[0], signal.SIGKILL)
+        os.kill(executors_of(process.pid)[0], signal.SIGKILL)
         output, errors = finished(process)
     assert "was killed by SIGKILL" in errors
     assert "16,384 env steps, 32 updates" in output

@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from hts_tf.algorithms import a2c
+from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.schedules import sync
 from tests import command_line
 from tests.schedules import fakes
@@ -62,7 +63,7 @@ def test_another_seed_other_bits(reference, tmp_path):
 def test_a_killed_executor_changes_nothing(reference, tmp_path):
     with command_line.start("hts_tf.train", f"--workdir={tmp_path}", *GAME) as process:
         wait_for_progress(process)
-        os.kill(command_line.executors_of(process.pid)[0], signal.SIGKILL)
+        os.kill(executors_of(process.pid)[0], signal.SIGKILL)
         code, _, errors = command_line.finish(process)
     assert code == 0, errors
     assert "was killed by SIGKILL" in errors
