@@ -139,6 +139,8 @@ class Child:
 
     def _failure(self) -> ChildError:
         code = self._process.returncode
+        if code < 0:
+            return ChildError(f"{self._module} was killed by {signal.Signals(-code).name}", 1)
         self._log.seek(self._log_start)
         lines = self._log.read().strip().splitlines()
         why = lines[-1].removeprefix("error: ") if lines else ""

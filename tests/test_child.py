@@ -1,5 +1,4 @@
 import os
-import signal
 import sys
 
 import pytest
@@ -56,7 +55,7 @@ def test_all_that_it_prints_is_appended_to_a_log(module, tmp_path):
 def test_a_child_that_does_not_know_the_signal_yet(tmp_path):
     with Child("timeit", ["-n1", "import time; time.sleep(1000)"], log=tmp_path / "log") as child:
         child.stop()
-        with pytest.raises(ChildError, match=f"exit code {-signal.SIGTERM}"):
+        with pytest.raises(ChildError, match="killed by SIGTERM"):
             child.has_ended()
 
 
