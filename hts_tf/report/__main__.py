@@ -10,7 +10,7 @@ import pandas as pd
 from absl import app, flags
 from matplotlib.figure import Figure
 
-from hts_tf import errors, scope
+from hts_tf import command, errors, scope
 from hts_tf.curves import WINDOW
 from hts_tf.report import claims, figures, origin, page, statistics, style, tables
 from hts_tf.report.page import Picture
@@ -134,25 +134,27 @@ def _counted(table: pd.DataFrame, column: str) -> str:
     return str(names[0]) if len(names) == 1 else f"{len(names)} {column}s"
 
 
-def run(argv: list[str]) -> int:
-    """Makes the page, and returns the exit code."""
-    if argv[1:]:
-        return errors.fail(f"unexpected argument {argv[1]!r}", 2)
+def report() -> None:
+    """Makes the page, and prints which files were written.
+
+    Raises:
+      ConfigError: a flag or a file cannot be used.
+    """
+    output = Path(_OUTPUT.value)
+    if not output.parent.is_dir():
+        raise errors.ConfigError(f"--output: there is no directory {output.parent}")
     systems = Path(_SYSTEMS.value) if _SYSTEMS.value else None
     try:
-        paths = make(Path(_COMPARISON.value), systems, Path(_OUTPUT.value))
-    except errors.ConfigError as error:
-        return errors.fail(str(error), 2)
+        paths = make(Path(_COMPARISON.value), systems, output)
     except OSError as error:
-        return errors.fail(f"--output cannot be written: {error}", 2)
+        raise errors.ConfigError(f"--output cannot be written: {error}") from None
     for path in paths:
         print(path)
-    return 0
 
 
 def main() -> None:
     """Entry point."""
-    app.run(run)
+    app.run(lambda argv: command.call(report, argv))
 
 
 if __name__ == "__main__":

@@ -75,8 +75,9 @@ def fastest(runs: Sequence[Run]) -> tuple[str, str]:
         return _without_both(runs, (SYNCHRONOUS, ASYNCHRONOUS), undecided)
     verdict = HOLDS if not lost else PARTLY if won else FAILS
     evidence = (
-        f"Beside {_names(others_met)}, by the mean over seeds, it was first in {len(won)} of {decided} cases (a scenario and a "
-        f"target score){_listed('; not first in', lost)}."
+        f"Beside {_names(others_met)}, by the mean over seeds, it was first in {len(won)} of "
+        f"{_count(decided, 'case')} (a scenario and a target score)"
+        f"{_listed('; not first in', lost)}."
     )
     if undecided:
         evidence += f" {_count(undecided, 'case')} cannot be told: not reached by enough runs."
@@ -166,7 +167,7 @@ def _difference(runs: Sequence[Run], other: str) -> tuple[statistics.Estimate | 
         difference = statistics.mean_difference(sample.scores[OURS], sample.scores[other])
         text = (
             f"On {_count(len(sample.scenarios), 'scenario')} {what} is {difference.value:+.3f} "
-            f"({100 * statistics.CONFIDENCE:.0f} % interval {difference.low:+.3f} to "
+            f"({100 * statistics.CONFIDENCE:.0f}\u00a0% interval {difference.low:+.3f} to "
             f"{difference.high:+.3f})."
         )
         return difference, text + _steps_ratio(runs, other) + _seeds(runs, (OURS, other))

@@ -99,7 +99,7 @@ def steps_table(runs: Sequence[Run], table: pd.DataFrame) -> Table:
             rows.append(Row((style.title(scenario), style.look(method).label), cells))
     heads = [f"env steps to {target:g}" for target in TARGETS]
     return Table(
-        ["scenario", "method", *heads, "env steps per second", "policy lag", "runs ended by"], rows
+        ["scenario", "method", *heads, "env steps per second", "policy lag", "how runs ended"], rows
     )
 
 
