@@ -40,9 +40,15 @@ class Table(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A picture that was written beside the page."""
+    """A picture that was written beside the page.
+
+    Attributes:
+      path: of the file.
+      width: at which the page shows it, in its pixels.
+    """
 
     path: Path
+    width: int
 
     @property
     def source(self) -> str:

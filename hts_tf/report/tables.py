@@ -147,5 +147,5 @@ def _check(path: Path, column: pd.Series, wrong: pd.Series, complaint: str) -> N
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         value = column.iloc[row]
-        shown = "" if pd.isna(value) else f" {value!r}"
+        shown = "" if pd.isna(value) else f" '{value}'"
         raise errors.ConfigError(f"{path}, line {row + 2}: {column.name}{shown} {complaint}")
