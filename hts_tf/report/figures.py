@@ -34,6 +34,9 @@ ACTIVITIES = (
 )
 REST = ("the rest (hand-over, Python)", style.LIGHT_GREY)
 
+_GAMMA = "gamma, constant, exponential"
+_FAMILIES = {"gamma": _GAMMA, "constant": _GAMMA, "exponential": _GAMMA}  # which are all gamma's
+
 _PANEL = (3.1, 2.5)  # inches
 
 
@@ -170,7 +173,7 @@ def speedup(speedups: pd.DataFrame) -> Figure | None:
         return None
     figure, axis = plt.subplots(figsize=(4.6, 3.2))
     looks = [(style.BLUE, "o"), (style.VERMILLION, "s"), (style.GREEN, "^"), (style.PURPLE, "D")]
-    families = speedups["step_time"].str.partition(":")[0]
+    families = speedups["step_time"].str.partition(":")[0].replace(_FAMILIES)
     groups = speedups.groupby(families, sort=False)
     for (family, rows), (color, marker) in zip(groups, itertools.cycle(looks), strict=False):
         variance = 1e6 * rows["step_variance_sec2"]

@@ -14,6 +14,11 @@ from hts_tf.report import style
 from hts_tf.report.runs import Reach, Run, reaches
 
 _PACKAGE = Path(__file__).parent
+ENDED = {  # what runs.csv calls it, in words
+    "reached": "at both scores",
+    "minutes": "out of minutes",
+    "env_steps": "out of env steps",
+}
 POSTER_METHODS = ("impala", "ppo", "hts_ppo")
 
 
@@ -62,20 +67,18 @@ def poster() -> pd.DataFrame:
 
 
 def minutes_table(runs: Sequence[Run]) -> Table:
-    """Returns minutes to the targets, ours and the poster's."""
+    """Returns minutes to the targets, ours and the poster's (if it has any of the scenarios)."""
     methods = style.order(run.method for run in runs)
     theirs = poster().set_index(["scenario", "target_score"])
+    cells = reaches(runs, "minutes")
+    printed = POSTER_METHODS if any(key in theirs.index for key in cells) else ()
     rows = []
-    for (scenario, target), cell in reaches(runs, "minutes").items():
+    for (scenario, target), cell in cells.items():
         row = theirs.loc[(scenario, target)] if (scenario, target) in theirs.index else None
-        printed = [np.nan if row is None else row[f"{name}_minutes"] for name in POSTER_METHODS]
-        cells = [
-            *_reach_cells([cell.get(method) for method in methods], "min"),
-            *_poster_cells(printed, is_there=row is not None),
-        ]
-        rows.append(Row((style.title(scenario), f"{target:g}"), cells))
+        ours = _reach_cells([cell.get(method) for method in methods], "min")
+        rows.append(Row((style.title(scenario), f"{target:g}"), ours + _poster_cells(row, printed)))
     heads = ["scenario", "score", *(style.look(method).label for method in methods)]
-    return Table([*heads, *(f"poster: {style.look(m).label}" for m in POSTER_METHODS)], rows)
+    return Table([*heads, *(f"poster: {style.look(m).label}" for m in printed)], rows)
 
 
 def steps_table(runs: Sequence[Run], table: pd.DataFrame) -> Table:
@@ -95,7 +98,8 @@ def steps_table(runs: Sequence[Run], table: pd.DataFrame) -> Table:
         ]
         for i, method in enumerate(methods):
             mine = table[(table["scenario"] == scenario) & (table["method"] == method)]
-            ended = ", ".join(f"{n} {why}" for why, n in mine["ended"].value_counts().items())
+            counts = mine["ended"].map(lambda why: ENDED.get(why, why)).value_counts()
+            ended = ", ".join(f"{number} {why}" for why, number in counts.items())
             cells = [
                 *(column[i] for column in columns),
                 _mean_cell(mine["sps"], 0),
@@ -146,9 +150,11 @@ def _reach_cell(reached: Reach, unit: str, least: float) -> Cell:
     return Cell("—", f"{some}not in {_number(reached.limit)} {unit}")
 
 
-def _poster_cells(minutes: Sequence[float], is_there: bool) -> list[Cell]:
-    if not is_there:
-        return [Cell("") for _ in minutes]
+def _poster_cells(row: pd.Series | None, methods: Sequence[str]) -> list[Cell]:
+    """Returns one cell for each method; None: the poster does not have the row."""
+    if row is None:
+        return [Cell("") for _ in methods]
+    minutes = [row[f"{method}_minutes"] for method in methods]
     return [
         Cell("—") if np.isnan(value) else Cell(f"{value:.1f}", best=value == np.nanmin(minutes))
         for value in minutes
@@ -165,4 +171,4 @@ def _mean_cell(values: pd.Series, digits: int) -> Cell:
 
 def _number(value: float) -> str:
     """Writes minutes or env steps."""
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.1f}"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.{1 if value >= 1 else 2}f}"
