@@ -238,7 +238,7 @@ def estimates(panels: Mapping[str, Mapping[str, Estimate]]) -> Figure:
         for row, method in enumerate(methods):
             look, estimate = style.look(method), panel[method]
             axis.plot([estimate.low, estimate.high], [row, row], color=look.color, linewidth=3)
-            point = {"marker": look.marker, "markersize": 8, "markeredgecolor": "white"}
+            point = {"marker": look.marker, "markersize": 6, "markeredgecolor": "white"}
             axis.plot(estimate.value, row, color=look.color, **point)
         axis.set_xlabel(label)
         axis.grid(axis="y", visible=False)
