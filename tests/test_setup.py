@@ -391,6 +391,11 @@ def test_tensorboard(launch, tree):
     assert call[1:] == ["--logdir=elsewhere", "--port=7"]
 
 
+def test_compare(launch):
+    call = launch("compare.sh", "--seeds=0,1", "--output=a b").stdout.splitlines()
+    assert call == ["hts_tf.compare", "--seeds=0,1", "--output=a b"]
+
+
 def test_benchmark(launch):
     call = launch("benchmark.sh", "pipeline", "--seconds=1").stdout.splitlines()
     assert call == ["hts_tf.benchmarks.pipeline", "--seconds=1"]
