@@ -224,7 +224,8 @@ def _seeds(runs: Sequence[Run], methods: Sequence[str]) -> str:
         if run.method in methods:
             counts[run.scenario, run.method] = counts.get((run.scenario, run.method), 0) + 1
     low, high = min(counts.values()), max(counts.values())
-    return f" Seeds: {low if low == high else f'{low} to {high}'} each."
+    chance = ", too few to exclude chance" if low < statistics.MIN_SEEDS else ""
+    return f" Seeds: {low if low == high else f'{low} to {high}'} each{chance}."
 
 
 def _span(values: pd.Series) -> str:

@@ -25,7 +25,8 @@ def test_fastest(ours, ppo, impala, verdict):
     assert found == verdict
     assert f"first in {2 if verdict == claims.HOLDS else 0} of 2 cases" in evidence
     assert f"PPO took {ppo / ours:.2f} times its minutes" in evidence
-    assert "Seeds: 3 each" in evidence
+    assert "Seeds: 3 each." in evidence
+    assert "Seeds: 1 to 3 each, too few to exclude chance." in claims.fastest(runs[2:])[1]
 
 
 def test_fastest_in_one_scenario_of_two():
