@@ -99,6 +99,10 @@ class Child:
             raise self._failure()
         return line.rstrip("\n")
 
+    def kill(self) -> None:
+        """Ends the child at once; its own children must end with it."""
+        self._process.kill()
+
     def check(self) -> None:
         """Raises: ChildError: the child has ended, well or not."""
         if self._process.poll() is not None:
