@@ -46,7 +46,7 @@ _VARIANCE_NUM_ENVS = flags.DEFINE_integer(
     "variance_num_envs", 16, "environments in the sweep over the variance", lower_bound=1
 )
 _MEAN_STEP_SEC = flags.DEFINE_float(
-    "mean_step_sec", 0.025, "of the synthetic environment", lower_bound=1e-6
+    "mean_step_sec", 0.03, "of the synthetic environment", lower_bound=1e-6
 )
 _SYNC_INTERVAL = flags.DEFINE_integer(
     "sync_interval", 64, "alpha on the synthetic environment", lower_bound=1
