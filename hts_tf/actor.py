@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from hts_tf import buffers, specs
+from hts_tf import buffers, specs, timesheet
 from hts_tf.ledger import Ledger
 from hts_tf.policy import Policy
 
@@ -80,7 +80,7 @@ class Actor:
     time, and each writes only to the slots whose tickets it holds.
 
     Attributes:
-      time: [len(TIMES)] float64, seconds since start.
+      times: where its time has gone since start.
       batches: how many batches were answered.
       observations: how many observations were in them.
     """
@@ -98,6 +98,7 @@ class Actor:
         action_buffers: Sequence[buffers.TicketBuffer],
         finish: Callable[[np.ndarray], None],
         owner: np.ndarray,
+        traced: bool = False,
     ) -> None:
         """Only remembers its arguments.
 
@@ -113,6 +114,7 @@ class Actor:
           action_buffers: where they go, one for each executor.
           finish: takes the slots that have reached the end of their interval.
           owner: [num_envs], each slot's executor.
+          traced: whether its time sheet keeps single stretches.
         """
         self._policy = policy
         self._batch_size = batch_size
@@ -127,7 +129,7 @@ class Actor:
         self._action_buffers = action_buffers
         self._finish = finish
         self._owner = owner
-        self.time = np.zeros(len(TIMES))
+        self.times = timesheet.TimeSheet.of_thread(len(TIMES), traced)
         self.batches = 0
         self.observations = 0
 
@@ -138,13 +140,14 @@ class Actor:
             while True:
                 start = clock()
                 before = self._sync_point[0]
+                self.times.begin(_WAIT_STATE, start)
                 tickets = self._state_buffer.dequeue_up_to(self._batch_size)
                 waited_for = _WAIT_STATE if self._sync_point[0] == before else _WAIT_SYNC
-                self.time[waited_for] += clock() - start
+                self.times.add(waited_for, start)
                 slots = self._claims.take(tickets)
                 if len(slots):
                     self._answer(slots)
-                self.time[_TOTAL] += clock() - start
+                self.times.seconds[_TOTAL] += clock() - start
         except buffers.BufferClosedError:
             pass
 
@@ -158,7 +161,7 @@ class Actor:
         noise = self._noise[np.minimum(steps, sync_interval - 1), slots]
         start = time.perf_counter()
         action, logits, value = self._policy.act(storages.observation[k, steps, slots], noise)
-        self.time[_INFERENCE] += time.perf_counter() - start
+        self.times.add(_INFERENCE, start, len(slots))
         self.batches += 1
         self.observations += len(slots)
 

@@ -107,6 +107,10 @@ class Child:
             raise self._failure()
         return line.rstrip("\n")
 
+    def kill(self) -> None:
+        """Ends the child at once; its own children must end with it."""
+        self._process.kill()
+
     def check(self) -> None:
         """Raises: ChildError: the child has ended, well or not."""
         if self.has_ended():

@@ -5,7 +5,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hts_tf import actor, buffers, data_storage, executor, ledger, seeding, shared_memory, specs
+from hts_tf import (
+    actor,
+    buffers,
+    data_storage,
+    executor,
+    ledger,
+    seeding,
+    shared_memory,
+    specs,
+    timesheet,
+)
 from hts_tf.environments import base
 from hts_tf.executor_pool import ExecutorPool, WorkerError
 from hts_tf.policy import Policy
@@ -17,12 +27,13 @@ def memory_fields(
     num_envs: int,
     num_executors: int,
     num_storages: int,
+    traced: bool = False,
 ) -> shared_memory.Fields:
     """Returns everything that trainer and executors share; see `SharedArrays`."""
     groups = {
         "storage": data_storage.fields(spec, sync_interval, num_envs, num_storages),
         "ledger": ledger.fields(num_envs, spec.max_episode_steps),
-        "control": executor.control_fields(num_envs, num_executors),
+        "control": executor.control_fields(num_envs, num_executors, traced),
     }
     return {
         f"{group}/{name}": field
@@ -56,18 +67,19 @@ class Collector:
         step_timeout_sec: float | None = None,
         num_storages: int = 2,
         lockstep: bool = False,
+        traced: bool = False,
     ) -> None:
         """Allocates memory and buffers; starts nothing.
 
         With `lockstep`, one actor answers all environments at once, when all are ready, whatever
-        the number of actors and their batch size.
+        the number of actors and their batch size. `traced` is for `stretches`.
         """
         spec = environment.spec
         self._environment = environment
         self._seed = seed
         self._num_envs = num_envs
         self._memory = shared_memory.SharedArrays(
-            memory_fields(spec, sync_interval, num_envs, num_executors, num_storages)
+            memory_fields(spec, sync_interval, num_envs, num_executors, num_storages, traced)
         )
         self._all_storages = data_storage.read(self._memory)
         self.storages = [data_storage.one(self._all_storages, k) for k in range(num_storages)]
@@ -81,6 +93,7 @@ class Collector:
         self._policy = policy
         self._num_actors = 1 if lockstep else num_actors
         self._lockstep = lockstep
+        self._traced = traced
         self._actor_batch_size = actor_batch_size
         self._state_buffer = buffers.TicketBuffer(num_envs)
         self._finished_buffer = buffers.TicketBuffer(num_envs)
@@ -118,6 +131,7 @@ class Collector:
                 self._action_buffers,
                 self._finish,
                 self._owner,
+                self._traced,
             )
             for _ in range(self._num_actors)
         ]
@@ -219,10 +233,27 @@ class Collector:
             "executor/crashes": self._pool.crashes,
         }
 
+    def stretches(self, begin: float) -> dict[str, list[list[timesheet.Stretch]]]:
+        """Returns what each worker has done since then; only if the collector is `traced`.
+
+        Args:
+          begin: seconds, of `time.perf_counter`.
+
+        Returns:
+          'executor' and 'actor' -> a list for each of these, of what `TimeSheet.since` says.
+        """
+        executors = (
+            executor.time_sheet(self._control, i) for i in range(len(self._action_buffers))
+        )
+        return {
+            "executor": [times.since(begin) for times in executors],
+            "actor": [worker.times.since(begin) for worker in self._actors],
+        }
+
     def _activity_totals(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return (
             np.sum(self._control["executor_time"], axis=0),
-            sum((worker.time for worker in self._actors), np.zeros(len(actor.TIMES))),
+            sum((worker.times.seconds for worker in self._actors), np.zeros(len(actor.TIMES))),
             sum(
                 (np.array([worker.batches, worker.observations]) for worker in self._actors),
                 np.zeros(2),

@@ -1,10 +1,13 @@
-"""What commands that start processes have in common: how they end."""
+"""What commands that start processes have in common: where they write, and how they end."""
 
+import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 from hts_tf import errors
 from hts_tf.child import ChildError
@@ -30,6 +33,21 @@ def call(body: Callable[[], None], argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     return 0
+
+
+@contextlib.contextmanager
+def csv_file(output: str | None) -> Iterator[TextIO]:
+    """Opens the file of `--output`, to be written with `csv.writer`; None keeps nothing.
+
+    Raises:
+      ConfigError: it cannot be written.
+    """
+    try:
+        file = Path(output or os.devnull).open("w", newline="")  # noqa: SIM115  closed below
+    except OSError as error:
+        raise errors.ConfigError(f"--output: {error}") from None
+    with file:
+        yield file
 
 
 def _exit(number: int, _: FrameType | None) -> None:

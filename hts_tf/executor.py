@@ -14,11 +14,11 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hts_tf import buffers, data_storage, ledger, seeding, shared_memory
+from hts_tf import buffers, data_storage, ledger, seeding, shared_memory, timesheet
 from hts_tf.environments import base
 from hts_tf.ledger import Place
 
@@ -58,7 +58,7 @@ class ExecutorTask:
     capacity: int
 
 
-def control_fields(num_envs: int, num_executors: int) -> shared_memory.Fields:
+def control_fields(num_envs: int, num_executors: int, traced: bool = False) -> shared_memory.Fields:
     """Returns name -> (shape, dtype) of the arrays by which the roles know where they are.
 
     interval: [num_envs], number of the interval that each slot is in; modulo the number of
@@ -69,6 +69,7 @@ def control_fields(num_envs: int, num_executors: int) -> shared_memory.Fields:
     executor_doing: [num_executors, 4] what (see `STARTING` and so on), in which slot and episode,
       and since when (`time.monotonic_ns`).
     executor_time: [num_executors, len(TIMES)] seconds since the start of the run.
+    executor_stretch, executor_stretches: see `timesheet.ring_fields`.
     """
     return {
         "interval": ((num_envs,), "int64"),
@@ -76,7 +77,17 @@ def control_fields(num_envs: int, num_executors: int) -> shared_memory.Fields:
         "answered": ((num_envs,), "int64"),
         "executor_doing": ((num_executors, 4), "int64"),
         "executor_time": ((num_executors, len(TIMES)), "float64"),
+        **{f"executor_{k}": v for k, v in timesheet.ring_fields(num_executors, traced).items()},
     }
+
+
+def time_sheet(control: Mapping[str, np.ndarray], index: int) -> timesheet.TimeSheet:
+    """Returns the time sheet of an executor; see `control_fields`."""
+    return timesheet.TimeSheet(
+        control["executor_time"][index],
+        control["executor_stretch"][index],
+        control["executor_stretches"][index : index + 1],
+    )
 
 
 class Executor:
@@ -100,7 +111,7 @@ class Executor:
         self._sync_point = control["sync_point"]
         self._answered = control["answered"]
         self._doing = control["executor_doing"][task.index]
-        self._time = control["executor_time"][task.index]
+        self._times = time_sheet(control, task.index)
         self._environments: dict[int, base.Environment] = {}
 
     def run(self) -> None:
@@ -115,12 +126,13 @@ class Executor:
             while True:
                 start = clock()
                 before = self._sync_point[0]
+                self._times.begin(_WAIT_ACTION, start)
                 slots = self._actions.dequeue_up_to(self._group)
                 waited_for = _WAIT_ACTION if self._sync_point[0] == before else _WAIT_SYNC
-                self._time[waited_for] += clock() - start
+                self._times.add(waited_for, start)
                 moved = self._serve(slots)
                 self._states.enqueue(moved)
-                self._time[_TOTAL] += clock() - start
+                self._times.seconds[_TOTAL] += clock() - start
         except buffers.BufferClosedError:
             pass
         finally:
@@ -152,7 +164,7 @@ class Executor:
         self._note(STEPPING, slot, place.episode)
         start = time.perf_counter()
         result = self._environments[slot].step(action, observation)
-        self._time[_STEP] += time.perf_counter() - start
+        self._times.add(_STEP, start, slot)
         storages.reward[k, step, slot] = result.reward
         storages.score[k, step, slot] = result.score
         storages.terminated[k, step, slot] = result.terminated
@@ -168,7 +180,7 @@ class Executor:
     def _begin_episode(self, slot: int, place: Place, observation: np.ndarray) -> None:
         start = time.perf_counter()
         self._reset(slot, place.episode + 1, observation)
-        self._time[_RESET] += time.perf_counter() - start
+        self._times.add(_RESET, start, slot)
         self._ledger.move(slot, Place(place.episode + 1, 0, place.step, episode_over=False))
 
     def _reset(self, slot: int, episode: int, observation: np.ndarray) -> None:

@@ -25,6 +25,12 @@ _GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files")
 _GIN_BINDINGS = flags.DEFINE_multi_string(
     "gin_bindings", [], "further gin bindings, for example 'Trainer.num_envs = 16'"
 )
+_TRACE = flags.DEFINE_bool(
+    "trace", False, "record who works and who waits, as trace.json and trace.png in the workdir"
+)
+_TRACE_INTERVALS = flags.DEFINE_integer(
+    "trace_intervals", 2, "to record with --trace; of impala: updates", lower_bound=1
+)
 
 
 def run(argv: list[str]) -> int:
@@ -34,7 +40,11 @@ def run(argv: list[str]) -> int:
     try:
         config.load(_SCENARIO.value, _METHOD.value, _GIN_FILES.value, _GIN_BINDINGS.value)
         compute.configure()
-        training = trainer.Trainer(workdir=_WORKDIR.value, seed=_SEED.value)
+        training = trainer.Trainer(
+            workdir=_WORKDIR.value,
+            seed=_SEED.value,
+            trace_intervals=_TRACE_INTERVALS.value if _TRACE.value else 0,
+        )
     except errors.ConfigError as error:
         return errors.fail(str(error).splitlines()[0], 2)
     try:

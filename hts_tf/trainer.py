@@ -37,6 +37,7 @@ from hts_tf.learner import Learner
 from hts_tf.policy import Batching, Policy
 from hts_tf.schedules import asynchronous, hts, sync  # noqa: F401  gin configurables
 from hts_tf.schedules.schedule import Round, Schedule
+from hts_tf.tracer import Tracer
 from hts_tf.workdir import Workdir
 
 
@@ -55,7 +56,7 @@ class Result:
     parameters_sha256: str
 
 
-@gin.configurable(denylist=["workdir", "seed"])
+@gin.configurable(denylist=["workdir", "seed", "trace_intervals"])
 class Trainer:
     """A training run in a workdir.
 
@@ -86,6 +87,7 @@ class Trainer:
         crash_limit: int = 5,
         step_timeout_sec: float | None = 300.0,
         archive_episodes: bool = True,
+        trace_intervals: int = 0,
     ) -> None:
         """Checks the settings and builds networks and learner.
 
@@ -116,6 +118,7 @@ class Trainer:
             dead; None waits for ever.
           archive_episodes: keep what `hts_tf.replay` needs of every finished episode, about a
             byte for each env step.
+          trace_intervals: how many intervals (`Asynchronous`: updates) to record, see `Tracer`.
 
         Raises:
           ConfigError: a setting is out of range, the workdir cannot be used, or memory does not
@@ -159,7 +162,12 @@ class Trainer:
         spec = environment.spec
         _check_memory(
             collector.memory_fields(
-                spec, sync_interval, num_envs, num_executors, self._schedule.num_storages
+                spec,
+                sync_interval,
+                num_envs,
+                num_executors,
+                self._schedule.num_storages,
+                traced=trace_intervals > 0,
             )
         )
 
@@ -208,7 +216,13 @@ class Trainer:
             step_timeout_sec,
             self._schedule.num_storages,
             self._schedule.lockstep,
+            traced=trace_intervals > 0,
         )
+        self._tracer = None
+        if trace_intervals:
+            self._tracer = Tracer(
+                self._workdir.path, self._collector, trace_intervals, self._is_repeatable
+            )
         self._learner = Learner(
             target,
             algorithm,
@@ -261,6 +275,8 @@ class Trainer:
             if self._next_round < self._num_rounds:  # else the run is complete
                 self._collector.start()
             self._rounds(tensorboard, progress)
+            if self._tracer:
+                self._tracer.finish()
         except WorkerError as error:
             if error.attempt is None:
                 raise
@@ -295,6 +311,8 @@ class Trainer:
             round_end = time.monotonic()
             seconds, round_start = round_end - round_start, round_end
             self._report(outcome, seconds, tensorboard, progress)
+            if self._tracer:
+                self._tracer.round_over(outcome)
             if self._checkpoint_is_due(round_end - saved_at):
                 self._save()
                 saved_round, saved_at = self._next_round, round_end
@@ -329,8 +347,8 @@ class Trainer:
                 "episodes/length": means.length,
             }
         scalars["time/learner_fingerprint"] = self._fingerprint_sec / seconds  # part of the update
-        scalars["time/learner_update"] = outcome.learn_sec / seconds
-        scalars["time/learner_wait_rollout"] = outcome.wait_sec / seconds
+        scalars["time/learner_update"] = outcome.learning.sec / seconds
+        scalars["time/learner_wait_rollout"] = outcome.waiting.sec / seconds
         tensorboard.scalars(self._env_steps(), scalars)
         progress.show(self._env_steps(), self._sps, means)
 

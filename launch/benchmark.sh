@@ -2,6 +2,7 @@
 # Measures, after setting up whatever is missing.
 #
 #   ./launch/benchmark.sh throughput [flags]  training beside stepping alone, and where time and memory go
+#   ./launch/benchmark.sh systems [flags]     the schedules against number of environments and step times
 #   ./launch/benchmark.sh pipeline [flags]    the pipeline by itself: environment and network cost nothing
 #   ./launch/benchmark.sh profile [flags]     where a role of a training spends its time
 #
@@ -9,7 +10,7 @@
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-names=(throughput pipeline profile)
+names=(throughput systems pipeline profile)
 module=
 for name in "${names[@]}"; do
   [[ $name != "${1-}" ]] || module=hts_tf.benchmarks.$name

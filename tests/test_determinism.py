@@ -4,6 +4,7 @@ Through the command line, on the synthetic environment; test_end_to_end.py has t
 """
 
 import contextlib
+import itertools
 import os
 import random
 import signal
@@ -13,7 +14,7 @@ import time
 
 import pytest
 
-from hts_tf import fingerprint_log
+from hts_tf import fingerprint_log, trace
 from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.workdir import Workdir
 from tests import command_line
@@ -157,6 +158,35 @@ def test_steps_that_raise(reference, tmp_path, uneven):
     assert bits == reference
     assert errors.count("RuntimeError: by chance") > 5
     assert errors.count("another takes its place") > 5
+
+
+def test_a_trace(reference, tmp_path, uneven):
+    """Of executors that die and are replaced."""
+    arguments = uneven("Uneven.failures = 0.01")
+    bits, _ = train(
+        tmp_path / "run", "--trace", *arguments["flags"], pythonpath=arguments["pythonpath"]
+    )
+    assert bits == reference
+    found = trace.read(tmp_path / "run" / trace.FILE_NAME)
+    assert (tmp_path / "run" / trace.FILE_NAME).with_suffix(".png").exists()
+    # From the end of the second interval to that of the fourth, the last one included.
+    assert len(found.sync_points) == 3
+    assert found.sync_points[0] == 0.0
+    steps = [[], []]
+    for worker, events in found.workers.items():
+        assert [event for event in events if event.activity.startswith("inf")] or (
+            trace.role(worker) != "actor"
+        )
+        for before, after in itertools.pairwise(events):
+            assert 0.0 <= before.begin <= before.end <= after.begin + 1e-6
+            assert after.end <= found.end + 1e-6
+        for event in events:
+            if event.activity == "step":
+                steps[event.begin > found.sync_points[1]].append(event.number)
+    for interval in steps:  # some are repeated, after a death
+        assert all(interval.count(slot) >= 16 for slot in range(16))
+    learner = [event.activity for event in found.workers["learner"]]
+    assert learner == ["update", "wait_rollout"] * 2
 
 
 def test_fifty_killed_executors(reference, tmp_path):

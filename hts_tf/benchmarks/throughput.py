@@ -18,12 +18,11 @@ exactly is counted:
 
 import csv
 import os
-from pathlib import Path
 from statistics import median
 
 from absl import app, flags
 
-from hts_tf import command, errors
+from hts_tf import command
 from hts_tf.benchmarks import (
     ceiling,
     environment_alone,
@@ -81,12 +80,7 @@ def benchmark() -> None:
     """
     for scenario in _SCENARIOS.value or [""]:
         football.Football(scenario)  # refuses what it does not know
-    output = Path(_OUTPUT.value or os.devnull)
-    try:
-        file = output.open("w", newline="")
-    except OSError as error:
-        raise errors.ConfigError(f"--output: {error}") from None
-    with file:
+    with command.csv_file(_OUTPUT.value) as file:
         writer = csv.writer(file)
         writer.writerow(figures.COLUMNS)
         for scenario in _SCENARIOS.value:

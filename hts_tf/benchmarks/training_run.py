@@ -69,21 +69,30 @@ class Training:
         self._child = child
         self._events = EventTail(workdir)
 
-    def newest_sync_point(self) -> tuple[int, float] | None:
-        """Returns (env steps, seconds since launch) of the last sync point not returned before.
+    def sync_points(self) -> list[tuple[int, float]]:
+        """Returns (env steps, seconds since launch) of each sync point not returned before.
 
         Raises:
           ChildError: the training has ended.
         """
-        newest = None
+        points = []
         for scalar in self._events.scalars():
             if scalar.tag == "run/minutes":
-                newest = scalar.env_steps, scalar.value * 60
+                points.append((scalar.env_steps, scalar.value * 60))
             elif scalar.tag == "actor/batch_size":
                 self.batch_sizes.append(scalar.value)
-        if newest is None:
+        if not points:
             self._child.check()
-        return newest
+        return points
+
+    def newest_sync_point(self) -> tuple[int, float] | None:
+        """Returns the last one of `sync_points`, or None."""
+        points = self.sync_points()
+        return points[-1] if points else None
+
+    def kill(self) -> None:
+        """Ends the training at once, instead of at its next sync point."""
+        self._child.kill()
 
     def wait_for_sync_point(self) -> None:
         """Waits until the training is under way.
@@ -96,16 +105,20 @@ class Training:
 
 
 @contextlib.contextmanager
-def start(scenario: str, seed: int, bindings: Sequence[str]) -> Iterator[Training]:
-    """Trains with `hts_ppo` in a temporary workdir, until the block is left.
+def start(
+    scenario: str, seed: int, bindings: Sequence[str], method: str = "hts_ppo"
+) -> Iterator[Training]:
+    """Trains in a temporary workdir, until the block is left.
 
     Args:
       scenario: to train on.
       seed: of the run.
       bindings: of gin.
+      method: a file of `gin_configs/methods`.
     """
     with tempfile.TemporaryDirectory() as workdir:
-        arguments = [f"--scenario={scenario}", f"--seed={seed}", f"--workdir={workdir}"]
+        arguments = [f"--scenario={scenario}", f"--method={method}", f"--seed={seed}"]
+        arguments += [f"--workdir={workdir}"]
         arguments += [f"--gin_bindings={binding}" for binding in bindings]
         with Child("hts_tf.train", arguments) as child:
             yield Training(child, Path(workdir))

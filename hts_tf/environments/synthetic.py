@@ -12,11 +12,23 @@ import numpy as np
 from hts_tf import errors, specs
 from hts_tf.environments import base
 
-_UNIT_MEAN_SAMPLERS = {
-    "constant": lambda random: 1.0,
-    "exponential": lambda random: random.standard_exponential(),
-    "gamma": lambda random: random.standard_gamma(4.0) / 4.0,
-    "pareto": lambda random: random.pareto(2.5) * 1.5,  # heavy-tailed: infinite third moment
+_PARETO_SHAPE = 2.5  # heavy-tailed: the variance is finite, the third moment is not
+
+# step_time -> (sampler of a given generator, gamma_shape and size; variance), all of mean 1.
+_UNIT_MEAN = {
+    "constant": (lambda random, shape, size: np.ones(size or ()), lambda shape: 0.0),
+    "exponential": (
+        lambda random, shape, size: random.standard_exponential(size),
+        lambda shape: 1.0,
+    ),
+    "gamma": (
+        lambda random, shape, size: random.standard_gamma(shape, size) / shape,
+        lambda shape: 1.0 / shape,
+    ),
+    "pareto": (
+        lambda random, shape, size: random.pareto(_PARETO_SHAPE, size) * (_PARETO_SHAPE - 1.0),
+        lambda shape: _PARETO_SHAPE / (_PARETO_SHAPE - 2.0),
+    ),
 }
 
 
@@ -33,7 +45,8 @@ class Synthetic:
       episode_steps: length of every episode, in env steps.
       time_limit: episodes end by truncation instead of termination.
       step_time: distribution of one env step's duration: 'constant', 'exponential', 'gamma'
-        (shape 4) or 'pareto' (shape 2.5).
+        or 'pareto' (Lomax's, from 0 on, of shape 2.5: heavy-tailed, of finite variance).
+      gamma_shape: of 'gamma'; 1 is 'exponential', less is more uneven.
       mean_step_sec: mean duration of one env step, in seconds.
       burn: spend it computing instead of sleeping.
     """
@@ -42,6 +55,7 @@ class Synthetic:
     episode_steps: int = 16
     time_limit: bool = False
     step_time: str = "constant"
+    gamma_shape: float = 4.0
     mean_step_sec: float = 0.0
     burn: bool = False
 
@@ -55,11 +69,12 @@ class Synthetic:
             raise errors.ConfigError(
                 f"Synthetic.episode_steps must be at least 1, not {self.episode_steps}"
             )
-        if self.step_time not in _UNIT_MEAN_SAMPLERS:
+        if self.step_time not in _UNIT_MEAN:
             raise errors.ConfigError(
-                f"Synthetic.step_time must be one of {', '.join(_UNIT_MEAN_SAMPLERS)}, "
+                f"Synthetic.step_time must be one of {', '.join(_UNIT_MEAN)}, "
                 f"not {self.step_time!r}"
             )
+        errors.check_positive("Synthetic.gamma_shape", self.gamma_shape)
         if self.mean_step_sec < 0:
             raise errors.ConfigError(
                 f"Synthetic.mean_step_sec must not be negative, not {self.mean_step_sec}"
@@ -74,6 +89,19 @@ class Synthetic:
             max_episode_steps=self.episode_steps,
         )
 
+    @property
+    def step_variance_sec2(self) -> float:
+        """Variance of one env step's duration, in square seconds."""
+        _, variance = _UNIT_MEAN[self.step_time]
+        return self.mean_step_sec**2 * variance(self.gamma_shape)
+
+    def draw_step_sec(
+        self, random: np.random.Generator, size: tuple[int, ...] | None = None
+    ) -> np.ndarray:
+        """Draws durations of env steps, in seconds."""
+        sample, _ = _UNIT_MEAN[self.step_time]
+        return self.mean_step_sec * sample(random, self.gamma_shape, size)
+
     def make(self) -> "SyntheticEnvironment":
         """Builds one environment."""
         return SyntheticEnvironment(self)
@@ -84,7 +112,6 @@ class SyntheticEnvironment(base.Environment):
 
     def __init__(self, config: Synthetic) -> None:
         self._config = config
-        self._sample = _UNIT_MEAN_SAMPLERS[config.step_time]
 
     def reset(self, seed: int, observation: np.ndarray) -> None:
         """See base class."""
@@ -119,7 +146,7 @@ class SyntheticEnvironment(base.Environment):
     def _spend_time(self) -> None:
         if not self._config.mean_step_sec:
             return
-        duration = self._config.mean_step_sec * self._sample(self._random)
+        duration = self._config.draw_step_sec(self._random)
         if not self._config.burn:
             time.sleep(duration)
             return

@@ -6,7 +6,7 @@ import gin
 import numpy as np
 
 from hts_tf import errors
-from hts_tf.schedules.schedule import Round, Schedule
+from hts_tf.schedules.schedule import Round, Schedule, Span
 from hts_tf.unroll_collector import UnrollCollector
 
 
@@ -68,7 +68,7 @@ class Asynchronous(Schedule):
             collected=unrolls.rollout,
             logs={**logs, "policy_lag_max": float(lag.max())},
             policy_lag=float(lag.mean()),
-            learn_sec=learnt - waited,
-            wait_sec=waited - start,
+            learning=Span(waited, learnt),
+            waiting=Span(start, waited),
             slots=unrolls.slots,
         )

@@ -4,7 +4,7 @@ import time
 
 import gin
 
-from hts_tf.schedules.schedule import Round, Schedule
+from hts_tf.schedules.schedule import Round, Schedule, Span
 
 
 @gin.configurable
@@ -54,6 +54,6 @@ class HTS(Schedule):
             collected=self._collector.storage(j) if collecting else None,
             logs=logs,
             policy_lag=lag,
-            learn_sec=learnt - start,
-            wait_sec=time.perf_counter() - learnt,
+            learning=Span(start, learnt),
+            waiting=Span(learnt, time.perf_counter()),
         )

@@ -10,6 +10,23 @@ from hts_tf.collector import Collector
 from hts_tf.learner import Learner
 
 
+class Span(NamedTuple):
+    """From one `time.perf_counter` to another.
+
+    Attributes:
+      begin: seconds.
+      end: seconds.
+    """
+
+    begin: float
+    end: float
+
+    @property
+    def sec(self) -> float:
+        """Its length, in seconds."""
+        return self.end - self.begin
+
+
 class Round(NamedTuple):
     """What happened between two sync points.
 
@@ -18,16 +35,16 @@ class Round(NamedTuple):
       logs: the learner's scalars, or None where there was nothing to learn from yet.
       policy_lag: updates by which the learner was ahead of the policy that collected what it
         learnt from, on average over `collected`; None where there was nothing to learn from.
-      learn_sec: seconds in the update.
-      wait_sec: seconds that the learner waited for the rollout.
+      learning: when the learner made its update.
+      waiting: when it waited for the rollout; where there are sync points, one ends it.
       slots: [B], the environments that `collected` is of; None for each of them, in order.
     """
 
     collected: specs.Rollout | None
     logs: dict[str, float] | None
     policy_lag: float | None
-    learn_sec: float
-    wait_sec: float
+    learning: Span
+    waiting: Span
     slots: np.ndarray | None = None
 
 

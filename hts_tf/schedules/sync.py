@@ -4,7 +4,7 @@ import time
 
 import gin
 
-from hts_tf.schedules.schedule import Round, Schedule
+from hts_tf.schedules.schedule import Round, Schedule, Span
 
 
 @gin.configurable
@@ -41,6 +41,6 @@ class Sync(Schedule):
             collected=storage,
             logs=logs,
             policy_lag=lag,
-            learn_sec=learnt - waited,
-            wait_sec=waited - start,
+            learning=Span(waited, learnt),
+            waiting=Span(start, waited),
         )

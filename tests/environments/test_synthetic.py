@@ -27,7 +27,7 @@ episodes = st.tuples(
 )
 
 
-step_times = st.sampled_from(list(synthetic._UNIT_MEAN_SAMPLERS))
+step_times = st.sampled_from(list(synthetic._UNIT_MEAN))
 
 
 @given(st.lists(episodes, min_size=1, max_size=4), step_times)
@@ -113,6 +113,7 @@ def test_close_twice():
         ("num_actions", 257),
         ("episode_steps", 0),
         ("step_time", "normal"),
+        ("gamma_shape", 0),
         ("mean_step_sec", -0.1),
     ],
 )
@@ -129,23 +130,36 @@ def test_limits_are_allowed(name, value):
     assert Synthetic(**{name: value}).spec.num_actions == value
 
 
-def draw(step_time, count=100_000):
-    random = np.random.default_rng(0)
-    return np.array([synthetic._UNIT_MEAN_SAMPLERS[step_time](random) for _ in range(count)])
-
-
 @pytest.mark.parametrize(
-    ("step_time", "variance"), [("constant", 0.0), ("exponential", 1.0), ("gamma", 0.25)]
+    ("step_time", "gamma_shape", "variance"),
+    [
+        ("constant", 4.0, 0.0),
+        ("exponential", 4.0, 1.0),
+        ("gamma", 4.0, 0.25),
+        ("gamma", 1.0, 1.0),
+        ("gamma", 0.25, 4.0),
+    ],
 )
-def test_step_times_have_mean_1_and_their_variance(step_time, variance):
-    samples = draw(step_time)
+@pytest.mark.parametrize("mean", [1.0, 0.02])
+def test_step_times_have_their_mean_and_variance(step_time, gamma_shape, variance, mean):
+    config = Synthetic(step_time=step_time, gamma_shape=gamma_shape, mean_step_sec=mean)
+    samples = config.draw_step_sec(np.random.default_rng(0), (100, 1000))
     assert samples.min() >= 0.0
-    assert samples.mean() == pytest.approx(1.0, abs=0.015)
-    assert samples.var() == pytest.approx(variance, rel=0.05)
+    assert samples.mean() == pytest.approx(mean, rel=0.02)
+    assert samples.var() == pytest.approx(variance * mean**2, rel=0.05)
+    assert config.step_variance_sec2 == pytest.approx(variance * mean**2)
+
+
+def test_an_environment_draws_one_step_time_after_the_other():
+    config = Synthetic(step_time="gamma", mean_step_sec=1.0)
+    one, other = np.random.default_rng(0), np.random.default_rng(0)
+    assert [config.draw_step_sec(one) for _ in range(5)] == list(config.draw_step_sec(other, (5,)))
 
 
 def test_pareto_has_mean_1_and_a_heavy_tail():
-    samples = draw("pareto")
+    config = Synthetic(step_time="pareto", mean_step_sec=1.0)
+    samples = config.draw_step_sec(np.random.default_rng(0), (100_000,))
+    assert config.step_variance_sec2 == pytest.approx(5.0)
     assert samples.min() >= 0.0
     assert samples.mean() == pytest.approx(1.0, abs=0.03)
     # P(1 + X / 1.5 > t) = t^-2.5; an exponential goes beyond 15 once in 3 million times.

@@ -1,0 +1,53 @@
+"""Command line: draws the timelines of a trace that `hts_tf.train --trace` has recorded."""
+
+from pathlib import Path
+
+from absl import app, flags
+
+from hts_tf import errors, timeline, trace
+
+_TRACE = flags.DEFINE_string("trace", None, "trace.json of a run", required=True)
+_OUTPUT = flags.DEFINE_string("output", "timeline.png", "picture")
+_TITLE = flags.DEFINE_string("title", "", "above the picture")
+_WINDOW = flags.DEFINE_list("window", None, "BEGIN,END of the upper part in seconds; default: all")
+_ZOOM = flags.DEFINE_list("zoom", None, "BEGIN,END of the lower part in seconds; default: 0.1 s")
+
+
+def run(argv: list[str]) -> int:
+    """Draws, and returns the exit code."""
+    if argv[1:]:
+        return errors.fail(f"unexpected argument {argv[1]!r}", 2)
+    try:
+        timeline.draw(
+            trace.read(Path(_TRACE.value)),
+            Path(_OUTPUT.value),
+            _TITLE.value,
+            _seconds("--window", _WINDOW.value),
+            _seconds("--zoom", _ZOOM.value),
+        )
+    except errors.ConfigError as error:
+        return errors.fail(str(error), 2)
+    except OSError as error:
+        return errors.fail(f"--output cannot be written: {error}", 2)
+    return 0
+
+
+def _seconds(flag: str, values: list[str] | None) -> tuple[float, float] | None:
+    if values is None:
+        return None
+    try:
+        begin, end = map(float, values)
+    except ValueError:
+        raise errors.ConfigError(
+            f"{flag} takes BEGIN,END in seconds, not {','.join(values)!r}"
+        ) from None
+    return begin, end
+
+
+def main() -> None:
+    """Entry point."""
+    app.run(run)
+
+
+if __name__ == "__main__":
+    main()

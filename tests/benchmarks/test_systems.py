@@ -1,0 +1,105 @@
+import csv
+
+import gin
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from hts_tf import config, trainer  # noqa: F401  gin configurables
+from hts_tf.benchmarks import systems
+from hts_tf.errors import ConfigError
+from tests import command_line
+
+pytestmark = pytest.mark.slow
+
+SMALL = ["--num_envs=2", "--seconds=0.1", "--sync_interval=8", "--mean_step_sec=0.002"]
+
+
+def test_measures_and_expects(tmp_path):
+    output = tmp_path / "systems.csv"
+    code, printed, errors = command_line.run(
+        "hts_tf.benchmarks.systems",
+        *SMALL,
+        "--scenarios=synthetic",
+        "--variance_num_envs=2",
+        "--step_times=exponential",
+        f"--output={output}",
+    )
+    assert code == 0, errors
+    with output.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["sweep"], row["schedule"]) for row in rows] == [
+        ("num_envs", "hts"),
+        ("num_envs", "sync"),
+        ("num_envs", "async"),
+        ("variance", "hts"),
+        ("variance", "sync"),
+    ]
+    for row in rows:
+        interval = float(row["interval_sec"])
+        steps = float(row["sps"]) * interval
+        is_async = row["schedule"] == "async"
+        assert steps == pytest.approx(16 * 32 if is_async else 2 * 8)
+        assert int(row["intervals"]) >= 2
+        assert float(row["step_variance_sec2"]) == pytest.approx(0.002**2)
+        assert (row["expected_interval_sec"] == "") == is_async
+        assert (row["formula_interval_sec"] == "") == (row["schedule"] != "hts")
+        # Steps sleep at least their time; how much more the rest takes depends on the machine.
+        if not is_async:
+            assert interval > 0.5 * float(row["expected_interval_sec"])
+    # What is of both sweeps is measured once.
+    assert rows[0]["interval_sec"] == rows[3]["interval_sec"]
+    assert "hts / sync" in printed
+
+
+@pytest.mark.parametrize(
+    ("flag", "says"),
+    [("--scenarios=academy_cornr", "did you mean academy_corner"), ("extra", "extra")],
+)
+def test_refuses(flag, says):
+    code, output, errors = command_line.run("hts_tf.benchmarks.systems", *SMALL, flag)
+    assert code == 2, (output, errors)
+    assert says in errors
+    assert len(errors.splitlines()) == 1
+
+
+@pytest.fixture
+def flag_values():
+    """Defaults, and what a test sets, in this process."""
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS(["test"])
+    with flagsaver.flagsaver():
+        yield flags.FLAGS
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "says"),
+    [
+        ("scenarios", [], "scenario"),
+        ("num_envs", ["16", "0"], "--num_envs"),
+        ("num_envs", ["x"], "--num_envs"),
+        ("num_envs", [], "--num_envs"),
+        ("step_times", ["constant", "normal"], "--step_times=normal"),
+        ("step_times", ["gamma:none"], "--step_times=gamma:none"),
+        ("step_times", ["gamma:-1"], "gamma_shape"),
+    ],
+)
+def test_refuses_before_it_measures(flag_values, flag, value, says):
+    systems.check()
+    flag_values[flag].value = value
+    with pytest.raises(ConfigError, match=says):
+        systems.check()
+
+
+def test_every_case_is_a_training(flag_values):
+    cases = list(dict.fromkeys(case for _, case in systems.cases()))
+    assert len(cases) == 2 * 4 * 3 + 4 * 2
+    for case in cases:
+        config.load(case.scenario, systems._METHODS[case.schedule], gin_bindings=case.bindings)
+        environment = config.environment()
+        if case.scenario == "synthetic":
+            assert environment == systems.game_of(case.step_time)
+            assert gin.query_parameter("Trainer.num_executors") == case.num_envs
+        else:
+            assert environment.scenario == case.scenario
+        assert gin.query_parameter("Trainer.num_envs") == case.num_envs
