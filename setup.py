@@ -29,6 +29,12 @@ EXTRAS = {
     # build wants psutil and the engine's libraries: launch/setup.sh sees to all of that.
     "football": ["gfootball==2.10.2", "gym==0.25.2", "psutil>=5.9"],
     "plot": ["matplotlib>=3.8,<4"],
+    "report": [
+        "matplotlib>=3.8,<4",
+        "jinja2>=3.1,<4",
+        "rliable>=1.2,<2",
+        "pandas>=2.2,<3",  # arch, which rliable needs, does not import with pandas 3
+    ],
     "video": ["imageio-ffmpeg>=0.5"],  # for mp4: a whole ffmpeg, with H.264
     "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "ruff>=0.9"],
 }
@@ -46,7 +52,11 @@ setup(
     # installed inside the package.
     packages=[*find_packages(include=["hts_tf", "hts_tf.*"]), "hts_tf.gin_configs"],
     package_dir={"hts_tf.gin_configs": "gin_configs"},
-    package_data={"hts_tf": ["*.env"], "hts_tf.gin_configs": ["*.gin", "*/*.gin"]},
+    package_data={
+        "hts_tf": ["*.env"],
+        "hts_tf.report": ["*.html", "*.csv"],
+        "hts_tf.gin_configs": ["*.gin", "*/*.gin"],
+    },
     classifiers=[
         "Programming Language :: Python :: 3",
         "Operating System :: POSIX :: Linux",

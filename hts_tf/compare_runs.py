@@ -4,7 +4,6 @@
 are the same, with 1 if one differs, and with 2 if the workdirs cannot be compared.
 """
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,21 +55,13 @@ def likely_causes(a: Workdir, b: Workdir) -> list[str]:
     """Returns in what the runs differ that may change results: bindings, then the scope."""
     places = (f"in {a.path}", f"in {b.path}")
     causes = config.differences(a.configuration(), b.configuration(), places)
-    scopes = [_scope(workdir) for workdir in (a, b)]
+    scopes = [workdir.scope() for workdir in (a, b)]
     if all(scopes):
         causes += [
             f"{name}: {old} {places[0]}, {new} {places[1]}"
             for name, old, new in scope.differences(*scopes)
         ]
     return causes
-
-
-def _scope(workdir: Workdir) -> dict[str, str] | None:
-    try:
-        state = workdir.newest() or {}
-    except errors.ConfigError:  # all damaged
-        return None
-    return json.loads(state["run/scope"].item()) if "run/scope" in state else None
 
 
 def compare(a: Path, b: Path) -> tuple[bool, str]:

@@ -40,6 +40,19 @@ def names(kind: str) -> list[str]:
     return sorted(path.stem for path in (gin_directory() / kind).glob("*.gin"))
 
 
+def check_names(scenario: str, method: str) -> None:
+    """Raises: ConfigError: one of them is unknown; see `load`."""
+    if method not in names("methods"):
+        raise errors.ConfigError(
+            f"unknown method {method!r}; {errors.nearest(method, names('methods'))}"
+        )
+    known = {*names("scenarios"), *football.scenarios()}
+    if scenario not in known:
+        raise errors.ConfigError(
+            f"unknown scenario {scenario!r}; {errors.nearest(scenario, known)}"
+        )
+
+
 def load(
     scenario: str, method: str, gin_files: Sequence[str] = (), gin_bindings: Sequence[str] = ()
 ) -> None:
@@ -56,21 +69,13 @@ def load(
     Raises:
       ConfigError: something is unknown or misspelt.
     """
-    if method not in names("methods"):
-        raise errors.ConfigError(
-            f"unknown method {method!r}; {errors.nearest(method, names('methods'))}"
-        )
+    check_names(scenario, method)
     bindings = list(gin_bindings)
     if scenario in names("scenarios"):
         scenario_file = f"scenarios/{scenario}.gin"
-    elif scenario in football.scenarios():
+    else:
         scenario_file = "football.gin"
         bindings.insert(0, f"Football.scenario = {scenario!r}")
-    else:
-        known = {*names("scenarios"), *football.scenarios()}
-        raise errors.ConfigError(
-            f"unknown scenario {scenario!r}; {errors.nearest(scenario, known)}"
-        )
     for path in gin_files:
         if not Path(path).is_file():
             raise errors.ConfigError(f"there is no gin file {path!r}")
@@ -114,6 +119,15 @@ def environment_in(text: str) -> base.EnvironmentConfig:
         return gin.get_bindings("environment/gin.macro")["value"]
     except ValueError as error:
         raise errors.ConfigError(" ".join(str(error).split())) from error
+
+
+def total_env_steps_in(text: str) -> int:
+    """Returns the env steps of a run, in a configuration that `operative` returned."""
+    bound = bindings(text)
+    value = bound["Trainer.total_env_steps"]
+    while value.startswith("%"):  # a macro
+        value = bound[value[1:]]
+    return int(value)
 
 
 def operative(seed: int) -> str:

@@ -25,7 +25,7 @@ except ImportError:  # an interpreter that hts_tf is not installed for
 PACKAGE = Path(__file__).parent
 
 # Extras whose absence is no problem for training.
-OPTIONAL_EXTRAS = ("plot", "video", "test")
+OPTIONAL_EXTRAS = ("plot", "report", "video", "test")
 
 # Of all processes of a run with 16 football environments, rounded up: 0.75 GiB for the trainer
 # and 60 MiB for each environment.

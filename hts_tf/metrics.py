@@ -14,8 +14,7 @@ import tensorflow as tf
 from tensorboard.plugins.image import metadata as image_metadata
 
 from hts_tf import archive, seeding, specs
-
-WINDOW = 100  # episodes over which score and return are averaged
+from hts_tf.curves import WINDOW
 
 
 class Episode(NamedTuple):
@@ -220,10 +219,11 @@ class TensorBoard:
         self._writer = tf.summary.create_file_writer(str(workdir))
 
     def scalars(self, env_steps: int, values: dict[str, float]) -> None:
-        """Writes scalars by name."""
+        """Writes scalars by name; whoever follows the file sees them at once."""
         with self._writer.as_default(step=env_steps):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
+        self._writer.flush()
 
     def text(self, name: str, text: str) -> None:
         """Writes a text, shown verbatim."""

@@ -1,6 +1,7 @@
 """The workdir: the directory in which a run keeps its configuration and checkpoints."""
 
 import fcntl
+import json
 import math
 import os
 import sys
@@ -146,3 +147,11 @@ class Workdir:
                 "start again with another --workdir"
             )
         return None
+
+    def scope(self) -> dict[str, str] | None:
+        """Returns in what scope the run can be repeated (see `scope`); None if no file tells."""
+        try:
+            state = self.newest() or {}
+        except errors.ConfigError:  # all damaged
+            return None
+        return json.loads(state["run/scope"].item()) if "run/scope" in state else None

@@ -209,7 +209,7 @@ install_project() {
 install_all() {
   # Reinstalled by force, for the same version may have been built for another processor.
   "$venv/bin/python" -m pip install --force-reinstall --no-deps "$1"/gfootball-*.whl
-  install_project football,plot,video,test
+  install_project football,plot,report,video,test
   "$venv/bin/python" -c 'import gfootball_engine, tensorflow_probability'
   cp "$1/gfootball-build.json" "$venv/"
 }
@@ -254,7 +254,7 @@ main() {
     build=$job
     # Meanwhile everything that does not need it.
     say "Installing TensorFlow and the other Python packages (log: $cache/log/pip.log)"
-    start "$cache/log/pip.log" install_project plot,video,test
+    start "$cache/log/pip.log" install_project plot,report,video,test
     await "TensorFlow and the other Python packages" "$job"
     await "gfootball" "$build"
   fi

@@ -391,6 +391,11 @@ def test_tensorboard(launch, tree):
     assert call[1:] == ["--logdir=elsewhere", "--port=7"]
 
 
+def test_compare(launch):
+    call = launch("compare.sh", "--seeds=0,1", "--output=a b").stdout.splitlines()
+    assert call == ["hts_tf.compare", "--seeds=0,1", "--output=a b"]
+
+
 def test_benchmark(launch):
     call = launch("benchmark.sh", "pipeline", "--seconds=1").stdout.splitlines()
     assert call == ["hts_tf.benchmarks.pipeline", "--seconds=1"]
@@ -409,7 +414,7 @@ def test_benchmark_lists_what_there_is(launch, name):
 
 
 @pytest.mark.slow
-def test_the_package_holds_the_gin_files(tree, tmp_path):
+def test_the_package_holds_what_is_no_python(tree, tmp_path):
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
     subprocess.run([*command, "--wheel-dir", tmp_path, tree], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("hts_tf-*.whl")
@@ -418,4 +423,5 @@ def test_the_package_holds_the_gin_files(tree, tmp_path):
     assert wanted
     assert set(wanted) <= set(packaged)
     assert "hts_tf/native_build.env" in packaged
+    assert {"hts_tf/report/page.html", "hts_tf/report/poster_required_time.csv"} <= set(packaged)
     assert "hts_tf/environments/__init__.py" in packaged

@@ -13,8 +13,8 @@ import numpy as np
 from absl import app, flags
 
 import hts_tf.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import buffers, errors
-from hts_tf.benchmarks import command, kernel
+from hts_tf import buffers, command, errors
+from hts_tf.benchmarks import kernel
 from hts_tf.collector import Collector
 from hts_tf.environments import synthetic
 

@@ -23,10 +23,9 @@ from statistics import median
 
 from absl import app, flags
 
-from hts_tf import errors
+from hts_tf import command, errors
 from hts_tf.benchmarks import (
     ceiling,
-    command,
     environment_alone,
     figures,
     trainer_alone,

@@ -1,12 +1,12 @@
 import csv
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
-from hts_tf.benchmarks import figures, kernel
+from hts_tf.benchmarks import figures
 from tests import command_line
+from tests.processes import is_alive, training_processes
 
 pytestmark = pytest.mark.slow
 
@@ -65,25 +65,3 @@ def test_no_process_outlives_it(number):
     while any(map(is_alive, descendants)):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-def training_processes(benchmark):
-    """Returns trainer and executors of a benchmark's training, once there are executors."""
-    for path in Path("/proc").glob("[0-9]*"):
-        if parent_of(path) == benchmark and (found := kernel.executors_of(int(path.name))):
-            return [int(path.name), *found]
-    return []
-
-
-def parent_of(path):
-    try:
-        return int((path / "stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return None
-
-
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

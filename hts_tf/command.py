@@ -1,4 +1,4 @@
-"""What benchmarks have in common as commands: how they end."""
+"""What commands that start processes have in common: how they end."""
 
 import os
 import signal
@@ -7,11 +7,11 @@ from collections.abc import Callable
 from types import FrameType
 
 from hts_tf import errors
-from hts_tf.benchmarks.children import ChildError
+from hts_tf.child import ChildError
 
 
 def call(body: Callable[[], None], argv: list[str]) -> int:
-    """Calls a benchmark's body and returns the exit code; bad input is one line and a 2.
+    """Calls a command's body and returns the exit code; bad input is one line and a 2.
 
     SIGTERM unwinds it as Ctrl-C does, so that its children and directories are gone afterwards.
     """

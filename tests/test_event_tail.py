@@ -1,7 +1,7 @@
 import pytest
 
 from hts_tf import metrics
-from hts_tf.benchmarks.event_tail import EventTail, Scalar
+from hts_tf.event_tail import EventTail, Scalar
 
 
 @pytest.fixture
@@ -17,7 +17,6 @@ def test_reads_what_is_new(tmp_path, board):
     board.text("configuration", "num_envs = 4")
     for step in (64, 128):
         board.scalars(step, {"run/minutes": step / 64, "actor/batch_size": 2.5})
-        board._writer.flush()
         assert list(tail.scalars()) == [
             Scalar("run/minutes", step, step / 64),
             Scalar("actor/batch_size", step, 2.5),
@@ -28,7 +27,6 @@ def test_reads_what_is_new(tmp_path, board):
 def test_a_record_half_written_is_for_the_next_time(tmp_path, board):
     board.scalars(64, {"run/minutes": 1.0})
     board.scalars(128, {"run/minutes": 2.0})
-    board._writer.flush()
     (source,) = tmp_path.glob("events*")
     data = source.read_bytes()
     for size in range(len(data)):

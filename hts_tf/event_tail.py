@@ -1,6 +1,6 @@
 """Reads TensorBoard's event files while they are being written.
 
-Without TensorFlow: in the benchmark's process it would share its code's memory with the trainer,
+Without TensorFlow: in a benchmark's process it would share its code's memory with the trainer,
 whose proportional set size would come out too small.
 """
 
@@ -31,11 +31,11 @@ class Scalar(NamedTuple):
 
 
 class EventTail:
-    """Follows the event file of a run that was started in an empty workdir."""
+    """Follows the event files of a run: one for each time that it was started."""
 
     def __init__(self, workdir: Path) -> None:
         self._workdir = workdir
-        self._position = 0
+        self._positions: dict[Path, int] = {}
 
     def scalars(self) -> Iterator[Scalar]:
         """Yields what has been written since the last call."""
@@ -47,11 +47,13 @@ class EventTail:
                     yield Scalar(value.tag, event.step, number)
 
     def _records(self) -> Iterator[bytes]:
-        path = next(self._workdir.glob("events.out.tfevents.*"), None)
-        if path is None:
-            return
+        for path in sorted(self._workdir.glob("events.out.tfevents.*")):  # by when they were begun
+            yield from self._new_records(path)
+
+    def _new_records(self, path: Path) -> Iterator[bytes]:
+        position = self._positions.get(path, 0)
         with path.open("rb") as file:
-            file.seek(self._position)
+            file.seek(position)
             data = file.read()
         start = 0
         while start + _HEADER.size <= len(data):
@@ -62,4 +64,4 @@ class EventTail:
                 break
             yield data[body : body + length]
             start = end
-        self._position += start
+        self._positions[path] = position + start

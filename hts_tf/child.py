@@ -1,0 +1,155 @@
+"""Child processes that end with the command that started them, however it ends."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+_GRACE_SEC = 60.0  # a training stops at its next sync point, and writes a checkpoint
+
+
+class ChildError(Exception):
+    """A child process failed.
+
+    Attributes:
+      code: 2 if it refused its flags, else 1.
+    """
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Child:
+    """A Python module at work in a process of its own; use with `with`.
+
+    Leaving the block asks it to end (SIGTERM) and waits; leaving by an exception kills it at once.
+    The kernel kills it if this process is gone.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        python: str = sys.executable,
+        log: Path | None = None,
+    ) -> None:
+        """Starts a child.
+
+        Args:
+          module: to run, as `python -m module arguments`.
+          arguments: of the module.
+          environment: variables besides those of this process.
+          python: interpreter.
+          log: a file to which all that the child prints is appended; None leaves it to `hear`.
+        """
+        self._module = module
+        self._log = log.open("a+") if log else tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._log_start = self._log.tell()
+        self._process = subprocess.Popen(
+            [python, "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=self._log if log else subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,  # Ctrl-C is for the benchmark alone
+            preexec_fn=end_with_parent,
+        )
+        self.pid = self._process.pid
+
+    def __enter__(self) -> "Child":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                # Not `wait`: whoever still writes to a full pipe would never end.
+                self._process.communicate(timeout=_GRACE_SEC)
+        self._process.kill()
+        self._process.wait()
+        for file in (self._process.stdin, self._process.stdout, self._log):
+            with contextlib.suppress(OSError):
+                if file is not None:
+                    file.close()
+
+    def say(self, line: str) -> None:
+        """Writes a line to the child.
+
+        Raises:
+          ChildError: it has ended.
+        """
+        try:
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            self._process.wait()
+            raise self._failure() from None
+
+    def hear(self) -> str:
+        """Waits for a line of the child.
+
+        Raises:
+          ChildError: it has ended instead.
+        """
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait()
+            raise self._failure()
+        return line.rstrip("\n")
+
+    def check(self) -> None:
+        """Raises: ChildError: the child has ended, well or not."""
+        if self.has_ended():
+            raise self._failure()
+
+    def has_ended(self, within_sec: float = 0.0) -> bool:
+        """Returns whether the child has ended, well; waits for that so long.
+
+        Raises:
+          ChildError: it failed.
+        """
+        try:
+            code = self._process.wait(within_sec)
+        except subprocess.TimeoutExpired:
+            return False
+        if code:
+            raise self._failure()
+        return True
+
+    def stop(self) -> None:
+        """Asks a child with a log to end (SIGTERM), and waits for it, however long that takes.
+
+        Raises:
+          ChildError: it failed.
+        """
+        self._process.terminate()
+        # A signal may come before the child knows what to do with it, or when it is over.
+        if self._process.wait() not in (0, -signal.SIGTERM, 128 + signal.SIGTERM):
+            raise self._failure()
+
+    def _failure(self) -> ChildError:
+        code = self._process.returncode
+        if code < 0:
+            return ChildError(f"{self._module} was killed by {signal.Signals(-code).name}", 1)
+        self._log.seek(self._log_start)
+        lines = self._log.read().strip().splitlines()
+        why = lines[-1].removeprefix("error: ") if lines else ""
+        if code == 2:
+            return ChildError(why, 2)
+        ended = f"{self._module} ended early with exit code {code}"
+        return ChildError(f"{ended}: {why}" if code and why else ended, 1)
+
+
+def end_with_parent() -> None:
+    """For `preexec_fn`: the kernel kills the new process when the one that started it is gone."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,104 @@
+"""Command line: trains by several methods on several scenarios, one run after the other.
+
+A run ends when it has reached all targets (`curves.TARGETS`), when its minutes are over, or when it
+has made its env steps. The same command goes on where it was interrupted. What runs measured is
+written to CSV files after each of them: see `comparison.write`, and for the columns
+`comparison.Measured`; they hold the runs of the last command.
+"""
+
+import sys
+from pathlib import Path
+
+from absl import app, flags
+
+from hts_tf import command, comparison, config, errors
+from hts_tf.child import Child, ChildError
+from hts_tf.comparison import UNFINISHED, Measured, Run
+from hts_tf.curves import RunLog
+from hts_tf.workdir import Workdir
+
+_SCENARIOS = flags.DEFINE_list(
+    "scenarios", ["academy_empty_goal_close"], "see hts_tf.train; separated by commas"
+)
+_METHODS = flags.DEFINE_list("methods", ["hts_ppo", "ppo", "impala"], "the same")
+_SEEDS = flags.DEFINE_list("seeds", ["0"], "of each scenario and method")
+_MINUTES = flags.DEFINE_float("minutes", 30.0, "the most that a run takes, start-up included")
+_OUTPUT = flags.DEFINE_string("output", None, "directory of runs and CSV files", required=True)
+_GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files, for all runs")
+_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further gin bindings, for all runs")
+
+_POLL_SEC = 1.0
+
+
+def measure(workdir: Path) -> Measured | None:
+    """Returns what a run has measured so far, or None if it has not begun."""
+    log = RunLog(workdir)
+    if not log.env_steps:
+        return None
+    total_env_steps = config.total_env_steps_in(Workdir(workdir).configuration())
+    return comparison.measure(log, _MINUTES.value, total_env_steps)
+
+
+def train(run: Run, workdir: Path) -> None:
+    """Trains until the run is over; if this is interrupted, once it has written a checkpoint.
+
+    Raises:
+      ChildError: the training refused its configuration, or failed.
+    """
+    workdir.mkdir(exist_ok=True)
+    printed = workdir / "log.txt"
+    arguments = [
+        f"--scenario={run.scenario}",
+        f"--method={run.method}",
+        f"--seed={run.seed}",
+        f"--workdir={workdir}",
+        *(f"--gin_files={path}" for path in _GIN_FILES.value),
+        *(f"--gin_bindings={binding}" for binding in _GIN_BINDINGS.value),
+    ]
+    log = RunLog(workdir)
+    try:
+        with Child("hts_tf.train", arguments, log=printed) as training:
+            try:
+                while not training.has_ended(_POLL_SEC):
+                    if log.read() and comparison.why_over(log, _MINUTES.value) != UNFINISHED:
+                        training.stop()
+                        break
+            except (KeyboardInterrupt, SystemExit):
+                print(f"stopping {run} at its next sync point (again: at once)", file=sys.stderr)
+                training.stop()
+                raise
+    except ChildError as error:
+        raise ChildError(f"{run}: {error} (see {printed})", error.code) from None
+
+
+def compare() -> None:
+    """Makes all runs that are yet to be made.
+
+    Raises:
+      ConfigError: a flag cannot be used.
+      ChildError: a training refused its configuration, or failed.
+    """
+    runs = comparison.grid(_SCENARIOS.value, _METHODS.value, _SEEDS.value)
+    errors.check_positive("--minutes", _MINUTES.value)
+    directory = Path(_OUTPUT.value)
+    comparison.claim(directory, _GIN_FILES.value, _GIN_BINDINGS.value)
+    results = {run: measure(directory / str(run)) for run in runs}
+    for number, run in enumerate(runs, 1):
+        try:
+            if results[run] is None or results[run].ended == UNFINISHED:
+                train(run, directory / str(run))
+        finally:
+            results[run] = measure(directory / str(run))
+            begun = {run: measured for run, measured in results.items() if measured}
+            comparison.write(directory, begun)
+        print(f"{number} of {len(runs)}, {run}: {comparison.line(results[run])}", flush=True)
+    print(f"\nMedians over seeds:\n{comparison.table(results)}")
+
+
+def main() -> None:
+    """Entry point."""
+    app.run(lambda argv: command.call(compare, argv))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""A comparison: its runs and their directory, and what they measured, as CSV and as a table."""
+
+import csv
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, harmonic_mean, median
+from typing import Any, NamedTuple
+
+from hts_tf import config, errors
+from hts_tf.curves import TARGETS, Curve, RunLog
+
+# Why a run ended.
+REACHED, ENV_STEPS, MINUTES, UNFINISHED = "reached", "env_steps", "minutes", "unfinished"
+
+
+class Run(NamedTuple):
+    """One training of the grid.
+
+    Attributes:
+      method: a file of `gin_configs/methods`.
+      scenario: see `config.load`.
+      seed: of everything random in the run.
+    """
+
+    method: str
+    scenario: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.scenario}-{self.method}-seed{self.seed}"
+
+
+class Measured(NamedTuple):
+    """What a run measured, up to now or its end.
+
+    Attributes:
+      curve: its learning curve.
+      env_steps: made.
+      seconds: since launch, without the time between an interruption and its resumption.
+      sps: env steps per second of their rounds, so without start-up; None before the first.
+      policy_lag: mean of all updates; None before the first.
+      time_shares: (role, activity) -> mean of all rounds' shares of the role's time. The learner's
+        fingerprint is part of its update.
+      ended: why: `REACHED` (all targets), `ENV_STEPS` (all of them are made), `MINUTES` (are
+        over), or `UNFINISHED`.
+    """
+
+    curve: Curve
+    env_steps: int
+    seconds: float
+    sps: float | None
+    policy_lag: float | None
+    time_shares: dict[tuple[str, str], float]
+    ended: str
+
+
+def grid(scenarios: Sequence[str], methods: Sequence[str], seeds: Sequence[str]) -> list[Run]:
+    """Returns the runs in their order: those that are compared with each other are neighbours.
+
+    Raises:
+      ConfigError: something is missing or unknown.
+    """
+    for flag, values in [("scenarios", scenarios), ("methods", methods), ("seeds", seeds)]:
+        if not values:
+            raise errors.ConfigError(f"--{flag} must not be empty")
+    for seed in seeds:
+        if not seed.isdecimal():
+            raise errors.ConfigError(f"--seeds must be whole numbers from 0 on, not {seed!r}")
+    for scenario, method in itertools.product(scenarios, methods):
+        config.check_names(scenario, method)
+    runs = itertools.product(scenarios, map(int, seeds), methods)
+    return list(dict.fromkeys(Run(method, scenario, seed) for scenario, seed, method in runs))
+
+
+def claim(directory: Path, gin_files: Sequence[str], gin_bindings: Sequence[str]) -> None:
+    """Writes what all runs have in common, or checks that it is what is there.
+
+    Raises:
+      ConfigError: a file cannot be read or written, or runs with something else are there.
+    """
+    try:
+        common = "\n".join([*(Path(path).read_text() for path in gin_files), *gin_bindings])
+    except OSError as error:
+        raise errors.ConfigError(f"--gin_files: {error}") from None
+    path = directory / "common.gin"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        has_runs = any(directory.glob("*/config.gin"))
+        if has_runs and path.read_text() != common:
+            raise errors.ConfigError(
+                f"--output={directory} holds runs with other --gin_files or --gin_bindings, "
+                f"which are in {path}; give them, or another --output"
+            )
+        path.write_text(common)
+    except OSError as error:
+        raise errors.ConfigError(f"--output: {error}") from None
+
+
+def why_over(log: RunLog, minutes: float, total_env_steps: float = math.inf) -> str:
+    """Returns why a run is over; see `Measured.ended`."""
+    curve = log.curve()
+    if all(curve.first_reached(target) for target in TARGETS):
+        return REACHED
+    if log.env_steps >= total_env_steps:
+        return ENV_STEPS
+    return MINUTES if log.minutes >= minutes else UNFINISHED
+
+
+def measure(log: RunLog, minutes: float, total_env_steps: int) -> Measured:
+    """Takes from a run's scalars what is compared.
+
+    Args:
+      log: of the run.
+      minutes: that a run may take.
+      total_env_steps: that a run makes.
+    """
+    # All rounds have the same number of env steps.
+    sps = list(log.series.get("throughput/sps", {}).values())
+    lags = list(log.series.get("learner/policy_lag", {}).values())
+    shares = {}
+    for tag, series in log.series.items():
+        group, _, name = tag.partition("/")
+        if group == "time":
+            role, _, activity = name.partition("_")
+            shares[role, activity] = fmean(series.values())
+    return Measured(
+        curve=log.curve(),
+        env_steps=log.env_steps,
+        seconds=60 * log.minutes,
+        sps=harmonic_mean(sps) if sps else None,
+        policy_lag=fmean(lags) if lags else None,
+        time_shares=shares,
+        ended=why_over(log, minutes, total_env_steps),
+    )
+
+
+def write(directory: Path, results: Mapping[Run, Measured]) -> None:
+    """Writes scores.csv, time_shares.csv and runs.csv, each complete or as it was."""
+    scores, shares, runs = [], [], []
+    for run, measured in results.items():
+        curve = measured.curve
+        for point in zip(curve.env_steps, curve.minutes, curve.score, curve.finished, strict=True):
+            env_steps, minutes, score, finished = point
+            scores.append((*run, env_steps, 60 * minutes, score, int(finished)))
+        shares += [(*run, *key, share) for key, share in sorted(measured.time_shares.items())]
+        score = curve.score[-1] if len(curve.score) else None
+        pace = (measured.env_steps, measured.seconds, measured.sps, measured.policy_lag)
+        runs.append((*run, *pace, score, measured.ended))
+    for name, columns, rows in [
+        ("scores", ("env_steps", "seconds", "score", "finished_episodes"), scores),
+        ("time_shares", ("role", "activity", "share"), shares),
+        ("runs", ("env_steps", "seconds", "sps", "policy_lag", "score", "ended"), runs),
+    ]:
+        _write_csv(directory / f"{name}.csv", (*Run._fields, *columns), rows)
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow(f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row)
+    temporary.replace(path)
+
+
+def line(measured: Measured) -> str:
+    """Says in a line how a run ended."""
+    reached = []
+    for target in TARGETS:
+        at = measured.curve.first_reached(target)
+        after = f"after {at[1]:.1f} minutes, {at[0]:,} env steps" if at else "never"
+        reached.append(f"score {target} {after}")
+    sps = f"{measured.sps:,.0f}" if measured.sps else "-"
+    return (
+        f"{'; '.join(reached)}; ended ({measured.ended}) "
+        f"after {measured.seconds / 60:.1f} minutes, {measured.env_steps:,} env steps, {sps} SPS"
+    )
+
+
+def table(results: Mapping[Run, Measured]) -> str:
+    """Writes the medians over seeds of minutes and env steps to each target, for a screen.
+
+    A run that did not reach a target counts as one that takes for ever.
+    """
+    rows = dict.fromkeys((run.scenario, run.method) for run in results)
+    widths = [max(map(len, names)) for names in zip(*rows, strict=True)]
+    heads = [f"minutes, env steps to {target}" for target in TARGETS]
+    lines = [" " * (sum(widths) + 2) + "".join(f"{head:>28}" for head in heads)]
+    for row in rows:
+        name = "  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True))
+        curves = [m.curve for run, m in results.items() if (run.scenario, run.method) == row]
+        cells = []
+        for target in TARGETS:
+            reached = [curve.first_reached(target) or (math.inf, math.inf) for curve in curves]
+            env_steps, minutes = map(median, zip(*reached, strict=True))
+            cells.append("-" if minutes == math.inf else f"{minutes:,.1f}, {env_steps:,.0f}")
+        lines.append(name + "".join(f"{cell:>28}" for cell in cells))
+    return "\n".join(lines)

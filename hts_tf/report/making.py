@@ -1,0 +1,137 @@
+"""Makes the report: from the CSV files of a comparison to a page and its pictures."""
+
+import os
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from hts_tf import errors, scope
+from hts_tf.curves import WINDOW
+from hts_tf.report import claims, figures, origin, page, statistics, style, tables
+from hts_tf.report.page import Picture
+from hts_tf.report.runs import Run, final_score, mean_score
+from hts_tf.report.systems import speedups
+
+_PIXELS_PER_INCH = 105  # of the page: a picture's letters come out a little smaller than its text
+
+
+def make(comparison: Path, systems_path: Path | None, output: Path, command: str) -> list[Path]:
+    """Makes the page and its pictures.
+
+    Args:
+      comparison: directory of its CSV files.
+      systems_path: CSV file of the systems benchmark, if there is one.
+      output: the page; pictures are written beside it.
+      command: that makes it, for the page to tell.
+
+    Returns:
+      The files that were written.
+
+    Raises:
+      ConfigError: the input is not what it should be, or the output cannot be written.
+    """
+    if not output.parent.is_dir():
+        raise errors.ConfigError(f"--output: there is no directory {output.parent}")
+    table = tables.read_runs(comparison)
+    runs = tables.read_curves(comparison, table)
+    shares = tables.read_time_shares(comparison)
+    systems = tables.read_systems(systems_path) if systems_path else None
+    ratios = None if systems is None else speedups(systems)
+    style.use()
+    samples = {
+        "IQM of the last common score": _sample(runs, final_score),
+        "IQM of the mean score over env steps": _sample(runs, mean_score),
+    }
+    drawings = {
+        "minutes": figures.scores(runs, "minutes"),
+        "env_steps": figures.scores(runs, "env_steps"),
+        "estimates": _draw_estimates(samples),
+        "time_shares": figures.time_shares(_mean_shares(shares)),
+        "throughput": None if systems is None else figures.throughput(systems),
+        "speedup": None if systems is None else figures.speedup(ratios),
+        "interval_times": None if systems is None else figures.interval_times(systems),
+    }
+    words = {
+        "title": f"{_methods(table)} on {_counted(table, 'scenario')}",
+        "summary": _summary(table),
+        "findings": claims.judge(runs, table, ratios),
+        "minutes": page.minutes_table(runs),
+        "methods": table["method"].nunique(),
+        "labels": {method: style.look(method).label for method in table["method"]},
+        "steps": page.steps_table(runs, table),
+        "window": WINDOW,
+        "sample": next(iter(samples.values())),
+        "confidence": round(100 * statistics.CONFIDENCE),
+        "min_seeds": statistics.MIN_SEEDS,
+        "has_systems": systems is not None,
+        "origin": {**origin.describe(comparison), **_here()},
+        "command": command,
+    }
+    try:
+        pictures = _write_pictures(output, drawings)
+        page.write(output, pictures=pictures, **words)
+    except OSError as error:
+        raise errors.ConfigError(f"--output cannot be written: {error}") from None
+    return [output, *(picture.path for picture in pictures.values())]
+
+
+def _write_pictures(output: Path, drawings: dict[str, Figure | None]) -> dict[str, Picture]:
+    """Writes beside the page whatever could be drawn; returns name -> picture."""
+    pictures = {}
+    for name, figure in drawings.items():
+        if figure is not None:
+            path = output.with_name(f"{output.stem}_{name}.png")
+            figure.savefig(path)
+            pictures[name] = Picture(path, round(_PIXELS_PER_INCH * figure.get_figwidth()))
+            style.plt.close(figure)
+    return pictures
+
+
+def _sample(runs: list[Run], quantity: statistics.Quantity) -> statistics.Sample | None:
+    return statistics.sample(runs, style.order(run.method for run in runs), quantity)
+
+
+def _draw_estimates(samples: dict[str, statistics.Sample | None]) -> Figure | None:
+    if not all(samples.values()):
+        return None
+    return figures.estimates(
+        {label: statistics.interquartile_means(sample.scores) for label, sample in samples.items()}
+    )
+
+
+def _mean_shares(shares: pd.DataFrame) -> pd.DataFrame:
+    """Returns method, role, activity, share: means over seeds, then over scenarios."""
+    keys = ["method", "role", "activity"]
+    by_scenario = shares.groupby([*keys, "scenario"], as_index=False)["share"].mean()
+    return by_scenario.groupby(keys, as_index=False)["share"].mean()
+
+
+def _methods(table: pd.DataFrame) -> str:
+    return ", ".join(style.look(method).label for method in style.order(table["method"]))
+
+
+def _summary(table: pd.DataFrame) -> str:
+    seeds = table.groupby(["scenario", "method"])["seed"].nunique()
+    span = f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()} to {seeds.max()}"
+    unfinished = int((table["ended"] == "unfinished").sum())
+    text = (
+        f"{len(table)} runs of {_methods(table)}; {_counted(table, 'scenario')}; {span} "
+        f"seed{'' if span == '1' else 's'} of each; {table['seconds'].sum() / 3600:.1f} hours of "
+        f"training, {table['env_steps'].sum():,.0f} env steps."
+    )
+    return text + (f" {unfinished} of them did not finish." if unfinished else "")
+
+
+def _here() -> dict[str, list[str]]:
+    """Returns when and on what machine the page is made, which need not be that of the runs."""
+    model, _ = scope.processor()
+    machine = f"{model}, {len(os.sched_getaffinity(0))} cores"
+    return {"this page": [f"made {date.today().isoformat()} on a machine with {machine}"]}
+
+
+def _counted(table: pd.DataFrame, column: str) -> str:
+    """Returns the one name in a column, or how many there are."""
+    names = table[column].unique()
+    return str(names[0]) if len(names) == 1 else f"{len(names)} {column}s"

@@ -1,0 +1,79 @@
+"""How methods, schedules and activities look, the same in every picture."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import matplotlib
+
+matplotlib.use("Agg")  # needs no display
+
+from matplotlib import pyplot as plt
+
+# Okabe and Ito's colours, which the colour-blind can tell apart.
+BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
+SKY, PURPLE, YELLOW, BLACK = "#56B4E9", "#CC79A7", "#F0E442", "#000000"
+GREY, SLATE, LIGHT_SLATE, LIGHT_GREY = "#999999", "#44546A", "#A3B1C6", "#DDDDDD"
+
+
+class Look(NamedTuple):
+    """Of one method: its name for people, and what its lines look like."""
+
+    label: str
+    color: str
+    line: Any  # matplotlib's line style
+    marker: str
+
+
+LOOKS = {
+    "hts_ppo": Look("HTS-RL (PPO)", BLUE, "-", "o"),
+    "ppo": Look("PPO", VERMILLION, (0, (5, 1.5)), "s"),
+    "impala": Look("IMPALA", GREEN, (0, (5, 1.5, 1, 1.5)), "^"),
+    "hts_a2c": Look("HTS-RL (A2C)", SKY, (0, (1, 1)), "D"),
+    "a2c": Look("A2C", ORANGE, (0, (3, 1, 1, 1, 1, 1)), "v"),
+}
+_SPARE_COLORS = (PURPLE, BLACK, GREY)
+
+SETTINGS = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.alpha": 0.3,
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.5,
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 200,
+}
+
+
+def use() -> None:
+    """Makes all pictures that follow look alike."""
+    plt.style.use("default")
+    plt.rcParams.update(SETTINGS)
+
+
+def order(methods: Iterable[str]) -> list[str]:
+    """Returns methods once each, in the order in which they are always shown."""
+    known = list(LOOKS)
+    return sorted(set(methods), key=lambda m: (known.index(m) if m in known else len(known), m))
+
+
+def look(method: str) -> Look:
+    """Returns how a method looks, also one that is not among the project's own."""
+    if method in LOOKS:
+        return LOOKS[method]
+    color = _SPARE_COLORS[sum(method.encode()) % len(_SPARE_COLORS)]
+    return Look(method, color, (0, (7, 2, 1, 2, 1, 2)), "X")
+
+
+def title(scenario: str) -> str:
+    """Returns a scenario's name as short as a picture needs it."""
+    return scenario.removeprefix("academy_").replace("_", " ")

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Trains by several methods on several scenarios, one run after the other, after setting up whatever
+# is missing. The same command goes on where it was interrupted.
+#
+#   ./launch/compare.sh --scenarios=NAME,... --methods=NAME,... --seeds=0,1 --minutes=30 --output=DIR
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+"$root/launch/setup.sh"
+exec "$root/.venv/bin/python" -m hts_tf.compare "$@"

@@ -1,0 +1,27 @@
+"""Finds the processes that a command has started."""
+
+from pathlib import Path
+
+from hts_tf.benchmarks import kernel
+
+
+def training_processes(command):
+    """Returns trainer and executors of a command's training, once there are executors."""
+    for path in Path("/proc").glob("[0-9]*"):
+        if parent_of(path) == command and (found := kernel.executors_of(int(path.name))):
+            return [int(path.name), *found]
+    return []
+
+
+def parent_of(path):
+    try:
+        return int((path / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

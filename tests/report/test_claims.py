@@ -1,0 +1,119 @@
+import pandas as pd
+import pytest
+
+from hts_tf.report import claims
+from tests.comparisons import run
+
+RISE = [0.0, 0.5, 0.9, 0.9]
+
+
+def group(method, scores, minutes=1.0, seeds=3, scenario="a"):
+    return [run(method, scores, minutes, scenario, seed) for seed in range(seeds)]
+
+
+@pytest.mark.parametrize(
+    ("ours", "ppo", "impala", "verdict"),
+    [
+        (1, 3, 2, claims.HOLDS),
+        (2, 3, 1, claims.FAILS),
+        (3, 2, 4, claims.FAILS),
+    ],
+)
+def test_fastest(ours, ppo, impala, verdict):
+    runs = group("hts_ppo", RISE, ours) + group("ppo", RISE, ppo) + group("impala", RISE, impala)
+    found, evidence = claims.fastest(runs)
+    assert found == verdict
+    assert f"first in {2 if verdict == claims.HOLDS else 0} of 2 cases" in evidence
+    assert f"PPO took {ppo / ours:.2f} times its minutes" in evidence
+    assert "Seeds: 3 each." in evidence
+    assert "Seeds: 1 to 3 each, too few to exclude chance." in claims.fastest(runs[2:])[1]
+
+
+def test_fastest_in_one_scenario_of_two():
+    runs = [
+        *group("hts_ppo", RISE) + group("ppo", RISE, 2),
+        *group("hts_ppo", RISE, 2, scenario="b") + group("ppo", RISE, scenario="b"),
+    ]
+    verdict, evidence = claims.fastest(runs)
+    assert verdict == claims.PARTLY
+    assert "Beside PPO," in evidence
+    assert "not first in b to 0.4, b to 0.8" in evidence
+
+
+def test_fastest_where_the_other_never_got_there():
+    """Whether it would have been faster can be told only if it was given at least as long."""
+    ours = group("hts_ppo", RISE)
+    assert claims.fastest(ours + group("ppo", [0.0] * 4))[0] == claims.HOLDS
+    verdict, evidence = claims.fastest(ours + group("ppo", [0.0] * 4, 0.3))
+    assert verdict == claims.OPEN
+    assert "2 cases" in evidence
+
+
+@pytest.mark.parametrize(
+    ("ours", "verdict"),
+    [
+        ([RISE] * 3, claims.HOLDS),
+        ([[0.1, 0.9, 0.9, 0.9]] * 3, claims.HOLDS),
+        ([[0.0] * 4] * 3, claims.FAILS),
+        ([[0.0] * 4, RISE, [0.9] * 4], claims.OPEN),
+        ([RISE] * 2, claims.OPEN),
+    ],
+)
+def test_as_data_efficient(ours, verdict):
+    runs = [run("hts_ppo", scores, seed=seed) for seed, scores in enumerate(ours)]
+    found, evidence = claims.as_data_efficient(runs + group("ppo", RISE, scenario="academy_corner"))
+    assert found == verdict
+    assert ("Too few seeds" in evidence) == (len(ours) < 3)
+
+
+def test_data_efficiency_does_not_depend_on_speed():
+    slow = group("hts_ppo", RISE, 100)
+    assert claims.as_data_efficient(slow + group("ppo", RISE))[0] == claims.HOLDS
+    assert claims.as_data_efficient(slow + group("ppo", RISE, 500))[0] == claims.HOLDS
+
+
+@pytest.mark.parametrize(
+    ("impala", "verdict"),
+    [([0.0, 0.1, 0.2, 0.3], claims.HOLDS), (RISE, claims.OPEN), ([0.9] * 4, claims.FAILS)],
+)
+def test_less_data_efficient(impala, verdict):
+    runs = group("hts_ppo", RISE) + group("impala", impala)
+    assert claims.less_data_efficient(runs)[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("sps", "verdict"),
+    [
+        ((500, 250, 550), claims.HOLDS),
+        ((500, 250, 1000), claims.PARTLY),
+        ((200, 250, 550), claims.FAILS),
+    ],
+)
+def test_throughput(sps, verdict):
+    methods = ("hts_ppo", "ppo", "impala")
+    table = pd.DataFrame({"scenario": "a", "method": methods, "sps": sps})
+    found, evidence = claims.throughput(table)
+    assert found == verdict
+    assert f"{sps[0] / sps[1]:.2f} times PPO's" in evidence
+
+
+@pytest.mark.parametrize(
+    ("measured", "verdict"),
+    [
+        ([1.0, 1.5, 2.0, 4.0], claims.HOLDS),
+        ([1.0, 3.0, 2.0, 2.5], claims.PARTLY),
+        ([4.0, 3.0, 2.0, 1.0], claims.FAILS),
+    ],
+)
+def test_speedup_rises(measured, verdict):
+    table = pd.DataFrame({"step_variance_sec2": [0, 1e-6, 2e-6, 8e-6], "measured": measured})
+    found, evidence = claims.speedup_rises(table)
+    assert found == verdict
+    assert f"(8 ms²) it goes from {measured[0]:.2f} to {measured[-1]:.2f}" in evidence
+
+
+def test_what_is_not_there_is_not_judged():
+    findings = claims.judge(group("hts_ppo", RISE), pd.DataFrame(
+        {"scenario": ["a"], "method": ["hts_ppo"], "sps": [500.0]}), None)  # fmt: skip
+    assert {finding.verdict for finding in findings} == {claims.MISSING}
+    assert all(finding.evidence for finding in findings)

@@ -1,0 +1,118 @@
+"""The grid through the command line, on the game that is learned in seconds."""
+
+import csv
+import itertools
+import time
+
+import pytest
+
+from hts_tf.curves import RunLog, read_curve
+from tests import command_line
+from tests.processes import is_alive, training_processes
+
+pytestmark = pytest.mark.slow
+
+# hts_ppo reaches both targets; a2c learns nothing, and a random policy scores 0.5. Steps take time,
+# so that an early stop, or an interruption, comes long before the end.
+BINDINGS = [
+    "--gin_bindings=Trainer.num_envs = 4",
+    "--gin_bindings=Trainer.sync_interval = 16",
+    "--gin_bindings=Trainer.total_env_steps = 3000",
+    "--gin_bindings=Synthetic.num_actions = 2",
+    "--gin_bindings=Synthetic.episode_steps = 4",
+    "--gin_bindings=Synthetic.mean_step_sec = 0.003",
+    "--gin_bindings=PPO.learning_rate = 0.01",
+    "--gin_bindings=A2C.learning_rate = 1e-6",
+]
+TOTAL = 3008  # whole updates
+
+
+def read(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def event_files(workdir):
+    return len(list(workdir.glob("events*")))
+
+
+def test_a_grid_that_is_interrupted(tmp_path):
+    output = tmp_path / "grid"
+    names = ["synthetic-a2c-seed3", "synthetic-hts_ppo-seed3"]
+    command = [
+        "hts_tf.compare",
+        "--scenarios=synthetic",
+        "--methods=a2c,hts_ppo",
+        "--seeds=3",
+        f"--output={output}",
+        *BINDINGS,
+    ]
+    with command_line.start(*command) as process:
+        while not RunLog(output / names[0]).env_steps:
+            assert process.poll() is None
+            time.sleep(0.05)
+        processes = training_processes(process.pid)
+        assert processes
+        process.terminate()
+        code, printed, errors = command_line.finish(process)
+    assert (code, printed) == (143, ""), errors
+    assert errors.splitlines() == [f"stopping {names[0]} at its next sync point (again: at once)"]
+    assert not any(map(is_alive, processes))
+    [interrupted] = read(output / "runs.csv")
+    assert (interrupted["method"], interrupted["ended"]) == ("a2c", "unfinished")
+    assert 0 < int(interrupted["env_steps"]) < TOTAL
+
+    code, printed, errors = command_line.run(*command)
+    assert code == 0, errors
+    for number, name in enumerate(names, 1):
+        assert f"{number} of 2, {name}: score 0.4 after " in printed
+    a2c, hts_ppo = read(output / "runs.csv")
+    assert (a2c["ended"], int(a2c["env_steps"])) == ("env_steps", TOTAL)
+    assert hts_ppo["ended"] == "reached"
+    assert int(hts_ppo["env_steps"]) < TOTAL
+    assert a2c["policy_lag"] == "0"
+    assert 0.5 < float(hts_ppo["policy_lag"]) < 1  # 0 in the first update, 1 from then on
+    assert [event_files(output / name) for name in names] == [2, 1]
+    shares = read(output / "time_shares.csv")
+    assert len(shares) == 2 * 10
+    assert {row["role"] for row in shares} == {"executor", "actor", "learner"}
+
+    # All is there: nothing is trained, and nothing changes.
+    tables = {path: path.read_bytes() for path in output.glob("*.csv")}
+    assert len(tables) == 3
+    assert command_line.run(*command) == (0, printed, "")
+    assert {path: path.read_bytes() for path in output.glob("*.csv")} == tables
+    assert [event_files(output / name) for name in names] == [2, 1]
+
+    # The interrupted run is as if it had never been stopped.
+    workdir = tmp_path / "reference"
+    train = ["--scenario=synthetic", "--method=a2c", "--seed=3", f"--workdir={workdir}", *BINDINGS]
+    code, _, errors = command_line.run("hts_tf.train", *train)
+    assert code == 0, errors
+    curve = read_curve(workdir)
+    rows = [row for row in read(output / "scores.csv") if row["method"] == "a2c"]
+    assert [(row["env_steps"], row["score"], row["finished_episodes"]) for row in rows] == [
+        (str(steps), f"{score:.6g}", f"{finished:.0f}")
+        for steps, score, finished in zip(curve.env_steps, curve.score, curve.finished, strict=True)
+    ]
+    for before, after in itertools.pairwise(rows):
+        assert float(before["seconds"]) < float(after["seconds"])
+
+
+@pytest.mark.parametrize(
+    ("flag", "says"),
+    [
+        ("--methods=hts_ppo,pp", "unknown method 'pp'"),
+        ("--minutes=0", "--minutes"),
+        ("extra", "extra"),
+        ("--gin_bindings=Trainer.num_env = 3", "synthetic-hts_ppo-seed0: "),
+    ],
+)
+def test_refuses(tmp_path, flag, says):
+    code, printed, errors = command_line.run(
+        "hts_tf.compare", "--scenarios=synthetic", f"--output={tmp_path / 'grid'}", flag
+    )
+    assert code == 2, (printed, errors)
+    assert says in errors
+    assert len(errors.splitlines()) == 1
+    assert not printed

@@ -1,0 +1,143 @@
+import csv
+
+import numpy as np
+import pytest
+
+from hts_tf import comparison, errors, metrics
+from hts_tf.comparison import ENV_STEPS, MINUTES, REACHED, UNFINISHED, Measured, Run
+from hts_tf.curves import Curve, RunLog
+
+
+def write_events(workdir, scores):
+    """Of a run with 100 env steps, a minute and 60 finished episodes in each round."""
+    board = metrics.TensorBoard(workdir)
+    for number, score in enumerate(scores, 1):
+        scalars = {
+            "run/minutes": float(number),
+            "throughput/sps": 100.0 / number,
+            "time/executor_wait_sync": 0.1 * number,
+            "time/learner_update": 0.5,
+        }
+        if number > 1:  # learns from the second round on
+            scalars["learner/policy_lag"] = float(number % 2)
+        if score is not None:
+            scalars |= {
+                "episodes/finished": 60 * number,
+                "episodes/score": score,
+                "episodes/return": 0.0,
+            }
+        board.scalars(100 * number, scalars)
+    board.close()
+    return RunLog(workdir)
+
+
+@pytest.mark.parametrize(
+    ("scores", "minutes", "total", "why"),
+    [
+        ([0.9, 0.5], 10, 1000, UNFINISHED),  # 0.8 was before a whole window had finished
+        ([0.9, 0.5], 2, 1000, MINUTES),
+        ([0.9, 0.5], 2, 200, ENV_STEPS),
+        ([0.1, 0.9, 0.2], 3, 300, REACHED),
+        ([None, None], 10, 1000, UNFINISHED),
+        ([None, None], 10, 200, ENV_STEPS),
+        ([], 10, 1000, UNFINISHED),
+    ],
+)
+def test_why_a_run_is_over(tmp_path, scores, minutes, total, why):
+    assert comparison.why_over(write_events(tmp_path, scores), minutes, total) == why
+
+
+def test_what_a_run_measured_as_csv(tmp_path):
+    log = write_events(tmp_path / "run", [None, 0.25, 0.5])
+    results = {
+        Run("ppo", "academy_corner", 1): comparison.measure(log, 3, 1000),
+        Run("impala", "synthetic", 0): comparison.measure(RunLog(tmp_path / "none"), 3, 1000),
+    }
+    comparison.write(tmp_path, results)
+    ppo = {"method": "ppo", "scenario": "academy_corner", "seed": "1"}
+    assert read(tmp_path / "scores.csv") == [
+        ppo | {"env_steps": "200", "seconds": "120", "score": "0.25", "finished_episodes": "120"},
+        ppo | {"env_steps": "300", "seconds": "180", "score": "0.5", "finished_episodes": "180"},
+    ]
+    assert read(tmp_path / "time_shares.csv") == [
+        ppo | {"role": "executor", "activity": "wait_sync", "share": "0.2"},
+        ppo | {"role": "learner", "activity": "update", "share": "0.5"},
+    ]
+    nothing = {"env_steps": "0", "seconds": "0", "sps": "", "policy_lag": "", "score": ""}
+    assert read(tmp_path / "runs.csv") == [
+        ppo
+        | {"env_steps": "300", "seconds": "180", "sps": "50"}  # 300 in 1 + 2 + 3 seconds
+        | {"policy_lag": "0.5", "score": "0.5", "ended": "minutes"},
+        {"method": "impala", "scenario": "synthetic", "seed": "0", **nothing, "ended": UNFINISHED},
+    ]
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def read(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_medians_over_seeds_count_runs_that_never_arrive():
+    def measured(*scores):
+        points = np.arange(1, len(scores) + 1)
+        curve = Curve(1000 * points, 1.0 * points, 100 * points, np.array(scores), points)
+        return Measured(curve, 0, 0.0, None, None, {}, UNFINISHED)
+
+    results = {
+        Run("hts_ppo", "a_scenario", 0): measured(0.4, 0.8),
+        Run("ppo", "a_scenario", 0): measured(0.1, 0.5, 0.7),
+        Run("hts_ppo", "a_scenario", 1): measured(0.1, 0.1, 0.9),
+        Run("ppo", "a_scenario", 1): measured(0.1, 0.1, 0.1, 0.9),
+        Run("ppo", "a_scenario", 2): measured(0.1, 0.1, 0.1, 0.0),
+    }
+    _, hts_ppo, ppo = comparison.table(results).splitlines()
+    assert hts_ppo.split() == ["a_scenario", "hts_ppo", "2.0,", "2,000", "2.5,", "2,500"]
+    assert ppo.split() == ["a_scenario", "ppo", "4.0,", "4,000", "-"]
+
+
+def test_methods_are_compared_close_in_time():
+    names = [
+        (run.scenario, run.seed, run.method)
+        for run in comparison.grid(
+            ["synthetic", "academy_corner"], ["ppo", "hts_ppo"], ["1", "0", "1"]
+        )
+    ]
+    assert names == [
+        (scenario, seed, method)
+        for scenario in ("synthetic", "academy_corner")
+        for seed in (1, 0)
+        for method in ("ppo", "hts_ppo")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scenarios", "methods", "seeds", "says"),
+    [
+        (["synthetic", "academy_cornr"], ["ppo"], ["0"], "did you mean academy_corner"),
+        (["synthetic"], ["ppo", "htsppo"], ["0"], "did you mean hts_ppo"),
+        (["synthetic"], ["ppo"], ["0", "-1"], "--seeds .* '-1'"),
+        (["synthetic"], ["ppo"], [""], "--seeds"),
+        ([], ["ppo"], ["0"], "--scenarios"),
+    ],
+)
+def test_refuses(scenarios, methods, seeds, says):
+    with pytest.raises(errors.ConfigError, match=says):
+        comparison.grid(scenarios, methods, seeds)
+
+
+def test_a_directory_has_one_configuration(tmp_path):
+    output, file = tmp_path / "output", tmp_path / "mine.gin"
+    file.write_text("PPO.clip = 0.1\n")
+    comparison.claim(output, [], ["Trainr.num_envs = 4"])
+    comparison.claim(output, [file], ["Trainer.num_envs = 4"])  # no run accepted the other
+    (output / "run").mkdir()
+    (output / "run" / "config.gin").touch()
+    comparison.claim(output, [file], ["Trainer.num_envs = 4"])
+    for other in ([], ["Trainer.num_envs = 4"]), ([file], []), ([file], ["PPO.clip = 0.1"]):
+        with pytest.raises(errors.ConfigError, match=r"common\.gin"):
+            comparison.claim(output, *other)
+    with pytest.raises(errors.ConfigError, match="--gin_files"):
+        comparison.claim(output, [tmp_path / "no.gin"], [])
+    with pytest.raises(errors.ConfigError, match="--output"):
+        comparison.claim(file / "output", [], [])
