@@ -94,7 +94,7 @@ class Collector:
         self._num_actors = 1 if lockstep else num_actors
         self._lockstep = lockstep
         self._traced = traced
-        self._actor_batch_size = actor_batch_size
+        self._actor_batch_size = num_envs if lockstep else actor_batch_size
         self._state_buffer = buffers.TicketBuffer(num_envs)
         self._finished_buffer = buffers.TicketBuffer(num_envs)
         self._action_buffers = [buffers.TicketBuffer(num_envs) for _ in range(num_executors)]
@@ -116,7 +116,7 @@ class Collector:
         claims = (
             actor.Lockstep(self.ledger, len(self._noise))
             if self._lockstep
-            else actor.Claims(self.ledger.version)
+            else actor.Gathering(self.ledger.version, self._control["answered"], self._owner)
         )
         self._actors = [
             actor.Actor(

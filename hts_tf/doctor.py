@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from hts_tf import scope
+from hts_tf import native_ops, scope
 from hts_tf.memory import memory_available_bytes
 
 try:
@@ -48,6 +48,7 @@ def examine() -> list[Finding]:
         debian_packages(),
         gfootball(),
         *python_packages(),
+        own_operations(),
         processor(),
         memory(),
     ]
@@ -186,6 +187,18 @@ def compare(requirement: "Requirement") -> Iterator[Finding]:
         yield Finding(requirement.name, f"{version} ({requirement.specifier})")
     else:
         yield Finding(requirement.name, f"{version} is not {requirement.specifier}", mend)
+
+
+def own_operations() -> Finding:
+    """The operations that are compiled for TensorFlow; training works without, but slower."""
+    mend = shlex.join([sys.executable, "-m", "hts_tf.native_ops"])
+    try:
+        library = native_ops.path()
+    except metadata.PackageNotFoundError:
+        return Finding("native_ops", "TensorFlow, which they are for, is missing", set_up_command())
+    if library.exists():
+        return Finding("native_ops", str(library))
+    return Finding("native_ops", "not compiled: training works, but slower", mend)
 
 
 # ---- The machine --------------------------------------------------------------------------------

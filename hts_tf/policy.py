@@ -5,7 +5,7 @@ import enum
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import networks, specs
+from hts_tf import compute, networks, specs
 
 # A batch of exactly one row takes another matrix kernel, with other rounding, than every larger
 # batch. So a lone observation is computed beside a copy of itself.
@@ -103,7 +103,8 @@ class Policy:
         if size < at_least:
             rows = np.minimum(np.arange(at_least), size - 1)
             observation, noise = observation[rows], noise[rows]
-        action, logits, value = self._act(observation, noise)
+        with compute.in_calling_thread():
+            action, logits, value = self._act(observation, noise)
         return action.numpy()[:size], logits.numpy()[:size], value.numpy()[:size]
 
     def _is_batch_invariant(self, spec: specs.EnvironmentSpec) -> bool:

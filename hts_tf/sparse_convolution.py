@@ -4,13 +4,14 @@ The weights and the functions are those of Keras' dense `Conv2D` ('valid' paddin
 the arithmetic: a stacked super mini map has at most 96 set pixels among 110,592.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import specs
+from hts_tf import native_ops, specs
 
 # Rows in every matrix product, as a single row would take another kernel, with other rounding.
 _MIN_ROWS = 2
@@ -45,9 +46,9 @@ class SparseConv2D(keras.layers.Layer):
         )
         self._kernel_initializer = kernel_initializer
         self._kernel_shape = (kernel_size, kernel_size, channels, filters)
-        self._cells, self._taps = self._tabulate(spec, kernel_size, strides)
+        self.cells, self.taps = self._tabulate(spec, kernel_size, strides)
         frame_start = np.arange(spec.frames) * (channels // spec.frames)
-        self._channel = (frame_start[:, None] + np.asarray(spec.planes)).astype(np.int32)
+        self.channel = (frame_start[:, None] + np.asarray(spec.planes)).astype(np.int32)
 
     def _tabulate(
         self, spec: specs.PixelMapSpec, kernel_size: int, strides: int
@@ -85,29 +86,33 @@ class SparseConv2D(keras.layers.Layer):
           [B, rows, columns, filters].
         """
         rows, columns = self.output_size
-        slices, cells = self.slices(positions)
-        sums = _segment_sum(slices, cells, tf.shape(positions)[0] * (rows * columns))
+        taps, cells = self.slices(positions)
+        sums = _sum_rows(self.kernel_rows(), taps, cells, tf.shape(positions)[0] * rows * columns)
         return tf.reshape(sums, (-1, rows, columns, self.filters)) + self.bias
 
+    def kernel_rows(self) -> tf.Tensor:
+        """Returns the kernel as [size * size * channels, filters]."""
+        return tf.reshape(self.kernel, (-1, self.filters))
+
     def slices(self, positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Looks up what every set pixel adds to every output cell in reach.
+        """Finds what every set pixel adds to every output cell in reach.
 
         Args:
           positions: [B, frames, pixels] uint16.
 
         Returns:
-          [n, filters] slices of the kernel, and [n] int32, the cell of each: its index in
+          [n] int32, rows of the kernel, and [n] int32, the cell that each belongs to: its index in
           [B * rows * columns].
         """
         rows, columns = self.output_size
         positions = tf.cast(positions, tf.int32)
         offset = tf.range(tf.shape(positions)[0]) * (rows * columns)
-        cells = tf.gather(self._cells, positions) + offset[:, None, None, None]
-        taps = tf.gather(self._taps, positions) + self._channel[:, :, None]
+        cells = tf.gather(self.cells, positions) + offset[:, None, None, None]
+        taps = tf.gather(self.taps, positions) + self.channel[:, :, None]
         in_reach = tf.where(tf.reshape(cells, (-1,)) >= 0)[:, 0]
         cells = tf.gather(tf.reshape(cells, (-1,)), in_reach)
         taps = tf.gather(tf.reshape(taps, (-1,)), in_reach)
-        return tf.gather(tf.reshape(self.kernel, (-1, self.filters)), taps), cells
+        return taps, cells
 
 
 class SparseConv2DPair(keras.layers.Layer):
@@ -140,11 +145,14 @@ class SparseConv2DPair(keras.layers.Layer):
         # A cell is known by its class, and its index in the part of the image of that class.
         part_columns = -(-columns // strides)
         self._part_size = -(-rows // strides) * part_columns
-        self._class = (y % strides * strides + x % strides).astype(np.int32)
-        self._index = (y // strides * part_columns + x // strides).astype(np.int32)
+        kind, index = (
+            y % strides * strides + x % strides,
+            y // strides * part_columns + x // strides,
+        )
+        self._place = (kind * self._part_size + index).astype(np.int32)
         outputs, _ = _windows(y, x, self.output_size, size, strides)
-        self._outputs = np.full((strides**2, self._part_size, self._span**2), -1, np.int32)
-        self._outputs[self._class, self._index] = outputs
+        self._outputs = np.full((strides**2 * self._part_size, self._span**2), -1, np.int32)
+        self._outputs[self._place] = outputs
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Creates the weights of both layers."""
@@ -160,51 +168,81 @@ class SparseConv2DPair(keras.layers.Layer):
         Returns:
           [B, rows, columns, filters] of the second convolution.
         """
-        batch = tf.shape(positions)[0]
-        slices, cells = self.first.slices(positions)
-        num_cells = len(self._class)
-        image, cell = cells // num_cells, cells % num_cells
-        # Touched cells, ordered by class, image, and place; with a few in each class that do not
-        # exist, see _MIN_ROWS.
-        class_size = batch * self._part_size + _MIN_ROWS
-        key = tf.gather(self._class, cell) * class_size
-        key += image * self._part_size + tf.gather(self._index, cell)
-        num_classes = self._strides**2
-        touched = tf.math.unsorted_segment_max(tf.ones_like(key), key, num_classes * class_size)
-        touched = tf.reshape(touched > 0, (num_classes, class_size))
-        touched = tf.concat([touched[:, :-_MIN_ROWS], tf.ones((num_classes, _MIN_ROWS), bool)], 1)
-        count = tf.reduce_sum(tf.cast(touched, tf.int32), 1)
-        row = tf.cumsum(tf.cast(tf.reshape(touched, (-1,)), tf.int32), exclusive=True)
-        sums = _segment_sum(slices, tf.gather(row, key), tf.reduce_sum(count))
+        taps, rows, count, outputs = self._plan(positions)
+        sums = _sum_rows(self.first.kernel_rows(), taps, rows, tf.reduce_sum(count))
         background = tf.nn.relu(self.first.bias)
         difference = tf.nn.relu(sums + self.first.bias) - background
-
         products = [
             tf.matmul(rows, kernel)
             for rows, kernel in zip(
-                tf.split(difference, count, num=num_classes),
+                tf.split(difference, count, num=self._strides**2),
                 tf.unstack(self._kernel_by_class()),
                 strict=True,
             )
         ]
-        rows, columns = self.output_size
-        num_outputs = batch * (rows * columns)
-        kind, place = tf.unstack(tf.cast(tf.where(touched), tf.int32), axis=1)
-        image = place // self._part_size
-        outputs = tf.gather_nd(self._outputs, tf.stack([kind, place % self._part_size], 1))
-        exist = (outputs >= 0) & (image < batch)[:, None]
-        outputs = tf.where(exist, outputs + image[:, None] * (rows * columns), num_outputs)
-        filters = self.second.filters
-        sums = _segment_sum(
-            tf.reshape(tf.concat(products, 0), (-1, filters)),
-            tf.reshape(outputs, (-1,)),
-            num_outputs + 1,
-        )[:-1]
+        products = tf.reshape(tf.concat(products, 0), (-1, self.second.filters))
+        sums = _sum_rows(
+            products,
+            tf.range(tf.size(outputs)),
+            outputs,
+            tf.shape(positions)[0] * math.prod(self.output_size),
+        )
         constant = tf.linalg.matvec(
             tf.reduce_sum(self.second.kernel, (0, 1)), background, transpose_a=True
         )
-        constant += self.second.bias
-        return tf.reshape(sums, (-1, rows, columns, filters)) + constant
+        sums = tf.nn.bias_add(sums, constant + self.second.bias)
+        return tf.reshape(sums, (-1, *self.output_size, self.second.filters))
+
+    def _plan(self, positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Finds the touched cells, and what goes into and comes out of them.
+
+        Touched cells are ordered by class, image, and place; to each class belong `_MIN_ROWS` more
+        that do not exist.
+
+        Args:
+          positions: [B, frames, pixels] uint16.
+
+        Returns:
+          taps: [n] int32, rows of the first kernel.
+          rows: [n] int32, the touched cell to which each is added.
+          count: [classes] int32, touched cells.
+          outputs: [sum of the counts * span * span] int32, the output cells that each reaches:
+            index in [B * rows * columns], or negative where there is none.
+        """
+        native = native_ops.load()
+        num_outputs = math.prod(self.output_size)
+        if native:
+            return native.hts_plan_pair(
+                positions,
+                self.first.cells,
+                self.first.taps,
+                self.first.channel,
+                self._place,
+                self._outputs.reshape(-1, self._part_size, self._span**2),
+                min_rows=_MIN_ROWS,
+                num_outputs=num_outputs,
+            )
+        batch = tf.shape(positions)[0]
+        num_classes = self._strides**2
+        class_size = batch * self._part_size + _MIN_ROWS
+        taps, cells = self.first.slices(positions)
+        image, cell = cells // len(self._place), cells % len(self._place)
+        place = tf.gather(self._place, cell)
+        kind, index = place // self._part_size, place % self._part_size
+        key = kind * class_size + image * self._part_size + index
+        touched = tf.math.unsorted_segment_max(tf.ones_like(key), key, num_classes * class_size)
+        touched = tf.reshape(touched > 0, (num_classes, class_size))
+        touched = tf.concat([touched[:, :-_MIN_ROWS], tf.ones((num_classes, _MIN_ROWS), bool)], 1)
+        count = tf.reduce_sum(tf.cast(touched, tf.int32), 1)
+        kind, place = tf.unstack(tf.cast(tf.where(touched), tf.int32), axis=1)
+        row = tf.math.unsorted_segment_max(  # the inverse; much faster than a cumulative sum
+            tf.range(tf.size(kind)), kind * class_size + place, num_classes * class_size
+        )
+        image, index = place // self._part_size, place % self._part_size
+        outputs = tf.gather(self._outputs, kind * self._part_size + index)
+        exist = (outputs >= 0) & (image < batch)[:, None]
+        outputs = tf.where(exist, outputs + image[:, None] * num_outputs, -1)
+        return taps, tf.gather(row, key), count, tf.reshape(outputs, (-1,))
 
     def _kernel_by_class(self) -> tf.Tensor:
         """Returns [classes, channels, span * span * filters], the taps that each class meets."""
@@ -246,24 +284,34 @@ def _windows(
 
 
 @tf.custom_gradient
-def _segment_sum(
-    rows: tf.Tensor, segments: tf.Tensor, num_segments: tf.Tensor
+def _sum_rows(
+    rows: tf.Tensor, source: tf.Tensor, target: tf.Tensor, num_targets: tf.Tensor
 ) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor | None, ...]]]:
-    """Adds each row to its segment of the output.
+    """Adds rows[source[i]] to row target[i] of the output, in the order of i.
 
-    TensorFlow's own gradient takes several passes over the rows to allow for segments that are
-    out of range.
+    Its gradient is the same with source and target exchanged.
 
     Args:
-      rows: [n, filters].
-      segments: [n] int32, none out of range.
-      num_segments: scalar.
+      rows: [m, filters].
+      source: [n] int32; negative ones are left out.
+      target: [n] int32; negative ones are left out.
+      num_targets: scalar int32.
 
     Returns:
-      [num_segments, filters].
+      [num_targets, filters].
     """
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
-        return tf.gather(upstream, segments), None, None
+        return _sum_rows_once(upstream, target, source, tf.shape(rows)[0]), None, None, None
 
-    return tf.math.unsorted_segment_sum(rows, segments, num_segments), gradient
+    return _sum_rows_once(rows, source, target, num_targets), gradient
+
+
+def _sum_rows_once(
+    rows: tf.Tensor, source: tf.Tensor, target: tf.Tensor, num_targets: tf.Tensor
+) -> tf.Tensor:
+    native = native_ops.load()
+    if native:
+        return native.hts_sum_rows(rows, source, target, num_targets)
+    target = tf.where(source < 0, -1, target)
+    return tf.math.unsorted_segment_sum(tf.gather(rows, tf.maximum(source, 0)), target, num_targets)

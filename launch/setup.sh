@@ -49,7 +49,7 @@ processor() {
 # fingerprint PYTHON: a hash of everything that determines the set-up.
 fingerprint() {
   {
-    cat "$root/setup.py" "$root/hts_tf/native_build.env" "$root/launch/setup.sh"
+    cat "$root/setup.py" "$root/launch/setup.sh" "$root"/hts_tf/native_{build.env,ops.py,ops.cc}
     printf '%s\n' "$root" "$1"
     processor
   } | sha256sum
@@ -210,6 +210,7 @@ install_all() {
   # Reinstalled by force, for the same version may have been built for another processor.
   "$venv/bin/python" -m pip install --force-reinstall --no-deps "$1"/gfootball-*.whl
   install_project football,plot,report,video,test
+  "$venv/bin/python" -m hts_tf.native_ops
   "$venv/bin/python" -c 'import gfootball_engine, tensorflow_probability'
   cp "$1/gfootball-build.json" "$venv/"
 }

@@ -1,4 +1,5 @@
 import functools
+from unittest import mock
 
 import keras
 import numpy as np
@@ -7,7 +8,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hts_tf import specs
+from hts_tf import native_ops, specs
 from hts_tf.environments import super_mini_map
 from hts_tf.sparse_convolution import SparseConv2D, SparseConv2DPair
 
@@ -50,7 +51,21 @@ class Twins:
         return [variable for layer in self.dense for variable in layer.variables]
 
     def check(self, maps):
-        """Compares outputs, and the gradients of a random function of the outputs."""
+        """Compares outputs, and the gradients of a random function of the outputs.
+
+        With our own operations and with TensorFlow's: these two must agree to the bit.
+        """
+        assert native_ops.load(), "compile them: python -m hts_tf.native_ops"
+        native_output, native_gradients = self._check(maps)
+        with mock.patch.object(native_ops, "load", lambda: None):
+            output, gradients = self._check(maps)
+        for native, other in zip(
+            [native_output, *native_gradients], [output, *gradients], strict=True
+        ):
+            assert np.asarray(native).tobytes() == np.asarray(other).tobytes()
+        return output
+
+    def _check(self, maps):
         images = np.stack([self.spec.to_dense(encoded) for encoded in maps])
         sparse_output, sparse_gradients = self._differentiate(
             self.sparse, maps, self.sparse.variables
@@ -62,7 +77,7 @@ class Twins:
         np.testing.assert_allclose(sparse_output, dense_output, rtol=1e-4, atol=1e-4)
         for sparse, dense in zip(sparse_gradients, dense_gradients, strict=True):
             np.testing.assert_allclose(sparse, dense, rtol=1e-4, atol=1e-3)
-        return sparse_output
+        return sparse_output, sparse_gradients
 
     def _run_dense(self, images):
         for layer in self.dense[:-1]:
