@@ -9,6 +9,16 @@ from hts_tf import errors, losses, networks, optimizers, returns, specs
 from hts_tf.algorithms import update_steps
 from hts_tf.algorithms.algorithm import Algorithm
 
+_LOGS = (
+    "loss",
+    "policy_loss",
+    "value_loss",
+    "entropy",
+    "kl",
+    "clip_fraction",
+    "gradient_norm",
+)  # of a minibatch
+
 
 @gin.configurable
 class PPO(Algorithm):
@@ -131,12 +141,11 @@ class PPO(Algorithm):
         batch = update_steps.merge_time_and_batch(batch)
         learning_rate = update_steps.decay_learning_rate(optimizer, self._learning_rate, progress)
 
-        minibatches = tf.reshape(permutations, (self.epochs * self.num_minibatches, -1))
-        sums = self._minibatch_step(network, optimizer, batch, minibatches[0])
-        for i in tf.range(1, self.epochs * self.num_minibatches):
-            step = self._minibatch_step(network, optimizer, batch, minibatches[i])
-            sums = tf.nest.map_structure(tf.add, sums, step)
         count = self.epochs * self.num_minibatches
+        sums = dict.fromkeys(_LOGS, tf.constant(0.0))
+        for rows in tf.reshape(permutations, (count, -1)):
+            step = self._minibatch_step(network, optimizer, batch, rows)
+            sums = {name: sums[name] + step[name] for name in _LOGS}
         return {
             **{name: total / count for name, total in sums.items()},
             "learning_rate": learning_rate,
