@@ -46,7 +46,7 @@ setup(
     # installed inside the package.
     packages=[*find_packages(include=["hts_tf", "hts_tf.*"]), "hts_tf.gin_configs"],
     package_dir={"hts_tf.gin_configs": "gin_configs"},
-    package_data={"hts_tf": ["*.env"], "hts_tf.gin_configs": ["*.gin", "*/*.gin"]},
+    package_data={"hts_tf": ["*.env", "*.patch"], "hts_tf.gin_configs": ["*.gin", "*/*.gin"]},
     classifiers=[
         "Programming Language :: Python :: 3",
         "Operating System :: POSIX :: Linux",

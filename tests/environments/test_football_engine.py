@@ -22,7 +22,10 @@ def test_trajectories_are_those_of_the_stock_build(scenario):
     library = football_trajectories.c_library()
     if not comment.endswith(f" {library}"):
         # sin, pow, ... may round differently there, in a stock build just the same.
-        pytest.skip(f"{comment.lstrip('# ')}, but this is {library}: record the hashes here anew")
+        pytest.skip(
+            f"{comment.lstrip('# ')}, but this is {library}: "
+            "record it here anew (see football_trajectories.py)"
+        )
     for row in rows:
         if row["scenario"] == scenario:
             reverse = row["reverse_team_processing"] == "1"
