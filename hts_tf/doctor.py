@@ -5,6 +5,7 @@ instead of importing TensorFlow, and needs nothing but the standard library, so 
 where the set-up has not.
 """
 
+import hashlib
 import os
 import shlex
 import subprocess
@@ -96,7 +97,7 @@ def boost_python(usr: Path = Path("/usr")) -> Finding:
 
 
 def build_settings() -> dict[str, str]:
-    """Returns what native_build.env assigns: CXXFLAGS and DEBIAN_PACKAGES."""
+    """Returns what native_build.env assigns: CXXFLAGS, DEBIAN_PACKAGES, ..."""
     text = (PACKAGE / "native_build.env").read_text()
     return dict(token.split("=", 1) for token in shlex.split(text, comments=True))
 
@@ -122,7 +123,7 @@ def debian_packages() -> Finding:
 
 
 def gfootball() -> Finding:
-    """The football engine: whether it loads, and the flags that it was built with.
+    """The football engine: whether it loads, and the flags and patch that it was built with.
 
     It is loaded in a process of its own: one built for another processor kills its process.
     """
@@ -142,7 +143,15 @@ def gfootball() -> Finding:
     wanted = build_settings()["CXXFLAGS"]
     if flags != wanted:
         return Finding("gfootball engine", f"built with {flags}, not {wanted}", set_up_command())
-    return Finding("gfootball engine", f"loads; {flags}")
+    if build.get("patch") != engine_patch_hash():
+        detail = "built without the patch that is in hts_tf, or with another one"
+        return Finding("gfootball engine", detail, set_up_command())
+    return Finding("gfootball engine", f"loads; patched; {flags}")
+
+
+def engine_patch_hash() -> str:
+    """Returns the SHA-256 of gfootball_engine.patch."""
+    return hashlib.sha256((PACKAGE / "gfootball_engine.patch").read_bytes()).hexdigest()
 
 
 # ---- Python packages ----------------------------------------------------------------------------

@@ -14,6 +14,7 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 venv=$root/.venv
 stamp=$venv/hts_tf-stamp
+patch=$root/hts_tf/gfootball_engine.patch
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/hts_tf
 # shellcheck source=hts_tf/native_build.env
 source "$root/hts_tf/native_build.env"
@@ -49,7 +50,8 @@ processor() {
 # fingerprint PYTHON: a hash of everything that determines the set-up.
 fingerprint() {
   {
-    cat "$root/setup.py" "$root/launch/setup.sh" "$root"/hts_tf/native_{build.env,ops.py,ops.cc}
+    cat "$root/setup.py" "$root/launch/setup.sh" "$root"/hts_tf/native_{build.env,ops.py,ops.cc} \
+      "$patch"
     printf '%s\n' "$root" "$1"
     processor
   } | sha256sum
@@ -160,12 +162,24 @@ gfootball_version() { sed -nE 's/.*"gfootball==([^"]+)".*/\1/p' "$root/setup.py"
 describe_build() {
   "$1" -c '
 import json, sys, sysconfig
-names = ("gfootball", "cxxflags", "compiler", "boost_python", "processor")
+names = ("gfootball", "patch", "cxxflags", "compiler", "boost_python", "processor")
 build = dict(zip(names, sys.argv[1:]), python=sys.executable)
 build["abi"] = sysconfig.get_config_var("SOABI")
 print(json.dumps(build, indent=2))
-' "$(gfootball_version)" "$CXXFLAGS" "$(c++ --version | sed -n 1p)" \
+' "$(gfootball_version)" "$(sha256sum <"$patch" | cut -d ' ' -f 1)" "$CXXFLAGS" \
+    "$(c++ --version | sed -n 1p)" \
     "$(readlink -f /usr/lib/*/libboost_python3"${1##*.}".so)" "$(processor)"
+}
+
+# download_source PYTHON DIRECTORY: unpacks gfootball's source, the one that the patch is for.
+download_source() {
+  local python=$1 directory=$2
+  mkdir "$directory"
+  printf 'gfootball==%s --hash=sha256:%s\n' "$(gfootball_version)" "$GFOOTBALL_SHA256" \
+    >"$directory.txt"
+  "$python" -m pip download --no-deps --no-build-isolation --no-binary :all: \
+    --require-hashes --requirement "$directory.txt" --dest "$directory.download"
+  tar -xzf "$directory.download"/gfootball-*.tar.gz --directory "$directory" --strip-components 1
 }
 
 # build_wheel PYTHON DIRECTORY: builds the gfootball wheel into a directory that does not exist
@@ -188,11 +202,13 @@ exec $cmake "\$@" -DCMAKE_POLICY_VERSION_MINIMUM=3.5 \\
 SHIM
   chmod +x "$work/bin/cmake"
 
-  # The build calls python3 and expects psutil there.  No pip cache: it does not know of CXXFLAGS
-  # and would hand out a wheel built with others.
+  download_source "$work/venv/bin/python" "$work/source"
+  patch --directory "$work/source" --strip 1 --forward --batch --input "$patch"
+
+  # The build calls python3 and expects psutil there.
   PATH=$work/bin:$work/venv/bin:/usr/bin:/bin TMPDIR=$work CC=cc CXX=c++ CXXFLAGS=$CXXFLAGS \
     "$work/venv/bin/python" -m pip wheel --no-cache-dir --no-deps --no-build-isolation \
-    --wheel-dir "$work/wheel" "gfootball==$(gfootball_version)"
+    --wheel-dir "$work/wheel" "$work/source"
   describe_build "$python" >"$work/wheel/gfootball-build.json"
   mv -T "$work/wheel" "$directory"
   rm -rf "$work"

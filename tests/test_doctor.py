@@ -107,8 +107,17 @@ def engine(tmp_path, monkeypatch):
 
 def test_engine_that_was_built_by_the_set_up(engine):
     flags = doctor.build_settings()["CXXFLAGS"]
-    engine.with_name("gfootball-build.json").write_text(json.dumps({"cxxflags": flags}))
-    assert doctor.gfootball() == Finding("gfootball engine", f"loads; {flags}")
+    build = {"cxxflags": flags, "patch": doctor.engine_patch_hash()}
+    engine.with_name("gfootball-build.json").write_text(json.dumps(build))
+    assert doctor.gfootball() == Finding("gfootball engine", f"loads; patched; {flags}")
+
+
+@pytest.mark.parametrize("patch", [{}, {"patch": "of another version"}])
+def test_engine_that_was_built_with_another_patch(engine, patch):
+    build = {"cxxflags": doctor.build_settings()["CXXFLAGS"], **patch}
+    engine.with_name("gfootball-build.json").write_text(json.dumps(build))
+    assert "patch" in doctor.gfootball().detail
+    assert doctor.gfootball().mend
 
 
 def test_engine_that_was_built_with_other_flags(engine):

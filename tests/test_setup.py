@@ -174,7 +174,7 @@ def test_not_a_debian_system(run):
 # ---- The wheel's key ----------------------------------------------------------------------------
 
 
-def test_the_wheel_depends_on_flags_compiler_and_processor(run, tmp_path):
+def test_the_wheel_depends_on_patch_flags_compiler_and_processor(run, tmp_path):
     (tmp_path / "bin").mkdir()
     python = tmp_path / f"bin/python3.{sys.version_info.minor}"
     python.symlink_to(sys.executable)
@@ -189,7 +189,8 @@ def test_the_wheel_depends_on_flags_compiler_and_processor(run, tmp_path):
     assert '"gfootball": "2.10.2"' in first
     assert "-ffp-contract=off" in first
     changes = ["CXXFLAGS=-O1", "processor() { echo another; }", "gfootball_version() { echo 3; }"]
-    assert len({first, *map(describe, changes)}) == 4
+    changes.append("patch=setup.py")
+    assert len({first, *map(describe, changes)}) == 5
     assert describe() == first
     script(tmp_path / "bin/c++", "echo c++ 13.1")
     assert describe() != first
@@ -422,6 +423,7 @@ def test_the_package_holds_what_is_no_python(tree, tmp_path):
     wanted = [f"hts_tf/{path.relative_to(tree)}" for path in tree.glob("gin_configs/**/*.gin")]
     assert wanted
     assert set(wanted) <= set(packaged)
-    assert "hts_tf/native_build.env" in packaged
+    assert {"hts_tf/native_build.env", "hts_tf/native_ops.cc"} <= set(packaged)
+    assert "hts_tf/gfootball_engine.patch" in packaged
     assert {"hts_tf/report/page.html", "hts_tf/report/poster_required_time.csv"} <= set(packaged)
     assert "hts_tf/environments/__init__.py" in packaged
