@@ -3,6 +3,7 @@
 #
 #   ./launch/benchmark.sh throughput [flags]  training beside stepping alone, and where time and memory go
 #   ./launch/benchmark.sh systems [flags]     the schedules against number of environments and step times
+#   ./launch/benchmark.sh scaling [flags]     speed and memory against environments, executors, actors
 #   ./launch/benchmark.sh pipeline [flags]    the pipeline by itself: environment and network cost nothing
 #   ./launch/benchmark.sh profile [flags]     where a role of a training spends its time
 #
@@ -10,7 +11,7 @@
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-names=(throughput systems pipeline profile)
+names=(throughput systems scaling pipeline profile)
 module=
 for name in "${names[@]}"; do
   [[ $name != "${1-}" ]] || module=hts_tf.benchmarks.$name

@@ -1,0 +1,133 @@
+"""Command line: speed and memory of training against its numbers of environments and workers.
+
+Three sweeps, each with the other two numbers at their defaults:
+  num_envs: environments.
+  num_executors: processes that step them.
+  num_actors: threads that run the policy.
+Every figure is of a real training with `hts_ppo`, see `training_run`: env steps per second from the
+first sync point (the first update's compilation is counted, too) to the first one at or after
+--env_steps, and no sooner than three intervals; memory is the peak of the proportional set size.
+"""
+
+import csv
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import gin
+from absl import app, flags
+
+import hts_tf.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
+from hts_tf import command, config, errors, trainer  # noqa: F401  gin configurables
+from hts_tf.benchmarks import training_run
+from hts_tf.environments import football, synthetic  # noqa: F401  gin configurables
+
+_SCENARIOS = flags.DEFINE_list(
+    "scenarios",
+    ["academy_3_vs_1_with_keeper", "synthetic"],
+    "of gfootball, or 'synthetic', separated by commas",
+)
+_SWEEPS = {
+    "num_envs": flags.DEFINE_list("num_envs", ["4", "8", "16", "32", "64", "128"], "numbers"),
+    "num_executors": flags.DEFINE_list("num_executors", ["1", "2", "4", "8"], "numbers"),
+    "num_actors": flags.DEFINE_list("num_actors", ["1", "2", "4", "8"], "numbers"),
+}
+_ENV_STEPS = flags.DEFINE_integer("env_steps", 20_000, "of each training", lower_bound=1)
+_OUTPUT = flags.DEFINE_string("output", None, "a CSV file of the same figures")
+_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "of the trainings")
+
+_INTERVALS = 4  # the first is not counted
+
+
+class Row(NamedTuple):
+    """A line of the CSV file.
+
+    Attributes:
+      scenario: that was trained on.
+      sweep: which number was varied.
+      value: of that number.
+      sps: env steps per second.
+      batch_size: observations that an actor answered at once.
+      trainer_mb: peak memory of the trainer.
+      executors_mb: of all executors together.
+      total_mb: of all processes together.
+    """
+
+    scenario: str
+    sweep: str
+    value: int
+    sps: float
+    batch_size: float
+    trainer_mb: float
+    executors_mb: float
+    total_mb: float
+
+
+def cases() -> Iterator[tuple[str, str, int]]:
+    """Yields (scenario, sweep, value) as the flags say.
+
+    Raises:
+      ConfigError: a value is not a number of at least 1.
+    """
+    for sweep, flag in _SWEEPS.items():
+        for text in flag.value:
+            if not text.isdecimal() or int(text) < 1:
+                raise errors.ConfigError(f"--{sweep} takes numbers of at least 1, not {text!r}")
+    for scenario in _SCENARIOS.value:
+        for sweep, flag in _SWEEPS.items():
+            for text in flag.value:
+                yield scenario, sweep, int(text)
+
+
+def measure(scenario: str, sweep: str, value: int) -> Row:
+    """Trains once.
+
+    Raises:
+      ChildError: the training refused its configuration, or failed.
+    """
+    bindings = [*_GIN_BINDINGS.value, f"Trainer.{sweep} = {value}"]
+    gin.clear_config()
+    config.load(scenario, "hts_ppo", gin_bindings=bindings)
+    num_envs, interval = (
+        gin.query_parameter(f"Trainer.{name}") for name in ("num_envs", "sync_interval")
+    )
+    env_steps = max(_ENV_STEPS.value, _INTERVALS * num_envs * interval)
+    run = training_run.measure(scenario, 0, env_steps, bindings)
+    megabytes = (run.trainer_bytes / 1e6, run.executors_bytes / 1e6, run.total_bytes / 1e6)
+    return Row(scenario, sweep, value, run.sps, run.batch_size, *megabytes)
+
+
+def benchmark() -> None:
+    """Measures all cases; the CSV file grows with each.
+
+    Raises:
+      ConfigError: a flag cannot be used.
+      ChildError: a training refused its configuration, or failed.
+    """
+    todo = list(cases())
+    with command.csv_file(_OUTPUT.value) as file:
+        writer = csv.writer(file)
+        writer.writerow(Row._fields)
+        print(
+            f"{'scenario':28}{'':22}{'SPS':>8}{'batch':>8}{'trainer':>10}{'executors':>11}"
+            f"{'all [MB]':>10}",
+            flush=True,
+        )
+        for case in todo:
+            row = measure(*case)
+            print(
+                f"{row.scenario:28}{row.sweep:14}{row.value:8d}{row.sps:8,.0f}"
+                f"{row.batch_size:8.1f}{row.trainer_mb:10,.0f}{row.executors_mb:11,.0f}"
+                f"{row.total_mb:10,.0f}",
+                flush=True,
+            )
+            writer.writerow(f"{x:.6g}" if isinstance(x, float) else x for x in row)
+            file.flush()
+
+
+def main() -> None:
+    """Entry point."""
+    app.run(lambda argv: command.call(benchmark, argv))
+
+
+if __name__ == "__main__":
+    main()
