@@ -123,8 +123,7 @@ class PPO(Algorithm):
           Scalars for the log, averaged over the minibatches.
         """
         if self._recompute_values:
-            _, values = update_steps.evaluate(network, rollout.observation)
-            rollout = rollout._replace(value=values)
+            rollout = rollout._replace(value=self._values(network, rollout.observation))
         advantages, value_targets = returns.generalized_advantage_estimation(
             rollout, self._discount, self._gae_lambda, self._bootstrap_truncated
         )
@@ -151,6 +150,21 @@ class PPO(Algorithm):
             "learning_rate": learning_rate,
             "explained_variance": returns.explained_variance(rollout.value[:-1], value_targets),
         }
+
+    def _values(self, network: networks.ActorCritic, observation: tf.Tensor) -> tf.Tensor:
+        """Evaluates [T + 1, B, ...], as many rows at a time as are trained on: returns [T + 1, B].
+
+        All at once would take hundreds of megabytes.
+        """
+        last = network(observation[-1])[1]
+        chunks = tf.reshape(observation[:-1], (self.num_minibatches, -1, *observation.shape[2:]))
+        values = tf.map_fn(
+            lambda chunk: network(chunk)[1],
+            chunks,
+            parallel_iterations=1,
+            fn_output_signature=tf.float32,
+        )
+        return tf.concat([tf.reshape(values, (-1, tf.size(last))), last[None]], 0)
 
     def _minibatch_step(
         self,
