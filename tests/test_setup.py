@@ -407,7 +407,7 @@ def test_benchmark_lists_what_there_is(launch, name):
     result = launch("benchmark.sh", *name)
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
-    assert "throughput systems pipeline profile" in result.stderr
+    assert "throughput systems scaling pipeline profile" in result.stderr
     assert not result.stdout
 
 
