@@ -21,8 +21,8 @@ def configure(
     Args:
       intra_op_threads: threads that one operation may use; None takes half of the cores and leaves
         the others to executors and actors. (Idle ones spin, so more is not faster.)
-      inter_op_threads: threads that run operations, for all actors and the learner together.
-        With fewer than there are of these, actors would queue behind the learner.
+      inter_op_threads: threads that run the learner's operations. Actors run theirs in their own
+        threads, see `in_calling_thread`; where they cannot, they share these.
       precision: 'float32', or 'mixed_bfloat16': dense layers and convolutions multiply in bfloat16,
         which some processors (AMX, AVX512-BF16) and GPUs do faster. Parameters, sums over set
         pixels, heads, losses and optimizer stay float32.
@@ -48,8 +48,8 @@ def configure(
 def in_calling_thread() -> contextlib.AbstractContextManager:
     """Returns a context in which a `tf.function` runs its operations one after the other.
 
-    By default each of them may go to another thread. For a small batch that costs more than the
-    operations: a third of the processor time of an actor's call. To be entered for tracing, too.
+    By default each of them may go to another thread, which for a small batch costs much of an
+    actor's call, and queues actors behind the learner. To be entered for tracing, too.
     """
     try:  # TensorFlow has no public way
         from tensorflow.python.eager import context
