@@ -22,6 +22,13 @@ def check_count(binding: str, value: object) -> None:
         raise ConfigError(f"{binding} must be a whole number of at least 1, not {value!r}")
 
 
+def check_counts(flag: str, texts: Iterable[str]) -> None:
+    """Raises: ConfigError: the value of a flag that lists whole numbers of at least 1 does not."""
+    for text in texts:
+        if not text.isdecimal() or int(text) < 1:
+            raise ConfigError(f"--{flag} takes whole numbers of at least 1, not {text!r}")
+
+
 def check_positive(binding: str, value: object) -> None:
     """Raises: ConfigError: the value is not a number above 0."""
     if not isinstance(value, numbers.Real) or value <= 0:

@@ -69,9 +69,7 @@ def cases() -> Iterator[tuple[str, str, int]]:
       ConfigError: a value is not a number of at least 1.
     """
     for sweep, flag in _SWEEPS.items():
-        for text in flag.value:
-            if not text.isdecimal() or int(text) < 1:
-                raise errors.ConfigError(f"--{sweep} takes numbers of at least 1, not {text!r}")
+        errors.check_counts(sweep, flag.value)
     for scenario in _SCENARIOS.value:
         for sweep, flag in _SWEEPS.items():
             for text in flag.value:

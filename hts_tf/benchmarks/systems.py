@@ -292,9 +292,7 @@ def check() -> None:
     for scenario in _SCENARIOS.value or [""]:
         if scenario != _SYNTHETIC:
             football.Football(scenario)  # refuses what it does not know
-    for text in _NUM_ENVS.value or [""]:
-        if not text.isdecimal() or int(text) < 1:
-            raise errors.ConfigError(f"--num_envs takes whole numbers of at least 1, not {text!r}")
+    errors.check_counts("num_envs", _NUM_ENVS.value or [""])
     for step_time in _STEP_TIMES.value:
         game_of(step_time)
 
