@@ -3,7 +3,12 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import gin
+import hypothesis
 import pytest
+
+# By default an example that takes 0.2 s fails; on a busy machine, any of them may.
+hypothesis.settings.register_profile("hts_tf", deadline=None)
+hypothesis.settings.load_profile("hts_tf")
 
 
 @pytest.fixture(scope="session")

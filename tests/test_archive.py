@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hts_tf import archive, errors
@@ -36,7 +36,6 @@ def flat(blocks):
     return [record for block in blocks for record in block]
 
 
-@settings(deadline=None)
 @given(some_blocks)
 def test_what_is_written_is_read(path, blocks):
     sizes = write(path, blocks)
@@ -44,7 +43,6 @@ def test_what_is_written_is_read(path, blocks):
     assert path.stat().st_size == sizes[-1]
 
 
-@settings(deadline=None)
 @given(some_blocks, st.data())
 def test_a_torn_tail_costs_its_block_and_no_other(path, blocks, data):
     sizes = write(path, blocks)
@@ -56,7 +54,6 @@ def test_a_torn_tail_costs_its_block_and_no_other(path, blocks, data):
     assert len(archive.read(path)) <= len(flat(blocks[: whole + 1]))
 
 
-@settings(deadline=None)
 @given(some_blocks.filter(bool), st.data())
 def test_a_damaged_byte_never_passes(path, blocks, data):
     sizes = write(path, blocks)
@@ -68,7 +65,6 @@ def test_a_damaged_byte_never_passes(path, blocks, data):
     assert archive.read(path) == flat(blocks[:whole])
 
 
-@settings(deadline=None)
 @given(some_blocks, some_blocks, st.data())
 def test_resumed_is_as_never_stopped(path, blocks, lost, data):
     """What came after the checkpoint goes, a torn tail with it, and is appended again."""

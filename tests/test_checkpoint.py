@@ -34,7 +34,7 @@ def test_round_trip(tmp_path):
     assert_same(checkpoint.load(path), ARRAYS)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     hnp.arrays(
         dtype=st.sampled_from(["bool", "uint8", "uint16", "int64", "float32", "float64"]),

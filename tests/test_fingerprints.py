@@ -40,7 +40,7 @@ def test_views_into_other_memory_do_not_matter():
     assert take(strided).cells.tobytes() == take(rollout).cells.tobytes()
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.data())
 def test_one_bit_is_found_in_its_array_and_cell(data):
     rollout = rollouts.make()

@@ -30,7 +30,7 @@ def value_loss_and_gradient(values, behaviour_values, returns):
     return float(loss), tape.gradient(loss, values).numpy()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(floats, floats), min_size=1, max_size=5))
 def test_policy_loss_against_equation_7(steps):
     objective = []
@@ -60,7 +60,7 @@ def test_policy_gradient_is_zero_exactly_where_clipped(ratio, advantage, clipped
     assert gradient[0] == pytest.approx(expected, rel=1e-5)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(floats, floats, floats), min_size=1, max_size=5))
 def test_value_loss_against_ppo2(steps):
     error = []
@@ -111,7 +111,7 @@ def actor_critic(logits, values, actions, advantages, returns, value_cost=0.5, e
     return float(loss), *(g.numpy() for g in tape.gradient(loss, [logits, values])), logs
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(floats, floats, floats, floats, floats, st.booleans()), min_size=1))
 def test_actor_critic_loss_and_gradient_against_the_formula(steps):
     total, policy_slopes, value_slopes = 0.0, [], []

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hts_tf import metrics, seeding, specs
@@ -96,7 +96,6 @@ some_rollouts = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(some_rollouts)
 def test_episodes_against_a_naive_loop(rollouts):
     tracker = track(rollouts)
@@ -109,7 +108,6 @@ def test_episodes_against_a_naive_loop(rollouts):
         assert tracker.means() is None
 
 
-@settings(deadline=None)
 @given(some_rollouts)
 def test_finished_episodes_are_returned_with_their_actions(rollouts):
     tracker = EpisodeTracker(rollouts[0].reward.shape[1], SEED)
@@ -117,7 +115,6 @@ def test_finished_episodes_are_returned_with_their_actions(rollouts):
     assert [record for interval in records for record in interval] == naive_records(rollouts)
 
 
-@settings(deadline=None)
 @given(some_rollouts, st.randoms(use_true_random=False))
 def test_unrolls_of_any_slots_can_be_counted_in(rollouts, random):
     """Each slot's in the order of time; those of different slots in any, also twice at once."""
@@ -152,7 +149,6 @@ def test_only_the_last_episodes_count():
     assert tracker.finished == len(expected)
 
 
-@settings(deadline=None)
 @given(some_rollouts, st.data())
 def test_restored_tracker_goes_on(rollouts, data):
     cut = data.draw(st.integers(0, len(rollouts)))

@@ -4,13 +4,12 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hts_tf import errors, native_ops
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_sum_rows_against_numpy(data):
     rows = np.random.default_rng(0).normal(size=(data.draw(st.integers(1, 5)), 3)).astype("f")

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hts_tf import errors
@@ -33,7 +33,6 @@ seeds = st.integers(0, 2**31 - 1)
 episodes = st.lists(st.integers(0, 3), min_size=16, max_size=16)
 
 
-@settings(deadline=None)
 @given(seeds, episodes)
 def test_an_honest_record_agrees(seed, actions):
     moments, found = replay(record(seed, actions))
@@ -44,7 +43,6 @@ def test_an_honest_record_agrees(seed, actions):
     assert sum(moment.gained for moment in moments) == pytest.approx(moments[-1].score)
 
 
-@settings(deadline=None)
 @given(seeds, episodes, st.integers(0, 15), st.integers(1, 3))
 def test_another_action_is_noticed_where_it_matters(seed, actions, place, change):
     honest = record(seed, actions)

@@ -45,7 +45,7 @@ def test_football_answers_do_not_depend_on_the_batch(football):
     observation, noise = observations_and_noise(FOOTBALL)
     expected = [football.act(observation[[i]], noise[[i]]) for i in range(MAX_BATCH)]
 
-    @settings(deadline=None, max_examples=25)
+    @settings(max_examples=25)
     @given(st.lists(st.integers(0, MAX_BATCH - 1), min_size=1, max_size=MAX_BATCH))
     def check(rows):
         answer = football.act(observation[rows], noise[rows])

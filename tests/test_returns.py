@@ -84,7 +84,7 @@ def rollouts(draw):
 unit = st.floats(0, 1)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(rollouts(), unit, unit, st.booleans())
 def test_against_the_definition(rollout, discount, lambda_, bootstrap_truncated):
     expected = gae_by_definition(rollout, discount, lambda_, bootstrap_truncated)
@@ -94,7 +94,7 @@ def test_against_the_definition(rollout, discount, lambda_, bootstrap_truncated)
     np.testing.assert_allclose(value_targets, expected + rollout.value[:-1], rtol=1e-4, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(rollouts(), unit)
 def test_lambda_1_is_monte_carlo(rollout, discount):
     num_steps, num_envs = rollout.reward.shape
@@ -110,7 +110,7 @@ def test_lambda_1_is_monte_carlo(rollout, discount):
     np.testing.assert_allclose(gae(rollout, discount, 1.0)[1], expected, rtol=1e-4, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(rollouts(), unit)
 def test_lambda_0_is_one_step_temporal_difference(rollout, discount):
     num_steps, num_envs = rollout.reward.shape
@@ -159,7 +159,7 @@ def after_end(rollout, t, b, bootstrap_truncated):
     return float(rollout.truncation_value[t, b]) if truncated else 0.0
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(rollouts(), unit, st.booleans())
 def test_n_step_returns_against_the_definition(rollout, discount, bootstrap_truncated):
     """The sum over k of gamma^k reward_{t+k}, and gamma^n times the value of what follows."""
@@ -227,7 +227,7 @@ def v_trace_by_definition(
 clips = st.floats(0.1, 3.0)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(rollouts(), st.integers(0, 2**32 - 1), unit, unit, clips, clips, st.booleans())
 def test_v_trace_against_the_definition(
     rollout, seed, discount, lambda_, clip_rho, clip_c, bootstrap_truncated
@@ -241,7 +241,7 @@ def test_v_trace_against_the_definition(
     np.testing.assert_allclose(advantages, expected_advantages, rtol=1e-4, atol=1e-4)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(rollouts(), unit, st.booleans())
 def test_v_trace_on_policy_is_n_step_returns(rollout, discount, bootstrap_truncated):
     on_policy = np.zeros(rollout.reward.shape)
@@ -251,7 +251,7 @@ def test_v_trace_on_policy_is_n_step_returns(rollout, discount, bootstrap_trunca
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(rollouts(), unit, unit)
 def test_v_trace_on_policy_with_lambda_is_gae(rollout, discount, lambda_):
     """Of the value's targets: the advantages have no lambda of their own (section 4.2)."""

@@ -145,7 +145,7 @@ CASES = [(index, None) for index in range(len(GEOMETRIES))] + [
 ]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.data(), st.sampled_from(CASES))
 def test_same_function_as_conv2d(data, case):
     pair = twins(*case)

@@ -22,7 +22,7 @@ def changed(scene):
 points = st.tuples(st.floats(-1.05, 1.05), st.floats(-0.44, 0.44))
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(points, points, points)
 def test_everyone_has_a_colour_in_the_right_place(left, right, ball):
     far = all(
