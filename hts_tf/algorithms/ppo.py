@@ -1,4 +1,9 @@
-"""Proximal Policy Optimization (Schulman et al. 2017, arXiv 1707.06347)."""
+"""Proximal Policy Optimization (Schulman et al. 2017, arXiv 1707.06347).
+
+By default with the decoupled objective of Hilton et al. (2022, arXiv 2110.00641), which
+tells two policies apart that plain PPO takes for one: the behaviour policy, which collected the
+data, and the proximal policy, near which the update is to stay.
+"""
 
 import gin
 import keras
@@ -36,7 +41,7 @@ class PPO(Algorithm):
         discount: float = 0.993,
         gae_lambda: float = 0.95,
         bootstrap_truncated: bool = True,
-        recompute_values: bool = True,
+        decoupled: bool = True,
         value_cost: float = 0.5,
         entropy_cost: float = 0.003,
         max_gradient_norm: float = 0.64,
@@ -53,9 +58,11 @@ class PPO(Algorithm):
           gae_lambda: lambda of generalized advantage estimation.
           bootstrap_truncated: whether an episode cut by a time limit is credited with the value
             of its own last observation; if not, it counts as terminated.
-          recompute_values: whether advantages are computed from, and the value loss clipped around,
-            the values of the network as it is when the update begins, instead of those stored by
-            the actors. Without policy lag the two are the same.
+          decoupled: whether the network as it is when the update begins is the proximal policy, and
+            its values are those that advantages are computed from and the value's movement is
+            clipped around; the behaviour policy is then corrected for by importance weights. If
+            not, both are the behaviour policy's, one update older under the `hts` schedule, as in
+            the paper's code. Without policy lag the two are the same.
           value_cost: weight of the value loss.
           entropy_cost: weight of the entropy bonus.
           max_gradient_norm: every minibatch's gradient is scaled down to this global norm.
@@ -79,7 +86,7 @@ class PPO(Algorithm):
         self._discount = discount
         self._gae_lambda = gae_lambda
         self._bootstrap_truncated = bootstrap_truncated
-        self._recompute_values = recompute_values
+        self._decoupled = decoupled
         self._value_cost = value_cost
         self._entropy_cost = entropy_cost
         self._max_gradient_norm = max_gradient_norm
@@ -109,8 +116,8 @@ class PPO(Algorithm):
     ) -> dict[str, tf.Tensor]:
         """Trains the network on one rollout: the whole update, to be traced once.
 
-        Under the `hts` schedule the rollout is one update older than the network; the stored
-        behaviour log-probabilities in the ratio account for that.
+        Under the `hts` schedule the behaviour policy is one update older than the network; the
+        stored log-probabilities of its actions account for that.
 
         Args:
           network: the target network; its parameters change.
@@ -122,19 +129,24 @@ class PPO(Algorithm):
         Returns:
           Scalars for the log, averaged over the minibatches.
         """
-        if self._recompute_values:
-            rollout = rollout._replace(value=self._values(network, rollout.observation))
+        behaviour_log_prob = losses.log_prob(rollout.logits, rollout.action)
+        proximal_log_prob = behaviour_log_prob
+        if self._decoupled:
+            logits, value = self._evaluate(network, rollout.observation)
+            proximal_log_prob = losses.log_prob(logits, rollout.action)
+            rollout = rollout._replace(value=value)
         advantages, value_targets = returns.generalized_advantage_estimation(
             rollout, self._discount, self._gae_lambda, self._bootstrap_truncated
         )
         deviation = tf.math.reduce_std(advantages)
         normalised = (advantages - tf.reduce_mean(advantages)) / (deviation + 1e-5)
+        importance = tf.exp(proximal_log_prob - behaviour_log_prob)
         batch = (
             rollout.observation[:-1],
             rollout.action,
-            losses.log_prob(rollout.logits, rollout.action),
+            proximal_log_prob,
             rollout.value[:-1],
-            normalised,
+            importance * normalised,
             value_targets,
         )
         batch = update_steps.merge_time_and_batch(batch)
@@ -151,20 +163,27 @@ class PPO(Algorithm):
             "explained_variance": returns.explained_variance(rollout.value[:-1], value_targets),
         }
 
-    def _values(self, network: networks.ActorCritic, observation: tf.Tensor) -> tf.Tensor:
-        """Evaluates [T + 1, B, ...], as many rows at a time as are trained on: returns [T + 1, B].
+    def _evaluate(
+        self, network: networks.ActorCritic, observation: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Evaluates [T + 1, B, ...], as many rows at a time as are trained on.
 
         All at once would take hundreds of megabytes.
+
+        Returns:
+          logits [T, B, A], value [T + 1, B].
         """
-        last = network(observation[-1])[1]
         chunks = tf.reshape(observation[:-1], (self.num_minibatches, -1, *observation.shape[2:]))
-        values = tf.map_fn(
-            lambda chunk: network(chunk)[1],
+        logits, value = tf.map_fn(
+            network,
             chunks,
             parallel_iterations=1,
-            fn_output_signature=tf.float32,
+            fn_output_signature=(tf.float32, tf.float32),
         )
-        return tf.concat([tf.reshape(values, (-1, tf.size(last))), last[None]], 0)
+        _, last = network(observation[-1])
+        num_envs = tf.size(last)
+        value = tf.concat([tf.reshape(value, (-1, num_envs)), last[None]], 0)
+        return tf.reshape(logits, (-1, num_envs, logits.shape[-1])), value
 
     def _minibatch_step(
         self,
@@ -183,8 +202,8 @@ class PPO(Algorithm):
         network: networks.ActorCritic,
         observation: tf.Tensor,
         action: tf.Tensor,
-        behaviour_log_prob: tf.Tensor,
-        behaviour_value: tf.Tensor,
+        proximal_log_prob: tf.Tensor,
+        proximal_value: tf.Tensor,
         advantage: tf.Tensor,
         value_target: tf.Tensor,
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
@@ -194,9 +213,10 @@ class PPO(Algorithm):
           network: the target network.
           observation: [M, ...].
           action: [M] uint8.
-          behaviour_log_prob: [M], of the action under the policy that took it.
-          behaviour_value: [M], around which the value's movement is clipped.
-          advantage: [M], normalised.
+          proximal_log_prob: [M], of the action under the policy around which the ratio is clipped.
+          proximal_value: [M], around which the value's movement is clipped.
+          advantage: [M], normalised, then weighted by the proximal policy's probability of the
+            action over the behaviour policy's.
           value_target: [M], the returns.
 
         Returns:
@@ -204,10 +224,10 @@ class PPO(Algorithm):
         """
         logits, value = network(observation)
         policy = tfp.distributions.Categorical(logits=logits)
-        log_prob_ratio = policy.log_prob(tf.cast(action, tf.int32)) - behaviour_log_prob
+        log_prob_ratio = policy.log_prob(tf.cast(action, tf.int32)) - proximal_log_prob
         ratio = tf.exp(log_prob_ratio)
         policy_loss = losses.clipped_policy_loss(log_prob_ratio, advantage, self._clip)
-        value_loss = losses.clipped_value_loss(value, behaviour_value, value_target, self._clip)
+        value_loss = losses.clipped_value_loss(value, proximal_value, value_target, self._clip)
         entropy = tf.reduce_mean(policy.entropy())
         loss = policy_loss + self._value_cost * value_loss - self._entropy_cost * entropy
         return loss, {

@@ -29,7 +29,7 @@ SETTINGS = {
     "clip": 0.1,
     "discount": 0.9,
     "gae_lambda": 0.8,
-    "recompute_values": False,
+    "decoupled": False,
     "value_cost": 0.7,
     "entropy_cost": 0.02,
     "max_gradient_norm": 0.3,
@@ -64,12 +64,12 @@ def reference_loss(parameters, minibatch, settings):
     """Equation 9, one step of experience after another."""
     total = 0.0
     clip = settings["clip"]
-    for observation, action, behaviour_log_prob, behaviour_value, advantage, target in minibatch:
+    for observation, action, proximal_log_prob, proximal_value, advantage, target in minibatch:
         logits, value = forward(parameters, observation)
         log_probs = log_softmax(logits)
-        ratio = math.exp(log_probs[action] - behaviour_log_prob)
+        ratio = math.exp(log_probs[action] - proximal_log_prob)
         policy = min(ratio * advantage, max(1 - clip, min(1 + clip, ratio)) * advantage)
-        moved = behaviour_value + max(-clip, min(clip, value - behaviour_value))
+        moved = proximal_value + max(-clip, min(clip, value - proximal_value))
         value_error = 0.5 * max((value - target) ** 2, (moved - target) ** 2)
         entropy = -np.sum(np.exp(log_probs) * log_probs)
         total += -policy + settings["value_cost"] * value_error
@@ -110,14 +110,13 @@ def reference_batch(rollout, settings):
     ]
 
 
-def reference_update(parameters, rollout, permutations, progress, settings):
+def reference_update(parameters, batch, permutations, progress, settings):
     """Epochs of minibatches of Adam steps (Kingma & Ba 2015, Algorithm 1).
 
     Returns:
       The new parameters, and each minibatch's gradient norm before clipping.
     """
     parameters = [array.copy() for array in parameters]
-    batch = reference_batch(rollout, settings)
     learning_rate = settings["learning_rate"] * (1 - progress)
     first = [np.zeros_like(array) for array in parameters]
     second = [np.zeros_like(array) for array in parameters]
@@ -211,7 +210,8 @@ def test_kl_is_schulmans_estimator(network, rollout):
 def test_update_against_the_reference(network, rollout, permutations, max_gradient_norm):
     settings = {**SETTINGS, "max_gradient_norm": max_gradient_norm}
     before = parameters_of(network)
-    expected, norms = reference_update(before, rollout, permutations, PROGRESS, settings)
+    batch = reference_batch(rollout, settings)
+    expected, norms = reference_update(before, batch, permutations, PROGRESS, settings)
     logs = compiled_update(network, rollout, permutations, PROGRESS, settings)
     for actual, wanted, old in zip(parameters_of(network), expected, before, strict=True):
         np.testing.assert_allclose(actual, wanted, rtol=0, atol=2e-5)
@@ -223,7 +223,8 @@ def test_update_against_the_reference(network, rollout, permutations, max_gradie
 def test_reference_notices_another_order(network, rollout, permutations):
     """The update depends on the permutations: what the test above would not have shown."""
     other = permutations[::-1].copy()
-    expected, _ = reference_update(parameters_of(network), rollout, other, PROGRESS, SETTINGS)
+    batch = reference_batch(rollout, SETTINGS)
+    expected, _ = reference_update(parameters_of(network), batch, other, PROGRESS, SETTINGS)
     compiled_update(network, rollout, permutations, PROGRESS, SETTINGS)
     difference = max(
         np.abs(a - b).max() for a, b in zip(parameters_of(network), expected, strict=True)
@@ -277,18 +278,37 @@ def test_truncation_can_count_as_termination(network, rollout, permutations):
     assert network.parameters_hash() != other.parameters_hash()
 
 
-def test_values_can_be_the_networks_own(network, rollout, permutations):
-    _, values = network(rollout.observation.reshape(-1, 3))
-    own = rollout._replace(value=values.numpy().reshape(rollout.value.shape))
-    eager_update(network, rollout, permutations, PROGRESS, {**SETTINGS, "recompute_values": True})
-    same, other = make_network(), make_network()
-    eager_update(same, own, permutations, PROGRESS, SETTINGS)
-    eager_update(other, rollout, permutations, PROGRESS, SETTINGS)
-    for expected, actual, stored in zip(
-        same.variables, network.variables, other.variables, strict=True
+def test_decoupled_update_against_the_reference(network, rollout, permutations):
+    """Plain PPO on what the network itself would have stored, with weighted advantages."""
+    parameters = parameters_of(network)
+    forwarded = [[forward(parameters, row) for row in step] for step in rollout.observation]
+    stored = rollout._replace(
+        value=np.array([[value for _, value in step] for step in forwarded], np.float32)
+    )
+    batch = []
+    for step in reference_batch(stored, SETTINGS):
+        observation, action, behaviour_log_prob, value, advantage, target = step
+        proximal_log_prob = log_softmax(forward(parameters, observation)[0])[action]
+        weight = math.exp(proximal_log_prob - behaviour_log_prob)
+        batch.append((observation, action, proximal_log_prob, value, weight * advantage, target))
+    expected, _ = reference_update(parameters, batch, permutations, PROGRESS, SETTINGS)
+    other = make_network()
+    compiled_update(network, rollout, permutations, PROGRESS, {**SETTINGS, "decoupled": True})
+    compiled_update(other, rollout, permutations, PROGRESS, SETTINGS)
+    for actual, wanted, plain in zip(
+        parameters_of(network), expected, parameters_of(other), strict=True
     ):
+        np.testing.assert_allclose(actual, wanted, rtol=0, atol=2e-5)
+        assert np.abs(wanted - plain).max() > 1e-3
+
+
+def test_decoupled_update_without_lag_is_the_plain_one(permutations):
+    network, same = make_network(), make_network()
+    rollout = make_rollout(collector=network)
+    eager_update(network, rollout, permutations, PROGRESS, {**SETTINGS, "decoupled": True})
+    eager_update(same, rollout, permutations, PROGRESS, SETTINGS)
+    for actual, expected in zip(network.variables, same.variables, strict=True):
         np.testing.assert_allclose(actual.numpy(), expected.numpy(), rtol=0, atol=1e-6)
-        assert np.abs(actual.numpy() - stored.numpy()).max() > 1e-4
 
 
 def test_same_update_gives_the_same_bits(rollout, permutations):
