@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from hts_tf.benchmarks import ceiling, training_run
 
-# How a figure came about: seen in the training, measured without one, or what is left.
-IN_RUN, ALONE, DIFFERENCE = "in the run", "alone", "difference"
+# How a figure came about: seen in the trainings, or in one with clocks inside, measured without
+# one, or what is left.
+IN_RUN, TIMED, ALONE, DIFFERENCE = "in the run", "timed run", "alone", "difference"
 COLUMNS = ("scenario", "group", "figure", "measured", "statistic", "value")
 
 
@@ -17,7 +18,7 @@ class Figure(NamedTuple):
     Attributes:
       group: what it belongs to.
       name: of the quantity.
-      measured: `IN_RUN`, `ALONE` or `DIFFERENCE`.
+      measured: `IN_RUN`, `TIMED`, `ALONE` or `DIFFERENCE`.
       values: one for each repeat, or one for all.
       digits: after the decimal point, in the table.
     """
@@ -40,14 +41,14 @@ def collect(
     Args:
       ceilings: one for each repeat.
       runs: one for each repeat.
-      environment: see `environment_alone.measure`.
+      environment: see `environment_in_training.measure`.
       trainer: see `trainer_alone.measure`.
     """
     sps = [run.sps for run in runs]
     pairs = zip(runs, ceilings, strict=True)
     executors = [1e3 * run.executors_sec for run in runs]
     trainers = [1e3 * run.trainer_sec for run in runs]
-    stepping = 1e3 * sum(environment.values())
+    around = environment["encoding"] + environment["around"] + environment["handover"]
     learning, inference = 1e3 * trainer["learning"], 1e3 * trainer["inference"]
     compiling = [1e3 * trainer["compiling"] / run.env_steps for run in runs]
     rest = [x - learning - inference - c for x, c in zip(trainers, compiling, strict=True)]
@@ -60,11 +61,12 @@ def collect(
         Figure(speed, "training / ceiling", IN_RUN, [r.sps / c.sps for r, c in pairs], 3),
         Figure("start-up [s]", "to first sync point", IN_RUN, [r.start_up_sec for r in runs], 1),
         Figure(time, "executors", IN_RUN, executors, 3),
-        Figure(time, "- engine", ALONE, [1e3 * environment["engine"]], 3),
-        Figure(time, "- reset", ALONE, [1e3 * environment["reset"]], 3),
-        Figure(time, "- Python around the engine", ALONE, [1e3 * environment["around"]], 3),
-        Figure(time, "- observation encoding", ALONE, [1e3 * environment["encoding"]], 3),
-        Figure(time, "- waiting and hand-over", DIFFERENCE, [x - stepping for x in executors], 3),
+        Figure(time, "- engine", TIMED, [1e3 * environment["engine"]], 3),
+        Figure(time, "- reset", TIMED, [1e3 * environment["reset"]], 3),
+        Figure(time, "- observation encoding", TIMED, [1e3 * environment["encoding"]], 3),
+        Figure(time, "- Python around the engine", TIMED, [1e3 * environment["around"]], 3),
+        Figure(time, "- hand-over", TIMED, [1e3 * environment["handover"]], 3),
+        Figure(time, "- last three / engine", TIMED, [around / environment["engine"]], 3),
         Figure(time, "trainer", IN_RUN, trainers, 3),
         Figure(time, "- learning", ALONE, [learning], 3),
         Figure(time, "- inference", ALONE, [inference], 3),

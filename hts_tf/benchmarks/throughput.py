@@ -9,10 +9,11 @@ exactly is counted:
     comes after it, is counted, and weighs the less the longer the training.
   ratio: of the training to the ceiling right before it.
   processor time per env step: user and system time of the trainer and of all executors, between
-    the same two sync points (measured in the run); its parts are measured alone, by
-    `environment_alone` and `trainer_alone`, and what they leave of the run's is the difference.
-    Alone, caches and cores are not shared with the other roles, so the parts may come out too
-    small, and on a machine with other work they may even exceed the total.
+    the same two sync points (measured in the run). The executors' parts come from one more
+    training, with clocks inside: see `environment_in_training`. The trainer's parts are measured
+    alone, by `trainer_alone`, and what they leave of the run's is the difference. Alone, caches
+    and cores are not shared with the executors, so they may come out too small, and on a
+    machine with other work they may even exceed the total.
   memory: proportional set size, sampled once a second from launch on.
 """
 
@@ -25,7 +26,7 @@ from absl import app, flags
 from hts_tf import command
 from hts_tf.benchmarks import (
     ceiling,
-    environment_alone,
+    environment_in_training,
     figures,
     trainer_alone,
     training_run,
@@ -46,14 +47,15 @@ _CEILING_PYTHON = flags.DEFINE_string(
 _OUTPUT = flags.DEFINE_string("output", None, "a CSV file of the same figures")
 _GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "of the trainings")
 
-_ALONE_STEPS = 5000  # the most env steps for a look into the environment
+_TIMED_STEPS = 20_000  # the most env steps of the training with clocks inside
 
 
 def measure(scenario: str) -> list[figures.Figure]:
     """Measures one scenario as the flags say."""
     bindings = _GIN_BINDINGS.value
     # First, as it is quick to refuse a configuration that cannot be used.
-    environment = environment_alone.measure(scenario, bindings, min(_ALONE_STEPS, _ENV_STEPS.value))
+    timed_steps = min(_TIMED_STEPS, _ENV_STEPS.value)
+    environment = environment_in_training.measure(scenario, bindings, timed_steps)
     ceilings, runs = [], []
     for repeat in range(_REPEATS.value):
         ceilings.append(

@@ -40,7 +40,7 @@ class Environment(Protocol):
 
         Args:
           seed: 0 to 2**31 - 1; the only source of randomness of the episode.
-          observation: written; array of the spec's shape and dtype.
+          observation: written; contiguous array of the spec's shape and dtype.
         """
 
     def step(self, action: int, observation: np.ndarray) -> StepResult:

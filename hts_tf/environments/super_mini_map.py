@@ -5,6 +5,7 @@ The positions decode to exactly the image of
 right team, the ball and the active player.
 """
 
+import struct
 from collections.abc import Iterable
 
 from hts_tf import specs
@@ -18,6 +19,9 @@ _PLANES = (0,) * MAX_TEAM_SIZE + (1,) * MAX_TEAM_SIZE + (2, 3)
 # The pitch in engine coordinates: x from -1 to 1, y from -1 / 2.25 to 1 / 2.25.
 _Y_MIN = -1.0 / 2.25
 _Y_EXTENT = 1.0 / 2.25 - _Y_MIN
+
+# The bytes of one frame: its positions as uint16.
+FRAME = struct.Struct(f"={len(_PLANES)}H")
 
 Point = tuple[float, float]
 
@@ -65,15 +69,18 @@ def _pixel(x: float, y: float) -> int:
     column = int((x + 1.0) * (WIDTH / 2))
     row = int((y - _Y_MIN) / _Y_EXTENT * HEIGHT)
     # Whoever leaves the pitch stays visible at its edge.
-    column = 0 if column < 0 else min(column, WIDTH - 1)
-    row = 0 if row < 0 else min(row, HEIGHT - 1)
+    if not 0 <= column < WIDTH:
+        column = 0 if column < 0 else WIDTH - 1
+    if not 0 <= row < HEIGHT:
+        row = 0 if row < 0 else HEIGHT - 1
     return row * WIDTH + column
 
 
 def _without_repeats(pixels: list[int]) -> list[int]:
-    no_pixel = specs.PixelMapSpec.NO_PIXEL
-    unique = [no_pixel] * MAX_TEAM_SIZE
-    for index, pixel in enumerate(pixels):
-        if pixel not in unique:
-            unique[index] = pixel
-    return unique
+    absent = [specs.PixelMapSpec.NO_PIXEL] * (MAX_TEAM_SIZE - len(pixels))
+    if len(set(pixels)) == len(pixels):  # nearly always
+        return pixels + absent
+    unique: list[int] = []
+    for pixel in pixels:
+        unique.append(specs.PixelMapSpec.NO_PIXEL if pixel in unique else pixel)
+    return unique + absent

@@ -30,7 +30,7 @@ def test_on_football(tmp_path):
     for row in rows:
         assert row["figure"] in printed
         assert float(row["value"]) > 0 or row["measured"] == figures.DIFFERENCE
-    assert len(rows) == 20
+    assert len(rows) == 21
 
 
 @pytest.mark.parametrize(
