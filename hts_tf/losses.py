@@ -1,7 +1,6 @@
 """Losses: pure functions of tensors of any one shape, averaged over it."""
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 
 def log_prob(logits: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
@@ -11,7 +10,17 @@ def log_prob(logits: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
       logits: [..., A].
       actions: [...] uint8.
     """
-    return tfp.distributions.Categorical(logits=logits).log_prob(tf.cast(actions, tf.int32))
+    return -tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(actions, tf.int32), logits)
+
+
+def entropy(logits: tf.Tensor) -> tf.Tensor:
+    """Returns the mean entropy of policies, a scalar, in nats.
+
+    Args:
+      logits: [..., A], finite.
+    """
+    log_probs = tf.nn.log_softmax(logits)
+    return -tf.reduce_mean(tf.reduce_sum(tf.exp(log_probs) * log_probs, axis=-1))
 
 
 def kl_estimate(log_prob_ratio: tf.Tensor) -> tf.Tensor:
@@ -52,13 +61,13 @@ def actor_critic_loss(
     """
     policy_loss = -tf.reduce_mean(log_prob(logits, actions) * advantages)
     value_loss = tf.reduce_mean(tf.square(values - returns))
-    entropy = tf.reduce_mean(tfp.distributions.Categorical(logits=logits).entropy())
-    loss = policy_loss + value_cost * value_loss - entropy_cost * entropy
+    policy_entropy = entropy(logits)
+    loss = policy_loss + value_cost * value_loss - entropy_cost * policy_entropy
     return loss, {
         "loss": loss,
         "policy_loss": policy_loss,
         "value_loss": value_loss,
-        "entropy": entropy,
+        "entropy": policy_entropy,
     }
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -154,6 +155,13 @@ def test_log_prob():
     logits = np.log([[[0.2, 0.8], [0.5, 0.5]]]).astype(np.float32)
     actual = losses.log_prob(tf.constant(logits), tf.constant([[1, 0]], tf.uint8))
     np.testing.assert_allclose(np.exp(actual), [[0.8, 0.5]], rtol=1e-6)
+
+
+def test_entropy():
+    logits = np.random.default_rng(0).normal(0.0, 3.0, (2, 5, 7)).astype(np.float32)
+    expected = tfp.distributions.Categorical(logits=logits).entropy()
+    assert float(losses.entropy(tf.constant(logits))) == pytest.approx(np.mean(expected), rel=1e-6)
+    assert float(losses.entropy(tf.zeros((3, 8)))) == pytest.approx(np.log(8), rel=1e-6)
 
 
 def test_kl_estimate():

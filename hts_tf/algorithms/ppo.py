@@ -8,7 +8,6 @@ data, and the proximal policy, near which the update is to stay.
 import gin
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from hts_tf import errors, losses, networks, optimizers, returns, specs
 from hts_tf.algorithms import update_steps
@@ -223,12 +222,11 @@ class PPO(Algorithm):
           The loss, and scalars for the log.
         """
         logits, value = network(observation)
-        policy = tfp.distributions.Categorical(logits=logits)
-        log_prob_ratio = policy.log_prob(tf.cast(action, tf.int32)) - proximal_log_prob
+        log_prob_ratio = losses.log_prob(logits, action) - proximal_log_prob
         ratio = tf.exp(log_prob_ratio)
         policy_loss = losses.clipped_policy_loss(log_prob_ratio, advantage, self._clip)
         value_loss = losses.clipped_value_loss(value, proximal_value, value_target, self._clip)
-        entropy = tf.reduce_mean(policy.entropy())
+        entropy = losses.entropy(logits)
         loss = policy_loss + self._value_cost * value_loss - self._entropy_cost * entropy
         return loss, {
             "loss": loss,
