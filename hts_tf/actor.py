@@ -188,7 +188,7 @@ class Actor:
                 slots = self._claims.take(tickets)
                 for first in range(0, len(slots), self._batch_size):
                     self._answer(slots[first : first + self._batch_size])
-                self.times.seconds[_TOTAL] += clock() - start
+                self.times.count(_TOTAL, clock() - start)
         except buffers.BufferClosedError:
             pass
 

@@ -56,13 +56,17 @@ class Ledger:
     Attributes:
       arrays: name -> array, as `fields` says.
       version: [num_envs] int64, how often each slot has moved.
+      versions: the same memory, for reading one element at a time.
     """
 
     def __init__(self, arrays: dict[str, np.ndarray]) -> None:
         self.arrays = arrays
         self.version = arrays["version"]
+        self.versions = self.version.data
         self._record = arrays["record"]
+        self._fields = self._record.data
         self._action = arrays["action"]
+        self._actions = self._action.data
 
     def clear(self) -> None:
         """Sets every slot before its first episode."""
@@ -70,7 +74,13 @@ class Ledger:
 
     def place(self, slot: int) -> Place:
         """Returns where a slot stands."""
-        return Place(*self._record[self.version[slot] & 1, slot].tolist())
+        fields, valid = self._fields, self.versions[slot] & 1
+        return Place(
+            fields[valid, slot, 0],
+            fields[valid, slot, 1],
+            fields[valid, slot, 2],
+            bool(fields[valid, slot, 3]),
+        )
 
     def places(self, slots: np.ndarray) -> Place:
         """Returns where several slots stand, as arrays in their order."""
@@ -79,9 +89,11 @@ class Ledger:
 
     def move(self, slot: int, place: Place) -> None:
         """Moves a slot on."""
-        version = self.version[slot] + 1
-        self._record[version & 1, slot] = place
-        self.version[slot] = version
+        version = self.versions[slot] + 1
+        fields, other = self._fields, version & 1
+        for field, value in enumerate(place):
+            fields[other, slot, field] = value
+        self.versions[slot] = version
 
     def write_action(self, slot: int, length: int, action: int) -> None:
         """Notes the action that is to take a slot's episode from `length` to `length + 1`.
@@ -91,7 +103,7 @@ class Ledger:
         Raises:
           IndexError: the episode is longer than the environment's spec says.
         """
-        self._action[slot, length] = action
+        self._actions[slot, length] = action
 
     def begin_interval(self) -> None:
         """Moves every slot to step 0 of an interval."""

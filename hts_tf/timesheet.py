@@ -62,6 +62,7 @@ class TimeSheet:
           count: [1] int64, how many stretches were ever written.
         """
         self.seconds = seconds
+        self._seconds = seconds.data
         self._ring = ring
         self._count = count
         self._traced = len(ring) > 0
@@ -80,11 +81,15 @@ class TimeSheet:
     def add(self, activity: int, begin: float, number: int = NOTHING) -> None:
         """Notes a stretch that ends now; see `Stretch`."""
         end = time.perf_counter()
-        self.seconds[activity] += end - begin
+        self._seconds[activity] += end - begin
         if self._traced:
             count = int(self._count[0])
             self._ring[count % len(self._ring)] = activity, number, begin, end
             self._count[0] = count + 1  # last: a reader takes what is whole
+
+    def count(self, activity: int, seconds: float) -> None:
+        """Adds to a total that is no stretch of its own."""
+        self._seconds[activity] += seconds
 
     def since(self, begin: float) -> list[Stretch]:
         """Returns the stretches ended since then, oldest first, as far as the ring holds them.
