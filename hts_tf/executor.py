@@ -176,7 +176,7 @@ class Executor:
         self._score[k, step, slot] = result.score
         self._terminated[k, step, slot] = result.terminated
         self._truncated[k, step, slot] = result.truncated
-        place = Place(place.episode, place.length + 1, step + 1, result.truncated)
+        place = Place(place.episode, place.length + 1, step + 1, bool(result.truncated))
         if result.terminated:
             self._begin_episode(slot, place, observation)
         else:
