@@ -55,11 +55,12 @@ class Learner:
         delayed = {} if gradient_network is None else {"gradient_network": gradient_network}
 
         @tf.function(
+            autograph=False,  # whose translation of Python takes longer than tracing it
             input_signature=[
                 specs.Rollout(*(tf.TensorSpec(x.shape, x.dtype) for x in rollout_shapes)),
                 tf.TensorSpec((algorithm.epochs, rollout_shapes.action.size), tf.int32),
                 tf.TensorSpec((), tf.float32),
-            ]
+            ],
         )
         def update(
             rollout: specs.Rollout, permutations: tf.Tensor, progress: tf.Tensor

@@ -123,7 +123,7 @@ class ActorCritic(keras.Model):
             1, dtype="float32", kernel_initializer=seeds.orthogonal(1.0)
         )
         self(np.zeros((2, *spec.observation.shape), spec.observation.dtype))
-        self._copy_from = tf.function(self._assign_all)
+        self._copy_from = tf.function(self._assign_all, autograph=False)
 
     def call(self, observation: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Evaluates a batch.

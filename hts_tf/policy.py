@@ -53,10 +53,11 @@ class Policy:
         self._max_batch = max(max_batch, _MIN_BATCH)
 
         @tf.function(
+            autograph=False,
             input_signature=[
                 tf.TensorSpec((None, *spec.observation.shape), spec.observation.dtype),
                 tf.TensorSpec((None, spec.num_actions), tf.float32),
-            ]
+            ],
         )
         def act(observation: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, ...]:
             logits, value = network(observation)

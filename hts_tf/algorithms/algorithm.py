@@ -42,6 +42,9 @@ class Algorithm(abc.ABC):
     ) -> dict[str, tf.Tensor]:
         """Trains the network on one rollout: the whole update, to be traced once.
 
+        Without AutoGraph, which takes seconds: what depends on the value of a tensor is written
+        with `tf.foldl`, `tf.cond` and the like, not with `for` and `if`.
+
         Args:
           network: the target network; its parameters change.
           optimizer: from `make_optimizer`, built for the network.

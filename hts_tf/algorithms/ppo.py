@@ -151,11 +151,20 @@ class PPO(Algorithm):
         batch = update_steps.merge_time_and_batch(batch)
         learning_rate = update_steps.decay_learning_rate(optimizer, self._learning_rate, progress)
 
+        def add_step(sums: dict[str, tf.Tensor], rows: tf.Tensor) -> dict[str, tf.Tensor]:
+            minibatch = tf.nest.map_structure(lambda x: tf.gather(x, rows), batch)
+            step = update_steps.descend(
+                self.loss, minibatch, network, optimizer, self._max_gradient_norm
+            )
+            return tf.nest.map_structure(tf.add, sums, step)
+
         count = self.epochs * self.num_minibatches
-        sums = dict.fromkeys(_LOGS, tf.constant(0.0))
-        for rows in tf.reshape(permutations, (count, -1)):
-            step = self._minibatch_step(network, optimizer, batch, rows)
-            sums = {name: sums[name] + step[name] for name in _LOGS}
+        sums = tf.foldl(  # a loop in the graph, so that the step is traced once
+            add_step,
+            tf.reshape(permutations, (count, -1)),
+            dict.fromkeys(_LOGS, 0.0),
+            parallel_iterations=1,
+        )
         return {
             **{name: total / count for name, total in sums.items()},
             "learning_rate": learning_rate,
@@ -183,18 +192,6 @@ class PPO(Algorithm):
         num_envs = tf.size(last)
         value = tf.concat([tf.reshape(value, (-1, num_envs)), last[None]], 0)
         return tf.reshape(logits, (-1, num_envs, logits.shape[-1])), value
-
-    def _minibatch_step(
-        self,
-        network: networks.ActorCritic,
-        optimizer: keras.optimizers.Optimizer,
-        batch: tuple[tf.Tensor, ...],
-        rows: tf.Tensor,
-    ) -> dict[str, tf.Tensor]:
-        minibatch = tf.nest.map_structure(lambda x: tf.gather(x, rows), batch)
-        return update_steps.descend(
-            self.loss, minibatch, network, optimizer, self._max_gradient_norm
-        )
 
     def loss(
         self,

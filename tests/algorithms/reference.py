@@ -50,7 +50,7 @@ def as_tensors(rollout):
 def compiled_update(algorithm, network, optimizer, rollout, permutations, progress, **networks):
     """Runs an update as the learner does: as one compiled function."""
 
-    @tf.function
+    @tf.function(autograph=False)
     def update(*args):
         return algorithm.update(network, optimizer, *args, **networks)
 
