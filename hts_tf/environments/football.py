@@ -84,7 +84,7 @@ class Football:
         )
 
     def make(self) -> "FootballEnvironment":
-        """Builds the environment; its engine (some 50 MB) starts at the first reset."""
+        """Builds the environment; its engine (3 MB, the first 12) starts at the first reset."""
         return FootballEnvironment(self)
 
     def watch(self, render: bool = False) -> "football_view.FootballView":

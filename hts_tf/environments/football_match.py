@@ -16,7 +16,7 @@ _idle_engines: list["gfootball_engine.GameEnv"] = []
 
 
 class FootballMatch:
-    """An engine (some 50 MB), playing one scenario.
+    """An engine, playing one scenario.
 
     Attributes:
       info: the engine's state when last asked, a `gfootball_engine.SharedInfo`.
