@@ -2,7 +2,8 @@
 
 Every figure is of a real training (`hts_tf.train`), watched by its event file, in two sweeps:
   num_envs: env steps per second of `hts` (method hts_ppo), `sync` (ppo) and `async` (impala)
-    against the number of environments, on each scenario.
+    against the number of environments, on each scenario; on the synthetic environment with even,
+    uneven and heavy-tailed step times.
   variance: `hts` and `sync` on the synthetic environment, against the variance of its step time at
     the same mean.
 On the synthetic environment steps are slept, each environment has an executor of its own, and the
@@ -39,8 +40,13 @@ _SCENARIOS = flags.DEFINE_list(
 _NUM_ENVS = flags.DEFINE_list("num_envs", ["4", "8", "16", "32"], "separated by commas")
 _STEP_TIMES = flags.DEFINE_list(
     "step_times",
+    ["constant", "exponential", "pareto"],
+    "of the synthetic environment: distributions, with the shape of 'gamma' after a colon",
+)
+_VARIANCE_STEP_TIMES = flags.DEFINE_list(
+    "variance_step_times",
     ["constant", "gamma:4", "exponential", "gamma:0.5", "gamma:0.25"],
-    "of the sweep over the variance: distributions, with the shape of 'gamma' after a colon",
+    "of the sweep over the variance",
 )
 _VARIANCE_NUM_ENVS = flags.DEFINE_integer(
     "variance_num_envs", 16, "environments in the sweep over the variance", lower_bound=1
@@ -56,7 +62,6 @@ _OUTPUT = flags.DEFINE_string("output", None, "a CSV file of the same figures")
 
 _METHODS = {"hts": "hts_ppo", "sync": "ppo", "async": "impala"}
 _SYNTHETIC = "synthetic"
-_SWEEP_STEP_TIME = "exponential"  # of the sweep over the number of environments
 _EPISODE_STEPS = 400  # of the synthetic environment: as in football, resets are rare
 _FOOTBALL_SYNC_INTERVAL = 128  # of hts_ppo and ppo
 _UNROLL = 32  # of impala
@@ -175,7 +180,7 @@ class Row(NamedTuple):
 
 
 def game_of(step_time: str) -> synthetic.Synthetic:
-    """Returns the synthetic environment with step times of `--step_times`.
+    """Returns the synthetic environment with such step times; see `--step_times`.
 
     Raises:
       ConfigError: there is no such distribution.
@@ -192,18 +197,21 @@ def game_of(step_time: str) -> synthetic.Synthetic:
             **options,
         )
     except ValueError as error:
-        raise errors.ConfigError(f"--step_times={step_time}: {error}") from None
+        raise errors.ConfigError(
+            f"{step_time} in --step_times or --variance_step_times: {error}"
+        ) from None
 
 
 def cases() -> Iterator[tuple[str, Case]]:
     """Yields (sweep, what to measure) as the flags say; some cases are of both sweeps."""
     for scenario in _SCENARIOS.value:
-        step_time = _SWEEP_STEP_TIME if scenario == _SYNTHETIC else ""
-        for num_envs in _NUM_ENVS.value:
-            for schedule in _METHODS:
-                yield "num_envs", Case(scenario, schedule, int(num_envs), step_time)
+        step_times = _STEP_TIMES.value if scenario == _SYNTHETIC else [""]
+        for step_time, num_envs, schedule in itertools.product(
+            step_times, map(int, _NUM_ENVS.value), _METHODS
+        ):
+            yield "num_envs", Case(scenario, schedule, num_envs, step_time)
     if _SYNTHETIC in _SCENARIOS.value:
-        for step_time in _STEP_TIMES.value:
+        for step_time in _VARIANCE_STEP_TIMES.value:
             for schedule in interval_times.SCHEDULES:
                 yield "variance", Case(_SYNTHETIC, schedule, _VARIANCE_NUM_ENVS.value, step_time)
 
@@ -293,8 +301,9 @@ def check() -> None:
         if scenario != _SYNTHETIC:
             football.Football(scenario)  # refuses what it does not know
     errors.check_counts("num_envs", _NUM_ENVS.value or [""])
-    for step_time in _STEP_TIMES.value:
-        game_of(step_time)
+    for flag in (_STEP_TIMES, _VARIANCE_STEP_TIMES):
+        for step_time in flag.value:
+            game_of(step_time)
 
 
 def benchmark() -> None:

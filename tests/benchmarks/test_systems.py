@@ -19,6 +19,7 @@ def test_measures_and_expects(tmp_path):
         "--scenarios=synthetic",
         "--variance_num_envs=2",
         "--step_times=exponential",
+        "--variance_step_times=exponential",
         f"--output={output}",
     )
     assert code == 0, errors
@@ -53,8 +54,8 @@ def test_measures_and_expects(tmp_path):
     [
         ("--scenarios=academy_cornr", "did you mean academy_corner"),
         ("--num_envs=16,0", "--num_envs"),
-        ("--step_times=constant,normal", "--step_times=normal"),
-        ("--step_times=gamma:-1", "gamma_shape"),
+        ("--step_times=constant,normal", "normal in --step_times"),
+        ("--variance_step_times=gamma:-1", "gamma_shape"),
     ],
 )
 def test_refuses(flag, says):
@@ -75,7 +76,7 @@ from hts_tf.benchmarks import systems
 flags.FLAGS(["test"])
 systems.check()
 cases = {case for _, case in systems.cases()}
-assert len(cases) == 2 * 4 * 3 + 4 * 2, cases
+assert len(cases) == (3 + 1) * 4 * 3 + 3 * 2, cases
 for case in cases:
     gin.clear_config()
     config.load(case.scenario, systems._METHODS[case.schedule], gin_bindings=case.bindings)
