@@ -27,9 +27,12 @@ def test_on_football(tmp_path):
     assert code == 0, errors
     with output.open() as file:
         rows = [row for row in csv.DictReader(file) if row["statistic"] == "median"]
+    # In so few env steps there may be no reset, and too little hand-over for the kernel's clock.
+    may_be_0 = {"- reset", "- hand-over", "- last three / engine"}
     for row in rows:
         assert row["figure"] in printed
-        assert float(row["value"]) > 0 or row["measured"] == figures.DIFFERENCE
+        if row["measured"] != figures.DIFFERENCE and row["figure"] not in may_be_0:
+            assert float(row["value"]) > 0
     assert len(rows) == 21
 
 
