@@ -52,10 +52,10 @@ _VARIANCE_NUM_ENVS = flags.DEFINE_integer(
     "variance_num_envs", 16, "environments in the sweep over the variance", lower_bound=1
 )
 _MEAN_STEP_SEC = flags.DEFINE_float(
-    "mean_step_sec", 0.03, "of the synthetic environment", lower_bound=1e-6
+    "mean_step_sec", 0.1, "of the synthetic environment", lower_bound=1e-6
 )
 _SYNC_INTERVAL = flags.DEFINE_integer(
-    "sync_interval", 64, "alpha on the synthetic environment", lower_bound=1
+    "sync_interval", 32, "alpha on the synthetic environment", lower_bound=1
 )
 _SECONDS = flags.DEFINE_float("seconds", 10.0, "to count intervals in, at least", lower_bound=0.0)
 _OUTPUT = flags.DEFINE_string("output", None, "a CSV file of the same figures")
