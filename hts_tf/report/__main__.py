@@ -1,4 +1,4 @@
-"""Command line: makes a page of the CSV files of a comparison, and of the systems benchmark's."""
+"""Command line: makes a page of the CSV files of comparisons, and of the systems benchmark's."""
 
 import shlex
 import sys
@@ -9,8 +9,8 @@ from absl import app, flags
 from hts_tf import command
 from hts_tf.report import making
 
-_COMPARISON = flags.DEFINE_string(
-    "comparison", None, "directory that hts_tf.compare wrote", required=True
+_COMPARISON = flags.DEFINE_list(
+    "comparison", None, "directories that hts_tf.compare wrote, separated by commas", required=True
 )
 _SYSTEMS = flags.DEFINE_string("systems", None, "CSV file that the systems benchmark wrote")
 _OUTPUT = flags.DEFINE_string("output", "report.html", "page; its pictures are written beside it")
@@ -19,7 +19,7 @@ _OUTPUT = flags.DEFINE_string("output", "report.html", "page; its pictures are w
 def report() -> None:
     """Makes the page, and prints which files were written."""
     paths = making.make(
-        Path(_COMPARISON.value),
+        [Path(directory) for directory in _COMPARISON.value],
         Path(_SYSTEMS.value) if _SYSTEMS.value else None,
         Path(_OUTPUT.value),
         shlex.join(["python", "-m", "hts_tf.report", *sys.argv[1:]]),

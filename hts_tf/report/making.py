@@ -1,6 +1,7 @@
-"""Makes the report: from the CSV files of a comparison to a page and its pictures."""
+"""Makes the report: from the CSV files of comparisons to a page and its pictures."""
 
 import os
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -17,11 +18,13 @@ from hts_tf.report.systems import speedups
 _PIXELS_PER_INCH = 105  # of the page: a picture's letters come out a little smaller than its text
 
 
-def make(comparison: Path, systems_path: Path | None, output: Path, command: str) -> list[Path]:
+def make(
+    comparisons: Sequence[Path], systems_path: Path | None, output: Path, command: str
+) -> list[Path]:
     """Makes the page and its pictures.
 
     Args:
-      comparison: directory of its CSV files.
+      comparisons: directories of their CSV files; no run may be in two of them.
       systems_path: CSV file of the systems benchmark, if there is one.
       output: the page; pictures are written beside it.
       command: that makes it, for the page to tell.
@@ -34,9 +37,7 @@ def make(comparison: Path, systems_path: Path | None, output: Path, command: str
     """
     if not output.parent.is_dir():
         raise errors.ConfigError(f"--output: there is no directory {output.parent}")
-    table = tables.read_runs(comparison)
-    runs = tables.read_curves(comparison, table)
-    shares = tables.read_time_shares(comparison)
+    table, runs, shares = tables.read_comparisons(comparisons)
     systems = tables.read_systems(systems_path) if systems_path else None
     ratios = None if systems is None else speedups(systems)
     style.use()
@@ -66,7 +67,7 @@ def make(comparison: Path, systems_path: Path | None, output: Path, command: str
         "confidence": round(100 * statistics.CONFIDENCE),
         "min_seeds": statistics.MIN_SEEDS,
         "has_systems": systems is not None,
-        "origin": {**origin.describe(comparison), **_here()},
+        "origin": {**origin.describe(comparisons), **_here()},
         "command": command,
     }
     try:

@@ -1,6 +1,6 @@
-"""Where the runs of a comparison come from: machine, software, settings."""
+"""Where the runs of comparisons come from: machine, software, settings."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hts_tf import config
@@ -17,15 +17,15 @@ BINDINGS = (
 )
 
 
-def describe(directory: Path) -> dict[str, list[str]]:
-    """Reads the workdirs below a comparison's directory.
+def describe(comparisons: Sequence[Path]) -> dict[str, list[str]]:
+    """Reads the workdirs below comparisons' directories.
 
     Returns:
       Name -> the different values that its runs have, `SCOPE` and `BINDINGS` only; empty if there
       are no workdirs.
     """
     scopes, bindings = [], []
-    for path in sorted(directory.glob("*/config.gin")):
+    for path in (path for directory in comparisons for path in directory.glob("*/config.gin")):
         workdir = Workdir(path.parent)
         bindings.append(_resolved(config.bindings(workdir.configuration())))
         scopes.append(workdir.scope() or {})

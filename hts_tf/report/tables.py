@@ -34,6 +34,31 @@ SYSTEMS = (
 )
 
 
+def read_comparisons(
+    directories: Sequence[Path],
+) -> tuple[pd.DataFrame, list[Run], pd.DataFrame]:
+    """Reads the CSV files of comparisons as if they were one.
+
+    Returns:
+      See `read_runs`, `read_curves` and `read_time_shares`.
+
+    Raises:
+      ConfigError: see `read`; or two have the same run.
+    """
+    tables = [read_runs(directory) for directory in directories]
+    table = pd.concat(tables, ignore_index=True)
+    twice = table[table.duplicated(list(_RUN))]
+    if not twice.empty:
+        method, scenario, seed = twice.iloc[0][list(_RUN)]
+        raise errors.ConfigError(
+            f"--comparison: more than one directory has the run of {method} on {scenario}, seed "
+            f"{seed:g}"
+        )
+    runs = [run for pair in zip(directories, tables, strict=True) for run in read_curves(*pair)]
+    shares = [read_time_shares(directory) for directory in directories]
+    return table, runs, pd.concat(shares, ignore_index=True)
+
+
 def read_runs(directory: Path) -> pd.DataFrame:
     """Reads runs.csv: one row for each run; see `read`."""
     path = directory / RUNS[0]

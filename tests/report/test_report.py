@@ -57,7 +57,7 @@ class Page(html.parser.HTMLParser):
 
 
 def make(comparison, output, systems_path=None):
-    return making.make(comparison, systems_path, output, "python -m hts_tf.report & so on")
+    return making.make([comparison], systems_path, output, "python -m hts_tf.report & so on")
 
 
 def group(method, minutes, seeds=3, scores=RISE, scenario="academy_corner"):
@@ -130,6 +130,18 @@ def test_runs_that_say_where_they_are_from(tmp_path):
         (workdir / "config.gin").write_text(f"n = {envs}\nTrainer.num_envs = %n\n")
     make(comparison, tmp_path / "page.html")
     assert Page(tmp_path / "page.html").row("Trainer.num_envs") == ["16; 4"]
+
+
+def test_two_comparisons(tmp_path):
+    easy = write(tmp_path / "easy", group("ppo", 1, seeds=2, scenario="academy_empty_goal"))
+    hard = write(tmp_path / "hard", group("ppo", 9, seeds=1))
+    making.make([easy, hard], None, tmp_path / "page.html", "")
+    page = Page(tmp_path / "page.html")
+    assert page.row("empty goal", "0.4")[0].endswith("2 seeds")
+    assert page.row("corner", "0.4")[0].endswith("1 seed")
+    assert "3 runs of" in page.text
+    with pytest.raises(errors.ConfigError, match="the run of ppo on academy_corner, seed 0"):
+        making.make([easy, hard, hard], None, tmp_path / "page.html", "")
 
 
 def change(name, old, new):
