@@ -28,9 +28,9 @@ PACKAGE = Path(__file__).parent
 # Extras whose absence is no problem for training.
 OPTIONAL_EXTRAS = ("plot", "report", "video", "test")
 
-# Of all processes of a run with 16 football environments, rounded up: 1.2 GiB for the trainer and
-# 70 to 90 MiB for each environment.
-RUN_BYTES = 3 * 2**30
+# Of all processes of a run with 16 football environments, rounded up: 0.8 GiB for the trainer, more
+# with 22 players, and 0.2 GiB for the executors.
+RUN_BYTES = 2 * 2**30
 
 
 class Finding(NamedTuple):
