@@ -103,11 +103,14 @@ class _TimedEnvironment:
 
 class _TimedEngine:
     def __init__(self, engine: Any, clocks: memoryview) -> None:
-        # Found at once: `__getattr__` would cost more than what it finds.
-        for name in dir(engine):
-            if not name.startswith("__"):
-                setattr(self, name, getattr(engine, name))
+        self._engine = engine
         self.step = _timed(engine.step, clocks, _ENGINE)
+        # In every env step, where `__getattr__` would cost more than what it finds.
+        self.perform_action = engine.perform_action
+        self.get_info = engine.get_info
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
 
 
 def _timed(function: Callable, clocks: memoryview, column: int, count: int = 0) -> Callable:
