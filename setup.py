@@ -53,7 +53,8 @@ setup(
     packages=[*find_packages(include=["hts_tf", "hts_tf.*"]), "hts_tf.gin_configs"],
     package_dir={"hts_tf.gin_configs": "gin_configs"},
     package_data={
-        "hts_tf": ["*.env", "*.cc", "*.patch"],
+        "hts_tf.environments.football": ["*.env", "*.patch"],
+        "hts_tf.networks": ["*.cc"],
         "hts_tf.report": ["*.html", "*.csv"],
         "hts_tf.gin_configs": ["*.gin", "*/*.gin"],
     },

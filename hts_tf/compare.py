@@ -11,11 +11,12 @@ from pathlib import Path
 
 from absl import app, flags
 
-from hts_tf import command, comparison, config, errors
-from hts_tf.child import Child, ChildError
+from hts_tf import comparison, config, errors
 from hts_tf.comparison import UNFINISHED, Measured, Run
-from hts_tf.curves import RunLog
-from hts_tf.workdir import Workdir
+from hts_tf.files.curves import RunLog
+from hts_tf.files.workdir import Workdir
+from hts_tf.system import command
+from hts_tf.system.child import Child, ChildError
 
 _SCENARIOS = flags.DEFINE_list(
     "scenarios", ["academy_empty_goal_close"], "see hts_tf.train; separated by commas"

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from absl import app
 
-from hts_tf import config, errors, fingerprint_log, scope
-from hts_tf.fingerprints import STORAGE
-from hts_tf.workdir import Workdir
+from hts_tf import config, errors
+from hts_tf.files import fingerprint_log, scope
+from hts_tf.files.fingerprints import STORAGE
+from hts_tf.files.workdir import Workdir
 
 
 class Place(NamedTuple):

@@ -9,7 +9,7 @@ from statistics import fmean, harmonic_mean, median
 from typing import Any, NamedTuple
 
 from hts_tf import config, errors
-from hts_tf.curves import TARGETS, Curve, RunLog
+from hts_tf.files.curves import TARGETS, Curve, RunLog
 
 # Why a run ended.
 REACHED, ENV_STEPS, MINUTES, UNFINISHED = "reached", "env_steps", "minutes", "unfinished"

@@ -8,7 +8,8 @@ import gin
 from absl import logging
 
 from hts_tf import errors
-from hts_tf.environments import base, football
+from hts_tf.environments import base
+from hts_tf.environments.football import scenarios
 
 # Bindings that never change a result: they may differ when a run is resumed.
 FREE_BINDINGS = frozenset(
@@ -46,7 +47,7 @@ def check_names(scenario: str, method: str) -> None:
         raise errors.ConfigError(
             f"unknown method {method!r}; {errors.nearest(method, names('methods'))}"
         )
-    known = {*names("scenarios"), *football.scenarios()}
+    known = {*names("scenarios"), *scenarios.names()}
     if scenario not in known:
         raise errors.ConfigError(
             f"unknown scenario {scenario!r}; {errors.nearest(scenario, known)}"

@@ -15,8 +15,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from hts_tf import native_ops, scope
-from hts_tf.memory import memory_available_bytes
+from hts_tf.files import scope
+from hts_tf.networks import native_ops
+from hts_tf.system.memory import memory_available_bytes
 
 try:
     from packaging.requirements import Requirement
@@ -24,6 +25,7 @@ except ImportError:  # an interpreter that hts_tf is not installed for
     Requirement = None
 
 PACKAGE = Path(__file__).parent
+FOOTBALL = PACKAGE / "environments/football"
 
 # Extras whose absence is no problem for training.
 OPTIONAL_EXTRAS = ("plot", "report", "video", "test")
@@ -97,8 +99,8 @@ def boost_python(usr: Path = Path("/usr")) -> Finding:
 
 
 def build_settings() -> dict[str, str]:
-    """Returns what native_build.env assigns: CXXFLAGS, DEBIAN_PACKAGES, ..."""
-    text = (PACKAGE / "native_build.env").read_text()
+    """Returns what engine_build.env assigns: CXXFLAGS, DEBIAN_PACKAGES, ..."""
+    text = (FOOTBALL / "engine_build.env").read_text()
     return dict(token.split("=", 1) for token in shlex.split(text, comments=True))
 
 
@@ -150,8 +152,8 @@ def gfootball() -> Finding:
 
 
 def engine_patch_hash() -> str:
-    """Returns the SHA-256 of gfootball_engine.patch."""
-    return hashlib.sha256((PACKAGE / "gfootball_engine.patch").read_bytes()).hexdigest()
+    """Returns the SHA-256 of engine.patch."""
+    return hashlib.sha256((FOOTBALL / "engine.patch").read_bytes()).hexdigest()
 
 
 # ---- Python packages ----------------------------------------------------------------------------
@@ -200,7 +202,7 @@ def compare(requirement: "Requirement") -> Iterator[Finding]:
 
 def own_operations() -> Finding:
     """The operations that are compiled for TensorFlow; training works without, but slower."""
-    mend = shlex.join([sys.executable, "-m", "hts_tf.native_ops"])
+    mend = shlex.join([sys.executable, "-m", "hts_tf.networks.native_ops"])
     try:
         library = native_ops.path()
     except metadata.PackageNotFoundError:

@@ -6,22 +6,17 @@ from pathlib import Path
 import numpy as np
 from absl import app, flags
 
-import hts_tf.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import (
-    archive,
-    compute,
-    config,
-    errors,
-    evaluator,
-    metrics,
-    networks,
-    playback,
-    trainer,
-    video,
-)
-from hts_tf.environments import base, football, synthetic  # noqa: F401  gin configurables
-from hts_tf.policy import Policy
-from hts_tf.workdir import Workdir
+import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
+from hts_tf import config, errors, evaluator, trainer
+from hts_tf.collecting.policy import Policy
+from hts_tf.environments import base, synthetic  # noqa: F401  gin configurables
+from hts_tf.environments.football import football  # noqa: F401  gin configurables
+from hts_tf.files import archive
+from hts_tf.files.episodes import Episode
+from hts_tf.files.workdir import Workdir
+from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.system import compute
+from hts_tf.watching import display, playback, video
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "of the training run", required=True)
 _EPISODES = flags.DEFINE_integer("episodes", 100, "how many to play", lower_bound=1)
@@ -47,7 +42,7 @@ def run(argv: list[str]) -> int:
             raise errors.ConfigError(f"--workdir={workdir.path} holds no checkpoint yet")
         compute.configure()
         environment = config.environment()
-        network = networks.ActorCritic(environment.spec, seed=0)
+        network = ActorCritic(environment.spec, seed=0)
         env_steps = trainer.load_parameters(state, network)
     except errors.ConfigError as error:
         return errors.fail(str(error).splitlines()[0], 2)
@@ -61,17 +56,17 @@ def run(argv: list[str]) -> int:
     )
     policy = "most_probable" if _DETERMINISTIC.value else "sampled"
     path = workdir.path / f"evaluation_{env_steps:09d}_{policy}_seed{_SEED.value}.csv"
-    episodes = [metrics.Episode(r.score, r.episode_return, r.length) for r in records]
+    episodes = [Episode(r.score, r.episode_return, r.length) for r in records]
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["episode", *metrics.Episode._fields])
+        writer.writerow(["episode", *Episode._fields])
         writer.writerows([number, *episode] for number, episode in enumerate(episodes))
     file = archive.Archive(path.with_suffix(".bin"), size=0)
     file.append(records)
     file.close()
     _show(environment, records[0], env_steps, workdir.path / "evaluation")
     print(f"{len(episodes)} episodes with the policy of {env_steps:,} env steps, also in {path}")
-    for name, values in zip(metrics.Episode._fields, np.transpose(episodes), strict=True):
+    for name, values in zip(Episode._fields, np.transpose(episodes), strict=True):
         print(f"\n{name}: mean {values.mean():.3f}, standard deviation {values.std():.3f}")
         print(histogram(values))
     return 0
@@ -95,7 +90,7 @@ def _show(
     playing = playback.Playback(player, environment.spec, record)
     content, size = video.gif(video.frames(player, playing, record), video.FPS)
     player.close()
-    tensorboard = metrics.TensorBoard(directory)
+    tensorboard = display.TensorBoard(directory)
     tensorboard.animation(env_steps, "evaluation/first_episode", content, size)
     tensorboard.close()
 

@@ -7,9 +7,9 @@ from concurrent import futures
 import numpy as np
 
 from hts_tf import seeding
-from hts_tf.archive import Record
+from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base
-from hts_tf.policy import Policy
+from hts_tf.files.archive import Record
 
 
 class _Match:

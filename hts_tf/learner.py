@@ -5,8 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import networks, seeding, specs
+from hts_tf import seeding, specs
 from hts_tf.algorithms.algorithm import Algorithm
+from hts_tf.networks.actor_critic import ActorCritic
 
 
 class Learner:
@@ -25,12 +26,12 @@ class Learner:
 
     def __init__(
         self,
-        network: networks.ActorCritic,
+        network: ActorCritic,
         algorithm: Algorithm,
         rollout_shapes: specs.Rollout,
         num_updates: int,
         seed: int,
-        gradient_network: networks.ActorCritic | None = None,
+        gradient_network: ActorCritic | None = None,
     ) -> None:
         """Creates the optimizer and declares the update.
 

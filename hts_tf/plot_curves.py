@@ -11,7 +11,7 @@ from absl import app, flags
 from matplotlib import pyplot as plt
 
 from hts_tf import errors
-from hts_tf.curves import TARGETS, WINDOW, Curve, read_curve
+from hts_tf.files.curves import TARGETS, WINDOW, Curve, read_curve
 
 _WORKDIRS = flags.DEFINE_list("workdirs", None, "of the runs, separated by commas", required=True)
 _OUTPUT = flags.DEFINE_string("output", "curves.png", "picture; a .csv is written beside it")

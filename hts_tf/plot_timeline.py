@@ -4,7 +4,8 @@ from pathlib import Path
 
 from absl import app, flags
 
-from hts_tf import errors, timeline, trace
+from hts_tf import errors
+from hts_tf.watching import timeline, trace
 
 _TRACE = flags.DEFINE_string("trace", None, "trace.json of a run", required=True)
 _OUTPUT = flags.DEFINE_string("output", "timeline.png", "picture")

@@ -5,11 +5,15 @@ from pathlib import Path
 
 from absl import app, flags
 
+from hts_tf import config, errors
+from hts_tf.environments import base, synthetic  # noqa: F401  gin configurables
+from hts_tf.environments.football import football  # noqa: F401  gin configurables
+
 # Not TensorFlow: besides taking its time, it brings an LLVM that the 3-D renderer's clashes with.
-from hts_tf import archive, config, errors, playback, video
-from hts_tf.archive import Record
-from hts_tf.environments import base, football, synthetic  # noqa: F401  gin configurables
-from hts_tf.workdir import Workdir
+from hts_tf.files import archive
+from hts_tf.files.archive import Record
+from hts_tf.files.workdir import Workdir
+from hts_tf.watching import playback, video
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "of the training run", required=True)
 _ARCHIVE = flags.DEFINE_string(

@@ -4,16 +4,13 @@ import signal
 
 from absl import app, flags
 
-import hts_tf.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import (
-    compute,
-    config,
-    errors,
-    metrics,
-    trainer,
-)
-from hts_tf.collector import WorkerError
-from hts_tf.environments import football, synthetic  # noqa: F401  gin configurables
+import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
+from hts_tf import config, errors, trainer
+from hts_tf.collecting.collector import WorkerError
+from hts_tf.environments import synthetic  # noqa: F401  gin configurables
+from hts_tf.environments.football import football  # noqa: F401  gin configurables
+from hts_tf.system import compute
+from hts_tf.watching import display
 
 _SCENARIO = flags.DEFINE_string(
     "scenario", "academy_empty_goal_close", "a file of gin_configs/scenarios, or of gfootball"
@@ -53,7 +50,7 @@ def run(argv: list[str]) -> int:
         return errors.fail(str(error), 1)
     except KeyboardInterrupt:
         return 128 + (training.stopped_by or signal.SIGINT)
-    metrics.say(
+    display.say(
         f"{result.env_steps:,} env steps, {result.updates:,} updates, "
         f"parameters {result.parameters_sha256}"
     )

@@ -12,33 +12,25 @@ import gin
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import (
-    archive,
-    collector,
-    compute,
-    config,
-    data_storage,
-    errors,
-    memory,
-    metrics,
-    networks,
-    scope,
-    seeding,
-    shared_memory,
-    specs,
-)
+from hts_tf import config, errors, seeding, specs
 from hts_tf.algorithms import a2c, impala, ppo  # noqa: F401  gin configurables
 from hts_tf.algorithms.algorithm import Algorithm
+from hts_tf.collecting import collector, data_storage, shared_memory
+from hts_tf.collecting.executor_pool import Attempt, WorkerError
+from hts_tf.collecting.policy import Batching, Policy
 from hts_tf.environments import base
-from hts_tf.executor_pool import Attempt, WorkerError
-from hts_tf.fingerprint_log import FingerprintLog
-from hts_tf.fingerprints import fingerprint
+from hts_tf.files import archive, scope
+from hts_tf.files.episodes import EpisodeTracker
+from hts_tf.files.fingerprint_log import FingerprintLog
+from hts_tf.files.fingerprints import fingerprint
+from hts_tf.files.workdir import Workdir
 from hts_tf.learner import Learner
-from hts_tf.policy import Batching, Policy
+from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.schedules import asynchronous, hts, sync  # noqa: F401  gin configurables
 from hts_tf.schedules.schedule import Round, Schedule
-from hts_tf.tracer import Tracer
-from hts_tf.workdir import Workdir
+from hts_tf.system import compute, memory
+from hts_tf.watching import display
+from hts_tf.watching.tracer import Tracer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,10 +177,10 @@ class Trainer:
         self._archive_episodes = archive_episodes
 
         weights_seed = seeding.integer(seed, "weights")
-        target = networks.ActorCritic(spec, weights_seed)
-        behaviour = networks.ActorCritic(spec, weights_seed)
+        target = ActorCritic(spec, weights_seed)
+        behaviour = ActorCritic(spec, weights_seed)
         delayed = algorithm.delayed_gradient and schedule.policy_lag
-        gradient_network = networks.ActorCritic(spec, weights_seed) if delayed else None
+        gradient_network = ActorCritic(spec, weights_seed) if delayed else None
         # Checked for num_envs, as results must not depend on actor_batch_size.
         self._policy = Policy(behaviour, spec, num_envs)
         if self._policy.batching is not Batching.ANY_SIZE:
@@ -234,7 +226,7 @@ class Trainer:
         self._behaviour = behaviour
         self._schedule.connect(self._collector, self._learner, behaviour)
         self._num_rounds = schedule.num_rounds(self._num_intervals)
-        self._episodes = metrics.EpisodeTracker(num_envs, seed)
+        self._episodes = EpisodeTracker(num_envs, seed)
         self._archive: archive.Archive | None = None
         self._next_round = 0
         self._earlier_minutes = 0.0
@@ -259,14 +251,14 @@ class Trainer:
           WorkerError: an executor failed again and again in the same place.
           KeyboardInterrupt: a second signal asked to stop at once.
         """
-        tensorboard = metrics.TensorBoard(self._workdir.path)
+        tensorboard = display.TensorBoard(self._workdir.path)
         tensorboard.text("configuration", self._configuration)
         tensorboard.text("scope", "\n".join(f"{k}: {v}" for k, v in self._scope.items()))
         if self._is_repeatable:
-            metrics.say(scope.line(self._scope))
+            display.say(scope.line(self._scope))
         else:
-            metrics.say("not reproducible, as its schedule has no sync points: no fingerprints")
-        progress = metrics.ProgressLine(self._num_intervals * self._steps_per_interval)
+            display.say("not reproducible, as its schedule has no sync points: no fingerprints")
+        progress = display.ProgressLine(self._num_intervals * self._steps_per_interval)
         handlers = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
             if self._keep_fingerprints:
@@ -301,7 +293,7 @@ class Trainer:
         if self._archive is not None:
             self._archive.close()
 
-    def _rounds(self, tensorboard: metrics.TensorBoard, progress: metrics.ProgressLine) -> None:
+    def _rounds(self, tensorboard: display.TensorBoard, progress: display.ProgressLine) -> None:
         saved_round = self._next_round
         saved_at = round_start = time.monotonic()
         while self._next_round < self._num_rounds and self.stopped_by is None:
@@ -323,8 +315,8 @@ class Trainer:
         self,
         outcome: Round,
         seconds: float,
-        tensorboard: metrics.TensorBoard,
-        progress: metrics.ProgressLine,
+        tensorboard: display.TensorBoard,
+        progress: display.ProgressLine,
     ) -> None:
         """Counts in a round of so many seconds, and shows how the run is doing."""
         scalars = {"run/minutes": self._minutes()}
@@ -366,7 +358,7 @@ class Trainer:
 
     def _minutes(self) -> float:
         """Returns the minutes that the run has taken, from its launches to its stops."""
-        return self._earlier_minutes + metrics.minutes_since_launch()
+        return self._earlier_minutes + display.minutes_since_launch()
 
     def _stop(self, number: int, _: object) -> None:
         """Asks the run to stop at the next sync point; a second signal does not wait for it."""
@@ -442,7 +434,7 @@ class Trainer:
         self._episodes.restore(state, playing)
 
 
-def load_parameters(state: dict[str, np.ndarray], network: networks.ActorCritic) -> int:
+def load_parameters(state: dict[str, np.ndarray], network: ActorCritic) -> int:
     """Gives a network the target parameters of a checkpoint.
 
     Returns:

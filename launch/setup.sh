@@ -14,10 +14,11 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 venv=$root/.venv
 stamp=$venv/hts_tf-stamp
-patch=$root/hts_tf/gfootball_engine.patch
+football=hts_tf/environments/football
+patch=$root/$football/engine.patch
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/hts_tf
-# shellcheck source=hts_tf/native_build.env
-source "$root/hts_tf/native_build.env"
+# shellcheck source=hts_tf/environments/football/engine_build.env
+source "$root/$football/engine_build.env"
 
 say() { printf '[set-up] %s\n' "$*" >&2; }
 
@@ -50,8 +51,8 @@ processor() {
 # fingerprint PYTHON: a hash of everything that determines the set-up.
 fingerprint() {
   {
-    cat "$root/setup.py" "$root/launch/setup.sh" "$root"/hts_tf/native_{build.env,ops.py,ops.cc} \
-      "$patch"
+    cat "$root/setup.py" "$root/launch/setup.sh" "$root"/hts_tf/networks/native_ops.{py,cc} \
+      "$root/$football/engine_build.env" "$patch"
     printf '%s\n' "$root" "$1"
     processor
   } | sha256sum
@@ -226,7 +227,7 @@ install_all() {
   # Reinstalled by force, for the same version may have been built for another processor.
   "$venv/bin/python" -m pip install --force-reinstall --no-deps "$1"/gfootball-*.whl
   install_project football,plot,report,video,test
-  "$venv/bin/python" -m hts_tf.native_ops
+  "$venv/bin/python" -m hts_tf.networks.native_ops
   "$venv/bin/python" -c 'import gfootball_engine, tensorflow_probability'
   cp "$1/gfootball-build.json" "$venv/"
 }

@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 
-from hts_tf.curves import WINDOW, Curve
+from hts_tf.files.curves import WINDOW, Curve
 from hts_tf.report.runs import Run
 
 STEPS = 1000  # of env steps, between points

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from hts_tf.curves import RunLog, read_curve
+from hts_tf.files.curves import RunLog, read_curve
 from tests import command_line
 from tests.processes import is_alive, training_processes
 

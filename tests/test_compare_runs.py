@@ -3,10 +3,11 @@ import json
 import numpy as np
 import pytest
 
-from hts_tf import checkpoint, compare_runs, fingerprint_log, fingerprints, specs
-from hts_tf.fingerprint_log import CELLS, FingerprintLog
-from tests import rollouts
-from tests.rollouts import ENVS, STEPS
+from hts_tf import compare_runs, specs
+from hts_tf.files import checkpoint, fingerprint_log, fingerprints
+from hts_tf.files.fingerprint_log import CELLS, FingerprintLog
+from tests.files import rollouts
+from tests.files.rollouts import ENVS, STEPS
 
 CONFIG = "# --seed = 0\nPPO.clip = 0.08\nTrainer.num_actors = 4\n"
 

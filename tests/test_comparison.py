@@ -3,14 +3,15 @@ import csv
 import numpy as np
 import pytest
 
-from hts_tf import comparison, errors, metrics
+from hts_tf import comparison, errors
 from hts_tf.comparison import ENV_STEPS, MINUTES, REACHED, UNFINISHED, Measured, Run
-from hts_tf.curves import Curve, RunLog
+from hts_tf.files.curves import Curve, RunLog
+from hts_tf.watching import display
 
 
 def write_events(workdir, scores):
     """Of a run with 100 env steps, a minute and 60 finished episodes in each round."""
-    board = metrics.TensorBoard(workdir)
+    board = display.TensorBoard(workdir)
     for number, score in enumerate(scores, 1):
         scalars = {
             "run/minutes": float(number),

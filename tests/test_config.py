@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hts_tf import config, errors, networks, trainer
-from hts_tf.environments import football, synthetic
+from hts_tf import config, errors, trainer
+from hts_tf.environments import synthetic
+from hts_tf.environments.football import football
+from hts_tf.networks.actor_critic import ActorCritic
 
 pytestmark = pytest.mark.usefixtures("clean_gin")
 
@@ -115,7 +117,7 @@ def test_missing_gin_file(tmp_path):
 
 def test_operative_configuration_can_be_taken_apart():
     config.load("synthetic", "hts_ppo", gin_bindings=["mlp.units = (300, 200, 100)"])
-    networks.ActorCritic(synthetic.Synthetic().spec, 0)
+    ActorCritic(synthetic.Synthetic().spec, 0)
     text = config.operative(seed=17)
     bindings = config.bindings(text)
     assert bindings["ActorCritic.torso"] == "@mlp"
@@ -128,11 +130,11 @@ def test_operative_configuration_can_be_taken_apart():
 
 def test_operative_configuration_can_be_loaded_again():
     config.load("synthetic", "hts_ppo", gin_bindings=["mlp.units = (30, 20)"])
-    before = networks.ActorCritic(synthetic.Synthetic().spec, 0).parameters_hash()
+    before = ActorCritic(synthetic.Synthetic().spec, 0).parameters_hash()
     text = config.operative(seed=17)
     config.load("academy_empty_goal_close", "hts_ppo")
     config.load_text(text)
-    assert networks.ActorCritic(synthetic.Synthetic().spec, 0).parameters_hash() == before
+    assert ActorCritic(synthetic.Synthetic().spec, 0).parameters_hash() == before
     assert config.operative(seed=17) == text
 
 

@@ -14,9 +14,10 @@ import time
 
 import pytest
 
-from hts_tf import fingerprint_log, trace
 from hts_tf.benchmarks.kernel import executors_of
-from hts_tf.workdir import Workdir
+from hts_tf.files import fingerprint_log
+from hts_tf.files.workdir import Workdir
+from hts_tf.watching import trace
 from tests import command_line
 
 pytestmark = pytest.mark.slow
@@ -47,7 +48,8 @@ def around(owner, name):
     setattr(owner, name, delayed)
 
 def delay_actors_and_learner():
-    from hts_tf import learner, policy
+    from hts_tf import learner
+    from hts_tf.collecting import policy
     around(policy.Policy, "act")
     around(learner.Learner, "step")
 

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from hts_tf.curves import read_curve
+from hts_tf.files.curves import read_curve
 from tests import command_line
 
 PAGE = (command_line.ROOT / "docs" / "adding_a_method.md").read_text()

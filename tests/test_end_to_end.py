@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from hts_tf import archive, fingerprint_log
 from hts_tf.benchmarks.kernel import executors_of
-from hts_tf.workdir import Workdir
+from hts_tf.files import archive, fingerprint_log
+from hts_tf.files.workdir import Workdir
 from tests import command_line
 from tests.command_line import SMALL_FOOTBALL, parameters_hash
 

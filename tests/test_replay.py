@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hts_tf import errors
-from hts_tf.archive import Archive, Record
 from hts_tf.environments.synthetic import Synthetic
+from hts_tf.files.archive import Archive, Record
 from hts_tf.replay import choose, listing
 from tests import command_line
 

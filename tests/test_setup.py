@@ -423,7 +423,8 @@ def test_the_package_holds_what_is_no_python(tree, tmp_path):
     wanted = [f"hts_tf/{path.relative_to(tree)}" for path in tree.glob("gin_configs/**/*.gin")]
     assert wanted
     assert set(wanted) <= set(packaged)
-    assert {"hts_tf/native_build.env", "hts_tf/native_ops.cc"} <= set(packaged)
-    assert "hts_tf/gfootball_engine.patch" in packaged
+    assert "hts_tf/networks/native_ops.cc" in packaged
+    football = "hts_tf/environments/football"
+    assert {f"{football}/engine_build.env", f"{football}/engine.patch"} <= set(packaged)
     assert {"hts_tf/report/page.html", "hts_tf/report/poster_required_time.csv"} <= set(packaged)
     assert "hts_tf/environments/__init__.py" in packaged

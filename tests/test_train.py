@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from hts_tf import checkpoint, fingerprint_log
+from hts_tf.files import checkpoint, fingerprint_log
 from tests import command_line
 
 pytestmark = pytest.mark.slow

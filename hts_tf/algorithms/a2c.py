@@ -6,9 +6,10 @@ import gin
 import keras
 import tensorflow as tf
 
-from hts_tf import errors, losses, networks, optimizers, returns, specs
-from hts_tf.algorithms import update_steps
+from hts_tf import errors, specs
+from hts_tf.algorithms import losses, optimizers, returns, update_steps
 from hts_tf.algorithms.algorithm import Algorithm
+from hts_tf.networks.actor_critic import ActorCritic
 
 
 @gin.configurable
@@ -65,12 +66,12 @@ class A2C(Algorithm):
 
     def update(
         self,
-        network: networks.ActorCritic,
+        network: ActorCritic,
         optimizer: keras.optimizers.Optimizer,
         rollout: specs.Rollout,
         permutations: tf.Tensor,
         progress: tf.Tensor,
-        gradient_network: networks.ActorCritic | None = None,
+        gradient_network: ActorCritic | None = None,
     ) -> dict[str, tf.Tensor]:
         """See base class."""
         # The stored values are those of the gradient's own parameters: nothing to compute anew.
@@ -93,7 +94,7 @@ class A2C(Algorithm):
 
     def loss(
         self,
-        network: networks.ActorCritic,
+        network: ActorCritic,
         observation: tf.Tensor,
         action: tf.Tensor,
         advantage: tf.Tensor,

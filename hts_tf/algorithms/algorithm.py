@@ -5,7 +5,8 @@ import abc
 import keras
 import tensorflow as tf
 
-from hts_tf import networks, specs
+from hts_tf import specs
+from hts_tf.networks.actor_critic import ActorCritic
 
 
 class Algorithm(abc.ABC):
@@ -34,7 +35,7 @@ class Algorithm(abc.ABC):
     @abc.abstractmethod
     def update(
         self,
-        network: networks.ActorCritic,
+        network: ActorCritic,
         optimizer: keras.optimizers.Optimizer,
         rollout: specs.Rollout,
         permutations: tf.Tensor,

@@ -6,9 +6,10 @@ import gin
 import keras
 import tensorflow as tf
 
-from hts_tf import errors, losses, networks, optimizers, returns, specs
-from hts_tf.algorithms import update_steps
+from hts_tf import errors, specs
+from hts_tf.algorithms import losses, optimizers, returns, update_steps
 from hts_tf.algorithms.algorithm import Algorithm
+from hts_tf.networks.actor_critic import ActorCritic
 
 
 @gin.configurable
@@ -78,7 +79,7 @@ class IMPALA(Algorithm):
 
     def update(
         self,
-        network: networks.ActorCritic,
+        network: ActorCritic,
         optimizer: keras.optimizers.Optimizer,
         rollout: specs.Rollout,
         permutations: tf.Tensor,
@@ -92,7 +93,7 @@ class IMPALA(Algorithm):
         return {**logs, "learning_rate": learning_rate}
 
     def loss(
-        self, network: networks.ActorCritic, rollout: specs.Rollout
+        self, network: ActorCritic, rollout: specs.Rollout
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """The loss of a batch of unrolls; see `losses.actor_critic_loss`.
 

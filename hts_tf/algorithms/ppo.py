@@ -9,9 +9,10 @@ import gin
 import keras
 import tensorflow as tf
 
-from hts_tf import errors, losses, networks, optimizers, returns, specs
-from hts_tf.algorithms import update_steps
+from hts_tf import errors, specs
+from hts_tf.algorithms import losses, optimizers, returns, update_steps
 from hts_tf.algorithms.algorithm import Algorithm
+from hts_tf.networks.actor_critic import ActorCritic
 
 _LOGS = (
     "loss",
@@ -107,7 +108,7 @@ class PPO(Algorithm):
 
     def update(
         self,
-        network: networks.ActorCritic,
+        network: ActorCritic,
         optimizer: keras.optimizers.Optimizer,
         rollout: specs.Rollout,
         permutations: tf.Tensor,
@@ -172,7 +173,7 @@ class PPO(Algorithm):
         }
 
     def _evaluate(
-        self, network: networks.ActorCritic, observation: tf.Tensor
+        self, network: ActorCritic, observation: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Evaluates [T + 1, B, ...], as many rows at a time as are trained on.
 
@@ -195,7 +196,7 @@ class PPO(Algorithm):
 
     def loss(
         self,
-        network: networks.ActorCritic,
+        network: ActorCritic,
         observation: tf.Tensor,
         action: tf.Tensor,
         proximal_log_prob: tf.Tensor,

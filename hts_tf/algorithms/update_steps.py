@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from hts_tf import networks
+from hts_tf.networks.actor_critic import ActorCritic
 
 Logs = dict[str, tf.Tensor]
 
@@ -18,7 +18,7 @@ def merge_time_and_batch(arrays: Any) -> Any:
     )
 
 
-def evaluate(network: networks.ActorCritic, observation: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def evaluate(network: ActorCritic, observation: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Evaluates a network on time-major observations, as one batch.
 
     Args:
@@ -52,10 +52,10 @@ def decay_learning_rate(
 def descend(
     loss: Callable[..., tuple[tf.Tensor, Logs]],
     arguments: tuple[Any, ...],
-    network: networks.ActorCritic,
+    network: ActorCritic,
     optimizer: keras.optimizers.Optimizer,
     max_gradient_norm: float | None,
-    gradient_network: networks.ActorCritic | None = None,
+    gradient_network: ActorCritic | None = None,
 ) -> Logs:
     """Makes one gradient step.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hts_tf import errors
-from hts_tf.child import Child
+from hts_tf.system.child import Child
 
 
 def measure(

@@ -18,7 +18,8 @@ import numpy as np
 
 from hts_tf import specs
 from hts_tf.benchmarks import kernel, training_run
-from hts_tf.environments import base, football, football_match
+from hts_tf.environments import base
+from hts_tf.environments.football import environment, football, match
 
 PARTS = ("engine", "reset", "encoding", "around", "handover")
 
@@ -126,11 +127,11 @@ def _timed(function: Callable, clocks: memoryview, column: int, count: int = 0) 
 
 @functools.cache
 def _clocks(directory: str) -> memoryview:
-    """Returns this process's clocks, after installing those inside `football`."""
+    """Returns this process's clocks, after installing those inside football."""
     path = f"{directory}/{os.getpid()}"
     # A memoryview, as arrays take longer to read and write a number.
     clocks = memoryview(np.memmap(path, np.float64, "w+", shape=_COUNT + 1))
-    start_engine = football_match.start_engine
-    football_match.start_engine = lambda config: _TimedEngine(start_engine(config), clocks)
-    football._pixels = _timed(football._pixels, clocks, _ENCODING)
+    start_engine = match.start_engine
+    match.start_engine = lambda config: _TimedEngine(start_engine(config), clocks)
+    environment._pixels = _timed(environment._pixels, clocks, _ENCODING)
     return clocks

@@ -12,11 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from absl import app, flags
 
-import hts_tf.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import buffers, command, errors
+import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
+from hts_tf import errors
 from hts_tf.benchmarks import kernel
-from hts_tf.collector import Collector
+from hts_tf.collecting import buffers
+from hts_tf.collecting.collector import Collector
 from hts_tf.environments import synthetic
+from hts_tf.system import command
 
 _NUM_ENVS = flags.DEFINE_list("num_envs", ["16", "64"], "separated by commas")
 _SECONDS = flags.DEFINE_float("seconds", 10.0, "for each number of environments", lower_bound=0.1)

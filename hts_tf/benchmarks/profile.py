@@ -7,8 +7,8 @@ TensorFlow computes for both in threads of its own; py-spy tells them apart, per
 
 from absl import app, flags
 
-from hts_tf import command
 from hts_tf.benchmarks import kernel, profilers, training_run
+from hts_tf.system import command
 
 _ROLE = flags.DEFINE_enum("role", "executor", ["executor", "actor", "learner"], "whose time")
 _SECONDS = flags.DEFINE_integer("seconds", 20, "to watch", lower_bound=1)

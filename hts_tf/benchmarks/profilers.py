@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hts_tf import errors
-from hts_tf.child import ChildError, end_with_parent
+from hts_tf.system.child import ChildError, end_with_parent
 
 # py-spy begins each stack with "thread (ID): NAME".
 _THREADS = {"executor": "MainThread", "actor": r"actor \d+", "learner": "MainThread"}

@@ -27,10 +27,12 @@ from typing import NamedTuple
 
 from absl import app, flags
 
-import hts_tf.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import command, errors
+import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
+from hts_tf import errors
 from hts_tf.benchmarks import interval_times, training_run
-from hts_tf.environments import football, synthetic
+from hts_tf.environments import synthetic
+from hts_tf.environments.football import football
+from hts_tf.system import command
 
 _SCENARIOS = flags.DEFINE_list(
     "scenarios",

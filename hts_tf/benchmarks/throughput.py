@@ -23,7 +23,6 @@ from statistics import median
 
 from absl import app, flags
 
-from hts_tf import command
 from hts_tf.benchmarks import (
     ceiling,
     environment_in_training,
@@ -31,7 +30,8 @@ from hts_tf.benchmarks import (
     trainer_alone,
     training_run,
 )
-from hts_tf.environments import football
+from hts_tf.environments.football import football
+from hts_tf.system import command
 
 _SCENARIOS = flags.DEFINE_list(
     "scenarios", ["academy_3_vs_1_with_keeper"], "of gfootball, separated by commas"

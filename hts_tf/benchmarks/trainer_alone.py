@@ -44,8 +44,9 @@ def measure(scenario: str, bindings: Sequence[str], batch_size: int) -> dict[str
 def _prepare(
     scenario: str, bindings: list[str], batch_size: int, workdir: str
 ) -> Callable[[], dict[str, float]]:
-    import hts_tf.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-    from hts_tf import compute, config, trainer
+    import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
+    from hts_tf import config, trainer
+    from hts_tf.system import compute
 
     config.load(scenario, "hts_ppo", gin_bindings=bindings)
     compute.configure()

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hts_tf.benchmarks import kernel
-from hts_tf.child import Child, ChildError
-from hts_tf.event_tail import EventTail
+from hts_tf.files.event_tail import EventTail
+from hts_tf.system.child import Child, ChildError
 
 _POLL_SEC = 0.1
 _MEMORY_EVERY_SEC = 1.0

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from absl import app, flags
 
-from hts_tf import command
 from hts_tf.report import making
+from hts_tf.system import command
 
 _COMPARISON = flags.DEFINE_list(
     "comparison", None, "directories that hts_tf.compare wrote, separated by commas", required=True

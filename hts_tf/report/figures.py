@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
-from hts_tf.curves import TARGETS
+from hts_tf.files.curves import TARGETS
 from hts_tf.report import style
 from hts_tf.report.runs import Run, spread
 from hts_tf.report.statistics import Estimate

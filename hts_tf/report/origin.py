@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hts_tf import config
-from hts_tf.workdir import Workdir
+from hts_tf.files.workdir import Workdir
 
 # What is told of the scope of the runs, and of their configuration.
 SCOPE = ("processor", "GPUs", "hts_tf", "commit", "tensorflow", "gfootball", "precision")

@@ -9,7 +9,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from hts_tf.curves import TARGETS
+from hts_tf.files.curves import TARGETS
 from hts_tf.report import style
 from hts_tf.report.runs import Reach, Run, reaches
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hts_tf.curves import TARGETS, Curve
+from hts_tf.files.curves import TARGETS, Curve
 
 AXES = ("env_steps", "minutes")
 GRID_POINTS = 200

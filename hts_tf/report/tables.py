@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from hts_tf import errors
-from hts_tf.curves import WINDOW, Curve
+from hts_tf.files.curves import WINDOW, Curve
 from hts_tf.report.runs import Run
 
 _RUN = ("method", "scenario", "seed")

@@ -6,8 +6,8 @@ import gin
 import numpy as np
 
 from hts_tf import errors
+from hts_tf.collecting.unroll_collector import UnrollCollector
 from hts_tf.schedules.schedule import Round, Schedule, Span
-from hts_tf.unroll_collector import UnrollCollector
 
 
 @gin.configurable

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hts_tf import networks, specs
-from hts_tf.collector import Collector
+from hts_tf import specs
+from hts_tf.collecting.collector import Collector
 from hts_tf.learner import Learner
+from hts_tf.networks.actor_critic import ActorCritic
 
 
 class Span(NamedTuple):
@@ -72,9 +73,7 @@ class Schedule(abc.ABC):
         self.rollout_width = num_envs
         self.policy_versions = np.zeros(self.num_storages, np.int64)
 
-    def connect(
-        self, collector: Collector, learner: Learner, behaviour: networks.ActorCritic
-    ) -> None:
+    def connect(self, collector: Collector, learner: Learner, behaviour: ActorCritic) -> None:
         """Gives the schedule what it is to drive; once, before the first round.
 
         Args:

@@ -6,7 +6,9 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import networks, specs
+from hts_tf import specs
+from hts_tf.networks import torsos
+from hts_tf.networks.actor_critic import ActorCritic
 
 SPEC = specs.EnvironmentSpec(
     observation=specs.ArraySpec((3,), "float32"), num_actions=3, max_episode_steps=10
@@ -15,7 +17,7 @@ NUM_STEPS, NUM_ENVS = 4, 3
 
 
 def make_network(seed=1):
-    network = networks.ActorCritic(SPEC, seed, functools.partial(networks.mlp, units=(4,)))
+    network = ActorCritic(SPEC, seed, functools.partial(torsos.mlp, units=(4,)))
     random = np.random.default_rng(seed)
     for variable in network.variables:  # away from the nearly uniform policy of the start
         variable.assign_add(random.normal(0.0, 0.3, variable.shape).astype(np.float32))

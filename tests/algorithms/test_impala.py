@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hts_tf import errors, optimizers
-from hts_tf.algorithms import a2c, impala
+from hts_tf import errors
+from hts_tf.algorithms import a2c, impala, optimizers
 from tests.algorithms import reference
 from tests.algorithms.reference import NUM_ENVS, NUM_STEPS, make_network, make_rollout
 

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from hts_tf.benchmarks import children
-from hts_tf.child import ChildError
+from hts_tf.system.child import ChildError
 
 MODULE = """
 import os

@@ -6,14 +6,14 @@ import signal
 import numpy as np
 import pytest
 
-from hts_tf import archive, fingerprint_log
 from hts_tf.algorithms import impala
 from hts_tf.benchmarks.kernel import executors_of
+from hts_tf.collecting.unroll_collector import Unrolls
 from hts_tf.errors import ConfigError
+from hts_tf.files import archive, fingerprint_log
+from hts_tf.files.workdir import Workdir
 from hts_tf.learner import Learner
 from hts_tf.schedules import asynchronous
-from hts_tf.unroll_collector import Unrolls
-from hts_tf.workdir import Workdir
 from tests import command_line
 from tests.algorithms import reference
 from tests.test_end_to_end import score_of, wait_for_progress

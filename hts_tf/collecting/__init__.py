@@ -1,0 +1,1 @@
+"""Executors and actors, and what lies between them: they fill the storages."""

@@ -1,0 +1,236 @@
+"""The executor: a process that owns environments and steps them. It never loads TensorFlow.
+
+An executor knows nothing of intervals or sync points. It waits for tickets; each says that the
+actors have answered that slot, and the ledger says what to do with it. It may die at any moment:
+what it has not committed to the ledger is done again by the one that takes its place.
+"""
+
+import ctypes
+import dataclasses
+import faulthandler
+import os
+import pickle
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from hts_tf import seeding
+from hts_tf.collecting import buffers, data_storage, ledger, shared_memory, timesheet
+from hts_tf.collecting.ledger import Place
+from hts_tf.environments import base
+
+TIMES = ("step", "reset", "wait_action", "wait_sync", "total")
+_STEP, _RESET, _WAIT_ACTION, _WAIT_SYNC, _TOTAL = range(len(TIMES))
+
+# What an executor is doing.
+STARTING, WAITING, RESETTING, STEPPING = range(4)
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class ExecutorTask:
+    """All that an executor process is told.
+
+    Attributes:
+      index: number of the executor.
+      slots: the environments it owns.
+      environment: recipe of each of them.
+      seed: of the run.
+      memory_fd: shared memory, laid out as `memory_fields` says.
+      memory_fields: see `SharedArrays`.
+      action_fds: of the buffer it takes its tickets from.
+      state_fds: of the buffer it puts them into.
+      capacity: of these buffers.
+    """
+
+    index: int
+    slots: Sequence[int]
+    environment: base.EnvironmentConfig
+    seed: int
+    memory_fd: int
+    memory_fields: shared_memory.Fields
+    action_fds: tuple[int, int]
+    state_fds: tuple[int, int]
+    capacity: int
+
+
+def control_fields(num_envs: int, num_executors: int, traced: bool = False) -> shared_memory.Fields:
+    """Returns name -> (shape, dtype) of the arrays by which the roles know where they are.
+
+    interval: [num_envs], number of the interval that each slot is in; modulo the number of
+      storages it selects the one that the slot is written to.
+    sync_point: how many sync points there have been: tells one wait from another.
+    answered: [num_envs], the ledger's version at which each slot was last answered. Where the two
+      are equal it is the executor's turn, else the actors'. A ticket only says: look there.
+    executor_doing: [num_executors, 4] what (see `STARTING` and so on), in which slot and episode,
+      and since when (`time.monotonic_ns`).
+    executor_time: [num_executors, len(TIMES)] seconds since the start of the run.
+    executor_stretch, executor_stretches: see `timesheet.ring_fields`.
+    """
+    return {
+        "interval": ((num_envs,), "int64"),
+        "sync_point": ((1,), "int64"),
+        "answered": ((num_envs,), "int64"),
+        "executor_doing": ((num_executors, 4), "int64"),
+        "executor_time": ((num_executors, len(TIMES)), "float64"),
+        **{f"executor_{k}": v for k, v in timesheet.ring_fields(num_executors, traced).items()},
+    }
+
+
+def time_sheet(control: Mapping[str, np.ndarray], index: int) -> timesheet.TimeSheet:
+    """Returns the time sheet of an executor; see `control_fields`."""
+    return timesheet.TimeSheet(
+        control["executor_time"][index],
+        control["executor_stretch"][index],
+        control["executor_stretches"][index : index + 1],
+    )
+
+
+class Executor:
+    """Steps the environments of one task."""
+
+    def __init__(self, task: ExecutorTask) -> None:
+        """Maps the shared memory; the environments are made by `run`."""
+        self._recipe = task.environment
+        self._seed = task.seed
+        self._slots = task.slots
+        self._actions = buffers.TicketBuffer(task.capacity, task.action_fds)
+        self._states = buffers.TicketBuffer(task.capacity, task.state_fds)
+        arrays = shared_memory.SharedArrays(task.memory_fields, task.memory_fd)
+        # Memoryviews, where single elements are read and written: in half the time of arrays.
+        storages = data_storage.read(arrays)
+        self._num_storages = len(storages.action)
+        self._observation = storages.observation
+        self._action = storages.action.data
+        self._reward = storages.reward.data
+        self._score = storages.score.data
+        self._terminated = storages.terminated.data
+        self._truncated = storages.truncated.data
+        self._ledger = ledger.Ledger(arrays.group("ledger"))
+        control = arrays.group("control")
+        # Half of the environments go to the actors together, which makes for batches that are
+        # worth computing, while the other half keeps this process busy.
+        self._group = -(-len(task.slots) // 2)
+        self._interval = control["interval"].data
+        self._sync_point = control["sync_point"].data
+        self._answered = control["answered"].data
+        self._doing = control["executor_doing"][task.index].data
+        self._times = time_sheet(control, task.index)
+        self._environments: dict[int, base.Environment] = {}
+
+    def run(self) -> None:
+        """Rebuilds every environment from the ledger, then steps them until the buffers close."""
+        clock = time.perf_counter
+        try:
+            for slot in self._slots:
+                self._restore(slot)
+            # A predecessor may have taken tickets to its grave. Tickets too many do no harm.
+            self._serve(self._slots)
+            self._states.enqueue(self._slots)
+            while True:
+                start = clock()
+                before = self._sync_point[0]
+                self._times.begin(_WAIT_ACTION, start)
+                slots = self._actions.dequeue_up_to(self._group)
+                waited_for = _WAIT_ACTION if self._sync_point[0] == before else _WAIT_SYNC
+                self._times.add(waited_for, start)
+                moved = self._serve(slots)
+                self._states.enqueue(moved)
+                self._times.count(_TOTAL, clock() - start)
+        except buffers.BufferClosedError:
+            pass
+        finally:
+            for environment in self._environments.values():
+                environment.close()
+
+    def _serve(self, slots: Sequence[int]) -> list[int]:
+        """Moves those slots on whose turn it is, and returns them."""
+        moved = []
+        for slot in slots:
+            if self._answered[slot] == self._ledger.versions[slot]:
+                self._advance(slot)
+                moved.append(slot)
+        self._doing[0] = WAITING
+        return moved
+
+    def _advance(self, slot: int) -> None:
+        """Moves a slot to its next observation."""
+        k = self._interval[slot] % self._num_storages
+        place = self._ledger.place(slot)
+        step = place.step
+        if place.episode_over:
+            self._begin_episode(slot, place, self._observation[k, step, slot])
+            return
+        action = self._action[k, step, slot]
+        observation = self._observation[k, step + 1, slot]
+        self._ledger.write_action(slot, place.length, action)
+        self._note(STEPPING, slot, place.episode)
+        start = time.perf_counter()
+        result = self._environments[slot].step(action, observation)
+        self._times.add(_STEP, start, slot)
+        self._reward[k, step, slot] = result.reward
+        self._score[k, step, slot] = result.score
+        self._terminated[k, step, slot] = result.terminated
+        self._truncated[k, step, slot] = result.truncated
+        place = Place(place.episode, place.length + 1, step + 1, bool(result.truncated))
+        if result.terminated:
+            self._begin_episode(slot, place, observation)
+        else:
+            self._ledger.move(slot, place)
+
+    def _begin_episode(self, slot: int, place: Place, observation: np.ndarray) -> None:
+        start = time.perf_counter()
+        self._reset(slot, place.episode + 1, observation)
+        self._times.add(_RESET, start, slot)
+        self._ledger.move(slot, Place(place.episode + 1, 0, place.step, episode_over=False))
+
+    def _reset(self, slot: int, episode: int, observation: np.ndarray) -> None:
+        self._note(RESETTING, slot, episode)
+        seed = seeding.episode_seed(self._seed, slot, episode)
+        self._environments[slot].reset(seed, observation)
+
+    def _restore(self, slot: int) -> None:
+        """Builds a slot's environment and brings it to where the ledger says that it is."""
+        environment = self._environments[slot] = self._recipe.make()
+        episode, actions = self._ledger.current(slot)
+        if episode < 0:
+            return
+        observation = np.empty_like(self._observation[0, 0, slot])  # known already
+        self._reset(slot, episode, observation)
+        for action in actions:
+            self._note(STEPPING, slot, episode)
+            environment.step(int(action), observation)
+
+    def _note(self, what: int, slot: int, episode: int) -> None:
+        """Tells the trainer what comes now, in case it takes for ever or is the last."""
+        doing = self._doing
+        doing[0], doing[1], doing[2], doing[3] = what, slot, episode, time.monotonic_ns()
+
+
+def main() -> None:
+    """Runs the task that the trainer wrote, pickled, to standard input."""
+    parent = int(sys.argv[1])
+    # A trainer that is killed takes its executors along, even one stuck inside a step.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)
+    faulthandler.enable()  # says where, in Python, an engine has crashed
+    # Who stops a job may signal all its processes, but it is the trainer who decides when to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        task = pickle.load(sys.stdin.buffer)
+        Executor(task).run()
+    except Exception:
+        # One write: executors share the terminal, and lines of several would mix.
+        os.write(2, traceback.format_exc().encode())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""The executor pool: starts the executors, replaces those that die, and ends them all."""
+
+import os
+import pickle
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from hts_tf.collecting import executor
+from hts_tf.collecting.ledger import Ledger
+
+_GRACE_SEC = 5.0  # for executors to end by themselves
+
+
+class WorkerError(Exception):
+    """An executor or actor failed; the message says which and how.
+
+    Attributes:
+      attempt: what it failed in, if it was one environment's episode.
+    """
+
+    def __init__(self, message: str, attempt: "Attempt | None" = None) -> None:
+        super().__init__(message)
+        self.attempt = attempt
+
+
+class Attempt(NamedTuple):
+    """What an executor died in.
+
+    Attributes:
+      slot: the environment.
+      episode: its number.
+      actions: [n] uint8, what was played, up to and with the action that killed it.
+    """
+
+    slot: int
+    episode: int
+    actions: np.ndarray
+
+
+class ExecutorPool:
+    """Keeps one process alive for each task.
+
+    A dead executor is noticed at once, by its pidfd. Its successor builds its environments from
+    the ledger, so nothing is lost but time. Only one that dies again and again in the same env
+    step (or before its first) is given up.
+
+    Attributes:
+      crashes: how many executors have died.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[executor.ExecutorTask],
+        ledger: Ledger,
+        doing: np.ndarray,
+        crash_limit: int,
+        step_timeout_sec: float | None,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        """Starts nothing.
+
+        Args:
+          tasks: one for each executor.
+          ledger: of the environments.
+          doing: [num_executors, 4], see `executor.control_fields`.
+          crash_limit: an executor that dies so often in the same place is a failure.
+          step_timeout_sec: an executor that takes longer for an env step or a reset is killed,
+            at the latest when it has taken a quarter more; None waits for ever.
+          on_failure: called, from another thread, with the error that ends the run.
+        """
+        self._tasks = tasks
+        self._ledger = ledger
+        self._doing = doing
+        self._crash_limit = crash_limit
+        self._step_timeout_sec = step_timeout_sec
+        self._on_failure = on_failure
+        self._processes: dict[int, subprocess.Popen] = {}
+        self._sentinels: dict[int, int] = {}  # pidfd -> index
+        self._hanging: set[int] = set()
+        self._last_place = [""] * len(tasks)
+        self._deaths_there = [0] * len(tasks)
+        self.crashes = 0
+        self._stopping = False
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK)
+        # One thread starts all executors and outlives them: the kernel kills a process whose
+        # parent *thread* has ended (see `executor.main`).
+        self._thread = threading.Thread(target=self._run, name="executor pool", daemon=True)
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the executors, in the order of their tasks, as they are now."""
+        return [process.pid for _, process in sorted(self._processes.items())]
+
+    def start(self) -> None:
+        """Starts the executors, and returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Lets executors die from now on; may be called twice, from any thread."""
+        self._stopping = True
+        if self._wake >= 0:
+            os.eventfd_write(self._wake, 1)
+
+    def close(self) -> None:
+        """Waits for the executors to end, and kills those that do not; may be called twice.
+
+        Their buffers must have been closed.
+        """
+        if self._wake < 0:
+            return
+        self.stop()
+        if self._thread.ident is not None:
+            self._thread.join()
+        os.close(self._wake)
+        self._wake = -1
+
+    def _run(self) -> None:
+        try:
+            for index in range(len(self._tasks)):
+                self._spawn(index)
+            self._watch()
+        except BaseException as error:
+            self._on_failure(error)
+        finally:
+            self._end_all()
+
+    def _watch(self) -> None:
+        poll = select.poll()
+        poll.register(self._wake, select.POLLIN)
+        for sentinel in self._sentinels:
+            poll.register(sentinel, select.POLLIN)
+        timeout = self._step_timeout_sec
+        timeout_ms = None if timeout is None else max(1, round(250 * timeout))
+        while True:
+            ready = [fd for fd, _ in poll.poll(timeout_ms)]
+            if self._stopping:
+                return
+            for sentinel in ready:
+                index = self._sentinels.pop(sentinel)
+                poll.unregister(sentinel)
+                os.close(sentinel)
+                self._bury(index)
+                poll.register(self._spawn(index), select.POLLIN)
+            self._kill_hanging()
+
+    def _spawn(self, index: int) -> int:
+        """Starts an executor and returns its pidfd."""
+        task = self._tasks[index]
+        self._doing[index] = executor.STARTING, -1, -1, time.monotonic_ns()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hts_tf.collecting.executor", str(os.getpid())],
+            stdin=subprocess.PIPE,
+            pass_fds=[task.memory_fd, *task.action_fds, *task.state_fds],
+            # A pool of BLAS threads in every executor would only take processor time.
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            start_new_session=True,  # Ctrl-C is for the trainer alone
+        )
+        self._processes[index] = process
+        sentinel = os.pidfd_open(process.pid)
+        self._sentinels[sentinel] = index
+        try:
+            with process.stdin:
+                pickle.dump(task, process.stdin)
+        except BrokenPipeError:
+            pass  # it has died already, as its pidfd tells
+        return sentinel
+
+    def _bury(self, index: int) -> None:
+        """Counts and reports a death.
+
+        Raises:
+          WorkerError: the executor has died in the same place too often.
+        """
+        code = self._processes[index].wait()
+        if index in self._hanging:
+            self._hanging.remove(index)
+            how = f"hung for more than {self._step_timeout_sec:g} s and was killed"
+        elif code < 0:
+            how = f"was killed by {signal.Signals(-code).name}"
+        else:
+            how = f"ended with exit code {code} (its own message is above)"
+        what, slot, episode, _ = self._doing[index].tolist()
+        attempt = None
+        where = "while starting" if what == executor.STARTING else "while waiting for actions"
+        if what == executor.RESETTING:
+            attempt = Attempt(slot, episode, np.zeros(0, np.uint8))
+            where = f"while resetting environment {slot} to its episode {episode}"
+        elif what == executor.STEPPING:
+            attempt = Attempt(slot, episode, self._ledger.attempted(slot))
+            where = (
+                f"while stepping environment {slot}, episode {episode}, "
+                f"env step {len(attempt.actions) - 1}"
+            )
+        self.crashes += 1
+        if what == executor.WAITING or where != self._last_place[index]:
+            self._deaths_there[index] = 0
+        self._deaths_there[index] += 1
+        self._last_place[index] = where
+
+        slots = ", ".join(map(str, self._tasks[index].slots))
+        report = f"executor {index} (environments {slots}) {how} {where}"
+        if self._deaths_there[index] >= self._crash_limit:
+            raise WorkerError(f"{report}; it died there {self._crash_limit} times", attempt)
+        _warn(f"{report}; another takes its place (crash {self.crashes} since the launch)")
+
+    def _kill_hanging(self) -> None:
+        if self._step_timeout_sec is None:
+            return
+        for index, process in self._processes.items():
+            what, _, _, since = self._doing[index].tolist()
+            seconds = (time.monotonic_ns() - since) / 1e9
+            if what != executor.WAITING and seconds > self._step_timeout_sec:
+                self._hanging.add(index)
+                process.kill()
+
+    def _end_all(self) -> None:
+        deadline = time.monotonic() + _GRACE_SEC
+        for process in self._processes.values():
+            try:
+                process.wait(timeout=max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:  # in a long env step
+                process.kill()
+                process.wait()
+        for sentinel in self._sentinels:
+            os.close(sentinel)
+
+
+def _warn(text: str) -> None:
+    """Writes a line in one piece, below a live progress line if there is one."""
+    newline = "\n" if sys.stderr.isatty() else ""
+    os.write(2, f"{newline}warning: {text}\n".encode())

@@ -1,0 +1,120 @@
+"""The episode ledger: where each environment stands, safe against a death at any moment.
+
+Episodes are history-free, so (episode seed, actions so far) is the whole state of an environment:
+what a checkpoint stores in place of an engine, and what an executor starts from, also one that
+takes the place of a dead one.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from hts_tf.collecting import shared_memory
+
+
+class Place(NamedTuple):
+    """Where one slot stands; or several, as arrays.
+
+    Attributes:
+      episode: counts the slot's episodes from 0; -1 before the first.
+      length: env steps of the episode so far.
+      step: env steps of the interval so far; the observation lies in the storage's row `step`.
+      episode_over: that observation is the last of a truncated episode (or there is none before
+        the first episode): when it has been valued, the next episode begins.
+    """
+
+    episode: int
+    length: int
+    step: int
+    episode_over: bool
+
+
+BEFORE_THE_FIRST_EPISODE = Place(episode=-1, length=0, step=0, episode_over=True)
+
+
+def fields(num_envs: int, max_episode_steps: int) -> shared_memory.Fields:
+    """Returns name -> (shape, dtype) of the ledger's arrays.
+
+    version: counts each slot's moves. Its parity selects the valid record.
+    record: [2, num_envs, ...], each slot's `Place` now, and before or after.
+    action: of each slot's episode.
+    """
+    return {
+        "version": ((num_envs,), "int64"),
+        "record": ((2, num_envs, len(Place._fields)), "int64"),
+        "action": ((num_envs, max_episode_steps), "uint8"),
+    }
+
+
+class Ledger:
+    """The arrays of a ledger.
+
+    A slot is moved by its executor, and from one interval to the next by the trainer. A move is
+    all or nothing: the new record is written beside the valid one, and then a single store of the
+    version makes it valid. Who dies before has not moved.
+
+    Attributes:
+      arrays: name -> array, as `fields` says.
+      version: [num_envs] int64, how often each slot has moved.
+      versions: the same memory, for reading one element at a time.
+    """
+
+    def __init__(self, arrays: dict[str, np.ndarray]) -> None:
+        self.arrays = arrays
+        self.version = arrays["version"]
+        self.versions = self.version.data
+        self._record = arrays["record"]
+        self._fields = self._record.data
+        self._action = arrays["action"]
+        self._actions = self._action.data
+
+    def clear(self) -> None:
+        """Sets every slot before its first episode."""
+        self._record[...] = BEFORE_THE_FIRST_EPISODE
+
+    def place(self, slot: int) -> Place:
+        """Returns where a slot stands."""
+        fields, valid = self._fields, self.versions[slot] & 1
+        return Place(
+            fields[valid, slot, 0],
+            fields[valid, slot, 1],
+            fields[valid, slot, 2],
+            bool(fields[valid, slot, 3]),
+        )
+
+    def places(self, slots: np.ndarray) -> Place:
+        """Returns where several slots stand, as arrays in their order."""
+        episode, length, step, over = self._record[self.version[slots] & 1, slots].T
+        return Place(episode, length, step, over.astype(bool))
+
+    def move(self, slot: int, place: Place) -> None:
+        """Moves a slot on."""
+        version = self.versions[slot] + 1
+        fields, other = self._fields, version & 1
+        for field, value in enumerate(place):
+            fields[other, slot, field] = value
+        self.versions[slot] = version
+
+    def write_action(self, slot: int, length: int, action: int) -> None:
+        """Notes the action that is to take a slot's episode from `length` to `length + 1`.
+
+        It counts from the next `move` on.
+
+        Raises:
+          IndexError: the episode is longer than the environment's spec says.
+        """
+        self._actions[slot, length] = action
+
+    def begin_interval(self) -> None:
+        """Moves every slot to step 0 of an interval."""
+        for slot in range(len(self.version)):
+            self.move(slot, self.place(slot)._replace(step=0))
+
+    def current(self, slot: int) -> tuple[int, np.ndarray]:
+        """Returns (episode, actions so far [length] uint8) of a slot."""
+        place = self.place(slot)
+        return place.episode, self._action[slot, : place.length].copy()
+
+    def attempted(self, slot: int) -> np.ndarray:
+        """Returns the actions so far and the one noted after them, [length + 1] uint8."""
+        return self._action[slot, : self.place(slot).length + 1].copy()

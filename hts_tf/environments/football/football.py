@@ -1,0 +1,74 @@
+"""Google Research Football, as gin binds it."""
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import gin
+
+from hts_tf import errors, specs
+from hts_tf.environments.football import scenarios, super_mini_map
+from hts_tf.environments.football.environment import FootballEnvironment
+
+if TYPE_CHECKING:
+    from hts_tf.environments.football import view
+
+_REWARDS = ("scoring", "scoring,checkpoints")
+_MAX_FRAMES = 8
+_NUM_ACTIONS = 19
+
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class Football:
+    """A football scenario in which the agent controls one player of the left team.
+
+    Attributes:
+      scenario: module name in `gfootball.scenarios`, e.g. "academy_3_vs_1_with_keeper".
+      rewards: "scoring", +1 and -1 for goals, or "scoring,checkpoints", which also pays up to
+        ten times 0.1 for bringing the ball to the opponent's goal.
+      frames: how many super mini maps make one observation, 1 to 8.
+
+    Raises:
+      ConfigError: an attribute is not among these.
+    """
+
+    scenario: str
+    rewards: str = "scoring,checkpoints"
+    frames: int = 4
+
+    def __post_init__(self) -> None:
+        known = scenarios.names()
+        if not known:
+            raise errors.ConfigError("gfootball is not installed; ./launch/setup.sh builds it")
+        if self.scenario not in known:
+            raise errors.ConfigError(
+                f"Football.scenario = {self.scenario!r} is not a scenario of gfootball; "
+                f"{errors.nearest(self.scenario, known)}"
+            )
+        if self.rewards not in _REWARDS:
+            raise errors.ConfigError(
+                f"Football.rewards = {self.rewards!r} is not one of {_REWARDS}"
+            )
+        if self.frames not in range(1, _MAX_FRAMES + 1):
+            raise errors.ConfigError(
+                f"Football.frames = {self.frames!r} is not in 1 to {_MAX_FRAMES}"
+            )
+
+    @property
+    def spec(self) -> specs.EnvironmentSpec:
+        """Reads the scenario, but starts no engine."""
+        return specs.EnvironmentSpec(
+            observation=super_mini_map.spec(self.frames),
+            num_actions=_NUM_ACTIONS,
+            max_episode_steps=scenarios.max_episode_steps(self.scenario),
+        )
+
+    def make(self) -> FootballEnvironment:
+        """Builds the environment; its engine (3 MB, the first 12) starts at the first reset."""
+        return FootballEnvironment(self.scenario, self.rewards, self.frames)
+
+    def watch(self, render: bool = False) -> "view.FootballView":
+        """Builds one that shows itself; see `base.Watchable`."""
+        from hts_tf.environments.football import view  # needs Pillow, which executors do without
+
+        return view.FootballView(self.scenario, self.rewards, self.frames, render)

@@ -1,0 +1,128 @@
+"""Football to watch: the same episodes to the bit, with a picture of each env step."""
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from hts_tf import errors
+from hts_tf.environments.football import pitch
+from hts_tf.environments.football.environment import FootballEnvironment
+from hts_tf.environments.football.match import FootballMatch, start_engine
+
+if TYPE_CHECKING:
+    import gfootball_engine
+    from gfootball.env import config as gfootball_config
+
+_RENDERED_SIZE = 960, 540  # pixels
+
+
+class FootballView(FootballEnvironment):
+    """A football environment that shows itself; see `base.Watched`."""
+
+    def __init__(self, scenario: str, rewards: str, frames: int, render: bool) -> None:
+        """Prepares a match.
+
+        Args:
+          scenario: as the other two, see `football.Football`.
+          rewards: the same.
+          frames: the same.
+          render: pictures are gfootball's own, in 3-D, instead of drawn from above.
+
+        Raises:
+          ConfigError: the renderer cannot run here.
+        """
+        super().__init__(scenario, rewards, frames)
+        self.title = scenario
+        self.action_names = tuple(map(str, self._core_actions))
+        self._match_type = _RenderedMatch if render else _WatchedMatch
+        if render:
+            _check_renderer(scenario)
+
+    def picture(self) -> Image.Image:
+        """Returns a picture of how the last env step, or reset, has left things."""
+        return self._match.picture()
+
+    def _new_match(self) -> FootballMatch:
+        return self._match_type(self._config)
+
+
+class _WatchedMatch(FootballMatch):
+    """A match that remembers what an env step has led to.
+
+    `info` is of the agent's next decision. After a goal, players and ball have by then been set
+    up for the kick-off, and nobody would see the ball in the net.
+    """
+
+    def start(self, seed: int) -> None:
+        super().start(seed)
+        self._look(self.info)
+
+    def play(self) -> None:
+        self._looked = False
+        super().play()
+
+    def picture(self) -> Image.Image:
+        return pitch.draw(_scene(self._seen))
+
+    def _step_engine(self) -> "gfootball_engine.SharedInfo":
+        info = super()._step_engine()
+        if not self._looked:
+            self._look(info)
+        return info
+
+    def _look(self, info: "gfootball_engine.SharedInfo") -> None:
+        self._seen = info
+        self._looked = True
+
+
+class _RenderedMatch(_WatchedMatch):
+    """A match with gfootball's 3-D renderer, in an engine of its own."""
+
+    def picture(self) -> Image.Image:
+        # OpenGL's rows go from the bottom to the top.
+        image = Image.frombytes("RGB", _RENDERED_SIZE, self._frame)
+        return image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+
+    def close(self) -> None:
+        del self._engine  # too slow for anyone else
+
+    def _take_engine(self) -> "gfootball_engine.GameEnv":
+        return _start_rendering_engine(self._config)
+
+    def _look(self, info: "gfootball_engine.SharedInfo") -> None:
+        super()._look(info)
+        self._frame = bytes(self._engine.get_frame())
+
+
+def _scene(info: "gfootball_engine.SharedInfo") -> pitch.Scene:
+    left_team, right_team = (
+        [(team[index].position[0], team[index].position[1]) for index in range(len(team))]
+        for team in (info.left_team, info.right_team)
+    )
+    ball = info.ball_position
+    active = info.left_controllers[0].controlled_player
+    return pitch.Scene(left_team, right_team, (ball[0], ball[1]), ball[2], active)
+
+
+def _start_rendering_engine(config: "gfootball_config.Config") -> "gfootball_engine.GameEnv":
+    config["render_resolution_x"], config["render_resolution_y"] = _RENDERED_SIZE
+    return start_engine(config, render=True)
+
+
+def _check_renderer(scenario: str) -> None:
+    """Tries the renderer in a process of its own, as the engine ends one in which it cannot run.
+
+    Raises:
+      ConfigError: it cannot run here.
+    """
+    code = (
+        "from hts_tf.environments.football import scenarios, view; "
+        f"view._start_rendering_engine(scenarios.engine_config({scenario!r}))"
+    )
+    if subprocess.run([sys.executable, "-c", code], capture_output=True).returncode:
+        raise errors.ConfigError(
+            "gfootball's 3-D renderer cannot run here: without DISPLAY it needs OpenGL through EGL "
+            "(Debian: libegl1 and libgl1-mesa-dri), with DISPLAY a running X server"
+        )

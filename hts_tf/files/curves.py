@@ -1,0 +1,99 @@
+"""What a run's event files say of it: its scalars, and its learning curve."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from hts_tf.files.event_tail import EventTail
+
+TARGETS = (0.4, 0.8)  # scores; the time and the env steps that they take are compared
+WINDOW = 100  # episodes over which score and return are averaged
+
+_FIRST_TAG = "run/minutes"  # of what the trainer writes in each round
+_TAGS = (_FIRST_TAG, "episodes/finished", "episodes/score", "episodes/return")
+
+
+class Curve(NamedTuple):
+    """One run over its env steps; all arrays have the same length, 0 before any episode finished.
+
+    Attributes:
+      env_steps: made so far.
+      minutes: since launch, without the time between an interruption and its resumption.
+      finished: episodes finished so far.
+      score: mean of the last 100 episodes.
+      episode_return: mean of the last 100 episodes.
+    """
+
+    env_steps: np.ndarray
+    minutes: np.ndarray
+    finished: np.ndarray
+    score: np.ndarray
+    episode_return: np.ndarray
+
+    def first_reached(self, target: float) -> tuple[int, float] | None:
+        """Returns (env steps, minutes) at which 100 episodes first averaged a target score."""
+        reached = np.flatnonzero((self.score >= target) & (self.finished >= WINDOW))
+        if not len(reached):
+            return None
+        return int(self.env_steps[reached[0]]), float(self.minutes[reached[0]])
+
+
+class RunLog:
+    """The scalars of a run, also while it goes on.
+
+    Where a run that was killed goes on from its checkpoint, it goes over some steps again; what
+    it had written from there on is forgotten.
+
+    Attributes:
+      series: tag -> env steps -> value.
+    """
+
+    def __init__(self, workdir: Path) -> None:
+        """Reads what is there."""
+        self.series: dict[str, dict[int, float]] = {}
+        self._tail = EventTail(workdir)
+        self.read()
+
+    def read(self) -> bool:
+        """Reads what has been written since, and returns whether that is anything."""
+        is_new = False
+        for scalar in self._tail.scalars():
+            if scalar.tag == _FIRST_TAG and scalar.env_steps < self.env_steps:
+                self._forget_from(scalar.env_steps)
+            self.series.setdefault(scalar.tag, {})[scalar.env_steps] = scalar.value
+            is_new = True
+        return is_new
+
+    @property
+    def env_steps(self) -> int:
+        """Made so far."""
+        return next(reversed(self.series.get(_FIRST_TAG, {})), 0)
+
+    @property
+    def minutes(self) -> float:
+        """Since launch, without the time between an interruption and its resumption."""
+        return self.series[_FIRST_TAG][self.env_steps] if self.env_steps else 0.0
+
+    def curve(self) -> Curve:
+        """Returns the learning curve so far."""
+        points = [self.series.get(tag, {}) for tag in _TAGS]
+        steps = [step for step in points[0] if all(step in series for series in points)]
+        values = (np.array([series[step] for step in steps]) for series in points)
+        return Curve(np.array(steps, np.int64), *values)
+
+    def _forget_from(self, env_steps: int) -> None:
+        for tag, series in self.series.items():
+            self.series[tag] = {step: series[step] for step in series if step < env_steps}
+
+
+def read_curve(workdir: Path) -> Curve:
+    """Reads a run's learning curve.
+
+    Raises:
+      FileNotFoundError: the workdir holds no event files with finished episodes.
+    """
+    curve = RunLog(workdir).curve()
+    if not len(curve.env_steps):
+        raise FileNotFoundError(f"{workdir} holds no event files with finished episodes")
+    return curve

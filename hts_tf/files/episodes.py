@@ -1,0 +1,145 @@
+"""Episode statistics: what the finished episodes were, from what is in the storages."""
+
+import collections
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from hts_tf import seeding, specs
+from hts_tf.files import archive
+from hts_tf.files.curves import WINDOW
+
+
+class Episode(NamedTuple):
+    """A finished episode.
+
+    Attributes:
+      score: sum of the scores (football: goals for minus goals against).
+      episode_return: sum of the rewards.
+      length: in env steps.
+    """
+
+    score: float
+    episode_return: float
+    length: int
+
+
+class EpisodeTracker:
+    """Follows episodes across intervals, from what is in the storages.
+
+    Attributes:
+      recent: the last `WINDOW` finished episodes, oldest first.
+      finished: how many episodes have finished.
+    """
+
+    def __init__(self, num_envs: int, seed: int) -> None:
+        """Starts with the first episode of every environment.
+
+        Args:
+          num_envs: how many.
+          seed: of the run.
+        """
+        self._seed = seed
+        self._running = np.zeros((3, num_envs))
+        # Of the running episodes: their numbers, and the actions in the intervals before.
+        self._number = [0] * num_envs
+        self._actions = [b""] * num_envs
+        self.recent: collections.deque[Episode] = collections.deque(maxlen=WINDOW)
+        self.finished = 0
+
+    def add(
+        self, rollout: specs.Rollout, interval: int, slots: np.ndarray | None = None
+    ) -> list[archive.Record]:
+        """Counts in an interval.
+
+        Args:
+          rollout: [T, B].
+          interval: its number.
+          slots: [B], the environment that each column is of, each environment's columns in the
+            order of time; None for one column of each, in order.
+
+        Returns:
+          The episodes that finished in it; those that did in the same step, in slot order; column
+          by column if `slots` are given.
+        """
+        if slots is None:
+            return self._add(rollout, interval, range(len(self._number)))
+        return [
+            record
+            for column, slot in enumerate(slots.tolist())
+            for record in self._add(
+                specs.Rollout(*(array[:, column : column + 1] for array in rollout)),
+                interval,
+                [slot],
+            )
+        ]
+
+    def _add(
+        self, rollout: specs.Rollout, interval: int, slots: Sequence[int]
+    ) -> list[archive.Record]:
+        """Counts in an interval of so many different slots."""
+        running = self._running[:, slots]
+        ended = rollout.terminated | rollout.truncated
+        finished = []
+        begin = np.zeros(ended.shape[1], int)  # the running episodes' first steps in here
+        for step in range(len(ended)):
+            running[0] += rollout.score[step]
+            running[1] += rollout.reward[step]
+            running[2] += 1
+            for column in np.flatnonzero(ended[step]).tolist():
+                slot = slots[column]
+                score, episode_return, length = running[:, column].tolist()
+                self.recent.append(Episode(score, episode_return, int(length)))
+                actions = rollout.action[begin[column] : step + 1, column].tobytes()
+                finished.append(
+                    archive.Record(
+                        slot=slot,
+                        episode=self._number[slot],
+                        seed=seeding.episode_seed(self._seed, slot, self._number[slot]),
+                        interval=interval,
+                        score=score,
+                        episode_return=episode_return,
+                        actions=self._actions[slot] + actions,
+                    )
+                )
+                self._number[slot] += 1
+                self._actions[slot] = b""
+                begin[column] = step + 1
+            running[:, ended[step]] = 0
+        for column, slot in enumerate(slots):
+            self._actions[slot] += rollout.action[begin[column] :, column].tobytes()
+        self._running[:, slots] = running
+        self.finished += len(finished)
+        return finished
+
+    def means(self) -> Episode | None:
+        """Returns the means over `recent`, or None before any episode has finished."""
+        return Episode(*np.mean(self.recent, axis=0)) if self.recent else None
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Returns what `restore` takes, for a checkpoint."""
+        return {
+            "episodes/running": self._running,
+            "episodes/recent": np.array(self.recent, np.float64).reshape(-1, 3),
+            "episodes/finished": np.array(self.finished),
+        }
+
+    def restore(
+        self, state: dict[str, np.ndarray], playing: Sequence[tuple[int, np.ndarray]]
+    ) -> None:
+        """Goes on from a saved state.
+
+        Args:
+          state: what `state` returned.
+          playing: for each slot, what `Ledger.current` said at the same sync point; or an episode
+            without actions, where another one begins.
+        """
+        self._number = [number for number, _ in playing]
+        self._actions = [actions.tobytes() for _, actions in playing]
+        goes_on = [len(actions) > 0 for _, actions in playing]
+        self._running[...] = np.where(goes_on, state["episodes/running"], 0.0)
+        self.recent.extend(
+            Episode(float(s), float(r), int(n)) for s, r, n in state["episodes/recent"]
+        )
+        self.finished = int(state["episodes/finished"])

@@ -1,0 +1,151 @@
+"""The files in which a workdir keeps fingerprints: `fingerprints.csv` and `fingerprints.cells`.
+
+The table has a row per update. The other file has a record per update: the update and the
+record's length (two little-endian uint32), then the cells as a deflated `.npy`.
+Both only grow, and may break off anywhere if the run was killed.
+"""
+
+import contextlib
+import io
+import os
+import re
+import struct
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from hts_tf import specs
+from hts_tf.errors import ConfigError
+from hts_tf.files.fingerprints import ARRAYS, STORAGE, Fingerprint
+
+TABLE = "fingerprints.csv"
+CELLS = "fingerprints.cells"
+COLUMNS = ("update", "env_steps", "parameters", "optimizer", *specs.Rollout._fields)
+_HEADER = ",".join(COLUMNS) + "\n"
+_LINE = re.compile(rf"(\d+),\d+(,[0-9a-f]{{16}}){{{len(ARRAYS)}}}\n")
+_RECORD = struct.Struct("<II")
+
+
+class FingerprintLog:
+    """Writes the fingerprints of a run, so that a resumed run's files are an uninterrupted one's.
+
+    What the files hold of updates that the run has still to live through again is dropped, and
+    remembered: if an update comes out otherwise this time, a warning says so, once.
+    """
+
+    def __init__(self, directory: Path, updates: int) -> None:
+        """Opens the files.
+
+        Args:
+          directory: the workdir.
+          updates: how many updates of the run stand; what comes after them is dropped.
+        """
+        lines = _table_lines(directory / TABLE)
+        self._dropped = {update: line for update, line in lines.items() if update > updates}
+        kept = [line for update, line in lines.items() if update <= updates]
+        temporary = directory / f"{TABLE}.tmp"
+        temporary.write_text("".join([_HEADER, *kept]))
+        temporary.replace(directory / TABLE)
+        self._table = (directory / TABLE).open("a")
+
+        self._cells = (directory / CELLS).open("ab")
+        end = 0
+        for update, _, record_end in _records(directory / CELLS):
+            end = record_end if update <= updates else end
+        self._cells.truncate(end)
+
+    def append(self, update: int, env_steps: int, fingerprint: Fingerprint) -> None:
+        """Writes the fingerprint of an update.
+
+        Args:
+          update: its number, from 1.
+          env_steps: consumed up to and with it.
+          fingerprint: its own.
+        """
+        content = io.BytesIO()
+        np.save(content, fingerprint.cells)
+        deflated = zlib.compress(content.getvalue(), 1)
+        self._cells.write(_RECORD.pack(update, len(deflated)) + deflated)
+        self._cells.flush()
+        hashes = [fingerprint.hashes[name] for name in COLUMNS[2:]]
+        line = ",".join([str(update), str(env_steps), *hashes]) + "\n"
+        self._table.write(line)
+        self._table.flush()
+        self._compare_with_earlier_life(update, line)
+
+    def sync(self) -> None:
+        """Returns when all is on the disk: a checkpoint must not outlive what came before it."""
+        for file in (self._cells, self._table):
+            os.fsync(file.fileno())
+
+    def close(self) -> None:
+        """Closes the files; may be called twice."""
+        self._cells.close()
+        self._table.close()
+
+    def _compare_with_earlier_life(self, update: int, line: str) -> None:
+        before = self._dropped.pop(update, line)
+        if before == line:
+            return
+        self._dropped.clear()
+        array = different(_row(before), _row(line))[0]
+        with contextlib.suppress(OSError):  # when nobody reads any more
+            print(
+                f"\nwarning: update {update} differs, first in {array}, from that before the "
+                "interruption: this machine or its software no longer gives the same bits",
+                file=sys.stderr,
+            )
+
+
+def different(a: dict[str, str], b: dict[str, str]) -> list[str]:
+    """Returns the columns in which two rows of an update differ, causes first."""
+    return [name for name in ("env_steps", *ARRAYS) if a[name] != b[name]]
+
+
+def read_table(directory: Path) -> dict[int, dict[str, str]]:
+    """Returns update -> column -> text, in order.
+
+    Raises:
+      ConfigError: the directory holds no fingerprints.
+    """
+    rows = {u: _row(line) for u, line in _table_lines(directory / TABLE).items()}
+    if not rows:
+        raise ConfigError(f"{directory} holds no fingerprints: no rows in {TABLE}")
+    return rows
+
+
+def read_cells(directory: Path, update: int) -> dict[str, np.ndarray] | None:
+    """Returns name -> [T + 1, B] uint16 of an update's storage; None without a whole record."""
+    for number, deflated, _ in _records(directory / CELLS):
+        if number == update:
+            with contextlib.suppress(zlib.error, ValueError):  # damaged
+                cells = np.load(io.BytesIO(zlib.decompress(deflated)), allow_pickle=False)
+                return dict(zip(STORAGE, cells, strict=True))
+    return None
+
+
+def _row(line: str) -> dict[str, str]:
+    return dict(zip(COLUMNS, line.rstrip("\n").split(","), strict=True))
+
+
+def _table_lines(path: Path) -> dict[int, str]:
+    """Returns update -> line of a table, whole lines only; nothing of one with other columns."""
+    if not path.exists():
+        return {}
+    header, *lines = path.read_text(errors="replace").splitlines(keepends=True) or [""]
+    matches = [_LINE.fullmatch(line) for line in lines if header == _HEADER]
+    return {int(match[1]): match[0] for match in matches if match}
+
+
+def _records(path: Path) -> Iterator[tuple[int, bytes, int]]:
+    """Yields (update, deflated cells, where the record ends) for each whole record."""
+    data = path.read_bytes() if path.exists() else b""
+    start = 0
+    while start + _RECORD.size <= len(data):
+        update, length = _RECORD.unpack_from(data, start)
+        start += _RECORD.size + length
+        if start <= len(data):
+            yield update, data[start - length : start], start

@@ -1,0 +1,158 @@
+"""The workdir: the directory in which a run keeps its configuration and checkpoints."""
+
+import fcntl
+import json
+import math
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from hts_tf import config, errors
+from hts_tf.collecting.executor_pool import Attempt
+from hts_tf.files import archive, checkpoint
+
+
+class Workdir:
+    """What is kept of one run.
+
+    Attributes:
+      path: the directory.
+      archive: the file of finished episodes.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._config = self.path / "config.gin"
+        self._checkpoints = self.path / "checkpoints"
+        self.archive = self.path / archive.FILE_NAME
+
+    def claim(self, configuration: str) -> None:
+        """Writes the run's configuration, or checks that it is the one that is there.
+
+        Args:
+          configuration: operative, see `config.operative`.
+
+        Raises:
+          ConfigError: the directory cannot be written, or holds a run whose results would differ,
+            or is in use.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock()
+            if self._config.exists():
+                different = config.differences(self._config.read_text(), configuration)
+                if different:
+                    raise errors.ConfigError(
+                        f"--workdir={self.path} holds a run of another configuration: "
+                        + "; ".join(different)
+                    )
+            temporary = self._config.with_suffix(".tmp")
+            temporary.write_text(configuration)
+            temporary.replace(self._config)
+        except OSError as error:
+            raise errors.ConfigError(f"--workdir cannot be written: {error}") from error
+
+    def _lock(self) -> None:
+        """Locks the directory for as long as this process lives.
+
+        Raises:
+          ConfigError: another process trains in it.
+        """
+        self._directory = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(self._directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise errors.ConfigError(
+                f"--workdir={self.path} is in use by another training run"
+            ) from None
+
+    def configuration(self) -> str:
+        """Returns the configuration of the run that is kept here.
+
+        Raises:
+          ConfigError: there is none.
+        """
+        if not self._config.is_file():
+            raise errors.ConfigError(f"--workdir={self.path} holds no run: no {self._config}")
+        return self._config.read_text()
+
+    def keep_attempt(self, attempt: Attempt, seed: int, interval: int) -> Path:
+        """Writes what an executor died in to an archive of its own, for `hts_tf.replay`.
+
+        Args:
+          attempt: of which episode, and its actions.
+          seed: of the episode.
+          interval: in which it died.
+
+        Returns:
+          The file.
+        """
+        path = self.path / f"crash_env{attempt.slot}_episode{attempt.episode}.bin"
+        record = archive.Record(
+            attempt.slot,
+            attempt.episode,
+            seed,
+            interval,
+            score=math.nan,
+            episode_return=math.nan,
+            actions=attempt.actions.tobytes(),
+        )
+        file = archive.Archive(path, 0)
+        file.append([record])
+        file.close()
+        return path
+
+    def open_archive(self, size: int) -> archive.Archive:
+        """Opens the episode archive of a claimed workdir; see `archive.Archive`.
+
+        Args:
+          size: what the checkpoint remembers of it, in bytes.
+
+        Raises:
+          ConfigError: the file cannot be written.
+        """
+        try:
+            file = archive.Archive(self.archive, size)
+        except OSError as error:
+            raise errors.ConfigError(f"the episode archive cannot be written: {error}") from error
+        if file.size < size:
+            print(
+                f"warning: {self.archive} has lost {size - file.size:,} bytes since the "
+                "checkpoint was written; their episodes cannot be replayed",
+                file=sys.stderr,
+            )
+        return file
+
+    def save(self, number: int, arrays: Mapping[str, np.ndarray], keep: int) -> None:
+        """Writes a checkpoint; see `checkpoint.save`."""
+        checkpoint.save(self._checkpoints, number, arrays, keep)
+
+    def newest(self) -> dict[str, np.ndarray] | None:
+        """Returns the newest checkpoint that is whole, or None if there are none at all.
+
+        Raises:
+          ConfigError: there are checkpoints, but all are damaged.
+        """
+        paths = checkpoint.paths(self._checkpoints)
+        for path in paths:
+            try:
+                return checkpoint.load(path)
+            except errors.ConfigError as error:
+                print(f"warning: {error}; trying the one before", file=sys.stderr)
+        if paths:
+            raise errors.ConfigError(
+                f"every checkpoint in {self._checkpoints} is damaged; "
+                "start again with another --workdir"
+            )
+        return None
+
+    def scope(self) -> dict[str, str] | None:
+        """Returns in what scope the run can be repeated (see `scope`); None if no file tells."""
+        try:
+            state = self.newest() or {}
+        except errors.ConfigError:  # all damaged
+            return None
+        return json.loads(state["run/scope"].item()) if "run/scope" in state else None

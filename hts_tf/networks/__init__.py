@@ -1,0 +1,1 @@
+"""Keras networks, layers, and operations of our own."""

@@ -1,0 +1,1 @@
+"""Processes, memory and threads: nothing here knows of reinforcement learning."""

@@ -1,0 +1,103 @@
+"""Playing an archived episode again, in the real simulator, and comparing how it ends."""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from hts_tf import errors, specs
+from hts_tf.environments import base
+from hts_tf.files.archive import Record
+
+
+class Moment(NamedTuple):
+    """What an episode has come to.
+
+    Attributes:
+      step: env steps played so far.
+      action: the last one; None before the first.
+      gained: the score of the last env step.
+      score: of the episode so far.
+      episode_return: of the episode so far.
+      ending: "terminated", "time limit", or "" as long as the episode goes on.
+    """
+
+    step: int
+    action: int | None
+    gained: float
+    score: float
+    episode_return: float
+    ending: str
+
+
+class Playback:
+    """An episode that is played again; iterate over it, once, for its moments.
+
+    Attributes:
+      last: the last moment so far; None before the first.
+    """
+
+    def __init__(
+        self, environment: base.Environment, spec: specs.EnvironmentSpec, record: Record
+    ) -> None:
+        """Plays nothing yet.
+
+        Args:
+          environment: that plays; the caller closes it.
+          spec: of the environment.
+          record: of the episode.
+
+        Raises:
+          ConfigError: the environment has no such actions.
+        """
+        if record.length and max(record.actions) >= spec.num_actions:
+            raise errors.ConfigError(
+                f"the archive has action {max(record.actions)}, but the environment only "
+                f"{spec.num_actions} actions: it is of another run"
+            )
+        self._environment = environment
+        self._spec = spec.observation
+        self._record = record
+        self.last: Moment | None = None
+
+    def __iter__(self) -> Iterator[Moment]:
+        """Plays the actions, as long as the episode lasts."""
+        observation = np.zeros(self._spec.shape, self._spec.dtype)
+        self._environment.reset(self._record.seed, observation)
+        score = episode_return = 0.0
+        self.last = Moment(0, None, 0.0, score, episode_return, "")
+        yield self.last
+        for step, action in enumerate(self._record.actions, start=1):
+            result = self._environment.step(action, observation)
+            score += result.score
+            episode_return += result.reward
+            ending = ""
+            if result.terminated or result.truncated:
+                ending = "terminated" if result.terminated else "time limit"
+            self.last = Moment(step, action, result.score, score, episode_return, ending)
+            yield self.last
+            if ending:
+                return
+
+    def disagreements(self) -> list[str]:
+        """Returns in what the replay, all of it played, differs from the archive.
+
+        An episode whose score the archive does not know may go on after its last action.
+        """
+        record, last = self._record, self.last
+        found = []
+        if last.step != record.length:
+            found.append(f"length {record.length} in the archive, {last.step} in the replay")
+        if math.isnan(record.score):
+            return found
+        if not last.ending:
+            found.append("the episode goes on after the archive's last action")
+        for name, archived, replayed in [
+            ("score", record.score, last.score),
+            ("return", record.episode_return, last.episode_return),
+        ]:
+            # An archive has float32, added up from float32.
+            if not math.isclose(archived, replayed, rel_tol=1e-5, abs_tol=1e-4):
+                found.append(f"{name} {archived:g} in the archive, {replayed:g} in the replay")
+        return found

@@ -1,0 +1,120 @@
+"""The tracer: records a few intervals of a running training."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from hts_tf.collecting import actor, executor
+from hts_tf.collecting.collector import Collector
+from hts_tf.schedules.schedule import Round, Span
+from hts_tf.watching import display, trace
+
+# The learner's update is compiled in the second round of `hts`, and in the first of the others.
+_WARM_UP_ROUNDS = 2
+
+_ACTIVITIES = {"executor": executor.TIMES, "actor": actor.TIMES}
+
+
+class _Times(NamedTuple):
+    """What is kept of a round."""
+
+    learning: Span
+    waiting: Span
+
+    @property
+    def end(self) -> float:
+        return max(self.learning.end, self.waiting.end)
+
+
+class Tracer:
+    """Watches rounds go by, and writes a trace and its picture once it has seen enough."""
+
+    def __init__(
+        self, workdir: Path, collector: Collector, num_rounds: int, has_sync_points: bool
+    ) -> None:
+        """Records nothing yet.
+
+        Args:
+          workdir: where the files go.
+          collector: a traced one.
+          num_rounds: how many to record, after those of warm-up.
+          has_sync_points: whether there is one in each round.
+        """
+        self._workdir = workdir
+        self._collector = collector
+        self._num_rounds = num_rounds
+        self._has_sync_points = has_sync_points
+        self._rounds: list[_Times] = []
+        self._is_finished = False
+
+    def round_over(self, outcome: Round) -> None:
+        """Takes note of a round, and writes the files when it was the last one needed.
+
+        That is one more than is recorded: a worker notes a wait only when it is over.
+        """
+        if self._is_finished:
+            return
+        self._rounds.append(_Times(outcome.learning, outcome.waiting))
+        if len(self._rounds) > _WARM_UP_ROUNDS + self._num_rounds:
+            self.finish()
+
+    def finish(self) -> None:
+        """Writes what there is, unless that has been done."""
+        if self._is_finished:
+            return
+        self._is_finished = True
+        rounds = self._rounds[_WARM_UP_ROUNDS : _WARM_UP_ROUNDS + self._num_rounds]
+        if not rounds:
+            display.say(f"no trace: the run was over after its {len(self._rounds)} rounds")
+            return
+        found = self._trace(self._rounds[_WARM_UP_ROUNDS - 1], rounds)
+        path = self._workdir / trace.FILE_NAME
+        picture = path.with_suffix(".png")
+        try:
+            trace.write(found, path)
+            # Only here: it takes half a second to import, and is an extra of the package.
+            from hts_tf.watching import timeline
+
+            timeline.draw(found, picture)
+        except (OSError, ImportError) as error:
+            os.write(2, f"warning: the trace, or its picture, was not written: {error}\n".encode())
+            return
+        display.say(f"{len(rounds)} intervals traced: {path}, {picture}")
+
+    def _trace(self, before: _Times, rounds: list[_Times]) -> trace.Trace:
+        window = Span(before.end, rounds[-1].end)
+
+        def event(
+            activity: str, begin: float, end: float, number: int | None = None
+        ) -> trace.Event:
+            begin, end = max(begin, window.begin), min(end, window.end)
+            return trace.Event(activity, begin - window.begin, end - window.begin, number)
+
+        workers = {
+            f"{role} {index}": [
+                event(
+                    _ACTIVITIES[role][s.activity],
+                    s.begin,
+                    s.end,
+                    None if s.number < 0 else s.number,
+                )
+                for s in stretches
+                if s.begin < window.end
+            ]
+            for role, workers in self._collector.stretches(window.begin).items()
+            for index, stretches in enumerate(workers)
+        }
+        learner = [
+            event(activity, *span)
+            for round_ in rounds
+            for activity, span in sorted(
+                [("update", round_.learning), ("wait_rollout", round_.waiting)],
+                key=lambda named: named[1],
+            )
+        ]
+        sync_points = [before, *rounds] if self._has_sync_points else []
+        return trace.Trace(
+            {**workers, "learner": learner},
+            [r.waiting.end - window.begin for r in sync_points if r.waiting.end >= window.begin],
+            window.sec,
+        )

@@ -1,0 +1,575 @@
+import contextlib
+import functools
+import itertools
+import os
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from hts_tf import seeding
+from hts_tf.collecting import actor, executor
+from hts_tf.collecting.collector import Collector, WorkerError
+from hts_tf.collecting.ledger import Place
+from hts_tf.collecting.policy import Policy
+from hts_tf.environments import synthetic
+from hts_tf.networks import torsos
+from hts_tf.networks.actor_critic import ActorCritic
+
+pytestmark = pytest.mark.usefixtures("op_determinism")
+
+SEED = 11
+# Episodes of 5 steps, so that they end at every place of the intervals of 4 steps, also the last.
+SYNC_INTERVAL, NUM_ENVS, NUM_INTERVALS = 4, 5, 6
+GAMES = {
+    time_limit: synthetic.Synthetic(num_actions=3, episode_steps=5, time_limit=time_limit)
+    for time_limit in (False, True)
+}
+DEADLINE_SEC = 60  # after which a test that hangs fails; none waits for it to pass
+
+# What may go wrong in an executor. Everything here happens in its process.
+BROKEN_GAMES = """
+import ctypes, dataclasses, os, random, signal, sys, time
+from hts_tf.collecting import buffers, ledger
+from hts_tf.environments import synthetic
+
+def kill():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def crash():
+    ctypes.string_at(0)
+
+def leave():
+    os._exit(0)
+
+def fail():
+    raise RuntimeError("the ball is lost")
+
+def run_out_of_memory():
+    raise MemoryError
+
+def around(owner, name, before, after):
+    method = getattr(owner, name)
+    def changed(*args):
+        before()
+        result = method(*args)
+        after()
+        return result
+    setattr(owner, name, changed)
+
+@dataclasses.dataclass(frozen=True)
+class DiesNowAndThen(synthetic.Synthetic):
+    where: str = ""
+    how: str = "kill"
+    probability: float = 0.1
+
+    def make(self):
+        chance = random.SystemRandom()
+        def die():
+            if chance.random() < self.probability:
+                globals()[self.how]()
+        def live():
+            pass
+        moment, name = self.where.split()
+        before, after = (die, live) if moment == "before" else (live, die)
+        owners = {"move": ledger.Ledger, "enqueue": buffers.TicketBuffer,
+                  "dequeue_up_to": buffers.TicketBuffer, "write_action": ledger.Ledger}
+        if name in owners:
+            if not getattr(owners[name], "is_deadly", False):
+                owners[name].is_deadly = True
+                around(owners[name], name, before, after)
+            return super().make()
+        game = super().make()
+        around(game, name, before, after)
+        return game
+
+class LostBall(synthetic.SyntheticEnvironment):
+    def step(self, action, observation):
+        if self._step == 2:
+            fail()
+        return super().step(action, observation)
+
+@dataclasses.dataclass(frozen=True)
+class BreaksInStep(synthetic.Synthetic):
+    def make(self):
+        return LostBall(self)
+
+@dataclasses.dataclass(frozen=True)
+class BreaksInMake(synthetic.Synthetic):
+    def make(self):
+        raise RuntimeError("there is no ball")
+
+class SlowBall(synthetic.SyntheticEnvironment):
+    def step(self, action, observation):
+        if random.SystemRandom().random() < 0.03:
+            time.sleep(3600)
+        return super().step(action, observation)
+
+@dataclasses.dataclass(frozen=True)
+class HangsNowAndThen(synthetic.Synthetic):
+    def make(self):
+        return SlowBall(self)
+"""
+
+
+@functools.cache
+def make_network():
+    return ActorCritic(GAMES[False].spec, 0, functools.partial(torsos.mlp, units=(8,)))
+
+
+@functools.cache
+def make_policy():
+    return Policy(make_network(), GAMES[False].spec, 8)
+
+
+@contextlib.contextmanager
+def collecting(
+    game, num_executors=2, num_actors=2, actor_batch_size=3, num_envs=NUM_ENVS, **options
+):
+    collector = Collector(
+        game,
+        make_policy(),
+        SEED,
+        SYNC_INTERVAL,
+        num_envs,
+        num_executors,
+        num_actors,
+        actor_batch_size,
+        **options,
+    )
+    try:
+        yield collector
+    finally:
+        collector.close()
+
+
+def count_batches(collector):
+    """A list to which the sizes of the actors' batches will be added."""
+    sizes = []
+    policy = collector._policy
+
+    class Counted:
+        def act(self, observation, noise):
+            sizes.append(len(observation))
+            return policy.act(observation, noise)
+
+    collector._policy = Counted()
+    return sizes
+
+
+def noise_of(interval, num_envs=NUM_ENVS):
+    return seeding.gumbel_noise(SEED, interval, (SYNC_INTERVAL, num_envs, 3))
+
+
+def run_intervals(collector, first, last):
+    """Collects intervals; returns a copy of each one's storage."""
+    collected = []
+    for interval in range(first, last):
+        collector.begin(interval)
+        collector.wait()
+        storage = collector.storage(interval)
+        collected.append(type(storage)(*(array.copy() for array in storage)))
+    return collected
+
+
+def episodes(collector):
+    """Of each slot: (number of its episode, actions so far)."""
+    return [collector.ledger.current(slot) for slot in range(NUM_ENVS)]
+
+
+@functools.cache
+def collected(time_limit, **workers):
+    """Storages of a whole run, and its episodes in the end."""
+    with collecting(GAMES[time_limit], **workers) as collector:
+        collector.start()
+        storages = run_intervals(collector, 0, NUM_INTERVALS)
+        return storages, episodes(collector)
+
+
+def assert_same_episodes(actual, expected):
+    for (episode, actions), (expected_episode, expected_actions) in zip(
+        actual, expected, strict=True
+    ):
+        assert episode == expected_episode
+        np.testing.assert_array_equal(actions, expected_actions)
+
+
+def assert_same_bits(actual, expected):
+    for interval, (a, b) in enumerate(zip(actual, expected, strict=True)):
+        for name in a._fields:
+            assert getattr(a, name).tobytes() == getattr(b, name).tobytes(), (interval, name)
+
+
+def value_of(observation):
+    """Of one observation, to the bit."""
+    return make_policy().act(observation[None], np.zeros((1, 3), np.float32))[2][0]
+
+
+@pytest.mark.parametrize("time_limit", [False, True])
+@pytest.mark.parametrize("slot", range(NUM_ENVS))
+def test_storages_and_ledger_are_what_a_replay_gives(time_limit, slot):
+    storages, ledger = collected(time_limit)
+    game = GAMES[time_limit].make()
+    observation = np.empty(3, np.float32)
+    game.reset(seeding.episode_seed(SEED, slot, 0), observation)
+    episode, played = 0, []
+    for storage in storages:
+        for t in range(SYNC_INTERVAL):
+            np.testing.assert_array_equal(storage.observation[t, slot], observation)
+            action = int(storage.action[t, slot])
+            result = game.step(action, observation)
+            played.append(action)
+            stored = (storage.reward, storage.score, storage.terminated, storage.truncated)
+            assert tuple(x[t, slot] for x in stored) == pytest.approx(tuple(result))
+            if result.truncated:
+                assert storage.truncation_value[t, slot] == value_of(observation)
+            if result.terminated or result.truncated:
+                episode, played = episode + 1, []
+                game.reset(seeding.episode_seed(SEED, slot, episode), observation)
+        np.testing.assert_array_equal(storage.observation[-1, slot], observation)
+    assert episode == SYNC_INTERVAL * NUM_INTERVALS // 5
+    assert ledger[slot][0] == episode
+    assert ledger[slot][1].tolist() == played
+
+
+def test_actions_follow_from_logits_and_noise():
+    storages, _ = collected(True)
+    for interval, storage in enumerate(storages):
+        expected = np.argmax(storage.logits + noise_of(interval), axis=-1)
+        np.testing.assert_array_equal(storage.action, expected)
+    actions = np.concatenate([storage.action.ravel() for storage in storages])
+    assert set(actions.tolist()) == {0, 1, 2}
+
+
+def test_logits_and_values_are_the_networks():
+    storages, _ = collected(True)
+    for storage in storages:
+        logits, value = make_network()(storage.observation.reshape(-1, 3))
+        value = value.numpy().reshape(SYNC_INTERVAL + 1, NUM_ENVS)
+        logits = logits.numpy().reshape(SYNC_INTERVAL + 1, NUM_ENVS, 3)
+        np.testing.assert_allclose(storage.value, value, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(storage.logits, logits[:-1], rtol=1e-5, atol=1e-6)
+
+
+def test_intervals_join_up():
+    storages, _ = collected(True)
+    for before, after in itertools.pairwise(storages):
+        np.testing.assert_array_equal(before.observation[-1], after.observation[0])
+        np.testing.assert_array_equal(before.value[-1], after.value[0])
+
+
+def test_the_last_observation_of_a_truncated_episode_is_not_the_next_ones_first():
+    storages, _ = collected(True)
+    different = [
+        storage.truncation_value[t, slot] != storage.value[t + 1, slot]
+        for storage in storages
+        for t, slot in np.argwhere(storage.truncated)
+    ]
+    assert any(different)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("num_executors", "num_actors", "actor_batch_size"),
+    [(1, 1, 1), (1, 3, 8), (2, 1, 3), (4, 3, 1), (5, 3, 8)],
+)
+def test_the_number_of_workers_changes_nothing(num_executors, num_actors, actor_batch_size):
+    storages, played = collected(
+        True,
+        num_executors=num_executors,
+        num_actors=num_actors,
+        actor_batch_size=actor_batch_size,
+    )
+    expected_storages, expected_episodes = collected(True)
+    assert_same_bits(storages, expected_storages)
+    assert_same_episodes(played, expected_episodes)
+
+
+@pytest.mark.parametrize("time_limit", [False, True])
+def test_lockstep_answers_all_at_once_and_changes_nothing(time_limit):
+    """With slots out of step, too: after truncations there is a further question."""
+    expected, expected_episodes = collected(time_limit)
+    with collecting(GAMES[time_limit], lockstep=True) as collector:
+        batches = count_batches(collector)
+        collector.start()
+        assert_same_bits(run_intervals(collector, 0, NUM_INTERVALS), expected)
+        assert_same_episodes(episodes(collector), expected_episodes)
+    # All slots start together and have episodes of the same length: no batch is smaller. The
+    # last observation of an interval is asked about again as the first of the next.
+    questions = NUM_INTERVALS * (SYNC_INTERVAL + 1)
+    if time_limit:
+        questions += sum(int(storage.truncated[:, 0].sum()) for storage in expected)
+    assert batches == [NUM_ENVS] * questions
+
+
+def test_lockstep_waits_only_for_those_who_have_not_finished():
+    version = np.zeros(3, np.int64)
+    places = {"step": np.array([1, 1, 1]), "episode_over": np.array([False, True, False])}
+
+    class Ledger:
+        def __init__(self):
+            self.version = version
+
+        def places(self, slots):
+            return Place(None, None, places["step"][slots], places["episode_over"][slots])
+
+    claims = actor.Lockstep(Ledger(), sync_interval=1)
+    version += 1
+    assert claims.take([0, 2, 0]).tolist() == []
+    assert claims.take([2, 1]).tolist() == [0, 2, 1]  # 0 and 2 finish; 1 asks for a value only
+    version[1] += 1
+    places["episode_over"][1] = False
+    assert claims.take([0, 1, 2]).tolist() == [1]  # the tickets of 0 and 2 are a dead executor's
+    version += 1  # the next interval: all of them again
+    assert claims.take([0, 1]).tolist() == []
+    assert claims.take([2]).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("time_limit", [False, True])
+def test_another_collector_can_go_on(time_limit):
+    """From the ledger and the storage before, as from a checkpoint."""
+    expected, expected_episodes = collected(time_limit)
+    with collecting(GAMES[time_limit]) as first:
+        first.start()
+        run_intervals(first, 0, 3)
+        ledger = {name: array.copy() for name, array in first.ledger.arrays.items()}
+        storages = [[array.copy() for array in storage] for storage in first.storages]
+    with collecting(GAMES[time_limit], num_executors=1) as second:
+        for saved, arrays in zip(storages, second.storages, strict=True):
+            for source, target in zip(saved, arrays, strict=True):
+                target[...] = source
+        for name, array in second.ledger.arrays.items():
+            array[...] = ledger[name]
+        second.start()
+        assert_same_bits(run_intervals(second, 3, NUM_INTERVALS), expected[3:])
+        assert_same_episodes(episodes(second), expected_episodes)
+
+
+def test_activity_are_shares_of_time_and_the_mean_batch():
+    with collecting(GAMES[True], actor_batch_size=2) as collector:
+        collector.start()
+        run_intervals(collector, 0, 2)
+        activity = collector.activity()
+    shares = {name: value for name, value in activity.items() if name.startswith("time/")}
+    assert set(shares) == {
+        "time/executor_step",
+        "time/executor_reset",
+        "time/executor_wait_action",
+        "time/executor_wait_sync",
+        "time/actor_inference",
+        "time/actor_wait_state",
+        "time/actor_wait_sync",
+    }
+    assert all(0 <= value <= 1 for value in shares.values()), shares
+    assert 1 <= activity["actor/batch_size"] <= 2
+
+
+def pids(collector):
+    """Of the executors, once all have been started."""
+    wait_until(lambda: len(collector._pool.pids) == len(collector._pool._tasks))
+    return collector._pool.pids
+
+
+def assert_gone(collector):
+    """No process of the collector is left, not even a zombie, and none of its threads."""
+    assert collector._pool.pids
+    for pid in collector._pool.pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    threads = {*collector._threads, collector._pool._thread}
+    assert not threads & set(threading.enumerate())
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + DEADLINE_SEC
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def is_doing(collector, what):
+    """Whether executor 0 is at it now."""
+    return lambda: collector._control["executor_doing"][0, 0] == what
+
+
+def test_close_ends_everything_and_may_be_called_twice():
+    with collecting(GAMES[True]) as collector:
+        collector.start()
+        run_intervals(collector, 0, 1)
+        for pid in pids(collector):
+            os.kill(pid, 0)
+        collector.close()
+        assert_gone(collector)
+        codes = [process.returncode for process in collector._pool._processes.values()]
+        assert codes == [0, 0]
+        collector.close()
+
+
+def test_close_in_the_middle_of_an_interval():
+    game = synthetic.Synthetic(num_actions=3, mean_step_sec=0.02)
+    with collecting(game) as collector:
+        collector.start()
+        collector.begin(0)
+        wait_until(is_doing(collector, executor.STEPPING))
+    assert_gone(collector)
+
+
+def test_close_while_executors_start():
+    with collecting(GAMES[True]) as collector:
+        collector.start()
+    assert_gone(collector)
+
+
+def test_close_before_start():
+    with collecting(GAMES[True]) as collector:
+        collector.close()
+        assert collector._pool.pids == []
+
+
+@pytest.mark.slow
+def test_close_does_not_wait_for_a_long_env_step():
+    game = synthetic.Synthetic(num_actions=3, mean_step_sec=600.0)
+    with collecting(game, num_executors=1, num_envs=1) as collector:
+        collector.start()
+        collector.begin(0)
+        wait_until(is_doing(collector, executor.STEPPING))
+    assert_gone(collector)
+
+
+@pytest.fixture
+def broken_games(tmp_path, monkeypatch):
+    """A module that executors can import, too."""
+    (tmp_path / "broken_games.py").write_text(BROKEN_GAMES)
+    monkeypatch.syspath_prepend(tmp_path)
+    path = [str(tmp_path), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, path)))
+    import broken_games
+
+    yield broken_games
+    del sys.modules["broken_games"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["kill", "crash", "leave", "fail", "run_out_of_memory"])
+@pytest.mark.parametrize("where", ["before step", "after reset"])
+def test_however_an_executor_dies_the_bits_are_the_same(broken_games, how, where):
+    assert_deaths_change_nothing(
+        broken_games.DiesNowAndThen(3, 5, time_limit=True, where=where, how=how, probability=0.05)
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("time_limit", [False, True])
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize(
+    "method", ["step", "reset", "write_action", "move", "enqueue", "dequeue_up_to"]
+)
+def test_wherever_an_executor_dies_the_bits_are_the_same(broken_games, moment, method, time_limit):
+    where = f"{moment} {method}"
+    assert_deaths_change_nothing(
+        broken_games.DiesNowAndThen(3, 5, time_limit=time_limit, where=where, probability=0.07)
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["before step", "after move", "after enqueue"])
+def test_deaths_in_lockstep_change_nothing(broken_games, where):
+    game = broken_games.DiesNowAndThen(3, 5, time_limit=True, where=where, probability=0.05)
+    assert_deaths_change_nothing(game, lockstep=True)
+
+
+def assert_deaths_change_nothing(game, **options):
+    expected_storages, expected_episodes = collected(game.time_limit)
+    with collecting(game, crash_limit=1000, **options) as collector:
+        collector.start()
+        storages = run_intervals(collector, 0, NUM_INTERVALS)
+        assert_same_bits(storages, expected_storages)
+        assert_same_episodes(episodes(collector), expected_episodes)
+        interval = NUM_INTERVALS
+        while not collector.activity()["executor/crashes"]:  # none by chance so far
+            run_intervals(collector, interval, interval + 1)
+            interval += 1
+    assert_gone(collector)
+
+
+@pytest.mark.slow
+def test_an_executor_that_hangs_is_replaced(broken_games, capfd):
+    expected, _ = collected(True)
+    game = broken_games.HangsNowAndThen(3, 5, time_limit=True)
+    with collecting(game, crash_limit=1000, step_timeout_sec=3.0) as collector:
+        collector.start()
+        assert_same_bits(run_intervals(collector, 0, NUM_INTERVALS), expected)
+        crashes = collector.activity()["executor/crashes"]
+    assert_gone(collector)
+    assert capfd.readouterr().err.count("hung for more than 3 s and was killed") == crashes
+
+
+def test_killed_between_intervals_and_while_waiting(capfd):
+    expected, _ = collected(True)
+    with collecting(GAMES[True]) as collector:
+        collector.start()
+        storages = []
+        for interval in range(NUM_INTERVALS):
+            wait_until(is_doing(collector, executor.WAITING) if interval else lambda: True)
+            os.kill(pids(collector)[0], signal.SIGKILL)
+            storages += run_intervals(collector, interval, interval + 1)
+        assert_same_bits(storages, expected)
+        assert collector.activity()["executor/crashes"] >= NUM_INTERVALS - 1
+    assert_gone(collector)
+    assert "executor 0 (environments 0, 1, 2) was killed by SIGKILL" in capfd.readouterr().err
+
+
+def test_an_executor_that_dies_again_and_again_in_the_same_step_ends_the_run(broken_games, capfd):
+    game = broken_games.BreaksInStep(3, 5)
+    with collecting(game, num_executors=1, num_envs=2, crash_limit=3) as collector:
+        collector.start()
+        collector.begin(0)
+        expected = (
+            r"^executor 0 \(environments 0, 1\) ended with exit code 1 \(its own message is above\)"
+            r" while stepping environment (\d), episode 0, env step 2; it died there 3 times$"
+        )
+        with pytest.raises(WorkerError, match=expected) as caught:
+            collector.wait()
+        with pytest.raises(WorkerError, match=expected):
+            collector.wait()
+        attempt = caught.value.attempt
+        storage = collector.storages[0]
+        np.testing.assert_array_equal(attempt.actions, storage.action[:3, attempt.slot])
+    assert_gone(collector)
+    assert attempt.episode == 0
+    errors = capfd.readouterr().err
+    assert errors.count("RuntimeError: the ball is lost") >= 3
+    assert errors.count("another takes its place") >= 2
+
+
+def test_an_environment_that_cannot_be_made(broken_games, capfd):
+    expected = r"^executor [01] \(.*\) ended with exit code 1 .* while starting; it died there 2"
+    with (
+        collecting(broken_games.BreaksInMake(3, 5), crash_limit=2) as collector,
+        pytest.raises(WorkerError, match=expected) as caught,
+    ):
+        collector.start()
+        collector.begin(0)
+        collector.wait()
+    assert_gone(collector)
+    assert caught.value.attempt is None
+    assert "RuntimeError: there is no ball" in capfd.readouterr().err
+
+
+def test_a_policy_that_raises_ends_the_wait():
+    class BrokenPolicy:
+        def act(self, observation, noise):
+            raise FloatingPointError("no numbers left")
+
+    collector = Collector(GAMES[True], BrokenPolicy(), SEED, SYNC_INTERVAL, 2, 1, 1, 2)
+    try:
+        collector.start()
+        collector.begin(0)
+        with pytest.raises(FloatingPointError, match="no numbers left"):
+            collector.wait()
+    finally:
+        collector.close()
+    assert_gone(collector)

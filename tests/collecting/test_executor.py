@@ -1,0 +1,36 @@
+import subprocess
+import sys
+
+
+def test_an_executor_loads_no_tensorflow():
+    script = (
+        "import sys\n"
+        "import hts_tf.collecting.executor\n"
+        "import hts_tf.environments.football.football, hts_tf.environments.synthetic\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    loaded = set(result.stdout.split())
+    assert "numpy" in loaded
+    heavy = {"tensorflow", "keras", "tensorflow_probability", "tf_keras", "tensorboard"}
+    assert loaded & heavy == set()
+
+
+def test_the_package_itself_loads_nothing():
+    script = (
+        "import sys, hts_tf\n"
+        "print(*(name for name in sys.modules if name.split('.')[0] in ('hts_tf', 'numpy')))"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert result.stdout.split() == ["hts_tf"]
+
+
+def test_an_executor_without_its_parent_ends_at_once():
+    result = subprocess.run(
+        [sys.executable, "-m", "hts_tf.collecting.executor", "1"],
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert result.returncode == 1

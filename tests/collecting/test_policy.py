@@ -1,0 +1,183 @@
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hts_tf import seeding, specs
+from hts_tf.collecting.policy import Batching, Policy, example_observations
+from hts_tf.environments.football import super_mini_map
+from hts_tf.networks import torsos
+from hts_tf.networks.actor_critic import ActorCritic
+
+pytestmark = pytest.mark.usefixtures("op_determinism")
+
+MAX_BATCH = 12
+VECTOR = specs.EnvironmentSpec(
+    observation=specs.ArraySpec((5,), "float32"), num_actions=3, max_episode_steps=10
+)
+FOOTBALL = specs.EnvironmentSpec(
+    observation=super_mini_map.spec(4), num_actions=19, max_episode_steps=400
+)
+
+
+def observations_and_noise(spec, count=MAX_BATCH, seed=1):
+    random = np.random.default_rng(seed)
+    observation = example_observations(spec.observation, count, random)
+    noise = seeding.gumbel_noise(seed, 0, (count, spec.num_actions))
+    return observation, noise
+
+
+@pytest.fixture(scope="module")
+def network():
+    network = ActorCritic(VECTOR, 0, functools.partial(torsos.mlp, units=(8,)))
+    for variable in network.variables:  # away from the nearly uniform policy of the start
+        variable.assign_add(tf.random.stateless_normal(variable.shape, (1, 2)))
+    return network
+
+
+@pytest.fixture(scope="module")
+def football():
+    return Policy(ActorCritic(FOOTBALL, 0, torsos.nature_cnn), FOOTBALL, MAX_BATCH)
+
+
+def test_football_answers_do_not_depend_on_the_batch(football):
+    observation, noise = observations_and_noise(FOOTBALL)
+    expected = [football.act(observation[[i]], noise[[i]]) for i in range(MAX_BATCH)]
+
+    @settings(max_examples=25)
+    @given(st.lists(st.integers(0, MAX_BATCH - 1), min_size=1, max_size=MAX_BATCH))
+    def check(rows):
+        answer = football.act(observation[rows], noise[rows])
+        for position, row in enumerate(rows):
+            for actual, alone in zip(answer, expected[row], strict=True):
+                assert actual[position].tobytes() == alone[0].tobytes()
+
+    check()
+
+
+def test_different_observations_have_different_answers(football):
+    observation, noise = observations_and_noise(FOOTBALL)
+    _, logits, value = football.act(observation, noise)
+    assert len(np.unique(logits, axis=0)) == len(np.unique(value)) == MAX_BATCH
+
+
+def test_shapes_and_types(network):
+    action, logits, value = Policy(network, VECTOR, 4).act(*observations_and_noise(VECTOR, 3))
+    assert (action.shape, action.dtype) == ((3,), np.uint8)
+    assert (logits.shape, logits.dtype) == ((3, 3), np.float32)
+    assert (value.shape, value.dtype) == ((3,), np.float32)
+
+
+@pytest.mark.parametrize("batching", list(Batching))
+@pytest.mark.parametrize("size", [1, 2, 5, MAX_BATCH])
+def test_every_batching_gives_the_right_answers(network, batching, size):
+    policy = Policy(network, VECTOR, MAX_BATCH)
+    policy.batching = batching
+    observation, noise = observations_and_noise(VECTOR, size)
+    action, logits, value = policy.act(observation, noise)
+    expected_logits, expected_value = network(observation)
+    np.testing.assert_allclose(logits, expected_logits, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(value, expected_value, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(action, np.argmax(logits + noise, axis=-1))
+
+
+def test_without_noise_the_most_probable_action_is_chosen(network):
+    observation, _ = observations_and_noise(VECTOR)
+    action, logits, _ = Policy(network, VECTOR, MAX_BATCH).act(
+        observation, np.zeros((MAX_BATCH, 3), np.float32)
+    )
+    np.testing.assert_array_equal(action, np.argmax(logits, axis=-1))
+    assert len(set(action.tolist())) > 1
+
+
+def test_noise_can_make_any_action_win(network):
+    observation, _ = observations_and_noise(VECTOR, 3)
+    action, *_ = Policy(network, VECTOR, 3).act(observation, 100 * np.eye(3, dtype=np.float32))
+    assert action.tolist() == [0, 1, 2]
+
+
+def test_actions_are_samples_of_the_softmax(network):
+    count = 4000
+    observation = np.repeat(observations_and_noise(VECTOR, 1)[0], count, axis=0)
+    noise = seeding.gumbel_noise(0, 0, (count, 3))
+    policy = Policy(network, VECTOR, MAX_BATCH)  # the self-check need not know of our batch
+    action, logits, _ = policy.act(observation, noise)
+    probability = np.exp(logits[0]) / np.exp(logits[0]).sum()
+    frequency = np.bincount(action, minlength=3) / count
+    assert (np.abs(frequency - probability) < 4 * np.sqrt(0.25 / count)).all()
+
+
+def test_uses_the_parameters_of_now(network):
+    own = ActorCritic(VECTOR, 1, functools.partial(torsos.mlp, units=(8,)))
+    policy = Policy(own, VECTOR, 4)
+    observation, noise = observations_and_noise(VECTOR, 4)
+    before = policy.act(observation, noise)
+    own.copy_from(network)
+    after = policy.act(observation, noise)
+    assert not np.array_equal(before[1], after[1])
+    np.testing.assert_allclose(after[1], network(observation)[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("max_batch", [1, 2, MAX_BATCH])
+def test_a_network_of_single_rows_is_batched_freely(max_batch):
+    policy = Policy(lambda x: (x[:, :3], x[:, 3]), VECTOR, max_batch)
+    assert policy.batching is Batching.ANY_SIZE
+
+
+def minus_batch_mean(observation):
+    logits = observation[:, :3]
+    return logits - tf.reduce_mean(logits, axis=0), observation[:, 3]
+
+
+def plus_batch_size(observation):
+    return observation[:, :3], observation[:, 3] + tf.cast(tf.shape(observation)[0], tf.float32)
+
+
+def plus_place_in_batch(observation):
+    rows = tf.cast(tf.range(tf.shape(observation)[0]), tf.float32)
+    return observation[:, :3], observation[:, 3] + rows
+
+
+@pytest.mark.parametrize(
+    ("network", "batching"),
+    [
+        (minus_batch_mean, Batching.ALONE),
+        (plus_place_in_batch, Batching.ALONE),
+        (plus_batch_size, Batching.FIXED_SIZE),
+    ],
+)
+def test_a_network_that_minds_its_batch_is_found_out(network, batching):
+    policy = Policy(network, VECTOR, MAX_BATCH)
+    assert policy.batching is batching
+    observation, noise = observations_and_noise(VECTOR)
+    expected = policy.act(observation, noise)
+    for rows in ([3], [5, 2], [11, 0, 3, 3]):
+        answer = policy.act(observation[rows], noise[rows])
+        for actual, of_all in zip(answer, expected, strict=True):
+            assert actual.tobytes() == of_all[rows].tobytes()
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        specs.ArraySpec((5,), "float32"),
+        specs.ArraySpec((2, 3), "uint8"),
+        FOOTBALL.observation,
+    ],
+)
+def test_example_observations_fit_their_spec(spec):
+    examples = example_observations(spec, 6, np.random.default_rng(0))
+    assert examples.shape == (6, *spec.shape)
+    assert examples.dtype == spec.dtype
+    assert len(np.unique(examples, axis=0)) == 6
+
+
+def test_example_pixels_lie_on_the_map_or_are_absent():
+    spec = FOOTBALL.observation
+    examples = example_observations(spec, 50, np.random.default_rng(0))
+    present = examples[examples != spec.NO_PIXEL]
+    assert present.max() < spec.height * spec.width
+    assert 0 < len(present) < examples.size

@@ -1,0 +1,170 @@
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hts_tf import seeding, specs
+from hts_tf.files.archive import Record
+from hts_tf.files.curves import WINDOW
+from hts_tf.files.episodes import Episode, EpisodeTracker
+
+
+def make_rollouts(seed, num_intervals, num_steps, num_envs, density):
+    """Intervals with rewards and scores that add up exactly in any order."""
+    random = np.random.default_rng(seed)
+    steps = num_steps, num_envs
+    rollouts = []
+    for _ in range(num_intervals):
+        endings = random.random(steps)
+        rollouts.append(
+            specs.Rollout(
+                observation=None,
+                action=random.integers(0, 19, steps).astype(np.uint8),
+                logits=None,
+                value=None,
+                reward=random.integers(-8, 9, steps).astype(np.float32) / 4,
+                score=random.integers(-1, 2, steps).astype(np.float32),
+                terminated=endings < density / 2,
+                truncated=endings > 1 - density / 2,
+                truncation_value=None,
+            )
+        )
+    return rollouts
+
+
+SEED = 7
+
+
+def naive_records(rollouts):
+    """Follows one environment after another; in the order in which episodes ended."""
+    records = {}
+    for slot in range(rollouts[0].reward.shape[1]):
+        score = episode_return = 0.0
+        actions = []
+        now = number = 0
+        for interval, rollout in enumerate(rollouts):
+            for step in range(len(rollout.reward)):
+                score += rollout.score[step, slot]
+                episode_return += rollout.reward[step, slot]
+                actions.append(rollout.action[step, slot])
+                now += 1
+                if rollout.terminated[step, slot] or rollout.truncated[step, slot]:
+                    seed = seeding.episode_seed(SEED, slot, number)
+                    records[now, slot] = Record(
+                        slot, number, seed, interval, score, episode_return, bytes(actions)
+                    )
+                    score = episode_return = 0.0
+                    actions = []
+                    number += 1
+    return [records[key] for key in sorted(records)]
+
+
+def naive_episodes(rollouts):
+    return [Episode(r.score, r.episode_return, r.length) for r in naive_records(rollouts)]
+
+
+def track(rollouts):
+    tracker = EpisodeTracker(rollouts[0].reward.shape[1], SEED)
+    for interval, rollout in enumerate(rollouts):
+        tracker.add(rollout, interval)
+    return tracker
+
+
+def ledger_after(rollouts, slot):
+    """What `Ledger.current` says at the sync point after some intervals."""
+    number, actions = 0, []
+    for rollout in rollouts:
+        for step in range(len(rollout.reward)):
+            actions.append(rollout.action[step, slot])
+            if rollout.terminated[step, slot] or rollout.truncated[step, slot]:
+                number, actions = number + 1, []
+    return number, np.array(actions, np.uint8)
+
+
+some_rollouts = st.builds(
+    make_rollouts,
+    seed=st.integers(0, 2**32 - 1),
+    num_intervals=st.integers(1, 4),
+    num_steps=st.integers(1, 6),
+    num_envs=st.integers(1, 4),
+    density=st.floats(0, 1),
+)
+
+
+@given(some_rollouts)
+def test_episodes_against_a_naive_loop(rollouts):
+    tracker = track(rollouts)
+    expected = naive_episodes(rollouts)
+    assert list(tracker.recent) == expected
+    assert tracker.finished == len(expected)
+    if expected:
+        assert tracker.means() == pytest.approx(tuple(np.mean(expected, axis=0)))
+    else:
+        assert tracker.means() is None
+
+
+@given(some_rollouts)
+def test_finished_episodes_are_returned_with_their_actions(rollouts):
+    tracker = EpisodeTracker(rollouts[0].reward.shape[1], SEED)
+    records = [tracker.add(rollout, interval) for interval, rollout in enumerate(rollouts)]
+    assert [record for interval in records for record in interval] == naive_records(rollouts)
+
+
+@given(some_rollouts, st.randoms(use_true_random=False))
+def test_unrolls_of_any_slots_can_be_counted_in(rollouts, random):
+    """Each slot's in the order of time; those of different slots in any, also twice at once."""
+    num_envs = rollouts[0].reward.shape[1]
+    counted = [0] * num_envs
+    slots = [slot for slot in range(num_envs) for _ in rollouts]
+    random.shuffle(slots)
+    tracker = EpisodeTracker(num_envs, SEED)
+    columns = []
+    for slot in slots:
+        rollout = rollouts[counted[slot]]
+        columns.append([None if x is None else x[:, slot] for x in rollout])
+        counted[slot] += 1
+    batch = specs.Rollout(
+        *(
+            np.stack([np.zeros(1)] * len(slots), 1) if x[0] is None else np.stack(x, 1)
+            for x in zip(*columns, strict=True)
+        )
+    )
+    records = tracker.add(batch, 0, np.array(slots))
+    expected = [record._replace(interval=0) for record in naive_records(rollouts)]
+    assert sorted(records) == sorted(expected)
+    assert tracker.finished == len(expected)
+
+
+def test_only_the_last_episodes_count():
+    rollouts = make_rollouts(0, num_intervals=8, num_steps=40, num_envs=2, density=0.5)
+    expected = naive_episodes(rollouts)
+    assert len(expected) > 2 * WINDOW
+    tracker = track(rollouts)
+    assert list(tracker.recent) == expected[-WINDOW:]
+    assert tracker.finished == len(expected)
+
+
+@given(some_rollouts, st.data())
+def test_restored_tracker_goes_on(rollouts, data):
+    cut = data.draw(st.integers(0, len(rollouts)))
+    num_envs = rollouts[0].reward.shape[1]
+    first = EpisodeTracker(num_envs, SEED)
+    records = []
+    for interval, rollout in enumerate(rollouts[:cut]):
+        records += first.add(rollout, interval)
+    content = io.BytesIO()
+    np.savez(content, **first.state())  # as in a checkpoint
+    content.seek(0)
+    second = EpisodeTracker(num_envs, SEED)
+    playing = [ledger_after(rollouts[:cut], slot) for slot in range(num_envs)]
+    second.restore(dict(np.load(content)), playing)
+    for interval, rollout in enumerate(rollouts[cut:], cut):
+        records += second.add(rollout, interval)
+    assert records == naive_records(rollouts)
+    whole = track(rollouts)
+    assert list(second.recent) == list(whole.recent)
+    assert second.finished == whole.finished
+    for name, array in whole.state().items():
+        np.testing.assert_array_equal(second.state()[name], array)

@@ -1,0 +1,44 @@
+import pytest
+
+from hts_tf.files.event_tail import EventTail, Scalar
+from hts_tf.watching import display
+
+
+@pytest.fixture
+def board(tmp_path):
+    board = display.TensorBoard(tmp_path)
+    yield board
+    board.close()
+
+
+def test_reads_what_is_new(tmp_path, board):
+    tail = EventTail(tmp_path)
+    assert list(tail.scalars()) == []
+    board.text("configuration", "num_envs = 4")
+    for step in (64, 128):
+        board.scalars(step, {"run/minutes": step / 64, "actor/batch_size": 2.5})
+        assert list(tail.scalars()) == [
+            Scalar("run/minutes", step, step / 64),
+            Scalar("actor/batch_size", step, 2.5),
+        ]
+    assert list(tail.scalars()) == []
+
+
+def test_a_record_half_written_is_for_the_next_time(tmp_path, board):
+    board.scalars(64, {"run/minutes": 1.0})
+    board.scalars(128, {"run/minutes": 2.0})
+    (source,) = tmp_path.glob("events*")
+    data = source.read_bytes()
+    for size in range(len(data)):
+        part = tmp_path / f"{size}"
+        part.mkdir()
+        copy = part / source.name
+        copy.write_bytes(data[:size])
+        tail = EventTail(part)
+        steps = [scalar.env_steps for scalar in tail.scalars()]
+        copy.write_bytes(data)
+        assert steps + [scalar.env_steps for scalar in tail.scalars()] == [64, 128]
+
+
+def test_no_workdir_yet(tmp_path):
+    assert list(EventTail(tmp_path / "later").scalars()) == []

@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+
+from hts_tf import errors
+from hts_tf.files import fingerprint_log, fingerprints
+from hts_tf.files.fingerprint_log import CELLS, TABLE, FingerprintLog
+from tests.files import rollouts
+
+
+def fingerprint(update, parameters=None):
+    values = [np.float32(update)] if parameters is None else parameters
+    return fingerprints.fingerprint(rollouts.make(update), values, [np.int64(update)])
+
+
+def live(directory, updates, first=1, **changes):
+    """Lives through updates from `first` on; the ones before stand."""
+    log = FingerprintLog(directory, first - 1)
+    for update in range(first, updates + 1):
+        log.append(update, 18 * update, fingerprint(update, **changes))
+    log.sync()
+    log.close()
+
+
+def files(directory):
+    return (directory / TABLE).read_bytes(), (directory / CELLS).read_bytes()
+
+
+@pytest.fixture
+def whole(tmp_path):
+    """The files of a run of 5 updates."""
+    (tmp_path / "whole").mkdir()
+    live(tmp_path / "whole", 5)
+    return files(tmp_path / "whole")
+
+
+def test_what_is_written_can_be_read(tmp_path):
+    live(tmp_path, 3)
+    table = fingerprint_log.read_table(tmp_path)
+    assert list(table) == [1, 2, 3]
+    for update, row in table.items():
+        expected = fingerprint(update)
+        assert row["update"] == str(update)
+        assert row["env_steps"] == str(18 * update)
+        assert {name: row[name] for name in fingerprints.ARRAYS} == expected.hashes
+        cells = fingerprint_log.read_cells(tmp_path, update)
+        for name, array in zip(fingerprints.STORAGE, expected.cells, strict=True):
+            assert (cells[name] == array).all()
+    assert fingerprint_log.read_cells(tmp_path, 4) is None
+
+
+def test_first_line_names_the_columns(tmp_path):
+    live(tmp_path, 1)
+    header = (tmp_path / TABLE).read_text().splitlines()[0].split(",")
+    assert header[:5] == ["update", "env_steps", "parameters", "optimizer", "observation"]
+
+
+@pytest.mark.parametrize("standing", range(6))
+def test_resumed_files_are_those_of_an_uninterrupted_run(tmp_path, capsys, whole, standing):
+    live(tmp_path, 5)
+    live(tmp_path, 5, first=standing + 1)
+    assert files(tmp_path) == whole
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("torn", ["table", "cells", "both"])
+@pytest.mark.parametrize("missing_bytes", [1, 5, 30, 130])
+def test_torn_ends(tmp_path, capsys, whole, torn, missing_bytes):
+    live(tmp_path, 4)
+    for name, kind in [(TABLE, "table"), (CELLS, "cells")]:
+        if torn in (kind, "both"):
+            content = (tmp_path / name).read_bytes()
+            (tmp_path / name).write_bytes(content[:-missing_bytes])
+    assert max(fingerprint_log.read_table(tmp_path)) == (4 if torn == "cells" else 3)
+    assert (fingerprint_log.read_cells(tmp_path, 4) is None) == (torn != "table")
+    live(tmp_path, 5, first=4)
+    assert files(tmp_path) == whole
+    assert not capsys.readouterr().err
+
+
+def test_killed_before_anything_was_written(tmp_path, whole):
+    for content in ("", "update,env_"):
+        (tmp_path / TABLE).write_text(content)
+        live(tmp_path, 5)
+        assert files(tmp_path) == whole
+
+
+def test_what_was_kept_of_no_checkpoint_is_a_gap(tmp_path):
+    live(tmp_path, 2)
+    live(tmp_path, 6, first=5)
+    assert list(fingerprint_log.read_table(tmp_path)) == [1, 2, 5, 6]
+    assert fingerprint_log.read_cells(tmp_path, 3) is None
+    expected = fingerprint(6).cells[0]
+    assert (fingerprint_log.read_cells(tmp_path, 6)["observation"] == expected).all()
+
+
+def test_other_bits_after_an_interruption_are_reported_once(tmp_path, capsys):
+    live(tmp_path, 5)
+    live(tmp_path, 5, first=3, parameters=[np.float32(0.5)])
+    warning = capsys.readouterr().err
+    assert warning.count("warning") == 1
+    assert "update 3 differs, first in parameters" in warning
+
+
+def test_damaged_cells_are_none(tmp_path):
+    live(tmp_path, 1)
+    content = bytearray((tmp_path / CELLS).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / CELLS).write_bytes(content)
+    assert fingerprint_log.read_cells(tmp_path, 1) is None
+
+
+def test_no_fingerprints(tmp_path):
+    with pytest.raises(errors.ConfigError, match="holds no fingerprints"):
+        fingerprint_log.read_table(tmp_path)

@@ -1,0 +1,135 @@
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hts_tf
+from hts_tf.files import scope
+
+ROOT = Path(hts_tf.__file__).parents[1]
+
+
+def test_describes_everything():
+    described = scope.describe()
+    assert described["hts_tf"].startswith(hts_tf.__version__)
+    assert described["python"] == ".".join(map(str, sys.version_info[:3]))
+    for name in ("numpy", "tensorflow", "keras", "tensorflow-probability", "gfootball"):
+        assert described[name][0].isdigit(), name
+    assert described == scope.describe()
+    assert len(scope.line(described).splitlines()) == 1
+    for value in described.values():
+        assert value
+        assert value in scope.line(described)
+
+
+def test_imports_nothing_heavy():
+    code = """
+import sys
+from hts_tf.files import scope
+scope.describe()
+sys.exit(bool({"tensorflow", "keras", "numpy", "gfootball", "gfootball_engine"} & set(sys.modules)))
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_differences():
+    before = {"numpy": "1", "keras": "3", "commit": "a", "gone": "x"}
+    now = {"numpy": "2", "keras": "3", "commit": "b", "new": "y"}
+    assert scope.differences(before, now) == [
+        ("numpy", "1", "2"),
+        ("gone", "x", "unknown"),
+        ("new", "unknown", "y"),
+    ]
+    assert scope.differences(now, now) == []
+
+
+def git(directory, *arguments):
+    settings = ["-c", "user.name=Nobody", "-c", "user.email=nobody@example.com"]
+    subprocess.run(["git", "-C", directory, *settings, *arguments], check=True, capture_output=True)
+
+
+def test_commit(tmp_path, monkeypatch):
+    assert scope.commit(tmp_path) is None
+    git(tmp_path, "init")
+    assert scope.commit(tmp_path) is None  # nothing committed yet
+    (tmp_path / "file").write_text("1")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "first")
+    clean = scope.commit(tmp_path)
+    assert len(clean) == 12 and int(clean, 16) >= 0
+    (tmp_path / "untracked").touch()
+    assert scope.commit(tmp_path) == clean
+    (tmp_path / "file").write_text("2")
+    assert scope.commit(tmp_path) == f"{clean} with changes"
+    (tmp_path / "inside").mkdir()
+    assert scope.commit(tmp_path / "inside") is None  # of somebody else's repository
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert scope.commit(tmp_path) is None  # no git
+
+
+def test_source_hash(tmp_path, monkeypatch):
+    monkeypatch.setattr(scope, "_PACKAGE", tmp_path)
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "a.py").write_text("1")
+    (tmp_path / "inside" / "b.py").write_text("2")
+    before = scope.source_hash()
+    (tmp_path / "c.txt").write_text("3")
+    assert scope.source_hash() == before
+    (tmp_path / "inside" / "b.py").write_text("3")
+    changed = scope.source_hash()
+    assert changed != before
+    (tmp_path / "inside" / "b.py").rename(tmp_path / "inside" / "c.py")
+    assert len({before, changed, scope.source_hash()}) == 3
+
+
+def test_engine(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "gfootball_engine", raising=False)
+    assert scope.engine() == "not installed"
+    package = tmp_path / "gfootball_engine"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise AssertionError('it was loaded')")
+    (package / "_gameplayfootball.so").write_bytes(b"machine code")
+    importlib.invalidate_caches()
+    stock = scope.engine()
+    assert stock.endswith("(flags not recorded)")
+    (tmp_path / "gfootball-build.json").write_text(json.dumps({"cxxflags": "-O3"}))
+    assert scope.engine() == stock.replace("flags not recorded", "-O3")
+    (package / "_gameplayfootball.so").write_bytes(b"machine  ode")
+    assert scope.engine().split()[0] != stock.split()[0]
+
+
+def test_package_that_is_not_installed():
+    assert scope.package_version("hts-tf-nothing") == "not installed"
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "model", "features"),
+    [
+        ("model name\t: Fast\nflags\t: fpu fma avx2\n\nmodel name\t: Slow\n", "Fast", "avx2 fma"),
+        ("processor\t: 0\nFeatures\t: fp asimd sve\n", None, "asimd sve"),
+        ("processor\t: 0\n", None, ""),
+    ],
+)
+def test_processor(tmp_path, cpuinfo, model, features):
+    (tmp_path / "cpuinfo").write_text(cpuinfo)
+    actual = scope.processor(tmp_path / "cpuinfo")
+    assert actual[1] == features.split()
+    assert actual[0] == model if model else actual[0]
+
+
+def test_environment_variables():
+    environment = {
+        "TF_ENABLE_ONEDNN_OPTS": "0",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "TF_VAR_password": "secret",
+        "HOME": "/",
+    }
+    expected = "ONEDNN_MAX_CPU_ISA=AVX2 TF_ENABLE_ONEDNN_OPTS=0"
+    assert scope.environment_variables(environment) == expected
+    assert scope.environment_variables({}) == ""

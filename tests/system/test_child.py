@@ -1,0 +1,87 @@
+import os
+import sys
+
+import pytest
+
+from hts_tf.system.child import Child, ChildError
+
+MODULE = """
+import signal, sys, time
+
+def stop(number, frame):
+    print("stopped", flush=True)
+    sys.exit(int(sys.argv[1]))
+
+signal.signal(signal.SIGTERM, stop)
+print("error: no luck" if sys.argv[2:] == ["end"] else "asleep", flush=True)
+if sys.argv[2:] == ["end"]:
+    sys.exit(int(sys.argv[1]))
+time.sleep(1000)
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    (tmp_path / "module_of_test_child.py").write_text(MODULE)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    return "module_of_test_child"
+
+
+def test_nothing_is_left(module):
+    with Child(module, ["0"]) as child:
+        assert child.hear() == "asleep"
+        child.check()
+        assert not child.has_ended(0.01)
+    assert is_gone(child.pid)
+
+
+def test_nothing_is_left_after_a_failure(module):
+    with pytest.raises(ZeroDivisionError), Child(module, ["0"]) as child:
+        raise ZeroDivisionError
+    assert is_gone(child.pid)
+
+
+def test_all_that_it_prints_is_appended_to_a_log(module, tmp_path):
+    log = tmp_path / "log.txt"
+    log.write_text("before\n")
+    with Child(module, ["143"], log=log) as child:
+        while "asleep" not in log.read_text():
+            child.check()
+        child.stop()
+        assert is_gone(child.pid)
+    assert log.read_text() == "before\nasleep\nstopped\n"
+
+
+def test_a_child_that_does_not_know_the_signal_yet(tmp_path):
+    with Child("timeit", ["-n1", "import time; time.sleep(1000)"], log=tmp_path / "log") as child:
+        child.stop()
+        with pytest.raises(ChildError, match="killed by SIGTERM"):
+            child.has_ended()
+
+
+def test_a_failure_while_it_stops(module, tmp_path):
+    log = tmp_path / "log.txt"
+    with Child(module, ["1"], log=log) as child:
+        while not log.read_text():
+            child.check()
+        with pytest.raises(ChildError, match="exit code 1: stopped"):
+            child.stop()
+
+
+def test_how_it_ended(module, tmp_path):
+    log = tmp_path / "log.txt"
+    with Child(module, ["0", "end"], log=log) as child:
+        assert child.has_ended(60)
+    for code, message in [(1, "ended early with exit code 1: no luck"), (2, "^no luck$")]:
+        with Child(module, [str(code), "end"], log=log) as child:
+            with pytest.raises(ChildError, match=message) as raised:
+                child.has_ended(60)
+            assert raised.value.code == code
+
+
+def is_gone(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False

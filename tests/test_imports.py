@@ -1,0 +1,94 @@
+"""Imports between the rooms of the package go one way, and none go in a circle."""
+
+import ast
+import graphlib
+from pathlib import Path
+
+import pytest
+
+import hts_tf
+
+PACKAGE = Path(hts_tf.__file__).parent
+
+# From the ground up: a room imports only from rooms above it in this list, as in docs/design.md.
+FLOORS = [
+    {"errors", "specs", "seeding"},
+    {"system"},
+    {"environments"},
+    {"networks", "config"},
+    {"algorithms"},
+    {"collecting"},
+    {"learner"},
+    {"schedules"},
+    {"files"},
+    {"watching"},
+    {"trainer", "evaluator", "comparison"},
+    {"train", "evaluate", "replay", "compare", "compare_runs", "doctor"},
+    {"plot_curves", "plot_timeline", "report", "benchmarks"},
+]
+ROLES = [("collecting", "executor"), ("collecting", "actor"), ("learner",)]
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def modules():
+    """Name within the package, as a tuple -> path; of what is not a package's face."""
+    paths = [path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
+    return {path.relative_to(PACKAGE).with_suffix("").parts: path for path in paths}
+
+
+def imports(path, known):
+    """Modules of the package that one imports, wherever in its text."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for top, *parts in (name.split(".") for name in names):
+            if top == "hts_tf":
+                found |= {tuple(parts), tuple(parts[:-1])} & known
+    return found
+
+
+def graph():
+    known = modules()
+    return {module: imports(path, known.keys()) for module, path in known.items()}
+
+
+def test_every_room_is_in_the_list():
+    assert {module[0] for module in modules()} == FLOOR.keys()
+
+
+def test_no_import_goes_upwards():
+    upwards = [
+        (".".join(module), ".".join(imported))
+        for module, imports_ in graph().items()
+        for imported in imports_
+        if module[0] != imported[0] and FLOOR[imported[0]] >= FLOOR[module[0]]
+    ]
+    assert upwards == []
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graphlib.TopologicalSorter(graph()).prepare()  # raises CycleError
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_roles_do_not_import_each_other(role):
+    """They meet in buffers and storages."""
+    found = graph()
+    loaded, waiting = set(), [role]
+    while waiting:
+        module = waiting.pop()
+        loaded.add(module)
+        waiting += found[module] - loaded
+    assert loaded & set(ROLES) == {role}
+
+
+def test_the_check_sees_imports():
+    found = graph()
+    assert ("collecting", "executor") in found["collecting", "collector"]
+    assert ("environments", "football", "view") in found["environments", "football", "football"]
+    assert ("system", "quiet_tensorflow") in found["train",]

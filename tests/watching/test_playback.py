@@ -1,0 +1,86 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hts_tf import errors
+from hts_tf.environments.synthetic import Synthetic
+from hts_tf.files.archive import Record
+from hts_tf.watching.playback import Playback
+
+GAME = Synthetic(num_actions=4, episode_steps=16)
+
+
+def record(seed, actions):
+    """An episode as an archive has it: added up from float32."""
+    game = GAME.make()
+    observation = np.zeros(4, np.float32)
+    game.reset(seed, observation)
+    score = sum(float(np.float32(game.step(action, observation).score)) for action in actions)
+    return Record(3, 0, seed, 7, score, score, bytes(actions))
+
+
+def replay(of):
+    playing = Playback(GAME.make(), GAME.spec, of)
+    moments = list(playing)
+    assert playing.last == moments[-1]
+    return moments, playing.disagreements()
+
+
+seeds = st.integers(0, 2**31 - 1)
+episodes = st.lists(st.integers(0, 3), min_size=16, max_size=16)
+
+
+@given(seeds, episodes)
+def test_an_honest_record_agrees(seed, actions):
+    moments, found = replay(record(seed, actions))
+    assert not found
+    assert [moment.step for moment in moments] == list(range(17))
+    assert [moment.action for moment in moments] == [None, *actions]
+    assert [moment.ending for moment in moments] == [""] * 16 + ["terminated"]
+    assert sum(moment.gained for moment in moments) == pytest.approx(moments[-1].score)
+
+
+@given(seeds, episodes, st.integers(0, 15), st.integers(1, 3))
+def test_another_action_is_noticed_where_it_matters(seed, actions, place, change):
+    honest = record(seed, actions)
+    other = list(actions)
+    other[place] = (other[place] + change) % 4
+    matters = record(seed, other).score != honest.score
+    assert bool(replay(honest._replace(actions=bytes(other)))[1]) == matters
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"score": 5.0}, "score 5 in the archive, 0."),
+        ({"episode_return": -1.0}, "return -1 in the archive, 0."),
+        ({"actions": bytes(15)}, "goes on after the archive's last action"),
+        ({"actions": bytes(17)}, "length 17 in the archive, 16 in the replay"),
+    ],
+)
+def test_a_tampered_record_is_reported(changes, complaint):
+    tampered = record(1, [0] * 16)._replace(**changes)
+    assert any(complaint in text for text in replay(tampered)[1])
+
+
+@pytest.mark.parametrize("length", [0, 9, 16])
+def test_an_episode_of_unknown_outcome_may_stop_anywhere(length):
+    unknown = record(1, [0] * 16)._replace(
+        actions=bytes(length), score=math.nan, episode_return=math.nan
+    )
+    moments, found = replay(unknown)
+    assert not found
+    assert len(moments) == 1 + length
+
+
+def test_a_time_limit_is_called_so():
+    game = Synthetic(time_limit=True)
+    assert list(Playback(game.make(), game.spec, record(0, [0] * 16)))[-1].ending == "time limit"
+
+
+def test_actions_of_another_game():
+    with pytest.raises(errors.ConfigError, match="action 4, but the environment only 4"):
+        Playback(GAME.make(), GAME.spec, Record(0, 0, 0, 0, 0.0, 0.0, b"\4"))
