@@ -36,7 +36,7 @@ class Learner:
         """Creates the optimizer and declares the update.
 
         Args:
-          network: the target network, created under the current `tf.distribute` strategy.
+          network: the target network.
           algorithm: whose update to run.
           rollout_shapes: a rollout of the shapes and dtypes to come.
           num_updates: in the whole run, for schedules that decay.
@@ -52,7 +52,6 @@ class Learner:
         self._seed = seed
         self._num_updates = num_updates
         self._epochs = algorithm.epochs
-        strategy = tf.distribute.get_strategy()
         delayed = {} if gradient_network is None else {"gradient_network": gradient_network}
 
         @tf.function(
@@ -66,10 +65,8 @@ class Learner:
         def update(
             rollout: specs.Rollout, permutations: tf.Tensor, progress: tf.Tensor
         ) -> dict[str, tf.Tensor]:
-            return strategy.run(
-                algorithm.update,
-                (network, self.optimizer, rollout, permutations, progress),
-                delayed,
+            return algorithm.update(
+                network, self.optimizer, rollout, permutations, progress, **delayed
             )
 
         self._update = update

@@ -132,8 +132,10 @@ class PPO(Algorithm):
         behaviour_log_prob = losses.log_prob(rollout.logits, rollout.action)
         proximal_log_prob = behaviour_log_prob
         if self._decoupled:
-            logits, value = self._evaluate(network, rollout.observation)
-            proximal_log_prob = losses.log_prob(logits, rollout.action)
+            # As many rows at a time as are trained on: all at once take hundreds of megabytes.
+            rows_at_once = rollout.action.shape.num_elements() // self.num_minibatches
+            logits, value = update_steps.evaluate(network, rollout.observation, rows_at_once)
+            proximal_log_prob = losses.log_prob(logits[:-1], rollout.action)
             rollout = rollout._replace(value=value)
         advantages, value_targets = returns.generalized_advantage_estimation(
             rollout, self._discount, self._gae_lambda, self._bootstrap_truncated
@@ -171,28 +173,6 @@ class PPO(Algorithm):
             "learning_rate": learning_rate,
             "explained_variance": returns.explained_variance(rollout.value[:-1], value_targets),
         }
-
-    def _evaluate(
-        self, network: ActorCritic, observation: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Evaluates [T + 1, B, ...], as many rows at a time as are trained on.
-
-        All at once would take hundreds of megabytes.
-
-        Returns:
-          logits [T, B, A], value [T + 1, B].
-        """
-        chunks = tf.reshape(observation[:-1], (self.num_minibatches, -1, *observation.shape[2:]))
-        logits, value = tf.map_fn(
-            network,
-            chunks,
-            parallel_iterations=1,
-            fn_output_signature=(tf.float32, tf.float32),
-        )
-        _, last = network(observation[-1])
-        num_envs = tf.size(last)
-        value = tf.concat([tf.reshape(value, (-1, num_envs)), last[None]], 0)
-        return tf.reshape(logits, (-1, num_envs, logits.shape[-1])), value
 
     def loss(
         self,

@@ -18,20 +18,44 @@ def merge_time_and_batch(arrays: Any) -> Any:
     )
 
 
-def evaluate(network: ActorCritic, observation: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Evaluates a network on time-major observations, as one batch.
+def evaluate(
+    network: ActorCritic, observation: tf.Tensor, rows_at_once: int | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Evaluates a network on time-major observations.
 
     Args:
       network: any.
-      observation: [T, B, ...].
+      observation: [T, B, ...]; T and B known when traced if `rows_at_once` is given.
+      rows_at_once: of T * B; without a gradient, fewer of them take less memory. None for all.
 
     Returns:
       logits [T, B, A], value [T, B].
     """
     steps = tf.shape(observation)[:2]
     rows = tf.reshape(observation, (-1, *observation.shape[2:]))
-    logits, value = network(rows)
+    if rows_at_once is None:
+        logits, value = network(rows)
+    else:
+        logits, value = _evaluate_in_chunks(network, rows, rows_at_once)
     return tf.reshape(logits, (*tf.unstack(steps), logits.shape[-1])), tf.reshape(value, steps)
+
+
+def _evaluate_in_chunks(
+    network: ActorCritic, rows: tf.Tensor, rows_at_once: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    count = rows.shape[0]
+    whole = count // rows_at_once * rows_at_once
+    logits, value = tf.map_fn(
+        network,
+        tf.reshape(rows[:whole], (-1, rows_at_once, *rows.shape[1:])),
+        parallel_iterations=1,
+        fn_output_signature=(tf.float32, tf.float32),
+    )
+    answers = [(tf.reshape(logits, (whole, logits.shape[-1])), tf.reshape(value, (whole,)))]
+    if whole < count:
+        answers.append(network(rows[whole:]))
+    logits, value = (tf.concat(parts, 0) for parts in zip(*answers, strict=True))
+    return logits, value
 
 
 def decay_learning_rate(
@@ -76,8 +100,6 @@ def descend(
         value, logs = loss(gradient_network, *arguments)
     gradients = tape.gradient(value, gradient_network.trainable_variables)
     gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-    replicas = tf.distribute.get_replica_context()
-    gradients = replicas.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
     norm = tf.linalg.global_norm(gradients)
     if max_gradient_norm is not None:
         gradients, _ = tf.clip_by_global_norm(gradients, max_gradient_norm, norm)

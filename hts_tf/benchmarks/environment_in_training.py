@@ -24,7 +24,6 @@ from hts_tf.environments.football import environment, football, match
 PARTS = ("engine", "reset", "encoding", "around", "handover")
 
 _ENGINE, _RESET, _ENCODING, _STEP, _COUNT = range(5)  # columns: seconds of four, and env steps
-_POLL_SEC = 0.1
 
 
 def measure(scenario: str, bindings: Sequence[str], env_steps: int) -> dict[str, float]:
@@ -49,10 +48,7 @@ def measure(scenario: str, bindings: Sequence[str], env_steps: int) -> dict[str,
         with training_run.start(scenario, 0, [*bindings, *timed]) as training:
             training.wait_for_sync_point()
             first = _read(directory, training.pid)
-            done = 0
-            while done < env_steps:
-                time.sleep(_POLL_SEC)
-                done, _ = training.newest_sync_point() or (done, 0.0)
+            training.wait_for_sync_point(env_steps)
             last = _read(directory, training.pid)
     clocks, executors = last[0] - first[0], last[1] - first[1]
     engine, reset, encoding, step, count = clocks

@@ -4,7 +4,7 @@ import contextlib
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,22 +85,29 @@ class Training:
             self._child.check()
         return points
 
-    def newest_sync_point(self) -> tuple[int, float] | None:
-        """Returns the last one of `sync_points`, or None."""
-        points = self.sync_points()
-        return points[-1] if points else None
-
     def kill(self) -> None:
         """Ends the training at once, instead of at its next sync point."""
         self._child.kill()
 
-    def wait_for_sync_point(self) -> None:
-        """Waits until the training is under way.
+    def wait_for_sync_point(
+        self, env_steps: int = 0, meanwhile: Callable[[], None] = lambda: None
+    ) -> tuple[int, float]:
+        """Waits for the first sync point at or after so many env steps.
+
+        It is returned within a moment of happening, as (env steps, seconds since launch).
+
+        Args:
+          env_steps: 0 for any that was not returned before.
+          meanwhile: called again and again.
 
         Raises:
-          ChildError: it has ended before.
+          ChildError: the training has ended before.
         """
-        while self.newest_sync_point() is None:
+        while True:
+            meanwhile()
+            points = self.sync_points()
+            if points and points[-1][0] >= env_steps:
+                return points[-1]
             time.sleep(_POLL_SEC)
 
 
@@ -132,21 +139,13 @@ def measure(scenario: str, seed: int, env_steps: int, bindings: Sequence[str]) -
     """
     with start(scenario, seed, bindings) as training:
         memory = _Memory(training.pid)
-        first = last = None
-        while last is None:
-            memory.sample()
-            time.sleep(_POLL_SEC)
-            # Read within a moment of the sync point, at both ends.
-            point = training.newest_sync_point()
-            if point is None:
-                continue
-            if first is None:
-                first = _sync_point(*point, training.pid)
-                executors = kernel.executors_of(training.pid)
-            elif point[0] >= env_steps:
-                last = _sync_point(*point, training.pid)
-                if kernel.executors_of(training.pid) != executors:
-                    raise ChildError("an executor was replaced while it was measured", 1)
+        point = training.wait_for_sync_point(meanwhile=memory.sample)
+        first = _sync_point(*point, training.pid)
+        executors = kernel.executors_of(training.pid)
+        point = training.wait_for_sync_point(env_steps, memory.sample)
+        last = _sync_point(*point, training.pid)
+        if kernel.executors_of(training.pid) != executors:
+            raise ChildError("an executor was replaced while it was measured", 1)
     steps = last.env_steps - first.env_steps
     return TrainingRun(
         start_up_sec=first.seconds,
