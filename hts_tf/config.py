@@ -8,8 +8,8 @@ import gin
 from absl import logging
 
 from hts_tf import errors
-from hts_tf.environments import base
-from hts_tf.environments.football import scenarios
+from hts_tf.environments import base, synthetic  # noqa: F401  gin configurables
+from hts_tf.environments.football import football, scenarios  # noqa: F401
 
 # Bindings that never change a result: they may differ when a run is resumed.
 FREE_BINDINGS = frozenset(
@@ -59,7 +59,7 @@ def load(
 ) -> None:
     """Loads a configuration into gin: method, then scenario, then the user's files and bindings.
 
-    The configurables that the files bind must have been imported.
+    The configurables that the files bind must have been imported; the environments are, here.
 
     Args:
       scenario: a file of `gin_configs/scenarios`, or any scenario of gfootball.

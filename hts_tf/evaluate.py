@@ -9,8 +9,7 @@ from absl import app, flags
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import config, errors, evaluator, trainer
 from hts_tf.collecting.policy import Policy
-from hts_tf.environments import base, synthetic  # noqa: F401  gin configurables
-from hts_tf.environments.football import football  # noqa: F401  gin configurables
+from hts_tf.environments import base
 from hts_tf.files import archive
 from hts_tf.files.episodes import Episode
 from hts_tf.files.workdir import Workdir

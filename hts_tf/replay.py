@@ -6,8 +6,7 @@ from pathlib import Path
 from absl import app, flags
 
 from hts_tf import config, errors
-from hts_tf.environments import base, synthetic  # noqa: F401  gin configurables
-from hts_tf.environments.football import football  # noqa: F401  gin configurables
+from hts_tf.environments import base
 
 # Not TensorFlow: besides taking its time, it brings an LLVM that the 3-D renderer's clashes with.
 from hts_tf.files import archive

@@ -7,8 +7,6 @@ from absl import app, flags
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import config, errors, trainer
 from hts_tf.collecting.collector import WorkerError
-from hts_tf.environments import synthetic  # noqa: F401  gin configurables
-from hts_tf.environments.football import football  # noqa: F401  gin configurables
 from hts_tf.system import compute
 from hts_tf.watching import display
 

@@ -19,8 +19,6 @@ from absl import app, flags
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import config, errors, trainer  # noqa: F401  gin configurables
 from hts_tf.benchmarks import training_run
-from hts_tf.environments import synthetic  # noqa: F401  gin configurables
-from hts_tf.environments.football import football  # noqa: F401  gin configurables
 from hts_tf.system import command
 
 _SCENARIOS = flags.DEFINE_list(
