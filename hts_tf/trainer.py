@@ -183,12 +183,6 @@ class Trainer:
         gradient_network = ActorCritic(spec, weights_seed) if delayed else None
         # Checked for num_envs, as results must not depend on actor_batch_size.
         self._policy = Policy(behaviour, spec, num_envs)
-        if self._policy.batching is not Batching.ANY_SIZE:
-            print(
-                "warning: on this machine, observations in a batch influence each other; to keep "
-                f"results reproducible, actors compute {self._policy.batching.value}",
-                file=sys.stderr,
-            )
         verdict = "passed" if self._policy.batching is Batching.ANY_SIZE else "failed for any size"
         self._scope = {
             **scope.describe(),
@@ -251,6 +245,12 @@ class Trainer:
           WorkerError: an executor failed again and again in the same place.
           KeyboardInterrupt: a second signal asked to stop at once.
         """
+        if self._policy.batching is not Batching.ANY_SIZE:
+            print(
+                "warning: on this machine, observations in a batch influence each other; to keep "
+                f"results reproducible, actors compute {self._policy.batching.value}",
+                file=sys.stderr,
+            )
         tensorboard = display.TensorBoard(self._workdir.path)
         tensorboard.text("configuration", self._configuration)
         tensorboard.text("scope", "\n".join(f"{k}: {v}" for k, v in self._scope.items()))

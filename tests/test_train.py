@@ -53,6 +53,12 @@ SMALL = [
 ]
 
 
+def warnings(errors):
+    """Returns the lines but for the one that processors of some kinds get, whatever the run."""
+    lines = errors.splitlines()
+    return [line for line in lines if line and not line.startswith("warning: on this machine")]
+
+
 def test_resumed_where_bits_differ(tmp_path):
     """Another machine, or another version, is played by changing what the first one left."""
     flags = [
@@ -63,7 +69,7 @@ def test_resumed_where_bits_differ(tmp_path):
     train = ["hts_tf.train", f"--workdir={tmp_path}", *flags]
     code, output, errors = command_line.run(*train)
     assert code == 0, errors
-    assert "warning" not in errors
+    assert not warnings(errors)
     says = output.splitlines()[0]
     assert says.startswith("reproducible to the bit with: hts_tf ")
     for name in ("tensorflow", "processor", "intra-op threads", "gfootball engine", "self-check"):
@@ -82,7 +88,7 @@ def test_resumed_where_bits_differ(tmp_path):
 
     code, _, errors = command_line.run(*train)
     assert code == 0, errors
-    of_scope, of_bits = [line for line in errors.splitlines() if line]
+    of_scope, of_bits = warnings(errors)
     assert f"saved with keras 1.2.3, and goes on with {scope['keras']}: results may" in of_scope
     assert "update 3 differs, first in value" in of_bits
     assert table.read_text() == honest

@@ -5,13 +5,12 @@ It never steps an environment (what IMPALA and Acme call an actor is our executo
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hts_tf import specs
 from hts_tf.collecting import buffers, timesheet
-from hts_tf.collecting.ledger import Ledger
+from hts_tf.collecting.board import Board
 from hts_tf.collecting.policy import Policy
 
 TIMES = ("inference", "wait_state", "wait_sync", "total")
@@ -53,16 +52,15 @@ class Gathering(Claims):
     executor with a single environment never waits for company.
     """
 
-    def __init__(self, version: np.ndarray, answered: np.ndarray, owner: np.ndarray) -> None:
+    def __init__(self, board: Board, owner: np.ndarray) -> None:
         """Starts with nobody asking.
 
         Args:
-          version: [num_envs], see `Ledger.version`.
-          answered: [num_envs], see `executor.control_fields`.
+          board: of all slots.
           owner: [num_envs], each slot's executor.
         """
-        super().__init__(version)
-        self._answered = answered
+        super().__init__(board.ledger.version)
+        self._answered = board.answered
         self._owner = owner
         self._enough = len(owner) // 2
         self._asking: list[int] = []
@@ -93,12 +91,12 @@ class Lockstep(Claims):
     a value only. So those that are waited for are all that have not finished the interval.
     """
 
-    def __init__(self, ledger: Ledger, sync_interval: int) -> None:
-        """Expects every slot of the ledger to ask."""
-        super().__init__(ledger.version)
-        self._ledger = ledger
-        self._sync_interval = sync_interval
-        self._unfinished = len(ledger.version)
+    def __init__(self, board: Board) -> None:
+        """Expects every slot of the board to ask."""
+        super().__init__(board.ledger.version)
+        self._ledger = board.ledger
+        self._sync_interval = board.sync_interval
+        self._unfinished = len(board.ledger.version)
         self._asking: list[int] = []
 
     def take(self, tickets: Sequence[int]) -> np.ndarray:
@@ -129,48 +127,35 @@ class Actor:
 
     def __init__(
         self,
+        board: Board,
         policy: Policy,
-        batch_size: int,
-        storages: specs.Rollout,
         noise: np.ndarray,
-        ledger: Ledger,
         claims: Claims,
-        control: Mapping[str, np.ndarray],
+        batch_size: int,
         state_buffer: buffers.TicketBuffer,
-        action_buffers: Sequence[buffers.TicketBuffer],
-        finish: Callable[[np.ndarray], None],
-        owner: np.ndarray,
+        hand_over: Callable[[np.ndarray, np.ndarray], None],
         traced: bool = False,
     ) -> None:
         """Only remembers its arguments.
 
         Args:
+          board: of all slots.
           policy: the behaviour policy.
-          batch_size: the most observations in one batch.
-          storages: all data storages, [K, T, B, ...].
           noise: [sync_interval, num_envs, num_actions], of each slot's current interval.
-          ledger: where each slot stands.
           claims: the same for all actors.
-          control: see `executor.control_fields`.
+          batch_size: the most observations in one batch.
           state_buffer: where the tickets come from.
-          action_buffers: where they go, one for each executor.
-          finish: takes the slots that have reached the end of their interval.
-          owner: [num_envs], each slot's executor.
+          hand_over: takes the slots in which it is the executors' turn, and those that have
+            finished their interval.
           traced: whether its time sheet keeps single stretches.
         """
+        self._board = board
         self._policy = policy
-        self._batch_size = batch_size
-        self._storages = storages
         self._noise = noise
-        self._ledger = ledger
         self._claims = claims
-        self._interval = control["interval"]
-        self._sync_point = control["sync_point"]
-        self._answered = control["answered"]
+        self._batch_size = batch_size
         self._state_buffer = state_buffer
-        self._action_buffers = action_buffers
-        self._finish = finish
-        self._owner = owner
+        self._hand_over = hand_over
         self.times = timesheet.TimeSheet.of_thread(len(TIMES), traced)
         self.batches = 0
         self.observations = 0
@@ -181,10 +166,10 @@ class Actor:
         try:
             while True:
                 start = clock()
-                before = self._sync_point[0]
+                before = self._board.sync_points()
                 self.times.begin(_WAIT_STATE, start)
                 tickets = self._state_buffer.dequeue_up_to(self._batch_size)
-                waited_for = _WAIT_STATE if self._sync_point[0] == before else _WAIT_SYNC
+                waited_for = _WAIT_STATE if self._board.sync_points() == before else _WAIT_SYNC
                 self.times.add(waited_for, start)
                 slots = self._claims.take(tickets)
                 for first in range(0, len(slots), self._batch_size):
@@ -194,32 +179,12 @@ class Actor:
             pass
 
     def _answer(self, slots: np.ndarray) -> None:
-        storages = self._storages
-        k = self._interval[slots] % len(storages.action)
-        sync_interval = len(self._noise)
-        place = self._ledger.places(slots)
-        steps, last = place.step, place.episode_over
+        asked = self._board.questions(slots)
         # Rows that need only a value get some noise too: their action is dropped.
-        noise = self._noise[np.minimum(steps, sync_interval - 1), slots]
+        noise = self._noise[np.minimum(asked.step, len(self._noise) - 1), slots]
         start = time.perf_counter()
-        action, logits, value = self._policy.act(storages.observation[k, steps, slots], noise)
+        action, logits, value = self._policy.act(asked.observation, noise)
         self.times.add(_INFERENCE, start, len(slots))
         self.batches += 1
         self.observations += len(slots)
-
-        # The last observation of a truncated episode belongs to the step before.
-        storages.truncation_value[k[last], steps[last] - 1, slots[last]] = value[last]
-        going_on = ~last
-        storages.value[k[going_on], steps[going_on], slots[going_on]] = value[going_on]
-        acting = going_on & (steps < sync_interval)
-        storages.action[k[acting], steps[acting], slots[acting]] = action[acting]
-        storages.logits[k[acting], steps[acting], slots[acting]] = logits[acting]
-
-        answered = slots[last | acting]
-        self._answered[answered] = self._ledger.version[answered]
-        owners = self._owner[answered]
-        for executor in np.unique(owners):
-            self._action_buffers[executor].enqueue(answered[owners == executor])
-        finished = slots[going_on & ~acting]
-        if len(finished):
-            self._finish(finished)
+        self._hand_over(*self._board.answer(asked, action, logits, value))

@@ -8,10 +8,10 @@ import numpy as np
 from hts_tf import seeding, specs
 from hts_tf.collecting import (
     actor,
+    board,
     buffers,
     data_storage,
     executor,
-    ledger,
     shared_memory,
     timesheet,
 )
@@ -29,15 +29,9 @@ def memory_fields(
     traced: bool = False,
 ) -> shared_memory.Fields:
     """Returns everything that trainer and executors share; see `SharedArrays`."""
-    groups = {
-        "storage": data_storage.fields(spec, sync_interval, num_envs, num_storages),
-        "ledger": ledger.fields(num_envs, spec.max_episode_steps),
-        "control": executor.control_fields(num_envs, num_executors, traced),
-    }
     return {
-        f"{group}/{name}": field
-        for group, fields in groups.items()
-        for name, field in fields.items()
+        **board.fields(spec, sync_interval, num_envs, num_storages),
+        **shared_memory.grouped(control=executor.control_fields(num_executors, traced)),
     }
 
 
@@ -80,12 +74,11 @@ class Collector:
         self._memory = shared_memory.SharedArrays(
             memory_fields(spec, sync_interval, num_envs, num_executors, num_storages, traced)
         )
-        self._all_storages = data_storage.read(self._memory)
-        self.storages = [data_storage.one(self._all_storages, k) for k in range(num_storages)]
-        self.ledger = ledger.Ledger(self._memory.group("ledger"))
-        self.ledger.clear()
+        self._board = board.Board(self._memory)
+        self._board.clear()
+        self.storages = [data_storage.one(self._board.storages, k) for k in range(num_storages)]
+        self.ledger = self._board.ledger
         self._control = self._memory.group("control")
-        self._control["answered"].fill(-1)
         self._control["executor_time"].fill(0.0)
         self._noise = np.zeros((sync_interval, num_envs, spec.num_actions), np.float32)
         self._owner = np.arange(num_envs) * num_executors // num_envs
@@ -113,23 +106,19 @@ class Collector:
     def start(self) -> None:
         """Starts executors and actors, and returns at once."""
         claims = (
-            actor.Lockstep(self.ledger, len(self._noise))
+            actor.Lockstep(self._board)
             if self._lockstep
-            else actor.Gathering(self.ledger.version, self._control["answered"], self._owner)
+            else actor.Gathering(self._board, self._owner)
         )
         self._actors = [
             actor.Actor(
+                self._board,
                 self._policy,
-                self._actor_batch_size,
-                self._all_storages,
                 self._noise,
-                self.ledger,
                 claims,
-                self._control,
+                self._actor_batch_size,
                 self._state_buffer,
-                self._action_buffers,
-                self._finish,
-                self._owner,
+                self._hand_over,
                 self._traced,
             )
             for _ in range(self._num_actors)
@@ -144,16 +133,14 @@ class Collector:
         Raises:
           WorkerError: an executor or actor has failed since the last interval.
         """
-        self._control["interval"][:] = interval
-        self._control["sync_point"][0] += 1
+        self._board.next_sync_point()
         self._noise[...] = seeding.gumbel_noise(self._seed, interval, self._noise.shape)
         try:
             if interval == 0:  # nothing to answer yet: it is the executors' turn
                 self._give_to_executors()
             else:
-                before = self.storage(interval - 1)
-                self.storage(interval).observation[0] = before.observation[-1]
-                self.ledger.begin_interval()
+                for slot in range(self._num_envs):
+                    self._board.enter_interval(slot, interval)
                 self._state_buffer.enqueue(range(self._num_envs))
         except buffers.BufferClosedError:
             raise self._what_failed() from None
@@ -202,9 +189,19 @@ class Collector:
 
     def _give_to_executors(self) -> None:
         """Says that it is the executors' turn in every slot."""
-        self._control["answered"][:] = self.ledger.version
-        for index, buffer in enumerate(self._action_buffers):
-            buffer.enqueue(np.flatnonzero(self._owner == index))
+        self._board.give_to_executors()
+        self._send_to_executors(np.arange(self._num_envs))
+
+    def _hand_over(self, answered: np.ndarray, finished: np.ndarray) -> None:
+        """Takes from an actor what it has answered; see `Board.answer`."""
+        self._send_to_executors(answered)
+        if len(finished):
+            self._finish(finished)
+
+    def _send_to_executors(self, slots: np.ndarray) -> None:
+        owners = self._owner[slots]
+        for index in np.unique(owners):
+            self._action_buffers[index].enqueue(slots[owners == index])
 
     def _finish(self, slots: np.ndarray) -> None:
         """Takes slots from the actor that has valued the last observation of their interval."""

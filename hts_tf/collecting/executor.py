@@ -19,7 +19,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hts_tf import seeding
-from hts_tf.collecting import buffers, data_storage, ledger, shared_memory, timesheet
+from hts_tf.collecting import buffers, shared_memory, timesheet
+from hts_tf.collecting.board import Board
 from hts_tf.collecting.ledger import Place
 from hts_tf.environments import base
 
@@ -59,23 +60,15 @@ class ExecutorTask:
     capacity: int
 
 
-def control_fields(num_envs: int, num_executors: int, traced: bool = False) -> shared_memory.Fields:
-    """Returns name -> (shape, dtype) of the arrays by which the roles know where they are.
+def control_fields(num_executors: int, traced: bool = False) -> shared_memory.Fields:
+    """Returns name -> (shape, dtype) of the arrays by which the trainer knows what executors do.
 
-    interval: [num_envs], number of the interval that each slot is in; modulo the number of
-      storages it selects the one that the slot is written to.
-    sync_point: how many sync points there have been: tells one wait from another.
-    answered: [num_envs], the ledger's version at which each slot was last answered. Where the two
-      are equal it is the executor's turn, else the actors'. A ticket only says: look there.
     executor_doing: [num_executors, 4] what (see `STARTING` and so on), in which slot and episode,
       and since when (`time.monotonic_ns`).
     executor_time: [num_executors, len(TIMES)] seconds since the start of the run.
     executor_stretch, executor_stretches: see `timesheet.ring_fields`.
     """
     return {
-        "interval": ((num_envs,), "int64"),
-        "sync_point": ((1,), "int64"),
-        "answered": ((num_envs,), "int64"),
         "executor_doing": ((num_executors, 4), "int64"),
         "executor_time": ((num_executors, len(TIMES)), "float64"),
         **{f"executor_{k}": v for k, v in timesheet.ring_fields(num_executors, traced).items()},
@@ -102,23 +95,12 @@ class Executor:
         self._actions = buffers.TicketBuffer(task.capacity, task.action_fds)
         self._states = buffers.TicketBuffer(task.capacity, task.state_fds)
         arrays = shared_memory.SharedArrays(task.memory_fields, task.memory_fd)
-        # Memoryviews, where single elements are read and written: in half the time of arrays.
-        storages = data_storage.read(arrays)
-        self._num_storages = len(storages.action)
-        self._observation = storages.observation
-        self._action = storages.action.data
-        self._reward = storages.reward.data
-        self._score = storages.score.data
-        self._terminated = storages.terminated.data
-        self._truncated = storages.truncated.data
-        self._ledger = ledger.Ledger(arrays.group("ledger"))
+        self._board = Board(arrays)
+        self._ledger = self._board.ledger
         control = arrays.group("control")
         # Half of the environments go to the actors together, which makes for batches that are
         # worth computing, while the other half keeps this process busy.
         self._group = -(-len(task.slots) // 2)
-        self._interval = control["interval"].data
-        self._sync_point = control["sync_point"].data
-        self._answered = control["answered"].data
         self._doing = control["executor_doing"][task.index].data
         self._times = time_sheet(control, task.index)
         self._environments: dict[int, base.Environment] = {}
@@ -134,10 +116,10 @@ class Executor:
             self._states.enqueue(self._slots)
             while True:
                 start = clock()
-                before = self._sync_point[0]
+                before = self._board.sync_points()
                 self._times.begin(_WAIT_ACTION, start)
                 slots = self._actions.dequeue_up_to(self._group)
-                waited_for = _WAIT_ACTION if self._sync_point[0] == before else _WAIT_SYNC
+                waited_for = _WAIT_ACTION if self._board.sync_points() == before else _WAIT_SYNC
                 self._times.add(waited_for, start)
                 moved = self._serve(slots)
                 self._states.enqueue(moved)
@@ -152,7 +134,7 @@ class Executor:
         """Moves those slots on whose turn it is, and returns them."""
         moved = []
         for slot in slots:
-            if self._answered[slot] == self._ledger.versions[slot]:
+            if self._board.is_executors_turn(slot):
                 self._advance(slot)
                 moved.append(slot)
         self._doing[0] = WAITING
@@ -160,24 +142,18 @@ class Executor:
 
     def _advance(self, slot: int) -> None:
         """Moves a slot to its next observation."""
-        k = self._interval[slot] % self._num_storages
+        board = self._board
         place = self._ledger.place(slot)
-        step = place.step
         if place.episode_over:
-            self._begin_episode(slot, place, self._observation[k, step, slot])
+            self._begin_episode(slot, place, board.observation(slot, place.step))
             return
-        action = self._action[k, step, slot]
-        observation = self._observation[k, step + 1, slot]
-        self._ledger.write_action(slot, place.length, action)
+        action = board.begin_step(slot, place)
+        observation = board.observation(slot, place.step + 1)
         self._note(STEPPING, slot, place.episode)
         start = time.perf_counter()
         result = self._environments[slot].step(action, observation)
         self._times.add(_STEP, start, slot)
-        self._reward[k, step, slot] = result.reward
-        self._score[k, step, slot] = result.score
-        self._terminated[k, step, slot] = result.terminated
-        self._truncated[k, step, slot] = result.truncated
-        place = Place(place.episode, place.length + 1, step + 1, bool(result.truncated))
+        place = board.end_step(slot, place, result)
         if result.terminated:
             self._begin_episode(slot, place, observation)
         else:
@@ -200,7 +176,7 @@ class Executor:
         episode, actions = self._ledger.current(slot)
         if episode < 0:
             return
-        observation = np.empty_like(self._observation[0, 0, slot])  # known already
+        observation = np.empty_like(self._board.observation(slot, 0))  # known already
         self._reset(slot, episode, observation)
         for action in actions:
             self._note(STEPPING, slot, episode)

@@ -56,13 +56,12 @@ class Ledger:
     Attributes:
       arrays: name -> array, as `fields` says.
       version: [num_envs] int64, how often each slot has moved.
-      versions: the same memory, for reading one element at a time.
     """
 
     def __init__(self, arrays: dict[str, np.ndarray]) -> None:
         self.arrays = arrays
         self.version = arrays["version"]
-        self.versions = self.version.data
+        self._versions = self.version.data
         self._record = arrays["record"]
         self._fields = self._record.data
         self._action = arrays["action"]
@@ -72,9 +71,13 @@ class Ledger:
         """Sets every slot before its first episode."""
         self._record[...] = BEFORE_THE_FIRST_EPISODE
 
+    def moves(self, slot: int) -> int:
+        """Returns how often a slot has moved, as `version` does, in a fraction of the time."""
+        return self._versions[slot]
+
     def place(self, slot: int) -> Place:
         """Returns where a slot stands."""
-        fields, valid = self._fields, self.versions[slot] & 1
+        fields, valid = self._fields, self._versions[slot] & 1
         return Place(
             fields[valid, slot, 0],
             fields[valid, slot, 1],
@@ -89,11 +92,11 @@ class Ledger:
 
     def move(self, slot: int, place: Place) -> None:
         """Moves a slot on."""
-        version = self.versions[slot] + 1
+        version = self._versions[slot] + 1
         fields, other = self._fields, version & 1
         for field, value in enumerate(place):
             fields[other, slot, field] = value
-        self.versions[slot] = version
+        self._versions[slot] = version
 
     def write_action(self, slot: int, length: int, action: int) -> None:
         """Notes the action that is to take a slot's episode from `length` to `length + 1`.
@@ -104,11 +107,6 @@ class Ledger:
           IndexError: the episode is longer than the environment's spec says.
         """
         self._actions[slot, length] = action
-
-    def begin_interval(self) -> None:
-        """Moves every slot to step 0 of an interval."""
-        for slot in range(len(self.version)):
-            self.move(slot, self.place(slot)._replace(step=0))
 
     def current(self, slot: int) -> tuple[int, np.ndarray]:
         """Returns (episode, actions so far [length] uint8) of a slot."""

@@ -16,6 +16,15 @@ _ALIGNMENT = 64  # bytes: arrays start on their own cache line
 Fields = Mapping[str, tuple[tuple[int, ...], str]]
 
 
+def grouped(**groups: Fields) -> Fields:
+    """Returns the fields of several groups, named `group/...`; see `SharedArrays.group`."""
+    return {
+        f"{group}/{name}": field
+        for group, fields in groups.items()
+        for name, field in fields.items()
+    }
+
+
 def _aligned_nbytes(shape: tuple[int, ...], dtype: str) -> int:
     nbytes = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     return -(-nbytes // _ALIGNMENT) * _ALIGNMENT

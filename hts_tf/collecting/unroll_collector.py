@@ -58,8 +58,9 @@ class UnrollCollector(Collector):
         Raises:
           WorkerError: an executor or actor has failed already.
         """
-        for slot in range(self._num_envs):
-            self._prepare(slot, int(self._taken[slot]))
+        for slot, number in enumerate(self._taken.tolist()):
+            self._prepare(slot, number)
+            self._board.interval[slot] = number
         try:
             self._give_to_executors()
         except buffers.BufferClosedError:
@@ -85,7 +86,7 @@ class UnrollCollector(Collector):
         places = [self.ledger.place(slot) for slot in range(self._num_envs)]
         return {
             "unroll/episode": np.array([place.episode for place in places]),
-            "unroll/number": self._control["interval"].copy(),
+            "unroll/number": self._board.interval.copy(),
         }
 
     def restore(
@@ -124,21 +125,17 @@ class UnrollCollector(Collector):
     def _go_on(self, slots: Iterable[int]) -> None:
         """Begins the next unroll of slots, where there is room; called with the lock held."""
         for slot in slots:
-            number = int(self._control["interval"][slot]) + 1
+            number = int(self._board.interval[slot]) + 1
             if number - self._taken[slot] == len(self.storages):
                 self._waiting.add(slot)
                 continue
-            before = self.storage(number - 1).observation[-1, slot]
-            self.storage(number).observation[0, slot] = before
             self._prepare(slot, number)
-            # Last: from here on, a ticket that a dead executor has left is worth as much.
-            self.ledger.move(slot, self.ledger.place(slot)._replace(step=0))
+            self._board.enter_interval(slot, number)
             self._state_buffer.enqueue([slot])
 
     def _prepare(self, slot: int, number: int) -> None:
-        """Sets what holds for a slot's unroll of that number."""
+        """Sets what actors need to know of a slot's unroll of that number."""
         self._noise[:, slot] = seeding.gumbel_noise(
             self._seed, number * self._num_envs + slot, self._noise[:, slot].shape
         )
         self._versions[number % len(self.storages), slot] = self.policy_version
-        self._control["interval"][slot] = number

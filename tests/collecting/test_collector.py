@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+import types
 
 import numpy as np
 import pytest
@@ -316,7 +317,7 @@ def test_lockstep_waits_only_for_those_who_have_not_finished():
         def places(self, slots):
             return Place(None, None, places["step"][slots], places["episode_over"][slots])
 
-    claims = actor.Lockstep(Ledger(), sync_interval=1)
+    claims = actor.Lockstep(types.SimpleNamespace(ledger=Ledger(), sync_interval=1))
     version += 1
     assert claims.take([0, 2, 0]).tolist() == []
     assert claims.take([2, 1]).tolist() == [0, 2, 1]  # 0 and 2 finish; 1 asks for a value only

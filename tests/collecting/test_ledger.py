@@ -73,16 +73,6 @@ def test_places_of_several_slots_are_those_of_each():
     assert book.places(slots).episode_over.dtype == bool
 
 
-def test_an_interval_begins_at_step_0_and_changes_nothing_else():
-    book = make()
-    book.move(0, Place(1, 2, 3, False))
-    book.move(1, Place(5, 0, 3, False))
-    book.begin_interval()
-    assert book.place(0) == (1, 2, 0, False)
-    assert book.place(1) == (5, 0, 0, False)
-    assert book.version.tolist() == [2, 2]
-
-
 def test_an_episode_longer_than_the_spec_says_is_an_error():
     book = make(max_episode_steps=3)
     begin_episode(book, 0)
