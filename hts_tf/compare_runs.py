@@ -10,9 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from absl import app
 
-from hts_tf import config, errors
+from hts_tf import config, errors, specs
 from hts_tf.files import fingerprint_log, scope
-from hts_tf.files.fingerprints import STORAGE
 from hts_tf.files.workdir import Workdir
 
 
@@ -20,7 +19,7 @@ class Place(NamedTuple):
     """Where in a storage two runs differ first: earliest in time, and there nearest to the cause.
 
     Attributes:
-      array: field of `specs.Rollout`.
+      array: a leaf of the rollout, see `specs.leaves`.
       step: row of the array; T is the observation after the last step, and its value.
       env: the environment.
       cells: how many cells of this array differ.
@@ -38,15 +37,15 @@ def first_place(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> Place | N
     """Finds the first difference between the cells of two storages of the same shape.
 
     Args:
-      a: name -> [T + 1, B] checksums of cells, in the order of `STORAGE`.
+      a: name -> [T + 1, B] checksums of cells, causes first.
       b: the same of the other run.
     """
     places = []
-    for order, name in enumerate(STORAGE):
+    for order, name in enumerate(a):
         different = np.argwhere(a[name] != b[name])
         if len(different):
             step, env = map(int, different[0])
-            rows = a[name].shape[0] - (name not in ("observation", "value"))
+            rows = a[name].shape[0] - (specs.field_of(name) not in specs.WITH_LAST_ROW)
             count = rows * a[name].shape[1]
             places.append((step, order, Place(name, step, env, len(different), count)))
     return min(places)[2] if places else None
@@ -96,7 +95,7 @@ def compare(a: Path, b: Path) -> tuple[bool, str]:
 def _difference(a: Path, b: Path, update: int, different: list[str]) -> str:
     cells = [fingerprint_log.read_cells(path, update) for path in (a, b)]
     place = None
-    if all(cells) and cells[0]["value"].shape == cells[1]["value"].shape:
+    if all(cells) and _shapes(cells[0]) == _shapes(cells[1]):
         place = first_place(*cells)
     text = f"different from update {update:,} on, first in {place.array if place else different[0]}"
     if place:
@@ -107,6 +106,10 @@ def _difference(a: Path, b: Path, update: int, different: list[str]) -> str:
     if others:
         text += f"; then in {', '.join(others)}"
     return text
+
+
+def _shapes(cells: dict[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in cells.items()}
 
 
 def run(argv: list[str]) -> int:

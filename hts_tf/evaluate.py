@@ -7,7 +7,7 @@ import numpy as np
 from absl import app, flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, errors, evaluator, trainer
+from hts_tf import config, errors, evaluator, learner, settings  # noqa: F401  gin configurables
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base
 from hts_tf.files import archive
@@ -41,13 +41,14 @@ def run(argv: list[str]) -> int:
             raise errors.ConfigError(f"--workdir={workdir.path} holds no checkpoint yet")
         compute.configure()
         environment = config.environment()
-        network = ActorCritic(environment.spec, seed=0)
-        env_steps = trainer.load_parameters(state, network)
+        agent = ActorCritic(environment.spec, seed=0)
+        learner.assign(agent.variables, state)
     except errors.ConfigError as error:
         return errors.fail(str(error).splitlines()[0], 2)
+    env_steps = int(state["run/env_steps"])
     records = evaluator.evaluate(
         environment,
-        Policy(network, environment.spec, _PARALLEL),
+        Policy(agent, _PARALLEL),
         _EPISODES.value,
         _SEED.value,
         _PARALLEL,

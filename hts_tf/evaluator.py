@@ -6,7 +6,7 @@ from concurrent import futures
 
 import numpy as np
 
-from hts_tf import seeding
+from hts_tf import seeding, specs, trees
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base
 from hts_tf.files.archive import Record
@@ -15,31 +15,26 @@ from hts_tf.files.archive import Record
 class _Match:
     """One environment, playing one evaluation episode after another."""
 
-    def __init__(self, environment: base.EnvironmentConfig, seed: int, sampled: bool) -> None:
-        self._spec = environment.spec
+    def __init__(self, environment: base.EnvironmentConfig, seed: int) -> None:
+        spec = environment.spec
         self._environment = environment.make()
         self._seed = seed
-        self._sampled = sampled
-        self.observation = np.zeros(self._spec.observation.shape, self._spec.observation.dtype)
+        self._action_bytes = spec.action.nbytes
+        self.observation = trees.map(lambda s: np.zeros(s.shape, s.dtype), spec.observation)
 
     def begin(self, number: int) -> None:
         self.number = number
         self._actions = bytearray()
         self._score = 0.0
         self._return = 0.0
-        self._random = seeding.generator(self._seed, "evaluation noise", number)
+        self.random = seeding.generator(self._seed, "evaluation noise", number)
         self._episode_seed = seeding.episode_seed(self._seed, 0, number, evaluation=True)
         self._environment.reset(self._episode_seed, self.observation)
 
-    def noise(self) -> np.ndarray:
-        shape = self._spec.num_actions
-        noise = self._random.gumbel(size=shape) if self._sampled else np.zeros(shape)
-        return noise.astype(np.float32)
-
-    def step(self, action: int) -> bool:
+    def step(self, action: np.ndarray) -> bool:
         """Returns whether the episode has ended."""
-        result = self._environment.step(int(action), self.observation)
-        self._actions.append(int(action))
+        result = self._environment.step(specs.plain(action), self.observation)
+        self._actions += action.tobytes()
         self._score += result.score
         self._return += result.reward
         return result.terminated or result.truncated
@@ -53,6 +48,7 @@ class _Match:
             score=self._score,
             episode_return=self._return,
             actions=bytes(self._actions),
+            action_bytes=self._action_bytes,
         )
 
     def close(self) -> None:
@@ -81,18 +77,24 @@ def evaluate(
       The episodes, in the order of their numbers, as those of slot 0 and interval 0.
     """
     parallel = min(max_parallel, num_episodes)
-    matches = [_Match(environment, seed, not deterministic_policy) for _ in range(parallel)]
+    matches = [_Match(environment, seed) for _ in range(parallel)]
+
+    def noise(match: _Match) -> np.ndarray:
+        drawn = policy.draw_noise(match.random, ())
+        return np.zeros_like(drawn) if deterministic_policy else drawn
+
     numbers = itertools.count(parallel)
     finished: dict[int, Record] = {}
     with futures.ThreadPoolExecutor(os.cpu_count()) as threads:
         try:
             list(threads.map(_Match.begin, matches, range(parallel)))
             while matches:
-                action, _, _ = policy.act(
-                    np.stack([match.observation for match in matches]),
-                    np.stack([match.noise() for match in matches]),
+                observations = [match.observation for match in matches]
+                answer = policy.act(
+                    trees.map(lambda *leaves: np.stack(leaves), *observations),
+                    np.stack([noise(match) for match in matches]),
                 )
-                ended = list(threads.map(_Match.step, matches, action))
+                ended = list(threads.map(_Match.step, matches, answer.action))
                 for match in itertools.compress(matches.copy(), ended):
                     finished[match.number] = match.record()
                     number = next(numbers)

@@ -1,24 +1,25 @@
-"""The learner: trains the target network, one compiled function per update."""
+"""The learner: trains the target agent, one compiled function per update."""
 
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import seeding, specs
+from hts_tf import errors, seeding, specs, trees
 from hts_tf.algorithms.algorithm import Algorithm
-from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.networks.agent import Agent
 
 
 class Learner:
-    """Owns the target network's training.
+    """Owns the target agent's training.
 
     Attributes:
-      network: the target network.
-      optimizer: its state belongs to a checkpoint, beside the network's.
-      updates: how many updates the network has had.
-      gradient_network: where an algorithm with `delayed_gradient` takes its gradient, or None for
-        the target network itself. The schedule gives it the parameters that collected the rollout
+      agent: the target agent.
+      optimizer: its state belongs to a checkpoint, beside the agent's.
+      updates: how many updates the agent has had.
+      num_updates: that it has in the whole run.
+      gradient_agent: where an algorithm with `delayed_gradient` takes its gradient, or None for
+        the target agent itself. The schedule gives it the parameters that collected the rollout
         of the next step.
       after_update: called with what an update has just learnt from, for fingerprints: here it
         costs no time of the sync point.
@@ -26,39 +27,39 @@ class Learner:
 
     def __init__(
         self,
-        network: ActorCritic,
+        agent: Agent,
         algorithm: Algorithm,
         rollout_shapes: specs.Rollout,
         num_updates: int,
         seed: int,
-        gradient_network: ActorCritic | None = None,
+        gradient_agent: Agent | None = None,
     ) -> None:
         """Creates the optimizer and declares the update.
 
         Args:
-          network: the target network.
+          agent: the target agent.
           algorithm: whose update to run.
           rollout_shapes: a rollout of the shapes and dtypes to come.
           num_updates: in the whole run, for schedules that decay.
           seed: of the run.
-          gradient_network: see the attribute; with the same parameters as the network.
+          gradient_agent: see the attribute; with the same parameters as the agent.
         """
-        self.network = network
-        self.gradient_network = gradient_network
+        self.agent = agent
+        self.gradient_agent = gradient_agent
         self.optimizer = algorithm.make_optimizer()
-        self.optimizer.build(network.trainable_variables)
+        self.optimizer.build(agent.trainable_variables)
         self.updates = 0
         self.after_update: Callable[[specs.Rollout], None] | None = None
         self._seed = seed
-        self._num_updates = num_updates
+        self.num_updates = num_updates
         self._epochs = algorithm.epochs
-        delayed = {} if gradient_network is None else {"gradient_network": gradient_network}
+        delayed = {} if gradient_agent is None else {"gradient_agent": gradient_agent}
 
         @tf.function(
             autograph=False,  # whose translation of Python takes longer than tracing it
             input_signature=[
-                specs.Rollout(*(tf.TensorSpec(x.shape, x.dtype) for x in rollout_shapes)),
-                tf.TensorSpec((algorithm.epochs, rollout_shapes.action.size), tf.int32),
+                trees.map(lambda x: tf.TensorSpec(x.shape, x.dtype), specs.columns(rollout_shapes)),
+                tf.TensorSpec((algorithm.epochs, rollout_shapes.reward.size), tf.int32),
                 tf.TensorSpec((), tf.float32),
             ],
         )
@@ -66,7 +67,7 @@ class Learner:
             rollout: specs.Rollout, permutations: tf.Tensor, progress: tf.Tensor
         ) -> dict[str, tf.Tensor]:
             return algorithm.update(
-                network, self.optimizer, rollout, permutations, progress, **delayed
+                agent, self.optimizer, rollout, permutations, progress, **delayed
             )
 
         self._update = update
@@ -75,25 +76,52 @@ class Learner:
         """Makes one update.
 
         Args:
-          rollout: numpy arrays, read only during the call.
+          rollout: numpy arrays [T, N, P, ...], read only during the call.
 
         Returns:
           The update's scalars for the log.
         """
         permutations = seeding.permutations(
-            self._seed, self.updates, self._epochs, rollout.action.size
+            self._seed, self.updates, self._epochs, rollout.reward.size
         )
-        progress = np.float32(self.updates / self._num_updates)
-        logs = self._update(
-            specs.Rollout(*map(tf.convert_to_tensor, rollout)), permutations, progress
-        )
+        progress = np.float32(self.updates / self.num_updates)
+        columns = trees.map(tf.convert_to_tensor, specs.columns(rollout))
+        logs = self._update(columns, permutations, progress)
         self.updates += 1
         logs = {name: float(value) for name, value in logs.items()}
         if self.after_update is not None:
             self.after_update(rollout)
         return logs
 
-    def variables(self) -> list[tf.Variable]:
-        """All that updates depend on: the network's variables first, then the optimizer's."""
-        delayed = self.gradient_network.variables if self.gradient_network else []
-        return [*self.network.variables, *self.optimizer.variables, *delayed]
+    def state(self) -> dict[str, np.ndarray]:
+        """Returns what `restore` takes: the agent's variables first, then the optimizer's."""
+        return {
+            "run/updates": np.array(self.updates),
+            **{f"variable/{i}": v.numpy() for i, v in enumerate(self._variables())},
+        }
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Goes on from a saved state.
+
+        Raises:
+          ConfigError: it is of another agent.
+        """
+        assign(self._variables(), state)
+        self.updates = int(state["run/updates"])
+
+    def _variables(self) -> list[tf.Variable]:
+        delayed = self.gradient_agent.variables if self.gradient_agent else []
+        return [*self.agent.variables, *self.optimizer.variables, *delayed]
+
+
+def assign(variables: list[tf.Variable], state: dict[str, np.ndarray]) -> None:
+    """Gives variables, such as an agent's, the values of the first ones in a saved state.
+
+    Raises:
+      ConfigError: it is of another agent.
+    """
+    for i, variable in enumerate(variables):
+        array = state.get(f"variable/{i}")
+        if array is None or tuple(variable.shape) != array.shape:
+            raise errors.ConfigError("the checkpoint in --workdir is of another network")
+        variable.assign(array)

@@ -46,20 +46,6 @@ def is_evaluation(episode_seed: int) -> bool:
     return bool(episode_seed & 1)
 
 
-def gumbel_noise(seed: int, interval: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Draws the noise table of one interval: standard Gumbel numbers, float32.
-
-    Adding them to logits and taking the argmax samples the categorical distribution
-    (the Gumbel-max trick), so an action is a pure function of (observation, parameters, noise).
-
-    Args:
-      seed: of the run.
-      interval: number of the sync interval.
-      shape: [sync_interval, num_envs, num_actions].
-    """
-    return generator(seed, "noise", interval).gumbel(size=shape).astype(np.float32)
-
-
 def permutations(seed: int, update: int, epochs: int, size: int) -> np.ndarray:
     """Draws the order in which an update visits its batch: [epochs, size] int32; also of none."""
     order = generator(seed, "minibatches", update)

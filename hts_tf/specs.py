@@ -5,9 +5,12 @@ Imported by executor processes: numpy only.
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from hts_tf import errors, trees
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +18,7 @@ class ArraySpec:
     """An array handed over as it is.
 
     Attributes:
-      shape: shape of one observation, without time or batch.
+      shape: of one observation or action, without time or batch.
       dtype: numpy dtype name.
       scale: the network multiplies the float32 cast of the array by this.
     """
@@ -26,8 +29,11 @@ class ArraySpec:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of one observation."""
+        """Bytes of one of them."""
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+    def check(self, arrays: np.ndarray) -> None:
+        """Raises: ConfigError: some of the arrays [n, ...] cannot be of this kind."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,44 +87,154 @@ class PixelMapSpec(ArraySpec):
 
 
 @dataclasses.dataclass(frozen=True)
+class DiscreteSpec(ArraySpec):
+    """An action that is one of the integers 0 to num_actions - 1; at most 256."""
+
+    shape: tuple[int, ...] = ()
+    dtype: str = "uint8"
+    num_actions: int = 0
+
+    def check(self, actions: np.ndarray) -> None:
+        """See base class."""
+        highest = actions.max(initial=0)
+        if highest >= self.num_actions:
+            raise errors.ConfigError(
+                f"action {highest}, but the environment has only {self.num_actions} actions"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
 class EnvironmentSpec:
     """What the trainer needs to know of an environment before one exists.
 
     Attributes:
-      observation: of one observation.
-      num_actions: actions are the integers 0 to num_actions - 1; at most 256.
+      observation: of one observation: an `ArraySpec`, or a dict of them.
+      action: of one action.
       max_episode_steps: no episode lasts longer, in env steps.
     """
 
-    observation: ArraySpec
-    num_actions: int
+    observation: trees.Tree
+    action: ArraySpec
     max_episode_steps: int
 
 
 class Rollout(NamedTuple):
-    """One interval of experience, time-major: T = sync_interval env steps of B environments.
+    """One interval of experience, time-major: T = sync_interval env steps of N environments.
+
+    A leaf is [T, N, P, ...] in storages, where P is the number of players, and [T, B, ...] for
+    the learner, which sees B = N * P columns. Where only some fields are needed, the others are
+    left empty.
 
     Attributes:
-      observation: [T + 1, B, ...]; row T is where the next interval starts. An episode that ends
+      observation: T + 1 rows; row T is where the next interval starts. An episode that ends
         at t is followed by the first observation of the next one at t + 1.
-      action: [T, B] uint8.
-      logits: [T, B, A] float32, of the behaviour policy's A actions.
-      value: [T + 1, B] float32, of the observation, by the behaviour network; row T is the
+      action: T rows.
+      policy: T rows, the parameters of the behaviour policy's distribution over actions; a dict,
+        whose keys are the action head's.
+      value: T + 1 rows, float32, of the observation, by the behaviour agent; row T is the
         bootstrap value.
-      reward: [T, B] float32.
-      score: [T, B] float32, what is reported as success.
-      terminated: [T, B] bool: the episode ended by its rules in step t.
-      truncated: [T, B] bool: a time limit ended the episode in step t.
-      truncation_value: [T, B] float32: where truncated, the behaviour network's value of the
+      reward: T rows, float32.
+      score: T rows, float32, what is reported as success.
+      terminated: T rows, bool: the episode ended by its rules in step t.
+      truncated: T rows, bool: a time limit ended the episode in step t.
+      truncation_value: T rows, float32: where truncated, the behaviour agent's value of the
         episode's own last observation (which is not observation[t + 1]); elsewhere meaningless.
+      state: what a recurrent agent remembers; empty, as there is none yet.
     """
 
-    observation: Any
-    action: Any
-    logits: Any
-    value: Any
-    reward: Any
-    score: Any
-    terminated: Any
-    truncated: Any
-    truncation_value: Any
+    observation: trees.Tree = ()
+    action: trees.Tree = ()
+    policy: trees.Tree = ()
+    value: trees.Tree = ()
+    reward: trees.Tree = ()
+    score: trees.Tree = ()
+    terminated: trees.Tree = ()
+    truncated: trees.Tree = ()
+    truncation_value: trees.Tree = ()
+    state: trees.Tree = ()
+
+
+# What one env step of one player consists of: a rollout whose leaves are `ArraySpec`s. Storages,
+# the ledger, fingerprints and the learner's signature are laid out by walking it.
+StepSpec = Rollout
+
+# Fields with a row more than there are steps: what the next interval starts from.
+WITH_LAST_ROW = ("observation", "value")
+
+# What else has a column in a table of fingerprints.
+_OTHER_NAMES = {*Rollout._fields, "update", "env_steps", "parameters", "optimizer"}
+
+# Environments have one player each, today; all that is laid out has the axis.
+NUM_PLAYERS = 1
+
+
+def step_spec(environment: EnvironmentSpec, policy: Mapping[str, ArraySpec]) -> StepSpec:
+    """Returns what a step consists of.
+
+    Args:
+      environment: what the environment says.
+      policy: of the distribution's parameters.
+
+    Raises:
+      ConfigError: a parameter has a name that is something else's, or none that Python could have.
+    """
+    for name in policy:
+        if name in _OTHER_NAMES or not name.isidentifier():
+            raise errors.ConfigError(f"the action head's parameter {name!r} needs another name")
+    number, flag = ArraySpec((), "float32"), ArraySpec((), "bool")
+    return StepSpec(
+        observation=environment.observation,
+        action=environment.action,
+        policy=dict(policy),
+        value=number,
+        reward=number,
+        score=number,
+        terminated=flag,
+        truncated=flag,
+        truncation_value=number,
+    )
+
+
+def leaves(rollout: Rollout) -> dict[str, Any]:
+    """Returns name -> leaf, in the order of `trees.map`.
+
+    Names are those of the fields, 'observation/map' where the field is a dict, and of the policy's
+    parameters, which have names of their own.
+    """
+    return {
+        name: leaf
+        for field, tree in rollout._asdict().items()
+        for name, leaf in trees.named(tree, "" if field == "policy" else field)
+    }
+
+
+class Answer(NamedTuple):
+    """What an agent answers to n observations.
+
+    Attributes:
+      action: [n, ...].
+      policy: [n, ...], the parameters of the distribution that the actions are from.
+      value: [n] float32, of the observations.
+      state: [n, ...], what the agent remembers now.
+    """
+
+    action: trees.Tree
+    policy: trees.Tree
+    value: trees.Tree
+    state: trees.Tree = ()
+
+
+def field_of(name: str) -> str:
+    """Returns the field of `Rollout` that a leaf of that name is in; see `leaves`."""
+    field = name.partition("/")[0]
+    return field if field in Rollout._fields else "policy"
+
+
+def columns(rollout: Rollout) -> Rollout:
+    """Returns [T, N, P, ...] as [T, N * P, ...], the same memory."""
+    return trees.map(lambda array: array.reshape(len(array), -1, *array.shape[3:]), rollout)
+
+
+def plain(action: np.ndarray) -> Any:
+    """Returns an action as environments get it: a number as Python's own, an array as it is."""
+    return action if np.ndim(action) else action.item()

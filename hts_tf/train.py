@@ -5,8 +5,10 @@ import signal
 from absl import app, flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, errors, trainer
-from hts_tf.collecting.collector import WorkerError
+from hts_tf import config, errors
+from hts_tf.build import build
+from hts_tf.collecting.executor_pool import WorkerError
+from hts_tf.settings import Settings
 from hts_tf.system import compute
 from hts_tf.watching import display
 
@@ -35,24 +37,25 @@ def run(argv: list[str]) -> int:
     try:
         config.load(_SCENARIO.value, _METHOD.value, _GIN_FILES.value, _GIN_BINDINGS.value)
         compute.configure()
-        training = trainer.Trainer(
-            workdir=_WORKDIR.value,
-            seed=_SEED.value,
+        pipeline = build(
+            Settings(),
+            _WORKDIR.value,
+            _SEED.value,
             trace_intervals=_TRACE_INTERVALS.value if _TRACE.value else 0,
         )
     except errors.ConfigError as error:
         return errors.fail(str(error).splitlines()[0], 2)
     try:
-        result = training.run()
+        result = pipeline.run()
     except WorkerError as error:
         return errors.fail(str(error), 1)
     except KeyboardInterrupt:
-        return 128 + (training.stopped_by or signal.SIGINT)
+        return 128 + (pipeline.signals.received or signal.SIGINT)
     display.say(
         f"{result.env_steps:,} env steps, {result.updates:,} updates, "
         f"parameters {result.parameters_sha256}"
     )
-    return 128 + training.stopped_by if training.stopped_by else 0
+    return 128 + pipeline.signals.received if pipeline.signals.received else 0
 
 
 def main() -> None:

@@ -9,10 +9,11 @@ from hts_tf.files.fingerprint_log import CELLS, FingerprintLog
 from tests.files import rollouts
 from tests.files.rollouts import ENVS, STEPS
 
+LONGER = ("observation", "observation/map", "observation/facts", "value")
 CONFIG = "# --seed = 0\nPPO.clip = 0.08\nTrainer.num_actors = 4\n"
 
 
-def make_run(path, updates=4, config=CONFIG, scope=None, change=None):
+def make_run(path, updates=4, config=CONFIG, scope=None, change=None, make=rollouts.make):
     """Writes the workdir of a run.
 
     change: update -> what to replace the arguments of `fingerprints.fingerprint` with.
@@ -22,9 +23,9 @@ def make_run(path, updates=4, config=CONFIG, scope=None, change=None):
     if scope:
         state = {"run/scope": np.array(json.dumps(scope))}
         checkpoint.save(path / "checkpoints", updates, state, keep=1)
-    log = FingerprintLog(path, 0)
+    log = FingerprintLog(path, specs.leaves(make()), 0)
     for update in range(1, updates + 1):
-        arguments = [rollouts.make(update), [np.float32(update)], [np.int64(update)]]
+        arguments = [make(update), [np.float32(update)], [np.int64(update)]]
         if change and update in change:
             arguments = change[update](*arguments)
         log.append(update, STEPS * ENVS * update, fingerprints.fingerprint(*arguments))
@@ -56,20 +57,34 @@ def test_one_is_shorter(capsys, tmp_path, run_a):
     assert compare(capsys, b, run_a) == (0, [line])
 
 
-@pytest.mark.parametrize("name", specs.Rollout._fields)
-def test_one_bit_of_one_array(capsys, tmp_path, run_a, name):
-    rollout = rollouts.make(3)
-    step, env = map(int, np.argwhere(rollout.truncated)[-1])
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (make, name)
+        for make in (rollouts.make, rollouts.make_structured)
+        for name in specs.leaves(make())
+    ],
+)
+def test_one_bit_of_one_array(capsys, tmp_path, make, name):
+    step, env, _ = map(int, np.argwhere(make(3).truncated)[-1])
 
     def flip(rollout, *rest):
         return rollouts.flip(rollout, name, step, env), *rest
 
-    code, (line,) = compare(capsys, run_a, make_run(tmp_path / "b", change={3: flip}))
+    a = make_run(tmp_path / "a", make=make)
+    code, (line,) = compare(capsys, a, make_run(tmp_path / "b", change={3: flip}, make=make))
     assert code == 1
-    cells = ENVS * (STEPS + (name in ("observation", "value")))
+    cells = ENVS * (STEPS + (name in LONGER))
     place = f"different from update 3 on, first in {name} at [{step}, {env}] (1 of its {cells} "
     assert line.startswith(place)
     assert ("then in" in line) == (name == "truncated")  # which brings in a truncation_value
+
+
+def test_runs_of_other_arrays(capsys, tmp_path, run_a):
+    b = make_run(tmp_path / "b", make=rollouts.make_structured)
+    code, (line,) = compare(capsys, run_a, b)
+    assert code == 1
+    assert line.startswith("different from update 1 on, first in observation; then in ")
 
 
 def test_difference_in_the_last_row_only(capsys, tmp_path, run_a):

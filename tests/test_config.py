@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hts_tf import config, errors, trainer
+from hts_tf import config, errors, settings
 from hts_tf.environments import synthetic
 from hts_tf.environments.football import football
 from hts_tf.networks.actor_critic import ActorCritic
@@ -24,7 +24,7 @@ def test_every_method_with_every_scenario(method, scenario):
         assert environment.scenario == scenario
     else:
         assert isinstance(environment, synthetic.Synthetic)
-    assert environment.spec.num_actions >= 2
+    assert environment.spec.action.num_actions >= 2
 
 
 def test_names_are_those_of_the_files():
@@ -192,7 +192,7 @@ def test_free_bindings_may_differ(binding):
     assert config.differences(f"{binding} = 1\nA.x = 1\n", f"{binding} = 2\nA.x = 1\n") == []
     configurable, parameter = binding.split(".")
     assert configurable == "Trainer"
-    assert parameter in inspect.signature(trainer.Trainer.__init__).parameters
+    assert parameter in inspect.signature(settings.Settings).parameters
 
 
 @pytest.mark.parametrize("binding", ["Trainer.num_envs", "Trainer.sync_interval", "PPO.clip"])

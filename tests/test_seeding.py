@@ -50,9 +50,8 @@ def test_the_streams_of_old_runs_are_still_the_same():
     assert seeding.episode_seed(1, 2, 3) == 228388176
     assert seeding.episode_seed(1, 2, 3, evaluation=True) == 1533692341
     np.testing.assert_array_equal(seeding.permutations(5, 6, 1, 6), [[1, 2, 3, 4, 5, 0]])
-    np.testing.assert_allclose(
-        seeding.gumbel_noise(7, 8, (1, 1, 2)), [[[0.0350429, -0.7930963]]], rtol=1e-5
-    )
+    noise = seeding.generator(7, "noise", 8).gumbel(size=(1, 1, 2))
+    np.testing.assert_allclose(noise, [[[0.0350429, -0.7930963]]], rtol=1e-5)
 
 
 @given(seeds, counters, counters)
@@ -86,31 +85,6 @@ def test_a_numpy_counter_is_as_good_as_an_int(env, episode):
     assert seeding.episode_seed(0, np.int64(env), np.int64(episode)) == seeding.episode_seed(
         0, env, episode
     )
-
-
-def test_noise_is_standard_gumbel():
-    noise = seeding.gumbel_noise(3, 5, (100, 20, 19))
-    assert noise.shape == (100, 20, 19)
-    assert noise.dtype == np.float32
-    assert np.isfinite(noise).all()
-    assert noise.mean() == pytest.approx(np.euler_gamma, abs=0.03)
-    assert noise.std() == pytest.approx(np.pi / np.sqrt(6), abs=0.03)
-
-
-def test_noise_differs_between_intervals_and_seeds():
-    noise = seeding.gumbel_noise(3, 5, (4, 2, 3))
-    assert not np.array_equal(noise, seeding.gumbel_noise(3, 6, (4, 2, 3)))
-    assert not np.array_equal(noise, seeding.gumbel_noise(4, 5, (4, 2, 3)))
-
-
-def test_argmax_of_logits_and_noise_samples_the_softmax():
-    logits = np.array([0.0, 1.0, -2.0, 0.5])
-    probability = np.exp(logits) / np.exp(logits).sum()
-    count = 40_000
-    actions = np.argmax(logits + seeding.gumbel_noise(0, 0, (count, 1, 4))[:, 0], axis=-1)
-    frequency = np.bincount(actions, minlength=4) / count
-    deviation = np.sqrt(probability * (1 - probability) / count)
-    assert (np.abs(frequency - probability) < 4 * deviation).all()
 
 
 @given(st.integers(0, 100), st.integers(1, 4), st.integers(1, 50))

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hts_tf import specs
+from hts_tf import errors, specs
 
 NO = specs.PixelMapSpec.NO_PIXEL
 # Two frames of three pixels on a 4 x 5 image; the first two pixels share plane 0.
@@ -61,3 +62,93 @@ def test_to_dense_loses_no_pixel(frames):
 def test_to_dense_refuses_another_number_of_pixels():
     with pytest.raises(ValueError, match="shorter"):
         SPEC.to_dense(np.zeros((2, 2), np.uint16))
+
+
+PLAIN = specs.EnvironmentSpec(
+    observation=specs.ArraySpec((4,), "float32"),
+    action=specs.DiscreteSpec(num_actions=3),
+    max_episode_steps=10,
+)
+DICT = dataclasses.replace(
+    PLAIN,
+    observation={"map": SPEC, "facts": specs.ArraySpec((4,), "float32")},
+    action=specs.ArraySpec((2,), "float32"),
+)
+MEAN, DEVIATION = specs.ArraySpec((2,), "float32"), specs.ArraySpec((1,), "float32")
+
+
+def test_discrete_actions():
+    assert (PLAIN.action.shape, PLAIN.action.dtype, PLAIN.action.nbytes) == ((), "uint8", 1)
+    PLAIN.action.check(np.array([0, 2, 1], np.uint8))
+    PLAIN.action.check(np.array([], np.uint8))
+    with pytest.raises(errors.ConfigError, match="action 3, but the environment has only 3"):
+        PLAIN.action.check(np.array([0, 3, 1], np.uint8))
+
+
+def test_leaves_of_a_step():
+    step = specs.step_spec(PLAIN, {"logits": specs.ArraySpec((3,), "float32")})
+    assert [(name, leaf.shape, leaf.dtype) for name, leaf in specs.leaves(step).items()] == [
+        ("observation", (4,), "float32"),
+        ("action", (), "uint8"),
+        ("logits", (3,), "float32"),
+        ("value", (), "float32"),
+        ("reward", (), "float32"),
+        ("score", (), "float32"),
+        ("terminated", (), "bool"),
+        ("truncated", (), "bool"),
+        ("truncation_value", (), "float32"),
+    ]
+
+
+def test_leaves_of_a_step_of_dicts():
+    step = specs.step_spec(DICT, {"mean": MEAN, "deviation": DEVIATION})
+    leaves = specs.leaves(step)
+    assert list(leaves)[:5] == [
+        "observation/map",
+        "observation/facts",
+        "action",
+        "mean",
+        "deviation",
+    ]
+    assert leaves["observation/map"] == SPEC
+    assert leaves["deviation"] == DEVIATION
+
+
+@pytest.mark.parametrize(
+    "name", [*specs.Rollout._fields, "parameters", "optimizer", "update", "value/x", "a,b", ""]
+)
+def test_a_parameter_of_the_policy_has_a_name_of_its_own(name):
+    with pytest.raises(errors.ConfigError, match=f"parameter '{name}' needs another name"):
+        specs.step_spec(PLAIN, {"mean": MEAN, name: DEVIATION})
+
+
+def test_field_of_a_leaf():
+    step = specs.step_spec(DICT, {"mean": MEAN, "deviation": DEVIATION})
+    fields = list(dict.fromkeys(map(specs.field_of, specs.leaves(step))))
+    assert fields == [name for name in specs.Rollout._fields if name != "state"]
+    assert specs.field_of("observation/map") == specs.field_of("observation") == "observation"
+    assert specs.field_of("mean") == "policy"
+
+
+def test_columns_are_environments_and_their_players():
+    rollout = specs.Rollout(
+        observation={"map": np.arange(240).reshape(5, 3, 2, 4, 2)},
+        reward=np.arange(24).reshape(4, 3, 2),
+    )
+    columns = specs.columns(rollout)
+    assert columns.observation["map"].shape == (5, 6, 4, 2)
+    assert columns.reward.shape == (4, 6)
+    for env, player in itertools.product(range(3), range(2)):
+        column = 2 * env + player
+        assert (columns.reward[:, column] == rollout.reward[:, env, player]).all()
+        image = rollout.observation["map"][:, env, player]
+        assert (columns.observation["map"][:, column] == image).all()
+    columns.reward[0, 0] = 99
+    assert rollout.reward[0, 0, 0] == 99
+
+
+def test_plain_actions():
+    assert type(specs.plain(np.uint8(3))) is int
+    assert type(specs.plain(np.array(3, np.uint8))) is int
+    array = np.zeros(2, np.float32)
+    assert specs.plain(array) is array

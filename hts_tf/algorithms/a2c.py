@@ -9,7 +9,7 @@ import tensorflow as tf
 from hts_tf import errors, specs
 from hts_tf.algorithms import losses, optimizers, returns, update_steps
 from hts_tf.algorithms.algorithm import Algorithm
-from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.networks.agent import Agent
 
 
 @gin.configurable
@@ -17,7 +17,7 @@ class A2C(Algorithm):
     """A2C's hyperparameters and its update: one gradient step on the whole rollout.
 
     The policy gradient is that of the policy which collected the data, so it has to be taken at
-    that policy's parameters. Under the `hts` schedule the target network is one update further:
+    that policy's parameters. Under the `hts` schedule the target agent is one update further:
     theta(j+1) = theta(j) - step(gradient of the loss at theta(j-1) on D(j-1)), the *delayed
     gradient* of HTS-RL (Liu et al. 2020, arXiv 2012.09849, section 4).
     """
@@ -66,25 +66,25 @@ class A2C(Algorithm):
 
     def update(
         self,
-        network: ActorCritic,
+        agent: Agent,
         optimizer: keras.optimizers.Optimizer,
         rollout: specs.Rollout,
         permutations: tf.Tensor,
         progress: tf.Tensor,
-        gradient_network: ActorCritic | None = None,
+        gradient_agent: Agent | None = None,
     ) -> dict[str, tf.Tensor]:
         """See base class."""
         # The stored values are those of the gradient's own parameters: nothing to compute anew.
         targets = returns.n_step_returns(rollout, self._discount, self._bootstrap_truncated)
-        batch = (rollout.observation[:-1], rollout.action, *targets)
+        batch = (update_steps.steps(rollout), *targets)
         learning_rate = update_steps.decay_learning_rate(optimizer, self._learning_rate, progress)
         logs = update_steps.descend(
             self.loss,
             update_steps.merge_time_and_batch(batch),
-            network,
+            agent,
             optimizer,
             self._max_gradient_norm,
-            gradient_network,
+            gradient_agent,
         )
         return {
             **logs,
@@ -94,25 +94,29 @@ class A2C(Algorithm):
 
     def loss(
         self,
-        network: ActorCritic,
-        observation: tf.Tensor,
-        action: tf.Tensor,
+        agent: Agent,
+        steps: specs.Rollout,
         advantage: tf.Tensor,
         value_target: tf.Tensor,
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """The loss of a batch of M steps; see `losses.actor_critic_loss`.
 
         Args:
-          network: at whose parameters the gradient is taken.
-          observation: [M, ...].
-          action: [M] uint8.
+          agent: at whose parameters the gradient is taken.
+          steps: [M], see `update_steps.steps`.
           advantage: [M].
           value_target: [M], the returns.
 
         Returns:
           The loss, and scalars for the log.
         """
-        logits, value = network(observation)
+        policy, value = agent.evaluate(steps)
         return losses.actor_critic_loss(
-            logits, value, action, advantage, value_target, self._value_cost, self._entropy_cost
+            agent.distribution(policy),
+            value,
+            steps.action,
+            advantage,
+            value_target,
+            self._value_cost,
+            self._entropy_cost,
         )

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from hts_tf import specs
-from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.networks.agent import Agent
 
 
 class Algorithm(abc.ABC):
@@ -16,8 +16,8 @@ class Algorithm(abc.ABC):
       epochs: how many random orders of the batch `update` is given; 0 where it takes the batch as
         a whole.
       delayed_gradient: whether `update` must take its gradient at the parameters that collected
-        the rollout. Its last argument, `gradient_network`, is then a network that has them; None
-        says that the target network itself does. Such an algorithm cannot be used where the
+        the rollout. Its last argument, `gradient_agent`, is then an agent that has them; None
+        says that the target agent itself does. Such an algorithm cannot be used where the
         policy lag varies. Those that correct for the lag with the stored logits have no such
         argument.
     """
@@ -35,20 +35,20 @@ class Algorithm(abc.ABC):
     @abc.abstractmethod
     def update(
         self,
-        network: ActorCritic,
+        agent: Agent,
         optimizer: keras.optimizers.Optimizer,
         rollout: specs.Rollout,
         permutations: tf.Tensor,
         progress: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        """Trains the network on one rollout: the whole update, to be traced once.
+        """Trains the agent on one rollout: the whole update, to be traced once.
 
         Without AutoGraph, which takes seconds: what depends on the value of a tensor is written
         with `tf.foldl`, `tf.cond` and the like, not with `for` and `if`.
 
         Args:
-          network: the target network; its parameters change.
-          optimizer: from `make_optimizer`, built for the network.
+          agent: the target agent; its parameters change.
+          optimizer: from `make_optimizer`, built for the agent.
           rollout: T steps of B environments, as tensors.
           permutations: [epochs, T * B] int32, orders in which to visit the batch.
           progress: scalar, the part of all updates that came before this one, 0 to 1.

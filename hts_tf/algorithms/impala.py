@@ -6,10 +6,10 @@ import gin
 import keras
 import tensorflow as tf
 
-from hts_tf import errors, specs
+from hts_tf import errors, specs, trees
 from hts_tf.algorithms import losses, optimizers, returns, update_steps
 from hts_tf.algorithms.algorithm import Algorithm
-from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.networks.agent import Agent
 
 
 @gin.configurable
@@ -79,7 +79,7 @@ class IMPALA(Algorithm):
 
     def update(
         self,
-        network: ActorCritic,
+        agent: Agent,
         optimizer: keras.optimizers.Optimizer,
         rollout: specs.Rollout,
         permutations: tf.Tensor,
@@ -88,27 +88,26 @@ class IMPALA(Algorithm):
         """See base class."""
         learning_rate = update_steps.decay_learning_rate(optimizer, self._learning_rate, progress)
         logs = update_steps.descend(
-            self.loss, (rollout,), network, optimizer, self._max_gradient_norm
+            self.loss, (rollout,), agent, optimizer, self._max_gradient_norm
         )
         return {**logs, "learning_rate": learning_rate}
 
-    def loss(
-        self, network: ActorCritic, rollout: specs.Rollout
-    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    def loss(self, agent: Agent, rollout: specs.Rollout) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """The loss of a batch of unrolls; see `losses.actor_critic_loss`.
 
         Args:
-          network: the target network.
+          agent: the target agent.
           rollout: B unrolls of T steps.
 
         Returns:
           The loss, and scalars for the log.
         """
-        logits, values = update_steps.evaluate(network, rollout.observation)
-        logits = logits[:-1]  # the last observation only has a value to start from
+        policy, values = agent.evaluate(rollout)
+        # The last observation only has a value to start from.
+        policy = agent.distribution(trees.map(lambda x: x[:-1], policy))
+        behaviour = agent.distribution(rollout.policy)
         log_prob_ratio = tf.stop_gradient(
-            losses.log_prob(logits, rollout.action)
-            - losses.log_prob(rollout.logits, rollout.action)
+            policy.log_prob(rollout.action) - behaviour.log_prob(rollout.action)
         )
         targets = returns.v_trace(
             rollout._replace(value=tf.stop_gradient(values)),
@@ -121,7 +120,7 @@ class IMPALA(Algorithm):
         )
         values = values[:-1]
         loss, logs = losses.actor_critic_loss(
-            logits, values, rollout.action, *targets, self._value_cost, self._entropy_cost
+            policy, values, rollout.action, *targets, self._value_cost, self._entropy_cost
         )
         clipped = tf.exp(log_prob_ratio) > self._clip_rho
         return loss, {

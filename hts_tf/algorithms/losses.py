@@ -2,25 +2,7 @@
 
 import tensorflow as tf
 
-
-def log_prob(logits: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
-    """Returns log pi(a|s), of the actions' shape.
-
-    Args:
-      logits: [..., A].
-      actions: [...] uint8.
-    """
-    return -tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(actions, tf.int32), logits)
-
-
-def entropy(logits: tf.Tensor) -> tf.Tensor:
-    """Returns the mean entropy of policies, a scalar, in nats.
-
-    Args:
-      logits: [..., A], finite.
-    """
-    log_probs = tf.nn.log_softmax(logits)
-    return -tf.reduce_mean(tf.reduce_sum(tf.exp(log_probs) * log_probs, axis=-1))
+from hts_tf.networks.action_head import Distribution
 
 
 def kl_estimate(log_prob_ratio: tf.Tensor) -> tf.Tensor:
@@ -34,7 +16,7 @@ def kl_estimate(log_prob_ratio: tf.Tensor) -> tf.Tensor:
 
 
 def actor_critic_loss(
-    logits: tf.Tensor,
+    policy: Distribution,
     values: tf.Tensor,
     actions: tf.Tensor,
     advantages: tf.Tensor,
@@ -48,9 +30,9 @@ def actor_critic_loss(
     -log pi(a|s) * advantage + value_cost * (value - return)^2 - entropy_cost * entropy(pi(s)).
 
     Args:
-      logits: [..., A], of the policy being trained.
-      values: [...], by the network being trained.
-      actions: [...] uint8.
+      policy: [...], being trained.
+      values: [...], by the agent being trained.
+      actions: [...], taken.
       advantages: [...], of the actions; constants to the gradient.
       returns: [...], the targets of the values; constants to the gradient.
       value_cost: weight of the squared error, without a factor of one half.
@@ -59,9 +41,9 @@ def actor_critic_loss(
     Returns:
       The loss, to be minimised, and scalars for the log.
     """
-    policy_loss = -tf.reduce_mean(log_prob(logits, actions) * advantages)
+    policy_loss = -tf.reduce_mean(policy.log_prob(actions) * advantages)
     value_loss = tf.reduce_mean(tf.square(values - returns))
-    policy_entropy = entropy(logits)
+    policy_entropy = tf.reduce_mean(policy.entropy())
     loss = policy_loss + value_cost * value_loss - entropy_cost * policy_entropy
     return loss, {
         "loss": loss,
@@ -96,8 +78,8 @@ def clipped_value_loss(
     `behaviour_values` moved towards them by at most `clip`.
 
     Args:
-      values: by the network being trained.
-      behaviour_values: by the network that collected the data.
+      values: by the agent being trained.
+      behaviour_values: by the agent that collected the data.
       returns: the targets.
       clip: how far a value may move.
 

@@ -9,10 +9,10 @@ import gin
 import keras
 import tensorflow as tf
 
-from hts_tf import errors, specs
+from hts_tf import errors, specs, trees
 from hts_tf.algorithms import losses, optimizers, returns, update_steps
 from hts_tf.algorithms.algorithm import Algorithm
-from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.networks.agent import Agent
 
 _LOGS = (
     "loss",
@@ -58,7 +58,7 @@ class PPO(Algorithm):
           gae_lambda: lambda of generalized advantage estimation.
           bootstrap_truncated: whether an episode cut by a time limit is credited with the value
             of its own last observation; if not, it counts as terminated.
-          decoupled: whether the network as it is when the update begins is the proximal policy, and
+          decoupled: whether the agent as it is when the update begins is the proximal policy, and
             its values are those that advantages are computed from and the value's movement is
             clipped around; the behaviour policy is then corrected for by importance weights. If
             not, both are the behaviour policy's, one update older under the `hts` schedule, as in
@@ -108,20 +108,20 @@ class PPO(Algorithm):
 
     def update(
         self,
-        network: ActorCritic,
+        agent: Agent,
         optimizer: keras.optimizers.Optimizer,
         rollout: specs.Rollout,
         permutations: tf.Tensor,
         progress: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        """Trains the network on one rollout: the whole update, to be traced once.
+        """Trains the agent on one rollout: the whole update, to be traced once.
 
-        Under the `hts` schedule the behaviour policy is one update older than the network; the
+        Under the `hts` schedule the behaviour policy is one update older than the agent; the
         stored log-probabilities of its actions account for that.
 
         Args:
-          network: the target network; its parameters change.
-          optimizer: from `make_optimizer`, built for the network.
+          agent: the target agent; its parameters change.
+          optimizer: from `make_optimizer`, built for the agent.
           rollout: T steps of B environments, as tensors.
           permutations: [epochs, T * B] int32, the order in which to visit the batch.
           progress: scalar, the part of all updates that came before this one, 0 to 1.
@@ -129,13 +129,14 @@ class PPO(Algorithm):
         Returns:
           Scalars for the log, averaged over the minibatches.
         """
-        behaviour_log_prob = losses.log_prob(rollout.logits, rollout.action)
+        behaviour_log_prob = agent.distribution(rollout.policy).log_prob(rollout.action)
         proximal_log_prob = behaviour_log_prob
         if self._decoupled:
             # As many rows at a time as are trained on: all at once take hundreds of megabytes.
-            rows_at_once = rollout.action.shape.num_elements() // self.num_minibatches
-            logits, value = update_steps.evaluate(network, rollout.observation, rows_at_once)
-            proximal_log_prob = losses.log_prob(logits[:-1], rollout.action)
+            rows_at_once = rollout.reward.shape.num_elements() // self.num_minibatches
+            policy, value = update_steps.evaluate_in_chunks(agent, rollout, rows_at_once)
+            proximal = agent.distribution(trees.map(lambda x: x[:-1], policy))
+            proximal_log_prob = proximal.log_prob(rollout.action)
             rollout = rollout._replace(value=value)
         advantages, value_targets = returns.generalized_advantage_estimation(
             rollout, self._discount, self._gae_lambda, self._bootstrap_truncated
@@ -144,8 +145,7 @@ class PPO(Algorithm):
         normalised = (advantages - tf.reduce_mean(advantages)) / (deviation + 1e-5)
         importance = tf.exp(proximal_log_prob - behaviour_log_prob)
         batch = (
-            rollout.observation[:-1],
-            rollout.action,
+            update_steps.steps(rollout),
             proximal_log_prob,
             rollout.value[:-1],
             importance * normalised,
@@ -157,7 +157,7 @@ class PPO(Algorithm):
         def add_step(sums: dict[str, tf.Tensor], rows: tf.Tensor) -> dict[str, tf.Tensor]:
             minibatch = tf.nest.map_structure(lambda x: tf.gather(x, rows), batch)
             step = update_steps.descend(
-                self.loss, minibatch, network, optimizer, self._max_gradient_norm
+                self.loss, minibatch, agent, optimizer, self._max_gradient_norm
             )
             return tf.nest.map_structure(tf.add, sums, step)
 
@@ -176,9 +176,8 @@ class PPO(Algorithm):
 
     def loss(
         self,
-        network: ActorCritic,
-        observation: tf.Tensor,
-        action: tf.Tensor,
+        agent: Agent,
+        steps: specs.Rollout,
         proximal_log_prob: tf.Tensor,
         proximal_value: tf.Tensor,
         advantage: tf.Tensor,
@@ -187,10 +186,9 @@ class PPO(Algorithm):
         """PPO's loss (equation 9) on a minibatch of M steps.
 
         Args:
-          network: the target network.
-          observation: [M, ...].
-          action: [M] uint8.
-          proximal_log_prob: [M], of the action under the policy around which the ratio is clipped.
+          agent: the target agent.
+          steps: [M], see `update_steps.steps`.
+          proximal_log_prob: [M], of the actions under the policy around which the ratio is clipped.
           proximal_value: [M], around which the value's movement is clipped.
           advantage: [M], normalised, then weighted by the proximal policy's probability of the
             action over the behaviour policy's.
@@ -199,12 +197,13 @@ class PPO(Algorithm):
         Returns:
           The loss, and scalars for the log.
         """
-        logits, value = network(observation)
-        log_prob_ratio = losses.log_prob(logits, action) - proximal_log_prob
+        policy, value = agent.evaluate(steps)
+        policy = agent.distribution(policy)
+        log_prob_ratio = policy.log_prob(steps.action) - proximal_log_prob
         ratio = tf.exp(log_prob_ratio)
         policy_loss = losses.clipped_policy_loss(log_prob_ratio, advantage, self._clip)
         value_loss = losses.clipped_value_loss(value, proximal_value, value_target, self._clip)
-        entropy = losses.entropy(logits)
+        entropy = tf.reduce_mean(policy.entropy())
         loss = policy_loss + self._value_cost * value_loss - self._entropy_cost * entropy
         return loss, {
             "loss": loss,

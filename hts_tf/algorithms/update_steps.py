@@ -6,7 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf import specs, trees
+from hts_tf.networks.agent import Agent
 
 Logs = dict[str, tf.Tensor]
 
@@ -18,44 +19,37 @@ def merge_time_and_batch(arrays: Any) -> Any:
     )
 
 
-def evaluate(
-    network: ActorCritic, observation: tf.Tensor, rows_at_once: int | None = None
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Evaluates a network on time-major observations.
+def steps(rollout: specs.Rollout) -> specs.Rollout:
+    """Returns what a loss needs of a rollout's T steps: observations and actions, [T, B, ...]."""
+    observation = trees.map(lambda x: x[:-1], rollout.observation)
+    return specs.Rollout(observation=observation, action=rollout.action)
+
+
+def evaluate_in_chunks(
+    agent: Agent, rollout: specs.Rollout, rows_at_once: int
+) -> tuple[trees.Tree, tf.Tensor]:
+    """Evaluates an agent as `Agent.evaluate`, in little memory; not for gradients.
 
     Args:
-      network: any.
-      observation: [T, B, ...]; T and B known when traced if `rows_at_once` is given.
-      rows_at_once: of T * B; without a gradient, fewer of them take less memory. None for all.
-
-    Returns:
-      logits [T, B, A], value [T, B].
+      agent: any without a memory.
+      rollout: [T, B, ...], known when traced; here only the observations.
+      rows_at_once: of T * B.
     """
-    steps = tf.shape(observation)[:2]
-    rows = tf.reshape(observation, (-1, *observation.shape[2:]))
-    if rows_at_once is None:
-        logits, value = network(rows)
-    else:
-        logits, value = _evaluate_in_chunks(network, rows, rows_at_once)
-    return tf.reshape(logits, (*tf.unstack(steps), logits.shape[-1])), tf.reshape(value, steps)
-
-
-def _evaluate_in_chunks(
-    network: ActorCritic, rows: tf.Tensor, rows_at_once: int
-) -> tuple[tf.Tensor, tf.Tensor]:
-    count = rows.shape[0]
+    leading = tf.nest.flatten(rollout.observation)[0].shape[:2]
+    rows = trees.map(lambda x: tf.reshape(x, (-1, *x.shape[2:])), rollout.observation)
+    count = leading.num_elements()
     whole = count // rows_at_once * rows_at_once
-    logits, value = tf.map_fn(
-        network,
-        tf.reshape(rows[:whole], (-1, rows_at_once, *rows.shape[1:])),
-        parallel_iterations=1,
-        fn_output_signature=(tf.float32, tf.float32),
-    )
-    answers = [(tf.reshape(logits, (whole, logits.shape[-1])), tf.reshape(value, (whole,)))]
+
+    def evaluate(observation: trees.Tree) -> tuple[trees.Tree, tf.Tensor]:
+        return agent.evaluate(specs.Rollout(observation=observation))
+
+    chunks = trees.map(lambda x: tf.reshape(x[:whole], (-1, rows_at_once, *x.shape[1:])), rows)
+    signature = trees.map(lambda leaf: leaf.dtype, (agent.step.policy, agent.step.value))
+    answers = tf.map_fn(evaluate, chunks, parallel_iterations=1, fn_output_signature=signature)
+    parts = [trees.map(lambda x: tf.reshape(x, (whole, *x.shape[2:])), answers)]
     if whole < count:
-        answers.append(network(rows[whole:]))
-    logits, value = (tf.concat(parts, 0) for parts in zip(*answers, strict=True))
-    return logits, value
+        parts.append(evaluate(trees.map(lambda x: x[whole:], rows)))
+    return trees.map(lambda *x: tf.reshape(tf.concat(x, 0), (*leading, *x[0].shape[1:])), *parts)
 
 
 def decay_learning_rate(
@@ -76,32 +70,32 @@ def decay_learning_rate(
 def descend(
     loss: Callable[..., tuple[tf.Tensor, Logs]],
     arguments: tuple[Any, ...],
-    network: ActorCritic,
+    agent: Agent,
     optimizer: keras.optimizers.Optimizer,
     max_gradient_norm: float | None,
-    gradient_network: ActorCritic | None = None,
+    gradient_agent: Agent | None = None,
 ) -> Logs:
     """Makes one gradient step.
 
     Args:
-      loss: called with a network and the arguments; returns the loss and scalars for the log.
+      loss: called with an agent and the arguments; returns the loss and scalars for the log.
       arguments: of the loss.
-      network: whose parameters change.
-      optimizer: built for the network.
+      agent: whose parameters change.
+      optimizer: built for the agent.
       max_gradient_norm: the gradient is scaled down to this global norm; None leaves it alone.
-      gradient_network: at whose parameters the gradient is taken; None for the network's own.
+      gradient_agent: at whose parameters the gradient is taken; None for the agent's own.
 
     Returns:
       The loss's scalars for the log, with the gradient's global norm before clipping.
     """
-    if gradient_network is None:
-        gradient_network = network
+    if gradient_agent is None:
+        gradient_agent = agent
     with tf.GradientTape() as tape:
-        value, logs = loss(gradient_network, *arguments)
-    gradients = tape.gradient(value, gradient_network.trainable_variables)
+        value, logs = loss(gradient_agent, *arguments)
+    gradients = tape.gradient(value, gradient_agent.trainable_variables)
     gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
     norm = tf.linalg.global_norm(gradients)
     if max_gradient_norm is not None:
         gradients, _ = tf.clip_by_global_norm(gradients, max_gradient_norm, norm)
-    optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+    optimizer.apply_gradients(zip(gradients, agent.trainable_variables, strict=True))
     return {**logs, "gradient_norm": norm}

@@ -13,10 +13,11 @@ import numpy as np
 from absl import app, flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import errors
+from hts_tf import errors, specs, trees
 from hts_tf.benchmarks import kernel
 from hts_tf.collecting import buffers
 from hts_tf.collecting.collector import Collector
+from hts_tf.collecting.workers import Crew
 from hts_tf.environments import synthetic
 from hts_tf.system import command
 
@@ -32,19 +33,18 @@ _EPISODE_STEPS = 400  # as in football: resets are rare
 class FreePolicy:
     """Answers with constants, in the place of `policy.Policy`."""
 
-    def __init__(self, max_batch: int, num_actions: int) -> None:
-        self._answer = (
-            np.zeros(max_batch, np.uint8),
-            np.zeros((max_batch, num_actions), np.float32),
-            np.zeros(max_batch, np.float32),
-        )
+    def __init__(self, step: specs.StepSpec, max_batch: int) -> None:
+        asked_for = specs.Answer(step.action, step.policy, step.value)
+        self._answer = trees.map(lambda s: np.zeros((max_batch, *s.shape), s.dtype), asked_for)
+        self._num_logits = step.policy["logits"].shape
 
-    def act(
-        self, observation: np.ndarray, noise: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def draw_noise(self, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """See `policy.Policy.draw_noise`: as much as for a real one."""
+        return random.gumbel(size=shape + self._num_logits).astype(np.float32)
+
+    def act(self, observation: np.ndarray, noise: np.ndarray) -> specs.Answer:
         """See `policy.Policy.act`."""
-        action, logits, value = (array[: len(observation)] for array in self._answer)
-        return action, logits, value
+        return trees.map(lambda array: array[: len(noise)], self._answer)
 
 
 class Result(NamedTuple):
@@ -56,7 +56,7 @@ class Result(NamedTuple):
       executors_sec: processor time of all executors.
       actors_sec: processor time of all actors.
       main_sec: processor time of the main thread, which draws the noise and swaps the storages.
-      activity: see `Collector.activity`.
+      activity: see `Workers.activity`.
     """
 
     env_steps: int
@@ -72,10 +72,11 @@ def measure(
 ) -> Result:
     """Collects whole intervals for about so many seconds."""
     recipe = synthetic.Synthetic(episode_steps=_EPISODE_STEPS)
-    policy = FreePolicy(num_envs, recipe.num_actions)
-    collector = Collector(
-        recipe, policy, 0, sync_interval, num_envs, num_executors, num_actors, num_envs
-    )
+    logits = specs.ArraySpec((recipe.num_actions,), "float32")
+    step = specs.step_spec(recipe.spec, {"logits": logits})
+    policy = FreePolicy(step, num_envs)
+    crew = Crew(num_envs, sync_interval, num_executors, num_actors, actor_batch_size=num_envs)
+    collector = Collector(recipe, step, policy, 0, crew)
     clocks: tuple[Callable[[], float], ...] = (
         time.perf_counter,
         lambda: sum(map(kernel.processor_sec, kernel.executors_of(os.getpid()))),
@@ -86,7 +87,7 @@ def measure(
         collector.start()
         collector.begin(0)
         collector.wait()
-        collector.activity()
+        collector.workers.activity()
         before = [clock() for clock in clocks]
         interval = 0
         while time.perf_counter() - before[0] < seconds:
@@ -96,7 +97,7 @@ def measure(
         elapsed, executors, process, main = (
             clock() - earlier for clock, earlier in zip(clocks, before, strict=True)
         )
-        activity = collector.activity()
+        activity = collector.workers.activity()
     finally:
         collector.close()
     env_steps = interval * sync_interval * num_envs

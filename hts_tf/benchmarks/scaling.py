@@ -17,7 +17,7 @@ import gin
 from absl import app, flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, errors, trainer  # noqa: F401  gin configurables
+from hts_tf import config, errors, settings  # noqa: F401  gin configurables
 from hts_tf.benchmarks import training_run
 from hts_tf.system import command
 

@@ -45,14 +45,16 @@ def _prepare(
     scenario: str, bindings: list[str], batch_size: int, workdir: str
 ) -> Callable[[], dict[str, float]]:
     import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-    from hts_tf import config, trainer
+    from hts_tf import config, trees
+    from hts_tf.build import build
+    from hts_tf.settings import Settings
     from hts_tf.system import compute
 
     config.load(scenario, "hts_ppo", gin_bindings=bindings)
     compute.configure()
-    training = trainer.Trainer(workdir=workdir, seed=0)
-    # Inside the trainer, because they should be set up as in a run, and by the same code.
-    collector, learner, policy = training._collector, training._learner, training._policy
+    pipeline = build(Settings(), workdir, seed=0)
+    collector, learner = pipeline.collector, pipeline.learner
+    policy = collector.workers.policy
     collector.start()
     collector.begin(0)
     collector.wait()
@@ -61,14 +63,13 @@ def _prepare(
     learner.step(storage)
     first_update = time.process_time() - start
 
-    observations = storage.observation.reshape(-1, *storage.observation.shape[2:])
-    noise = np.zeros((batch_size, storage.logits.shape[-1]), np.float32)
-    starts = np.random.default_rng(0).integers(
-        len(observations) - batch_size, size=_WARM_UP_BATCHES + _BATCHES
-    )
+    observations = trees.map(lambda x: x.reshape(-1, *x.shape[3:]), storage.observation)
+    random = np.random.default_rng(0)
+    noise = policy.draw_noise(random, (batch_size,))
+    starts = random.integers(storage.value.size - batch_size, size=_WARM_UP_BATCHES + _BATCHES)
 
     def answer(start: int) -> None:
-        policy.act(observations[start : start + batch_size], noise)
+        policy.act(trees.map(lambda x: x[start : start + batch_size], observations), noise)
 
     def body() -> dict[str, float]:
         learning = time.process_time()
@@ -81,10 +82,10 @@ def _prepare(
         for start in starts[_WARM_UP_BATCHES:]:
             answer(start)
         inference = time.process_time() - inference
-        training.close()
+        pipeline.close()
         return {
             "compiling": first_update - learning / _UPDATES,
-            "learning": learning / (_UPDATES * storage.action.size),
+            "learning": learning / (_UPDATES * storage.reward.size),
             "inference": inference / (_BATCHES * batch_size),
         }
 

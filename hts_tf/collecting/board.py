@@ -10,18 +10,22 @@ bits. Imported by executor processes: numpy only.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from hts_tf import specs
+from hts_tf import specs, trees
 from hts_tf.collecting import data_storage, ledger, shared_memory
 from hts_tf.collecting.ledger import Place
 from hts_tf.environments import base
 
 
 def fields(
-    spec: specs.EnvironmentSpec, sync_interval: int, num_envs: int, num_storages: int
+    step: specs.StepSpec,
+    max_episode_steps: int,
+    sync_interval: int,
+    num_envs: int,
+    num_storages: int,
 ) -> shared_memory.Fields:
     """Returns name -> (shape, dtype) of the arrays, all in shared memory.
 
@@ -33,8 +37,8 @@ def fields(
     board/answered: [num_envs], the ledger's version at which each slot was last answered.
     """
     return shared_memory.grouped(
-        storage=data_storage.fields(spec, sync_interval, num_envs, num_storages),
-        ledger=ledger.fields(num_envs, spec.max_episode_steps),
+        storage=data_storage.fields(step, sync_interval, num_envs, num_storages),
+        ledger=ledger.fields(num_envs, max_episode_steps, step.action),
         board={
             "interval": ((num_envs,), "int64"),
             "sync_point": ((1,), "int64"),
@@ -51,14 +55,14 @@ class Questions(NamedTuple):
       storage: [n], the storage that each is written to.
       step: [n], the row of the observation.
       is_last: [n] bool, whether it is the last of a truncated episode, to be valued only.
-      observation: [n, ...].
+      observation: [n, P, ...].
     """
 
     slots: np.ndarray
     storage: np.ndarray
     step: np.ndarray
     is_last: np.ndarray
-    observation: np.ndarray
+    observation: trees.Tree
 
 
 class Board:
@@ -68,32 +72,35 @@ class Board:
     while nobody has its turn, the trainer.
 
     Attributes:
-      storages: all data storages, [K, T, B, ...].
+      storages: all data storages, [K, T, N, P, ...].
       ledger: of the episodes being played.
       sync_interval: T.
       interval: [num_envs], see `fields`.
       answered: [num_envs], see `fields`.
     """
 
-    def __init__(self, arrays: shared_memory.SharedArrays) -> None:
+    def __init__(self, arrays: shared_memory.SharedArrays, step: specs.StepSpec) -> None:
         """Goes on with what is there, or was `cleared`."""
-        self.storages = data_storage.read(arrays)
+        self.storages = data_storage.read(arrays, step)
         self.ledger = ledger.Ledger(arrays.group("ledger"))
         own = arrays.group("board")
         self.interval = own["interval"]
         self.answered = own["answered"]
         self.sync_interval = self.storages.action.shape[1]
-        # Memoryviews, where single elements are read and written: in half the time of arrays.
+        self._num_storages = len(self.storages.action)
         self._interval = self.interval.data
         self._answered = self.answered.data
         self._sync_point = own["sync_point"].data
-        self._num_storages = len(self.storages.action)
-        self._observation = self.storages.observation
-        self._action = self.storages.action.data
-        self._reward = self.storages.reward.data
-        self._score = self.storages.score.data
-        self._terminated = self.storages.terminated.data
-        self._truncated = self.storages.truncated.data
+
+        def of_player(array: np.ndarray) -> np.ndarray | memoryview:
+            return shared_memory.by_element(array[:, :, :, 0], axes=3)
+
+        self._observation = trees.map(lambda array: array[:, :, :, 0], self.storages.observation)
+        self._action = of_player(self.storages.action)
+        self._reward = of_player(self.storages.reward)
+        self._score = of_player(self.storages.score)
+        self._terminated = of_player(self.storages.terminated)
+        self._truncated = of_player(self.storages.truncated)
 
     def clear(self) -> None:
         """Sets every slot before its first episode, with nobody's turn yet."""
@@ -110,11 +117,12 @@ class Board:
         """Returns whether a slot has been answered since it last moved."""
         return self._answered[slot] == self.ledger.moves(slot)
 
-    def observation(self, slot: int, step: int) -> np.ndarray:
+    def observation(self, slot: int, step: int) -> trees.Tree:
         """Returns where a slot's observation of a step of its interval is written."""
-        return self._observation[self._interval[slot] % self._num_storages, step, slot]
+        k = self._interval[slot] % self._num_storages
+        return trees.map(lambda array: array[k, step, slot, ...], self._observation)
 
-    def begin_step(self, slot: int, place: Place) -> int:
+    def begin_step(self, slot: int, place: Place) -> Any:
         """Returns the action to play, after noting it in the ledger.
 
         Args:
@@ -146,13 +154,11 @@ class Board:
         """Returns what is asked in some slots, all of them on the actors' turn."""
         place = self.ledger.places(slots)
         k = self.interval[slots] % self._num_storages
-        observation = self._observation[k, place.step, slots]
+        observation = trees.map(lambda a: a[k, place.step, slots], self.storages.observation)
         return Questions(slots, k, place.step, place.episode_over, observation)
 
-    def answer(
-        self, asked: Questions, action: np.ndarray, logits: np.ndarray, value: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Writes the answers, each in one of three ways.
+    def answer(self, asked: Questions, answer: specs.Answer) -> tuple[np.ndarray, np.ndarray]:
+        """Writes the answers, each [n, P, ...], in one of three ways.
 
         An ordinary observation gets an action, and it is the executor's turn. The last one of a
         truncated episode gets a value only, which belongs to the step before, and it is the
@@ -164,12 +170,16 @@ class Board:
         """
         slots, k, step, is_last, _ = asked
         storages = self.storages
+        value = answer.value
         storages.truncation_value[k[is_last], step[is_last] - 1, slots[is_last]] = value[is_last]
         going_on = ~is_last
         storages.value[k[going_on], step[going_on], slots[going_on]] = value[going_on]
         acting = going_on & (step < self.sync_interval)
-        storages.action[k[acting], step[acting], slots[acting]] = action[acting]
-        storages.logits[k[acting], step[acting], slots[acting]] = logits[acting]
+
+        def write(target: np.ndarray, source: np.ndarray) -> None:
+            target[k[acting], step[acting], slots[acting]] = source[acting]
+
+        trees.map(write, (storages.action, storages.policy), (answer.action, answer.policy))
         answered = slots[is_last | acting]
         self.give_to_executors(answered)
         return answered, slots[going_on & ~acting]
@@ -191,7 +201,8 @@ class Board:
         which is last: from there on, a ticket that a dead executor has left is worth as much as
         any other.
         """
-        before = self._observation[(interval - 1) % self._num_storages, -1, slot]
-        self._observation[interval % self._num_storages, 0, slot] = before
+        before, now = (number % self._num_storages for number in (interval - 1, interval))
+        for _, array in trees.named(self.storages.observation):
+            array[now, 0, slot] = array[before, -1, slot]
         self.interval[slot] = interval
         self.ledger.move(slot, self.ledger.place(slot)._replace(step=0))

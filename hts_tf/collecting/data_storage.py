@@ -1,49 +1,57 @@
 """Data storages: the memory in which one interval of experience is written, then learnt from.
 
 Each number is written once, where it is read: executors write observations, rewards and endings
-at [t, slot], actors write actions, logits and values beside them, and after the swap
+at [t, slot], actors write actions, policies and values beside them, and after the swap
 at the sync point the learner reads the same memory.
 """
 
 import numpy as np
 
-from hts_tf import specs
+from hts_tf import specs, trees
 from hts_tf.collecting import shared_memory
 
 
 def fields(
-    spec: specs.EnvironmentSpec, sync_interval: int, num_envs: int, num_storages: int
+    step: specs.StepSpec, sync_interval: int, num_envs: int, num_storages: int
 ) -> shared_memory.Fields:
-    """Returns name -> (shape, dtype) of the storages' arrays.
+    """Returns name -> (shape, dtype) of the storages' arrays, [K, T or T + 1, N, P, ...].
 
-    They are those of `specs.Rollout`, with the storage as a further, first axis.
+    They are the leaves of a rollout, with the storage as a further, first axis.
     """
-    steps = (num_storages, sync_interval, num_envs)
-    with_last = (num_storages, sync_interval + 1, num_envs)
-    return {
-        "observation": (with_last + spec.observation.shape, spec.observation.dtype),
-        "action": (steps, "uint8"),
-        "logits": ((*steps, spec.num_actions), "float32"),
-        "value": (with_last, "float32"),
-        "reward": (steps, "float32"),
-        "score": (steps, "float32"),
-        "terminated": (steps, "bool"),
-        "truncated": (steps, "bool"),
-        "truncation_value": (steps, "float32"),
-    }
+    shapes = {}
+    for name, leaf in specs.leaves(step).items():
+        rows = sync_interval + (specs.field_of(name) in specs.WITH_LAST_ROW)
+        shape = (num_storages, rows, num_envs, specs.NUM_PLAYERS, *leaf.shape)
+        shapes[name] = (shape, leaf.dtype)
+    return shapes
 
 
-def empty(spec: specs.EnvironmentSpec, sync_interval: int, num_envs: int) -> specs.Rollout:
+def empty(step: specs.StepSpec, sync_interval: int, num_envs: int) -> specs.Rollout:
     """Returns a rollout of arrays to be filled, of this process alone."""
-    arrays = fields(spec, sync_interval, num_envs, num_storages=1)
-    return specs.Rollout(**{name: np.empty(s[1:], dtype) for name, (s, dtype) in arrays.items()})
+    layout = iter(fields(step, sync_interval, num_envs, num_storages=1).values())
+
+    def array(_: specs.ArraySpec) -> np.ndarray:
+        shape, dtype = next(layout)
+        return np.empty(shape[1:], dtype)
+
+    return trees.map(array, step)
 
 
-def read(arrays: shared_memory.SharedArrays) -> specs.Rollout:
-    """Returns the group `storage` of shared memory: all storages, [K, T, B, ...]."""
-    return specs.Rollout(**arrays.group("storage"))
+def read(arrays: shared_memory.SharedArrays, step: specs.StepSpec) -> specs.Rollout:
+    """Returns the group `storage` of shared memory: all storages, [K, T, N, P, ...]."""
+    found = iter(arrays.group("storage").values())  # in the order of `specs.leaves`
+    return trees.map(lambda _: next(found), step)
 
 
-def one(storages: specs.Rollout, k: int) -> specs.Rollout:
-    """Returns storage `k` as a rollout [T, B, ...] of views."""
-    return specs.Rollout(*(array[k] for array in storages))
+def each(storages: specs.Rollout) -> list[specs.Rollout]:
+    """Returns the storages [K, T, N, P, ...] one by one, as rollouts [T, N, P, ...] of views."""
+    return [trees.map(lambda array, k=k: array[k], storages) for k in range(len(storages.action))]
+
+
+def copy_slot(source: specs.Rollout, slot: int, target: specs.Rollout, column: int) -> None:
+    """Copies what a rollout [T, N, P, ...] has of one slot to another rollout."""
+
+    def copy(source: np.ndarray, target: np.ndarray) -> None:
+        target[:, column] = source[:, slot]
+
+    trees.map(copy, source, target)

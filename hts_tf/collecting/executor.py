@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hts_tf import seeding
+from hts_tf import seeding, specs, trees
 from hts_tf.collecting import buffers, shared_memory, timesheet
 from hts_tf.collecting.board import Board
 from hts_tf.collecting.ledger import Place
@@ -42,6 +42,7 @@ class ExecutorTask:
       slots: the environments it owns.
       environment: recipe of each of them.
       seed: of the run.
+      step: what a step consists of.
       memory_fd: shared memory, laid out as `memory_fields` says.
       memory_fields: see `SharedArrays`.
       action_fds: of the buffer it takes its tickets from.
@@ -53,6 +54,7 @@ class ExecutorTask:
     slots: Sequence[int]
     environment: base.EnvironmentConfig
     seed: int
+    step: specs.StepSpec
     memory_fd: int
     memory_fields: shared_memory.Fields
     action_fds: tuple[int, int]
@@ -95,7 +97,7 @@ class Executor:
         self._actions = buffers.TicketBuffer(task.capacity, task.action_fds)
         self._states = buffers.TicketBuffer(task.capacity, task.state_fds)
         arrays = shared_memory.SharedArrays(task.memory_fields, task.memory_fd)
-        self._board = Board(arrays)
+        self._board = Board(arrays, task.step)
         self._ledger = self._board.ledger
         control = arrays.group("control")
         # Half of the environments go to the actors together, which makes for batches that are
@@ -159,13 +161,13 @@ class Executor:
         else:
             self._ledger.move(slot, place)
 
-    def _begin_episode(self, slot: int, place: Place, observation: np.ndarray) -> None:
+    def _begin_episode(self, slot: int, place: Place, observation: trees.Tree) -> None:
         start = time.perf_counter()
         self._reset(slot, place.episode + 1, observation)
         self._times.add(_RESET, start, slot)
         self._ledger.move(slot, Place(place.episode + 1, 0, place.step, episode_over=False))
 
-    def _reset(self, slot: int, episode: int, observation: np.ndarray) -> None:
+    def _reset(self, slot: int, episode: int, observation: trees.Tree) -> None:
         self._note(RESETTING, slot, episode)
         seed = seeding.episode_seed(self._seed, slot, episode)
         self._environments[slot].reset(seed, observation)
@@ -176,11 +178,11 @@ class Executor:
         episode, actions = self._ledger.current(slot)
         if episode < 0:
             return
-        observation = np.empty_like(self._board.observation(slot, 0))  # known already
+        observation = trees.map(np.empty_like, self._board.observation(slot, 0))  # known already
         self._reset(slot, episode, observation)
-        for action in actions:
+        for action in actions[:, 0]:
             self._note(STEPPING, slot, episode)
-            environment.step(int(action), observation)
+            environment.step(specs.plain(action), observation)
 
     def _note(self, what: int, slot: int, episode: int) -> None:
         """Tells the trainer what comes now, in case it takes for ever or is the last."""

@@ -37,7 +37,7 @@ class Attempt(NamedTuple):
     Attributes:
       slot: the environment.
       episode: its number.
-      actions: [n] uint8, what was played, up to and with the action that killed it.
+      actions: [n, P, ...], what was played, up to and with the action that killed it.
     """
 
     slot: int
@@ -191,7 +191,7 @@ class ExecutorPool:
         attempt = None
         where = "while starting" if what == executor.STARTING else "while waiting for actions"
         if what == executor.RESETTING:
-            attempt = Attempt(slot, episode, np.zeros(0, np.uint8))
+            attempt = Attempt(slot, episode, self._ledger.attempted(slot)[:0])
             where = f"while resetting environment {slot} to its episode {episode}"
         elif what == executor.STEPPING:
             attempt = Attempt(slot, episode, self._ledger.attempted(slot))

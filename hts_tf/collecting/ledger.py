@@ -5,10 +5,11 @@ what a checkpoint stores in place of an engine, and what an executor starts from
 takes the place of a dead one.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from hts_tf import specs
 from hts_tf.collecting import shared_memory
 
 
@@ -32,17 +33,20 @@ class Place(NamedTuple):
 BEFORE_THE_FIRST_EPISODE = Place(episode=-1, length=0, step=0, episode_over=True)
 
 
-def fields(num_envs: int, max_episode_steps: int) -> shared_memory.Fields:
+def fields(num_envs: int, max_episode_steps: int, action: specs.ArraySpec) -> shared_memory.Fields:
     """Returns name -> (shape, dtype) of the ledger's arrays.
 
     version: counts each slot's moves. Its parity selects the valid record.
     record: [2, num_envs, ...], each slot's `Place` now, and before or after.
-    action: of each slot's episode.
+    action: of each slot's episode, [num_envs, max_episode_steps, P, ...].
     """
     return {
         "version": ((num_envs,), "int64"),
         "record": ((2, num_envs, len(Place._fields)), "int64"),
-        "action": ((num_envs, max_episode_steps), "uint8"),
+        "action": (
+            (num_envs, max_episode_steps, specs.NUM_PLAYERS, *action.shape),
+            action.dtype,
+        ),
     }
 
 
@@ -65,7 +69,7 @@ class Ledger:
         self._record = arrays["record"]
         self._fields = self._record.data
         self._action = arrays["action"]
-        self._actions = self._action.data
+        self._own_action = shared_memory.by_element(self._action[:, :, 0], axes=2)
 
     def clear(self) -> None:
         """Sets every slot before its first episode."""
@@ -98,7 +102,7 @@ class Ledger:
             fields[other, slot, field] = value
         self._versions[slot] = version
 
-    def write_action(self, slot: int, length: int, action: int) -> None:
+    def write_action(self, slot: int, length: int, action: Any) -> None:
         """Notes the action that is to take a slot's episode from `length` to `length + 1`.
 
         It counts from the next `move` on.
@@ -106,13 +110,13 @@ class Ledger:
         Raises:
           IndexError: the episode is longer than the environment's spec says.
         """
-        self._actions[slot, length] = action
+        self._own_action[slot, length] = action
 
     def current(self, slot: int) -> tuple[int, np.ndarray]:
-        """Returns (episode, actions so far [length] uint8) of a slot."""
+        """Returns (episode, actions so far [length, P, ...]) of a slot."""
         place = self.place(slot)
         return place.episode, self._action[slot, : place.length].copy()
 
     def attempted(self, slot: int) -> np.ndarray:
-        """Returns the actions so far and the one noted after them, [length + 1] uint8."""
+        """Returns the actions so far and the one noted after them, [length + 1, P, ...]."""
         return self._action[slot, : self.place(slot).length + 1].copy()

@@ -5,8 +5,8 @@ import enum
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import specs
-from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf import specs, trees
+from hts_tf.networks.agent import Agent
 from hts_tf.system import compute
 
 # A batch of exactly one row takes another matrix kernel, with other rounding, than every larger
@@ -34,7 +34,7 @@ class Batching(enum.Enum):
 class Policy:
     """The behaviour policy: what the actors run.
 
-    Thread-safe. Results can be repeated as long as nobody assigns the network's parameters
+    Thread-safe. Results can be repeated as long as nobody assigns the agent's parameters
     meanwhile (they change only at sync points, when no actor has work; but see `Asynchronous`).
 
     Attributes:
@@ -42,96 +42,93 @@ class Policy:
         the size of the batch, its place in it, and its company.
     """
 
-    def __init__(self, network: ActorCritic, spec: specs.EnvironmentSpec, max_batch: int) -> None:
+    def __init__(self, agent: Agent, max_batch: int) -> None:
         """Compiles the policy and finds out how it may be batched on this machine.
 
         Args:
-          network: the behaviour network.
-          spec: of the environment.
+          agent: the behaviour agent; one that remembers nothing.
           max_batch: the most observations in one call of `act`.
         """
         self._max_batch = max(max_batch, _MIN_BATCH)
+        self.draw_noise = agent.draw_noise
 
         @tf.function(
             autograph=False,
-            input_signature=[
-                tf.TensorSpec((None, *spec.observation.shape), spec.observation.dtype),
-                tf.TensorSpec((None, spec.num_actions), tf.float32),
-            ],
+            input_signature=trees.map(
+                lambda leaf: tf.TensorSpec((None, *leaf.shape), leaf.dtype),
+                (agent.step.observation, agent.noise),
+            ),
         )
-        def act(observation: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            logits, value = network(observation)
-            action = tf.argmax(logits + noise, axis=-1, output_type=tf.int32)
-            return tf.cast(action, tf.uint8), logits, value
+        def act(observation: trees.Tree, noise: tf.Tensor) -> specs.Answer:
+            return agent.act(observation, agent.initial_state(tf.shape(noise)[0]), noise)
 
         self._act = act
         for self.batching in Batching:
-            if self.batching is Batching.ALONE or self._is_batch_invariant(spec):
+            if self.batching is Batching.ALONE or self._is_batch_invariant(agent):
                 break
 
-    def act(
-        self, observation: np.ndarray, noise: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Chooses actions by the Gumbel-max trick: argmax(logits + noise).
+    def act(self, observation: trees.Tree, noise: np.ndarray) -> specs.Answer:
+        """Chooses actions.
 
         Args:
           observation: [B, ...], B at most `max_batch`.
-          noise: [B, num_actions] float32, standard Gumbel numbers; zeros choose the most
-            probable actions.
-
-        Returns:
-          action [B] uint8, logits [B, num_actions] float32, value [B] float32.
+          noise: [B, ...], see `draw_noise`; zeros choose the most probable actions.
         """
-        size = len(observation)
+        questions = (observation, noise)
         if self.batching is Batching.ALONE:
             answers = [
-                self._padded(observation[i : i + 1], noise[i : i + 1], _MIN_BATCH)
-                for i in range(size)
+                self._padded(_rows(questions, slice(i, i + 1)), _MIN_BATCH)
+                for i in range(len(noise))
             ]
-            action, logits, value = map(np.concatenate, zip(*answers, strict=True))
-            return action, logits, value
+            return _concatenated(answers)
         if self.batching is Batching.FIXED_SIZE:
             rows = -(-self._max_batch // _ROWS_MULTIPLE) * _ROWS_MULTIPLE
         else:
             rows = _MIN_BATCH
-        return self._padded(observation, noise, rows)
+        return self._padded(questions, rows)
 
-    def _padded(
-        self, observation: np.ndarray, noise: np.ndarray, at_least: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _padded(self, questions: tuple[trees.Tree, np.ndarray], at_least: int) -> specs.Answer:
         """Computes a batch of at least so many rows, filled up with copies of the last one."""
-        size = len(observation)
+        size = len(questions[1])
         if size < at_least:
-            rows = np.minimum(np.arange(at_least), size - 1)
-            observation, noise = observation[rows], noise[rows]
+            questions = _rows(questions, np.minimum(np.arange(at_least), size - 1))
         with compute.in_calling_thread():
-            action, logits, value = self._act(observation, noise)
-        return action.numpy()[:size], logits.numpy()[:size], value.numpy()[:size]
+            answer = self._act(*questions)
+        return trees.map(lambda tensor: tensor.numpy()[:size], answer)
 
-    def _is_batch_invariant(self, spec: specs.EnvironmentSpec) -> bool:
+    def _is_batch_invariant(self, agent: Agent) -> bool:
         """Computes the same observations in every batch size, at other places, in other company.
 
         Returns:
           Whether all results had the same bits. It is a property of this machine's kernels for
-          this network, not a promise of TensorFlow's.
+          this agent, not a promise of TensorFlow's.
         """
         random = np.random.default_rng(0)
         count = max(_CHECK_OBSERVATIONS, self._max_batch)
-        observation = example_observations(spec.observation, count, random)
-        noise = random.gumbel(size=(count, spec.num_actions)).astype(np.float32)
+        questions = (
+            trees.map(lambda s: example_observations(s, count, random), agent.step.observation),
+            agent.draw_noise(random, (count,)),
+        )
         chunks = np.array_split(np.arange(count), -(-count // self._max_batch))
-        answers = [self.act(observation[rows], noise[rows]) for rows in chunks]
-        expected = [np.concatenate(parts) for parts in zip(*answers, strict=True)]
+        expected = _concatenated([self.act(*_rows(questions, rows)) for rows in chunks])
         sizes = np.arange(1, self._max_batch + 1)
         if len(sizes) > _CHECK_SIZES:
             sizes = random.choice(sizes, _CHECK_SIZES, replace=False)
         for size in np.repeat(sizes, _CHECK_REPEATS):
             rows = random.choice(count, size, replace=False)
-            actual = self.act(observation[rows], noise[rows])
-            for a, b in zip(actual, expected, strict=True):
-                if a.tobytes() != b[rows].tobytes():
-                    return False
+            actual = self.act(*_rows(questions, rows))
+            same = trees.map(lambda a, b: a.tobytes() == b.tobytes(), actual, _rows(expected, rows))
+            if not all(equal for _, equal in trees.named(same)):
+                return False
         return True
+
+
+def _rows(tree: trees.Tree, rows: np.ndarray | slice) -> trees.Tree:
+    return trees.map(lambda array: array[rows], tree)
+
+
+def _concatenated(answers: list[specs.Answer]) -> specs.Answer:
+    return trees.map(lambda *parts: np.concatenate(parts), *answers)
 
 
 def example_observations(
@@ -143,6 +140,8 @@ def example_observations(
         positions = random.integers(spec.height * spec.width, size=shape)
         missing = random.random((count, *[1] * len(spec.shape)))  # from hardly any to nearly all
         return np.where(random.random(shape) < missing, spec.NO_PIXEL, positions).astype(spec.dtype)
-    if np.dtype(spec.dtype).kind == "f":
+    kind = np.dtype(spec.dtype).kind
+    if kind == "f":
         return random.standard_normal(shape).astype(spec.dtype)
-    return random.integers(np.iinfo(spec.dtype).max, size=shape, endpoint=True, dtype=spec.dtype)
+    highest = 1 if kind == "b" else np.iinfo(spec.dtype).max
+    return random.integers(highest, size=shape, endpoint=True, dtype=spec.dtype)

@@ -1,4 +1,4 @@
-"""The unroll collector: a collector without sync points."""
+"""The unroll collector: every slot goes at its own pace, and nobody waits for all of them."""
 
 import threading
 from collections.abc import Iterable
@@ -6,17 +6,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hts_tf import seeding, specs
+from hts_tf import specs
 from hts_tf.collecting import buffers, data_storage
-from hts_tf.collecting.collector import Collector
 from hts_tf.collecting.ledger import BEFORE_THE_FIRST_EPISODE
+from hts_tf.collecting.policy import Policy
+from hts_tf.collecting.workers import Crew, Workers
+from hts_tf.environments import base
 
 
 class Unrolls(NamedTuple):
     """Completed unrolls, in the order in which they were completed.
 
     Attributes:
-      rollout: [T, n], a copy that stands until the next are taken.
+      rollout: [T, n, P, ...], a copy that stands until the next are taken.
       slots: [n], the environment of each.
       policy_versions: [n], updates that the policy had had when each was begun; it may have had
         more in later steps.
@@ -27,32 +29,50 @@ class Unrolls(NamedTuple):
     policy_versions: np.ndarray
 
 
-class UnrollCollector(Collector):
-    """Each slot goes through intervals of its own, here called unrolls, at its own pace.
+class UnrollCollector:
+    """Takes each slot through intervals of its own, here called unrolls.
 
     Its storages are a ring for each slot: while the learner has not taken what one holds, the
     slot writes the next one. A slot whose ring is full waits until the learner takes an unroll of
-    its. Use: when resuming, `restore` before; `start`; `begin_unrolls`; then `take`, again and
+    its. Use: when resuming, `restore` before; `start`; `begin`; then `take`, again and
     again; finally `close`. All from one thread.
 
     Attributes:
-      policy_version: how many updates the behaviour network has had; whoever updates it says so.
+      workers: who do it.
+      storages: the data storages; a slot's unroll i fills storages[i % len(storages)].
+      policy_version: how many updates the behaviour agent has had; whoever updates it says so.
     """
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        """As `Collector`; at least two storages."""
-        super().__init__(*args, **kwargs)
-        # Larger than the others: a slot may have several unrolls in it.
-        self._finished_buffer.release()
-        self._finished_buffer = buffers.TicketBuffer(self._num_envs * len(self.storages))
+    def __init__(
+        self,
+        environment: base.EnvironmentConfig,
+        step: specs.StepSpec,
+        policy: Policy,
+        seed: int,
+        crew: Crew,
+    ) -> None:
+        """Allocates memory and buffers; starts nothing. For the arguments see `Workers`.
+
+        There must be two storages, at least.
+        """
+        # A slot may have several unrolls in the buffer.
+        capacity = crew.num_envs * crew.num_storages
+        self.workers = Workers(environment, step, policy, seed, crew, capacity)
+        self._board = self.workers.board
+        self._step = step
+        self.storages = data_storage.each(self._board.storages)
         self.policy_version = 0
-        self._versions = np.zeros((len(self.storages), self._num_envs), np.int64)
+        self._versions = np.zeros((crew.num_storages, crew.num_envs), np.int64)
         # Of each slot: the number of the unroll that the learner takes next.
-        self._taken = np.zeros(self._num_envs, np.int64)
+        self._taken = np.zeros(crew.num_envs, np.int64)
         self._waiting: set[int] = set()  # slots whose ring is full
         self._lock = threading.Lock()  # of all that is said here about slots' rings
 
-    def begin_unrolls(self) -> None:
+    def start(self) -> None:
+        """Starts executors and actors, and returns at once."""
+        self.workers.start(self._finish)
+
+    def begin(self) -> None:
         """Lets executors and actors loose, for the rest of the run.
 
         Raises:
@@ -62,9 +82,9 @@ class UnrollCollector(Collector):
             self._prepare(slot, number)
             self._board.interval[slot] = number
         try:
-            self._give_to_executors()
+            self.workers.give_to_executors()
         except buffers.BufferClosedError:
-            raise self._what_failed() from None
+            raise self.workers.what_failed() from None
 
     def take(self, n: int) -> Unrolls:
         """Waits for `n` completed unrolls, and makes room for as many new ones.
@@ -73,17 +93,18 @@ class UnrollCollector(Collector):
           WorkerError: an executor or actor failed meanwhile.
         """
         try:
-            slots = self._finished_buffer.dequeue_many(n)
+            slots = self.workers.finished.dequeue_many(n)
             return self._copy(slots)
         except buffers.BufferClosedError:
-            raise self._what_failed() from None
+            raise self.workers.what_failed() from None
 
     def state(self, next_interval: int) -> dict[str, np.ndarray]:
-        """See base class: only what keeps episodes and noise from being used a second time.
+        """Returns what `restore` takes: what keeps episodes and noise from being used twice.
 
-        Unlike there, executors and actors go on meanwhile.
+        Executors and actors go on meanwhile.
         """
-        places = [self.ledger.place(slot) for slot in range(self._num_envs)]
+        ledger = self._board.ledger
+        places = [ledger.place(slot) for slot in range(self.workers.crew.num_envs)]
         return {
             "unroll/episode": np.array([place.episode for place in places]),
             "unroll/number": self._board.interval.copy(),
@@ -92,21 +113,30 @@ class UnrollCollector(Collector):
     def restore(
         self, state: dict[str, np.ndarray], next_interval: int
     ) -> list[tuple[int, np.ndarray]]:
-        """See base class; every slot begins a new episode."""
+        """Goes on from a saved state; every slot begins a new episode.
+
+        Returns:
+          For each slot, the number of that episode, and no actions [0, P, ...].
+        """
         self._taken[:] = state["unroll/number"] + 1
         episodes = state["unroll/episode"].tolist()
         for slot, episode in enumerate(episodes):
-            self.ledger.move(slot, BEFORE_THE_FIRST_EPISODE._replace(episode=episode))
-        return [(episode + 1, np.zeros(0, np.uint8)) for episode in episodes]
+            place = BEFORE_THE_FIRST_EPISODE._replace(episode=episode)
+            self._board.ledger.move(slot, place)
+        no_actions = self.storages[0].action[:0, 0]
+        return [(episode + 1, no_actions) for episode in episodes]
+
+    def close(self) -> None:
+        """Stops all workers and gives everything back; may be called twice."""
+        self.workers.close()
 
     def _copy(self, slots: list[int]) -> Unrolls:
         # Not a buffer that is used again: TensorFlow may still hold on to the last one.
-        rollout = data_storage.empty(self._environment.spec, len(self._noise), len(slots))
+        rollout = data_storage.empty(self._step, self._board.sync_interval, len(slots))
         versions = np.zeros(len(slots), np.int64)
         for column, slot in enumerate(slots):
             k = self._taken[slot] % len(self.storages)
-            for target, source in zip(rollout, self.storages[k], strict=True):
-                target[:, column] = source[:, slot]
+            data_storage.copy_slot(self.storages[k], slot, rollout, column)
             versions[column] = self._versions[k, slot]
             with self._lock:
                 self._taken[slot] += 1
@@ -116,9 +146,8 @@ class UnrollCollector(Collector):
         return Unrolls(rollout, np.array(slots), versions)
 
     def _finish(self, slots: np.ndarray) -> None:
-        """See base class."""
         slots = slots.tolist()
-        self._finished_buffer.enqueue(slots)
+        self.workers.finished.enqueue(slots)
         with self._lock:
             self._go_on(slots)
 
@@ -131,11 +160,9 @@ class UnrollCollector(Collector):
                 continue
             self._prepare(slot, number)
             self._board.enter_interval(slot, number)
-            self._state_buffer.enqueue([slot])
+            self.workers.ask_actors([slot])
 
     def _prepare(self, slot: int, number: int) -> None:
         """Sets what actors need to know of a slot's unroll of that number."""
-        self._noise[:, slot] = seeding.gumbel_noise(
-            self._seed, number * self._num_envs + slot, self._noise[:, slot].shape
-        )
+        self.workers.set_noise(number * self.workers.crew.num_envs + slot, slot)
         self._versions[number % len(self.storages), slot] = self.policy_version

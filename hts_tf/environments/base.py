@@ -5,11 +5,9 @@ An episode is history-free: (episode seed, actions so far) determine every obser
 and ending to the bit, whatever the environment played before and in whichever process.
 """
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
-import numpy as np
-
-from hts_tf import specs
+from hts_tf import specs, trees
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -35,16 +33,21 @@ class StepResult(NamedTuple):
 class Environment(Protocol):
     """One running environment, owned by one executor; used by one thread."""
 
-    def reset(self, seed: int, observation: np.ndarray) -> None:
+    def reset(self, seed: int, observation: trees.Tree) -> None:
         """Starts the episode with this seed.
 
         Args:
           seed: 0 to 2**31 - 1; the only source of randomness of the episode.
-          observation: written; contiguous array of the spec's shape and dtype.
+          observation: written; contiguous array of the spec's shape and dtype, or a dict of them.
         """
 
-    def step(self, action: int, observation: np.ndarray) -> StepResult:
-        """Plays one env step and writes the observation after it, also at an episode's end."""
+    def step(self, action: Any, observation: trees.Tree) -> StepResult:
+        """Plays one env step and writes the observation after it, also at an episode's end.
+
+        Args:
+          action: a number where the spec's shape is (), else an array of it, to be read only.
+          observation: as in `reset`.
+        """
 
     def close(self) -> None:
         """Releases what the environment holds; may be called twice."""

@@ -85,7 +85,7 @@ class Synthetic:
         """See `EnvironmentSpec`."""
         return specs.EnvironmentSpec(
             observation=specs.ArraySpec((self.num_actions,), "float32"),
-            num_actions=self.num_actions,
+            action=specs.DiscreteSpec(num_actions=self.num_actions),
             max_episode_steps=self.episode_steps,
         )
 

@@ -39,7 +39,8 @@ class Record(NamedTuple):
       interval: the interval in which it ended, from 0.
       score: sum of the scores, kept as float32; NaN if it is not known.
       episode_return: sum of the rewards, kept as float32; NaN if it is not known.
-      actions: one byte each, from the first to the last.
+      actions: from the first to the last, the bytes of one after those of the other.
+      action_bytes: of one action.
     """
 
     slot: int
@@ -49,11 +50,12 @@ class Record(NamedTuple):
     score: float
     episode_return: float
     actions: bytes
+    action_bytes: int = 1
 
     @property
     def length(self) -> int:
         """Length in env steps."""
-        return len(self.actions)
+        return len(self.actions) // self.action_bytes
 
     @property
     def update(self) -> int:
@@ -151,6 +153,9 @@ def _decode(block: bytes) -> Iterator[Record]:
         column = np.frombuffer(block, dtype, count, start)
         start += column.nbytes
         columns.append(column.tolist())
+    # All actions of a block are of one kind.
+    action_bytes = max(1, (len(block) - start) // max(1, sum(columns[-1])))
     for *numbers, length in zip(*columns, strict=True):
-        yield Record(*numbers, actions=block[start : start + length])
-        start += length
+        end = start + length * action_bytes
+        yield Record(*numbers, block[start:end], action_bytes)
+        start = end

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hts_tf import seeding, specs
+from hts_tf import seeding, specs, trees
 from hts_tf.files import archive
 from hts_tf.files.curves import WINDOW
 
@@ -54,7 +54,7 @@ class EpisodeTracker:
         """Counts in an interval.
 
         Args:
-          rollout: [T, B].
+          rollout: [T, B, P, ...]; score and return are those of the first player.
           interval: its number.
           slots: [B], the environment that each column is of, each environment's columns in the
             order of time; None for one column of each, in order.
@@ -69,7 +69,7 @@ class EpisodeTracker:
             record
             for column, slot in enumerate(slots.tolist())
             for record in self._add(
-                specs.Rollout(*(array[:, column : column + 1] for array in rollout)),
+                trees.map(lambda array, c=column: array[:, c : c + 1], rollout),
                 interval,
                 [slot],
             )
@@ -80,17 +80,22 @@ class EpisodeTracker:
     ) -> list[archive.Record]:
         """Counts in an interval of so many different slots."""
         running = self._running[:, slots]
-        ended = rollout.terminated | rollout.truncated
+        score, reward, terminated, truncated = (
+            array[:, :, 0]
+            for array in (rollout.score, rollout.reward, rollout.terminated, rollout.truncated)
+        )
+        ended = terminated | truncated
         finished = []
         begin = np.zeros(ended.shape[1], int)  # the running episodes' first steps in here
         for step in range(len(ended)):
-            running[0] += rollout.score[step]
-            running[1] += rollout.reward[step]
+            running[0] += score[step]
+            running[1] += reward[step]
             running[2] += 1
             for column in np.flatnonzero(ended[step]).tolist():
                 slot = slots[column]
-                score, episode_return, length = running[:, column].tolist()
-                self.recent.append(Episode(score, episode_return, int(length)))
+                sums = running[:, column].tolist()
+                episode = Episode(sums[0], sums[1], int(sums[2]))
+                self.recent.append(episode)
                 actions = rollout.action[begin[column] : step + 1, column].tobytes()
                 finished.append(
                     archive.Record(
@@ -98,9 +103,10 @@ class EpisodeTracker:
                         episode=self._number[slot],
                         seed=seeding.episode_seed(self._seed, slot, self._number[slot]),
                         interval=interval,
-                        score=score,
-                        episode_return=episode_return,
+                        score=episode.score,
+                        episode_return=episode.episode_return,
                         actions=self._actions[slot] + actions,
+                        action_bytes=rollout.action[0, 0].nbytes,
                     )
                 )
                 self._number[slot] += 1

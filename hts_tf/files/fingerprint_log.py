@@ -12,20 +12,18 @@ import re
 import struct
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from hts_tf import specs
 from hts_tf.errors import ConfigError
-from hts_tf.files.fingerprints import ARRAYS, STORAGE, Fingerprint
+from hts_tf.files.fingerprints import AFTER_THE_UPDATE, Fingerprint, causes_first
 
 TABLE = "fingerprints.csv"
 CELLS = "fingerprints.cells"
-COLUMNS = ("update", "env_steps", "parameters", "optimizer", *specs.Rollout._fields)
-_HEADER = ",".join(COLUMNS) + "\n"
-_LINE = re.compile(rf"(\d+),\d+(,[0-9a-f]{{16}}){{{len(ARRAYS)}}}\n")
+_FIRST_COLUMNS = ["update", "env_steps", *AFTER_THE_UPDATE]  # then the storage's arrays
+_LINE = re.compile(r"(\d+),\d+((,[0-9a-f]{16})+)\n")
 _RECORD = struct.Struct("<II")
 
 
@@ -36,18 +34,22 @@ class FingerprintLog:
     remembered: if an update comes out otherwise this time, a warning says so, once.
     """
 
-    def __init__(self, directory: Path, updates: int) -> None:
+    def __init__(self, directory: Path, arrays: Iterable[str], updates: int) -> None:
         """Opens the files.
 
         Args:
           directory: the workdir.
+          arrays: names of the storage's arrays.
           updates: how many updates of the run stand; what comes after them is dropped.
         """
-        lines = _table_lines(directory / TABLE)
+        self._columns = [*_FIRST_COLUMNS, *arrays]
+        columns, lines = _read_lines(directory / TABLE)
+        if columns != self._columns:
+            lines = {}
         self._dropped = {update: line for update, line in lines.items() if update > updates}
         kept = [line for update, line in lines.items() if update <= updates]
         temporary = directory / f"{TABLE}.tmp"
-        temporary.write_text("".join([_HEADER, *kept]))
+        temporary.write_text("".join([",".join(self._columns) + "\n", *kept]))
         temporary.replace(directory / TABLE)
         self._table = (directory / TABLE).open("a")
 
@@ -70,7 +72,7 @@ class FingerprintLog:
         deflated = zlib.compress(content.getvalue(), 1)
         self._cells.write(_RECORD.pack(update, len(deflated)) + deflated)
         self._cells.flush()
-        hashes = [fingerprint.hashes[name] for name in COLUMNS[2:]]
+        hashes = [fingerprint.hashes[name] for name in self._columns[2:]]
         line = ",".join([str(update), str(env_steps), *hashes]) + "\n"
         self._table.write(line)
         self._table.flush()
@@ -91,7 +93,7 @@ class FingerprintLog:
         if before == line:
             return
         self._dropped.clear()
-        array = different(_row(before), _row(line))[0]
+        array = different(*(_row(self._columns, old_or_new) for old_or_new in (before, line)))[0]
         with contextlib.suppress(OSError):  # when nobody reads any more
             print(
                 f"\nwarning: update {update} differs, first in {array}, from that before the "
@@ -102,7 +104,9 @@ class FingerprintLog:
 
 def different(a: dict[str, str], b: dict[str, str]) -> list[str]:
     """Returns the columns in which two rows of an update differ, causes first."""
-    return [name for name in ("env_steps", *ARRAYS) if a[name] != b[name]]
+    arrays = causes_first(_storage_arrays({**a, **b}))
+    names = ["env_steps", *arrays, *AFTER_THE_UPDATE]
+    return [name for name in names if a.get(name) != b.get(name)]
 
 
 def read_table(directory: Path) -> dict[int, dict[str, str]]:
@@ -111,7 +115,8 @@ def read_table(directory: Path) -> dict[int, dict[str, str]]:
     Raises:
       ConfigError: the directory holds no fingerprints.
     """
-    rows = {u: _row(line) for u, line in _table_lines(directory / TABLE).items()}
+    columns, lines = _read_lines(directory / TABLE)
+    rows = {update: _row(columns, line) for update, line in lines.items()}
     if not rows:
         raise ConfigError(f"{directory} holds no fingerprints: no rows in {TABLE}")
     return rows
@@ -119,25 +124,35 @@ def read_table(directory: Path) -> dict[int, dict[str, str]]:
 
 def read_cells(directory: Path, update: int) -> dict[str, np.ndarray] | None:
     """Returns name -> [T + 1, B] uint16 of an update's storage; None without a whole record."""
+    columns, _ = _read_lines(directory / TABLE)
     for number, deflated, _ in _records(directory / CELLS):
         if number == update:
             with contextlib.suppress(zlib.error, ValueError):  # damaged
                 cells = np.load(io.BytesIO(zlib.decompress(deflated)), allow_pickle=False)
-                return dict(zip(STORAGE, cells, strict=True))
+                return dict(zip(causes_first(_storage_arrays(columns)), cells, strict=True))
     return None
 
 
-def _row(line: str) -> dict[str, str]:
-    return dict(zip(COLUMNS, line.rstrip("\n").split(","), strict=True))
+def _row(columns: Sequence[str], line: str) -> dict[str, str]:
+    return dict(zip(columns, line.rstrip("\n").split(","), strict=True))
 
 
-def _table_lines(path: Path) -> dict[int, str]:
-    """Returns update -> line of a table, whole lines only; nothing of one with other columns."""
+def _storage_arrays(columns: Iterable[str]) -> list[str]:
+    return [name for name in columns if name not in _FIRST_COLUMNS]
+
+
+def _read_lines(path: Path) -> tuple[list[str], dict[int, str]]:
+    """Returns the columns of a table, and update -> line; whole lines only."""
     if not path.exists():
-        return {}
+        return [], {}
     header, *lines = path.read_text(errors="replace").splitlines(keepends=True) or [""]
-    matches = [_LINE.fullmatch(line) for line in lines if header == _HEADER]
-    return {int(match[1]): match[0] for match in matches if match}
+    columns = header.rstrip("\n").split(",")
+    matches = [_LINE.fullmatch(line) for line in lines]
+    return columns, {
+        int(match[1]): match[0]
+        for match in matches
+        if match and len(match[0].split(",")) == len(columns)
+    }
 
 
 def _records(path: Path) -> Iterator[tuple[int, bytes, int]]:

@@ -1,7 +1,7 @@
 """Fingerprints: a few bytes by which two runs can be compared, update by update.
 
 A row of hashes says whether an update, and which array of it, had the same bits in both runs;
-checksums of the cells [t, env] of the storage's arrays say where in an array they differ.
+checksums of the cells [t, column] of the storage's arrays say where in an array they differ.
 """
 
 import functools
@@ -14,24 +14,27 @@ import numpy as np
 
 from hts_tf import specs
 
-# Within a step, what the actors compute leads to the action, and that to all else.
-_FIRST_IN_A_STEP = ("observation", "logits", "value", "action")
-STORAGE = (
-    *_FIRST_IN_A_STEP,
-    *(name for name in specs.Rollout._fields if name not in _FIRST_IN_A_STEP),
-)
+# Of an update's own; the other arrays are the leaves of its storage.
+AFTER_THE_UPDATE = ("parameters", "optimizer")
 
-# What is hashed, causes before their consequences: an update follows from its storage.
-ARRAYS = (*STORAGE, "parameters", "optimizer")
+# Within a step, what the actors compute leads to the action, and that to all else.
+_FIRST_IN_A_STEP = ("observation", "policy", "value", "action")
+_CAUSES_FIRST = (*_FIRST_IN_A_STEP, *specs.Rollout._fields)
+
+
+def causes_first(names: Iterable[str]) -> list[str]:
+    """Returns the names of a storage's arrays, causes before their consequences."""
+    return sorted(names, key=lambda name: _CAUSES_FIRST.index(specs.field_of(name)))
 
 
 class Fingerprint(NamedTuple):
     """Of one update.
 
     Attributes:
-      hashes: of each of `ARRAYS`, after the update: 16 hexadecimal digits.
-      cells: [len(STORAGE), T + 1, B] uint16, a checksum of each cell [t, env] of each array; zero
-        in row T of arrays that have none.
+      hashes: 16 hexadecimal digits for each array of the storage, in the order of `specs.leaves`,
+        and for `AFTER_THE_UPDATE`.
+      cells: [arrays, T + 1, B] uint16, a checksum of each cell [t, column] of each array of the
+        storage, causes first; zero in row T of arrays that have none.
     """
 
     hashes: dict[str, str]
@@ -44,16 +47,16 @@ def fingerprint(
     """Takes the fingerprint of an update.
 
     Args:
-      rollout: the storage that the update consumed, as numpy arrays.
-      parameters: of the target network, after the update.
+      rollout: the storage that the update consumed, as numpy arrays [T, N, P, ...].
+      parameters: of the target agent, after the update.
       optimizer: its state, after the update.
     """
     # Where no episode was truncated, the memory of truncation_value holds whatever it held.
     truncation_value = np.where(rollout.truncated, rollout.truncation_value, np.float32(0))
-    storage = rollout._replace(truncation_value=truncation_value)._asdict()
-    hashes = {name: _digest([storage[name]]) for name in STORAGE}
-    cells = np.zeros((len(STORAGE), *storage["observation"].shape[:2]), np.uint16)
-    for i, name in enumerate(STORAGE):
+    storage = specs.leaves(specs.columns(rollout._replace(truncation_value=truncation_value)))
+    hashes = {name: _digest([array]) for name, array in storage.items()}
+    cells = np.zeros((len(storage), *storage["value"].shape), np.uint16)
+    for i, name in enumerate(causes_first(storage)):
         cells[i, : len(storage[name])] = cell_checksums(storage[name])
     return Fingerprint(
         {**hashes, "parameters": _digest(parameters), "optimizer": _digest(optimizer)}, cells

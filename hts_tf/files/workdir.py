@@ -99,6 +99,7 @@ class Workdir:
             score=math.nan,
             episode_return=math.nan,
             actions=attempt.actions.tobytes(),
+            action_bytes=attempt.actions[:1].nbytes or 1,
         )
         file = archive.Archive(path, 0)
         file.append([record])

@@ -7,7 +7,7 @@ import gin
 import keras
 import tensorflow as tf
 
-from hts_tf import specs
+from hts_tf import errors, specs, trees
 from hts_tf.networks import sparse_convolution
 
 
@@ -23,19 +23,37 @@ class Seeds:
         return keras.initializers.Orthogonal(gain, seed=self._next)
 
 
+def dense(units: int, seeds: Seeds, gain: float) -> keras.layers.Dense:
+    """Returns the linear layer of a head, in float32."""
+    kernel = seeds.orthogonal(gain)
+    return keras.layers.Dense(units, dtype="float32", kernel_initializer=kernel)
+
+
 class ToFloat(keras.layers.Layer):
-    """Casts an array observation to float32 and scales it as its spec says."""
+    """Casts observations to float32 and scales them as their specs say."""
 
-    def __init__(self, spec: specs.ArraySpec, **kwargs: object) -> None:
+    def __init__(self, spec: trees.Tree, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        self._scale = spec.scale
+        self._scale = trees.map(lambda leaf: leaf.scale, spec)
 
-    def call(self, observation: tf.Tensor) -> tf.Tensor:
+    def call(self, observation: trees.Tree) -> trees.Tree:
         """Casts and scales: any shape."""
-        return tf.cast(observation, self.compute_dtype) * self._scale
+        return trees.map(
+            lambda x, scale: tf.cast(x, self.compute_dtype) * scale, observation, self._scale
+        )
 
 
-Torso = Callable[[specs.ArraySpec, Seeds], list[keras.layers.Layer]]
+class Concatenate(keras.layers.Layer):
+    """Makes one vector of all arrays of an observation, in the order of their names."""
+
+    def call(self, observation: trees.Tree) -> tf.Tensor:
+        """Flattens and concatenates: any shapes [B, ...]."""
+        return tf.concat(
+            [tf.reshape(x, (tf.shape(x)[0], -1)) for x in tf.nest.flatten(observation)], axis=-1
+        )
+
+
+Torso = Callable[[trees.Tree, Seeds], list[keras.layers.Layer]]
 
 
 @gin.configurable
@@ -52,7 +70,15 @@ def nature_cnn(
       seeds: of the initialisers.
       convolutions: (filters, kernel size, strides) of each.
       dense: units of the last layer.
+
+    Raises:
+      ConfigError: the observation is not an image.
     """
+    if not isinstance(spec, specs.ArraySpec):
+        raise errors.ConfigError(
+            "ActorCritic.torso = @nature_cnn is for one image, not for an observation of "
+            f"{', '.join(name for name, _ in trees.named(spec))}: bind another"
+        )
     gain = math.sqrt(2.0)
     stack: list[keras.layers.Layer] = []
     for filters, kernel_size, strides in convolutions:
@@ -80,18 +106,18 @@ def nature_cnn(
 
 @gin.configurable
 def mlp(
-    spec: specs.ArraySpec, seeds: Seeds, units: Sequence[int] = (64, 64)
+    spec: trees.Tree, seeds: Seeds, units: Sequence[int] = (64, 64)
 ) -> list[keras.layers.Layer]:
     """Layers of a torso of dense ReLU layers, for vectors.
 
     Args:
-      spec: of the observation, an array of any shape.
+      spec: of the observation: arrays of any shape.
       seeds: of the initialisers.
       units: of each layer.
     """
     gain = math.sqrt(2.0)
     return [
         ToFloat(spec),
-        keras.layers.Flatten(),
+        keras.layers.Flatten() if isinstance(spec, specs.ArraySpec) else Concatenate(),
         *(keras.layers.Dense(n, "relu", kernel_initializer=seeds.orthogonal(gain)) for n in units),
     ]

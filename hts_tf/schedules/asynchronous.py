@@ -16,7 +16,7 @@ class Asynchronous(Schedule):
 
     There are no sync points. A round is an update: the learner takes the next `batch_unrolls`
     completed unrolls, of whatever environments, and gives its new parameters to the behaviour
-    network at once, while actors use it. A variable is read and assigned as a whole, but an
+    agent at once, while actors use it. A variable is read and assigned as a whole, but an
     unroll has steps of several versions, and a step may even see some layers of one version and
     some of the next: algorithms correct with the logits that were stored for each step.
 
@@ -55,14 +55,14 @@ class Asynchronous(Schedule):
         if not self._has_begun:
             self._has_begun = True
             self._collector.policy_version = self._learner.updates
-            self._collector.begin_unrolls()
+            self._collector.begin()
         start = time.perf_counter()
         unrolls = self._collector.take(self.rollout_width)
         waited = time.perf_counter()
         lag = self._learner.updates - unrolls.policy_versions
         logs = self._learner.step(unrolls.rollout)
         learnt = time.perf_counter()
-        self._behaviour.copy_from(self._learner.network)
+        self._behaviour.copy_from(self._learner.agent)
         self._collector.policy_version = self._learner.updates
         return Round(
             collected=unrolls.rollout,

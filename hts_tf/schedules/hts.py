@@ -13,12 +13,12 @@ class HTS(Schedule):
 
     In round j the executors collect D(j) with the behaviour parameters theta(j), while the
     learner computes theta(j+1) from D(j-1). At the sync point the two storages are swapped and
-    the behaviour network becomes theta(j+1).
+    the behaviour agent becomes theta(j+1).
 
     Round 0 only collects, so theta(1) = theta(0), and round 1 learns at the very parameters that
     collected. From round 2 on, the parameters that collected D(j-1), theta(j-1), are neither the
-    target network's, theta(j), nor the behaviour network's, theta(j) too. Where the learner takes
-    its gradient there, its `gradient_network` keeps them, as the read storage keeps their data.
+    target agent's, theta(j), nor the behaviour agent's, theta(j) too. Where the learner takes
+    its gradient there, its `gradient_agent` keeps them, as the read storage keeps their data.
     """
 
     policy_lag = 1  # but for the first update
@@ -33,7 +33,7 @@ class HTS(Schedule):
         """See base class."""
         collecting = j < num_intervals
         if collecting:
-            # The behaviour network was copied from the target network at the last sync point.
+            # The behaviour agent was copied from the target agent at the last sync point.
             self.policy_versions[j % 2] = self._learner.updates
             self._collector.begin(j)
         start = time.perf_counter()
@@ -46,10 +46,10 @@ class HTS(Schedule):
         if collecting:
             self._collector.wait()
         # The sync point: every environment has finished, so no actor reads the parameters now.
-        if self._learner.gradient_network is not None:
+        if self._learner.gradient_agent is not None:
             # Before they are gone: the parameters that collected what is learnt from next.
-            self._learner.gradient_network.copy_from(self._behaviour)
-        self._behaviour.copy_from(self._learner.network)
+            self._learner.gradient_agent.copy_from(self._behaviour)
+        self._behaviour.copy_from(self._learner.agent)
         return Round(
             collected=self._collector.storage(j) if collecting else None,
             logs=logs,

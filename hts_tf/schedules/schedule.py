@@ -1,14 +1,14 @@
 """What a schedule is: who waits for whom."""
 
 import abc
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hts_tf import specs
 from hts_tf.collecting.collector import Collector
 from hts_tf.learner import Learner
-from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.networks.agent import Agent
 
 
 class Span(NamedTuple):
@@ -64,7 +64,7 @@ class Schedule(abc.ABC):
     """
 
     policy_lag: int | None
-    collector_type: type[Collector] = Collector
+    collector_type: type = Collector
     num_storages: int
     lockstep = False
 
@@ -73,17 +73,25 @@ class Schedule(abc.ABC):
         self.rollout_width = num_envs
         self.policy_versions = np.zeros(self.num_storages, np.int64)
 
-    def connect(self, collector: Collector, learner: Learner, behaviour: ActorCritic) -> None:
+    def connect(self, collector: Any, learner: Learner, behaviour: Agent) -> None:
         """Gives the schedule what it is to drive; once, before the first round.
 
         Args:
-          collector: started, or about to be.
-          learner: of the target network.
-          behaviour: the network that the actors run.
+          collector: of the schedule's `collector_type`; started, or about to be.
+          learner: of the target agent.
+          behaviour: the agent that the actors run.
         """
         self._collector = collector
         self._learner = learner
         self._behaviour = behaviour
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Returns what `restore` takes, for a checkpoint; only between rounds."""
+        return {"run/policy_versions": self.policy_versions}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Goes on from a saved state."""
+        self.policy_versions[...] = state["run/policy_versions"]
 
     @staticmethod
     @abc.abstractmethod

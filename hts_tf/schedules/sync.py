@@ -36,7 +36,7 @@ class Sync(Schedule):
         storage = self._collector.storage(j)
         logs = self._learner.step(storage)
         learnt = time.perf_counter()
-        self._behaviour.copy_from(self._learner.network)
+        self._behaviour.copy_from(self._learner.agent)
         return Round(
             collected=storage,
             logs=logs,

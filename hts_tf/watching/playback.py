@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from hts_tf import errors, specs
+from hts_tf import errors, specs, trees
 from hts_tf.environments import base
 from hts_tf.files.archive import Record
 
@@ -16,7 +16,7 @@ class Moment(NamedTuple):
 
     Attributes:
       step: env steps played so far.
-      action: the last one; None before the first.
+      action: the last one, as environments get it; None before the first.
       gained: the score of the last env step.
       score: of the episode so far.
       episode_return: of the episode so far.
@@ -24,7 +24,7 @@ class Moment(NamedTuple):
     """
 
     step: int
-    action: int | None
+    action: Any
     gained: float
     score: float
     episode_return: float
@@ -51,11 +51,16 @@ class Playback:
         Raises:
           ConfigError: the environment has no such actions.
         """
-        if record.length and max(record.actions) >= spec.num_actions:
-            raise errors.ConfigError(
-                f"the archive has action {max(record.actions)}, but the environment only "
-                f"{spec.num_actions} actions: it is of another run"
-            )
+        try:
+            if record.length and record.action_bytes != spec.action.nbytes:
+                raise errors.ConfigError(
+                    f"actions of {record.action_bytes} bytes, not of {spec.action.nbytes}"
+                )
+            self._actions = np.frombuffer(record.actions, spec.action.dtype)
+            self._actions = self._actions.reshape(-1, *spec.action.shape)
+            spec.action.check(self._actions)
+        except errors.ConfigError as error:
+            raise errors.ConfigError(f"the archive is of another run: {error}") from None
         self._environment = environment
         self._spec = spec.observation
         self._record = record
@@ -63,12 +68,12 @@ class Playback:
 
     def __iter__(self) -> Iterator[Moment]:
         """Plays the actions, as long as the episode lasts."""
-        observation = np.zeros(self._spec.shape, self._spec.dtype)
+        observation = trees.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), self._spec)
         self._environment.reset(self._record.seed, observation)
         score = episode_return = 0.0
         self.last = Moment(0, None, 0.0, score, episode_return, "")
         yield self.last
-        for step, action in enumerate(self._record.actions, start=1):
+        for step, action in enumerate(map(specs.plain, self._actions), start=1):
             result = self._environment.step(action, observation)
             score += result.score
             episode_return += result.reward

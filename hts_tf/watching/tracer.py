@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hts_tf.collecting import actor, executor
-from hts_tf.collecting.collector import Collector
+from hts_tf.collecting.workers import Workers
 from hts_tf.schedules.schedule import Round, Span
 from hts_tf.watching import display, trace
 
@@ -30,18 +30,18 @@ class Tracer:
     """Watches rounds go by, and writes a trace and its picture once it has seen enough."""
 
     def __init__(
-        self, workdir: Path, collector: Collector, num_rounds: int, has_sync_points: bool
+        self, workdir: Path, workers: Workers, num_rounds: int, has_sync_points: bool
     ) -> None:
         """Records nothing yet.
 
         Args:
           workdir: where the files go.
-          collector: a traced one.
+          workers: traced ones.
           num_rounds: how many to record, after those of warm-up.
           has_sync_points: whether there is one in each round.
         """
         self._workdir = workdir
-        self._collector = collector
+        self._workers = workers
         self._num_rounds = num_rounds
         self._has_sync_points = has_sync_points
         self._rounds: list[_Times] = []
@@ -101,7 +101,7 @@ class Tracer:
                 for s in stretches
                 if s.begin < window.end
             ]
-            for role, workers in self._collector.stretches(window.begin).items()
+            for role, workers in self._workers.stretches(window.begin).items()
             for index, stretches in enumerate(workers)
         }
         learner = [

@@ -1,4 +1,4 @@
-"""What the tests of all algorithms share: a small network, experience, slow and plain maths."""
+"""What the tests of all algorithms share: a small agent, experience, slow and plain maths."""
 
 import functools
 import math
@@ -6,36 +6,38 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import specs
+from hts_tf import specs, trees
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 
 SPEC = specs.EnvironmentSpec(
-    observation=specs.ArraySpec((3,), "float32"), num_actions=3, max_episode_steps=10
+    observation=specs.ArraySpec((3,), "float32"),
+    action=specs.DiscreteSpec(num_actions=3),
+    max_episode_steps=10,
 )
 NUM_STEPS, NUM_ENVS = 4, 3
 
 
-def make_network(seed=1):
-    network = ActorCritic(SPEC, seed, functools.partial(torsos.mlp, units=(4,)))
+def make_agent(seed=1):
+    agent = ActorCritic(SPEC, seed, functools.partial(torsos.mlp, units=(4,)))
     random = np.random.default_rng(seed)
-    for variable in network.variables:  # away from the nearly uniform policy of the start
+    for variable in agent.variables:  # away from the nearly uniform policy of the start
         variable.assign_add(random.normal(0.0, 0.3, variable.shape).astype(np.float32))
-    return network
+    return agent
 
 
 def make_rollout(collector, seed=0):
-    """Collected by a network's policy, with endings of both kinds."""
+    """Collected by an agent's policy, with endings of both kinds."""
     random = np.random.default_rng(seed)
     observation = random.normal(size=(NUM_STEPS + 1, NUM_ENVS, 3)).astype(np.float32)
-    logits, value = collector(observation.reshape(-1, 3))
+    policy, value = collector(observation.reshape(-1, 3))
     steps = NUM_STEPS, NUM_ENVS
     terminated, truncated = np.zeros(steps, bool), np.zeros(steps, bool)
     terminated[1, 0] = truncated[2, 1] = True
     return specs.Rollout(
         observation=observation,
         action=random.integers(3, size=steps).astype(np.uint8),
-        logits=logits.numpy().reshape(NUM_STEPS + 1, NUM_ENVS, 3)[:-1],
+        policy={"logits": policy["logits"].numpy().reshape(NUM_STEPS + 1, NUM_ENVS, 3)[:-1]},
         value=value.numpy().reshape(NUM_STEPS + 1, NUM_ENVS),
         reward=random.normal(size=steps).astype(np.float32),
         score=np.full(steps, np.nan, np.float32),
@@ -46,15 +48,15 @@ def make_rollout(collector, seed=0):
 
 
 def as_tensors(rollout):
-    return specs.Rollout(*map(tf.constant, rollout))
+    return trees.map(tf.constant, rollout)
 
 
-def compiled_update(algorithm, network, optimizer, rollout, permutations, progress, **networks):
+def compiled_update(algorithm, agent, optimizer, rollout, permutations, progress, **agents):
     """Runs an update as the learner does: as one compiled function."""
 
     @tf.function(autograph=False)
     def update(*args):
-        return algorithm.update(network, optimizer, *args, **networks)
+        return algorithm.update(agent, optimizer, *args, **agents)
 
     logs = update(as_tensors(rollout), tf.constant(permutations), tf.constant(progress, tf.float32))
     return {name: float(value) for name, value in logs.items()}
@@ -63,8 +65,8 @@ def compiled_update(algorithm, network, optimizer, rollout, permutations, progre
 NO_PERMUTATIONS = np.zeros((0, NUM_STEPS * NUM_ENVS), np.int32)
 
 
-def parameters_of(network):
-    return [variable.numpy().astype(np.float64) for variable in network.trainable_variables]
+def parameters_of(agent):
+    return [variable.numpy().astype(np.float64) for variable in agent.trainable_variables]
 
 
 def forward(parameters, observation):

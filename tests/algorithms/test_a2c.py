@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hts_tf import errors
+from hts_tf import errors, specs
 from hts_tf.algorithms import a2c
 from tests.algorithms import reference
-from tests.algorithms.reference import NUM_ENVS, NUM_STEPS, make_network, make_rollout
+from tests.algorithms.reference import NUM_ENVS, NUM_STEPS, make_agent, make_rollout
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
@@ -70,41 +70,39 @@ def reference_step(parameters, squares, gradient_parameters, rollout, progress, 
 
 
 class Training:
-    """A network in training, and beside it the same by the reference."""
+    """An agent in training, and beside it the same by the reference."""
 
     def __init__(self, **settings):
         self.settings = {**SETTINGS, **settings}
         self.algorithm = a2c.A2C(**self.settings)
-        self.network = make_network()
+        self.agent = make_agent()
         self.optimizer = self.algorithm.make_optimizer()
-        self.optimizer.build(self.network.trainable_variables)
-        self.expected = reference.parameters_of(self.network)
+        self.optimizer.build(self.agent.trainable_variables)
+        self.expected = reference.parameters_of(self.agent)
         self._squares = [np.zeros_like(array) for array in self.expected]
 
-    def update(self, rollout, progress=0.0, **networks):
-        """Updates the network only."""
+    def update(self, rollout, progress=0.0, **agents):
+        """Updates the agent only."""
         return reference.compiled_update(
             self.algorithm,
-            self.network,
+            self.agent,
             self.optimizer,
             rollout,
             reference.NO_PERMUTATIONS,
             progress,
-            **networks,
+            **agents,
         )
 
-    def update_both(self, rollout, progress=0.0, gradient_network=None):
+    def update_both(self, rollout, progress=0.0, gradient_agent=None):
         """Returns the logs, and the reference's gradient norm."""
-        at = reference.parameters_of(gradient_network) if gradient_network else self.expected
+        at = reference.parameters_of(gradient_agent) if gradient_agent else self.expected
         self.expected, self._squares, norm = reference_step(
             self.expected, self._squares, at, rollout, progress, self.settings
         )
-        return self.update(rollout, progress, gradient_network=gradient_network), norm
+        return self.update(rollout, progress, gradient_agent=gradient_agent), norm
 
     def check(self):
-        for actual, wanted in zip(
-            reference.parameters_of(self.network), self.expected, strict=True
-        ):
+        for actual, wanted in zip(reference.parameters_of(self.agent), self.expected, strict=True):
             np.testing.assert_allclose(actual, wanted, rtol=0, atol=2e-5)
 
 
@@ -113,19 +111,18 @@ def movement(before, after):
 
 
 def test_loss_and_its_gradient():
-    network, rollout = make_network(), make_rollout(collector=make_network(seed=2))
+    agent, rollout = make_agent(), make_rollout(collector=make_agent(seed=2))
     steps = reference_batch(rollout)
     observation, action, advantage, target = map(np.array, zip(*steps, strict=True))
     with tf.GradientTape() as tape:
         loss, _ = a2c.A2C(**SETTINGS).loss(
-            network,
-            tf.constant(observation, tf.float32),
-            tf.constant(action, tf.uint8),
+            agent,
+            specs.Rollout(tf.constant(observation, tf.float32), tf.constant(action, tf.uint8)),
             tf.constant(advantage, tf.float32),
             tf.constant(target, tf.float32),
         )
-    gradient = tape.gradient(loss, network.trainable_variables)
-    parameters = reference.parameters_of(network)
+    gradient = tape.gradient(loss, agent.trainable_variables)
+    parameters = reference.parameters_of(agent)
     assert float(loss) == pytest.approx(reference_loss(parameters, steps), rel=1e-5)
     expected = reference.gradient_of(lambda p: reference_loss(p, steps), parameters)
     for actual_array, expected_array in zip(gradient, expected, strict=True):
@@ -138,7 +135,7 @@ def test_updates_against_the_reference(max_gradient_norm):
     training = Training(max_gradient_norm=max_gradient_norm)
     start = training.expected
     for update in range(3):
-        rollout = make_rollout(collector=training.network, seed=update)
+        rollout = make_rollout(collector=training.agent, seed=update)
         logs, norm = training.update_both(rollout, progress=update / 4)
         training.check()
         assert logs["gradient_norm"] == pytest.approx(norm, rel=1e-3)
@@ -149,47 +146,47 @@ def test_updates_against_the_reference(max_gradient_norm):
 
 def test_without_lag_the_delayed_gradient_is_the_plain_one_to_the_bit():
     plain, delayed = Training(), Training()
-    collector = make_network()  # of the same parameters
+    collector = make_agent()  # of the same parameters
     for update in range(3):
         rollout = make_rollout(collector=collector, seed=update)
         plain.update(rollout)
-        delayed.update(rollout, gradient_network=collector)
-        assert delayed.network.parameters_hash() == plain.network.parameters_hash()
-        assert collector.parameters_hash() != plain.network.parameters_hash()
-        collector.copy_from(plain.network)
+        delayed.update(rollout, gradient_agent=collector)
+        assert delayed.agent.parameters_hash() == plain.agent.parameters_hash()
+        assert collector.parameters_hash() != plain.agent.parameters_hash()
+        collector.copy_from(plain.agent)
 
 
 def test_delayed_gradient_against_the_reference():
     """theta(j+1) = theta(j) - step(gradient at theta(j-1) on D(j-1)), as under `hts`."""
     training = Training()
-    collector = make_network()  # theta(0), which collects both D(0) and D(1)
+    collector = make_agent()  # theta(0), which collects both D(0) and D(1)
     for update in range(3):
         rollout = make_rollout(collector=collector, seed=update)
-        current = make_network()
-        current.copy_from(training.network)
-        training.update_both(rollout, gradient_network=collector)
+        current = make_agent()
+        current.copy_from(training.agent)
+        training.update_both(rollout, gradient_agent=collector)
         training.check()
         collector.copy_from(current)
 
 
 def test_the_gradient_is_taken_where_it_is_said():
     """With other parameters of the gradient, the step is another: the tests above can tell."""
-    rollout = make_rollout(collector=make_network(seed=2))
+    rollout = make_rollout(collector=make_agent(seed=2))
     plain, delayed = Training(), Training()
     plain.update(rollout)
-    delayed.update(rollout, gradient_network=make_network(seed=2))
-    assert movement(*map(reference.parameters_of, (plain.network, delayed.network))) > 1e-3
+    delayed.update(rollout, gradient_agent=make_agent(seed=2))
+    assert movement(*map(reference.parameters_of, (plain.agent, delayed.agent))) > 1e-3
 
 
-def test_the_gradients_network_is_left_alone():
-    collector = make_network(seed=2)
+def test_the_gradients_agent_is_left_alone():
+    collector = make_agent(seed=2)
     before = collector.parameters_hash()
-    Training().update(make_rollout(collector=collector), gradient_network=collector)
+    Training().update(make_rollout(collector=collector), gradient_agent=collector)
     assert collector.parameters_hash() == before
 
 
 def test_truncation_can_count_as_termination():
-    rollout = make_rollout(collector=make_network())
+    rollout = make_rollout(collector=make_agent())
     terminated = rollout._replace(
         terminated=rollout.terminated | rollout.truncated,
         truncated=np.zeros_like(rollout.truncated),
@@ -202,7 +199,7 @@ def test_truncation_can_count_as_termination():
     ]:
         training = Training(**settings)
         training.update(experience)
-        hashes.append(training.network.parameters_hash())
+        hashes.append(training.agent.parameters_hash())
     assert hashes[0] == hashes[1] != hashes[2]
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from hts_tf import errors
 from hts_tf.algorithms import a2c, impala, optimizers
 from tests.algorithms import reference
-from tests.algorithms.reference import NUM_ENVS, NUM_STEPS, make_network, make_rollout
+from tests.algorithms.reference import NUM_ENVS, NUM_STEPS, make_agent, make_rollout
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
@@ -25,8 +25,8 @@ BETA_2, EPSILON = 0.999, 1e-7  # Adam's
 
 @pytest.fixture
 def rollout():
-    """By another policy than `make_network()`'s."""
-    return make_rollout(collector=make_network(seed=2))
+    """By another policy than `make_agent()`'s."""
+    return make_rollout(collector=make_agent(seed=2))
 
 
 # What follows, down to `reference_update`, is IMPALA's learner once more: literal, in float64.
@@ -53,7 +53,8 @@ def reference_batch(parameters, rollout):
         for t in range(NUM_STEPS):
             action = rollout.action[t, b]
             target = reference.log_softmax(seen[t][0])[action]
-            behaviour = reference.log_softmax(rollout.logits[t, b].astype(np.float64))[action]
+            stored = rollout.policy["logits"][t, b].astype(np.float64)
+            behaviour = reference.log_softmax(stored)[action]
             ratio = math.exp(target - behaviour)
             rhos.append(min(SETTINGS["clip_rho"], ratio))
             cs.append(SETTINGS["v_trace_lambda"] * min(SETTINGS["clip_c"], ratio))
@@ -109,11 +110,11 @@ def reference_update(parameters, second, count, rollout, progress, max_gradient_
 
 
 def test_loss_and_its_gradient(rollout):
-    network = make_network()
+    agent = make_agent()
     with tf.GradientTape() as tape:
-        loss, logs = impala.IMPALA(**SETTINGS).loss(network, reference.as_tensors(rollout))
-    gradient = tape.gradient(loss, network.trainable_variables)
-    expected_loss, expected = reference_loss_and_gradient(reference.parameters_of(network), rollout)
+        loss, logs = impala.IMPALA(**SETTINGS).loss(agent, reference.as_tensors(rollout))
+    gradient = tape.gradient(loss, agent.trainable_variables)
+    expected_loss, expected = reference_loss_and_gradient(reference.parameters_of(agent), rollout)
     assert float(loss) == pytest.approx(expected_loss, rel=1e-5)
     for actual_array, expected_array in zip(gradient, expected, strict=True):
         np.testing.assert_allclose(actual_array, expected_array, rtol=1e-4, atol=1e-5)
@@ -124,24 +125,24 @@ def test_loss_and_its_gradient(rollout):
 @pytest.mark.parametrize("max_gradient_norm", [None, 0.3])
 def test_updates_against_the_reference(max_gradient_norm):
     """Experience of a policy that does not change, so that the lag grows."""
-    network = make_network()
+    agent = make_agent()
     algorithm = impala.IMPALA(**SETTINGS, max_gradient_norm=max_gradient_norm)
     optimizer = algorithm.make_optimizer()
-    optimizer.build(network.trainable_variables)
-    expected = reference.parameters_of(network)
+    optimizer.build(agent.trainable_variables)
+    expected = reference.parameters_of(agent)
     second = [np.zeros_like(array) for array in expected]
     for update in range(3):
-        rollout = make_rollout(collector=make_network(seed=2), seed=update)
+        rollout = make_rollout(collector=make_agent(seed=2), seed=update)
         before = expected
         expected, second, norm = reference_update(
             expected, second, update + 1, rollout, update / 4, max_gradient_norm
         )
         logs = reference.compiled_update(
-            algorithm, network, optimizer, rollout, reference.NO_PERMUTATIONS, update / 4
+            algorithm, agent, optimizer, rollout, reference.NO_PERMUTATIONS, update / 4
         )
         # Adam's first steps divide gradients by their own size: small ones lose their last digits.
         for actual, wanted, old in zip(
-            reference.parameters_of(network), expected, before, strict=True
+            reference.parameters_of(agent), expected, before, strict=True
         ):
             np.testing.assert_allclose(actual, wanted, rtol=0, atol=5e-5)
             assert np.abs(wanted - old).max() > 1e-3
@@ -151,19 +152,19 @@ def test_updates_against_the_reference(max_gradient_norm):
 
 def test_on_the_policy_that_collected_it_is_a2c():
     shared = {"discount": 0.9, "value_cost": 0.7, "entropy_cost": 0.02, "learning_rate": 0.01}
-    rollout = make_rollout(collector=make_network())
+    rollout = make_rollout(collector=make_agent())
     trained = []
     for algorithm in (
         impala.IMPALA(**shared, max_gradient_norm=0.3, optimizer=optimizers.rmsprop),
         a2c.A2C(**shared, max_gradient_norm=0.3),
     ):
-        network = make_network()
+        agent = make_agent()
         optimizer = algorithm.make_optimizer()
-        optimizer.build(network.trainable_variables)
+        optimizer.build(agent.trainable_variables)
         logs = reference.compiled_update(
-            algorithm, network, optimizer, rollout, reference.NO_PERMUTATIONS, 0.0
+            algorithm, agent, optimizer, rollout, reference.NO_PERMUTATIONS, 0.0
         )
-        trained.append((reference.parameters_of(network), logs))
+        trained.append((reference.parameters_of(agent), logs))
     (impala_parameters, impala_logs), (a2c_parameters, a2c_logs) = trained
     for one, other in zip(impala_parameters, a2c_parameters, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
@@ -173,12 +174,12 @@ def test_on_the_policy_that_collected_it_is_a2c():
 
 
 def test_stored_values_do_not_matter(rollout):
-    """All values are the target network's own, but for those after a truncation."""
+    """All values are the target agent's own, but for those after a truncation."""
     unknown = rollout._replace(value=np.full_like(rollout.value, np.nan))
     other = rollout._replace(truncation_value=rollout.truncation_value + 1)
-    algorithm, network = impala.IMPALA(**SETTINGS), make_network()
+    algorithm, agent = impala.IMPALA(**SETTINGS), make_agent()
     losses = [
-        float(algorithm.loss(network, reference.as_tensors(experience))[0])
+        float(algorithm.loss(agent, reference.as_tensors(experience))[0])
         for experience in (rollout, unknown, other)
     ]
     assert losses[0] == losses[1] != losses[2]
@@ -187,14 +188,14 @@ def test_stored_values_do_not_matter(rollout):
 def test_same_update_gives_the_same_bits(rollout):
     hashes = []
     for _ in range(2):
-        network, algorithm = make_network(), impala.IMPALA(**SETTINGS)
+        agent, algorithm = make_agent(), impala.IMPALA(**SETTINGS)
         optimizer = algorithm.make_optimizer()
-        optimizer.build(network.trainable_variables)
+        optimizer.build(agent.trainable_variables)
         reference.compiled_update(
-            algorithm, network, optimizer, rollout, reference.NO_PERMUTATIONS, 0.0
+            algorithm, agent, optimizer, rollout, reference.NO_PERMUTATIONS, 0.0
         )
-        hashes.append(network.parameters_hash())
-    assert hashes[0] == hashes[1] != make_network().parameters_hash()
+        hashes.append(agent.parameters_hash())
+    assert hashes[0] == hashes[1] != make_agent().parameters_hash()
 
 
 def test_defaults_are_valid():

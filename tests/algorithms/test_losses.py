@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_probability as tfp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hts_tf.algorithms import losses
+from hts_tf.networks.categorical import CategoricalDistribution
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
@@ -101,7 +101,7 @@ def actor_critic(logits, values, actions, advantages, returns, value_cost=0.5, e
     with tf.GradientTape() as tape:
         tape.watch([logits, values])
         loss, logs = losses.actor_critic_loss(
-            logits,
+            CategoricalDistribution(logits),
             values,
             tf.constant(actions, tf.uint8),
             tf.constant(advantages, tf.float32),
@@ -149,19 +149,6 @@ def test_actor_critic_loss_has_any_shape():
     one, _, _, _ = actor_critic(*([x] for x in step))
     many, _, _, _ = actor_critic(*(np.broadcast_to(x, (3, 2, *np.shape(x))) for x in step))
     assert many == pytest.approx(one)
-
-
-def test_log_prob():
-    logits = np.log([[[0.2, 0.8], [0.5, 0.5]]]).astype(np.float32)
-    actual = losses.log_prob(tf.constant(logits), tf.constant([[1, 0]], tf.uint8))
-    np.testing.assert_allclose(np.exp(actual), [[0.8, 0.5]], rtol=1e-6)
-
-
-def test_entropy():
-    logits = np.random.default_rng(0).normal(0.0, 3.0, (2, 5, 7)).astype(np.float32)
-    expected = tfp.distributions.Categorical(logits=logits).entropy()
-    assert float(losses.entropy(tf.constant(logits))) == pytest.approx(np.mean(expected), rel=1e-6)
-    assert float(losses.entropy(tf.zeros((3, 8)))) == pytest.approx(np.log(8), rel=1e-6)
 
 
 def test_kl_estimate():

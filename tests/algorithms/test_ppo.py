@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hts_tf import errors
+from hts_tf import errors, specs
 from hts_tf.algorithms import ppo
 from tests.algorithms import reference
 from tests.algorithms.reference import (
@@ -15,7 +15,7 @@ from tests.algorithms.reference import (
     forward,
     gradient_of,
     log_softmax,
-    make_network,
+    make_agent,
     make_rollout,
     norm_of,
     parameters_of,
@@ -41,13 +41,13 @@ ADAM_BETA_1, ADAM_BETA_2 = 0.9, 0.999
 
 
 @pytest.fixture
-def network():
-    return make_network()
+def agent():
+    return make_agent()
 
 
 @pytest.fixture
 def rollout():
-    return make_rollout(collector=make_network(seed=2))
+    return make_rollout(collector=make_agent(seed=2))
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def reference_batch(rollout, settings):
         (
             rollout.observation[t, b].astype(np.float64),
             rollout.action[t, b],
-            log_softmax(rollout.logits[t, b].astype(np.float64))[rollout.action[t, b]],
+            log_softmax(rollout.policy["logits"][t, b].astype(np.float64))[rollout.action[t, b]],
             float(rollout.value[t, b]),
             normalised[t, b],
             advantages[t, b] + float(rollout.value[t, b]),
@@ -138,18 +138,18 @@ def reference_update(parameters, batch, permutations, progress, settings):
     return parameters, norms
 
 
-def compiled_update(network, rollout, permutations, progress, settings):
+def compiled_update(agent, rollout, permutations, progress, settings):
     algorithm = ppo.PPO(**settings)
     optimizer = algorithm.make_optimizer()
-    optimizer.build(network.trainable_variables)
-    return reference.compiled_update(algorithm, network, optimizer, rollout, permutations, progress)
+    optimizer.build(agent.trainable_variables)
+    return reference.compiled_update(algorithm, agent, optimizer, rollout, permutations, progress)
 
 
-def eager_update(network, rollout, permutations, progress, settings):
+def eager_update(agent, rollout, permutations, progress, settings):
     """Without compiling the update, which takes longer than these few steps."""
     algorithm = ppo.PPO(**settings)
     logs = algorithm.update(
-        network,
+        agent,
         algorithm.make_optimizer(),
         as_tensors(rollout),
         tf.constant(permutations),
@@ -161,18 +161,17 @@ def eager_update(network, rollout, permutations, progress, settings):
 def minibatch_tensors(minibatch):
     observation, action, *rest = map(np.array, zip(*minibatch, strict=True))
     return (
-        tf.constant(observation, tf.float32),
-        tf.constant(action, tf.uint8),
+        specs.Rollout(tf.constant(observation, tf.float32), tf.constant(action, tf.uint8)),
         *(tf.constant(x, tf.float32) for x in rest),
     )
 
 
-def test_loss_and_its_gradient(network, rollout):
+def test_loss_and_its_gradient(agent, rollout):
     batch = reference_batch(rollout, SETTINGS)
     with tf.GradientTape() as tape:
-        loss, logs = ppo.PPO(**SETTINGS).loss(network, *minibatch_tensors(batch))
-    gradient = tape.gradient(loss, network.trainable_variables)
-    parameters = parameters_of(network)
+        loss, logs = ppo.PPO(**SETTINGS).loss(agent, *minibatch_tensors(batch))
+    gradient = tape.gradient(loss, agent.trainable_variables)
+    parameters = parameters_of(agent)
     assert float(loss) == pytest.approx(reference_loss(parameters, batch, SETTINGS), rel=1e-5)
     expected = reference_gradient(parameters, batch, SETTINGS)
     for actual_array, expected_array in zip(gradient, expected, strict=True):
@@ -182,52 +181,52 @@ def test_loss_and_its_gradient(network, rollout):
 
 
 @pytest.mark.parametrize("cost", ["value_cost", "entropy_cost"])
-def test_costs_are_weights(network, rollout, cost):
+def test_costs_are_weights(agent, rollout, cost):
     minibatch = minibatch_tensors(reference_batch(rollout, SETTINGS))
-    loss, logs = ppo.PPO(**SETTINGS).loss(network, *minibatch)
-    more, _ = ppo.PPO(**{**SETTINGS, cost: SETTINGS[cost] + 1.0}).loss(network, *minibatch)
+    loss, logs = ppo.PPO(**SETTINGS).loss(agent, *minibatch)
+    more, _ = ppo.PPO(**{**SETTINGS, cost: SETTINGS[cost] + 1.0}).loss(agent, *minibatch)
     term = {"value_cost": logs["value_loss"], "entropy_cost": -logs["entropy"]}[cost]
     assert float(more - loss) == pytest.approx(float(term), rel=1e-4)
 
 
 def test_logs_of_the_policy_that_collected_the_data(rollout):
-    network = make_network(seed=2)
+    agent = make_agent(seed=2)
     batch = reference_batch(rollout, SETTINGS)
-    _, logs = ppo.PPO(**SETTINGS).loss(network, *minibatch_tensors(batch))
+    _, logs = ppo.PPO(**SETTINGS).loss(agent, *minibatch_tensors(batch))
     assert float(logs["kl"]) == pytest.approx(0.0, abs=1e-6)
     assert float(logs["clip_fraction"]) == 0.0
 
 
-def test_kl_is_schulmans_estimator(network, rollout):
+def test_kl_is_schulmans_estimator(agent, rollout):
     batch = reference_batch(rollout, SETTINGS)
-    _, logs = ppo.PPO(**SETTINGS).loss(network, *minibatch_tensors(batch))
-    parameters = parameters_of(network)
+    _, logs = ppo.PPO(**SETTINGS).loss(agent, *minibatch_tensors(batch))
+    parameters = parameters_of(agent)
     log_ratios = np.array([log_softmax(forward(parameters, s[0])[0])[s[1]] - s[2] for s in batch])
     assert float(logs["kl"]) == pytest.approx(np.mean(np.exp(log_ratios) - 1 - log_ratios), 1e-4)
 
 
 @pytest.mark.parametrize("max_gradient_norm", [0.05, 0.3, 100.0])
-def test_update_against_the_reference(network, rollout, permutations, max_gradient_norm):
+def test_update_against_the_reference(agent, rollout, permutations, max_gradient_norm):
     settings = {**SETTINGS, "max_gradient_norm": max_gradient_norm}
-    before = parameters_of(network)
+    before = parameters_of(agent)
     batch = reference_batch(rollout, settings)
     expected, norms = reference_update(before, batch, permutations, PROGRESS, settings)
-    logs = compiled_update(network, rollout, permutations, PROGRESS, settings)
-    for actual, wanted, old in zip(parameters_of(network), expected, before, strict=True):
+    logs = compiled_update(agent, rollout, permutations, PROGRESS, settings)
+    for actual, wanted, old in zip(parameters_of(agent), expected, before, strict=True):
         np.testing.assert_allclose(actual, wanted, rtol=0, atol=2e-5)
         assert np.abs(wanted - old).max() > 1e-3  # the tolerance is small beside the movement
     assert logs["gradient_norm"] == pytest.approx(np.mean(norms), rel=1e-3)
     assert logs["learning_rate"] == pytest.approx(0.0075)
 
 
-def test_reference_notices_another_order(network, rollout, permutations):
+def test_reference_notices_another_order(agent, rollout, permutations):
     """The update depends on the permutations: what the test above would not have shown."""
     other = permutations[::-1].copy()
     batch = reference_batch(rollout, SETTINGS)
-    expected, _ = reference_update(parameters_of(network), batch, other, PROGRESS, SETTINGS)
-    compiled_update(network, rollout, permutations, PROGRESS, SETTINGS)
+    expected, _ = reference_update(parameters_of(agent), batch, other, PROGRESS, SETTINGS)
+    compiled_update(agent, rollout, permutations, PROGRESS, SETTINGS)
     difference = max(
-        np.abs(a - b).max() for a, b in zip(parameters_of(network), expected, strict=True)
+        np.abs(a - b).max() for a, b in zip(parameters_of(agent), expected, strict=True)
     )
     assert difference > 2e-4
 
@@ -242,13 +241,13 @@ class RecordingSGD(keras.optimizers.SGD):
         return super().apply_gradients(grads_and_vars, **kwargs)
 
 
-def test_every_minibatch_has_its_gradient_clipped(network, rollout, permutations):
+def test_every_minibatch_has_its_gradient_clipped(agent, rollout, permutations):
     norms = {}
     for limit in (0.1, 1e6):
         algorithm = ppo.PPO(**{**SETTINGS, "max_gradient_norm": limit})
         optimizer = RecordingSGD(1e-4)
         algorithm.update(
-            make_network(), optimizer, as_tensors(rollout), tf.constant(permutations), 0.0
+            make_agent(), optimizer, as_tensors(rollout), tf.constant(permutations), 0.0
         )
         norms[limit] = optimizer.__dict__["norms"]
     assert len(norms[0.1]) == len(norms[1e6]) == 6
@@ -257,30 +256,30 @@ def test_every_minibatch_has_its_gradient_clipped(network, rollout, permutations
 
 
 @pytest.mark.parametrize(("progress", "rate"), [(0.0, 0.01), (0.5, 0.005), (1.0, 0.0)])
-def test_learning_rate_decays_linearly_to_0(network, rollout, permutations, progress, rate):
-    before = network.parameters_hash()
-    logs = eager_update(network, rollout, permutations, progress, SETTINGS)
+def test_learning_rate_decays_linearly_to_0(agent, rollout, permutations, progress, rate):
+    before = agent.parameters_hash()
+    logs = eager_update(agent, rollout, permutations, progress, SETTINGS)
     assert logs["learning_rate"] == pytest.approx(rate)
-    assert (network.parameters_hash() != before) == (rate > 0)
+    assert (agent.parameters_hash() != before) == (rate > 0)
 
 
-def test_truncation_can_count_as_termination(network, rollout, permutations):
+def test_truncation_can_count_as_termination(agent, rollout, permutations):
     settings = {**SETTINGS, "bootstrap_truncated": False}
-    eager_update(network, rollout, permutations, PROGRESS, settings)
+    eager_update(agent, rollout, permutations, PROGRESS, settings)
     terminated = rollout._replace(
         terminated=rollout.terminated | rollout.truncated,
         truncated=np.zeros_like(rollout.truncated),
     )
-    same, other = make_network(), make_network()
+    same, other = make_agent(), make_agent()
     eager_update(same, terminated, permutations, PROGRESS, SETTINGS)
     eager_update(other, rollout, permutations, PROGRESS, SETTINGS)
-    assert network.parameters_hash() == same.parameters_hash()
-    assert network.parameters_hash() != other.parameters_hash()
+    assert agent.parameters_hash() == same.parameters_hash()
+    assert agent.parameters_hash() != other.parameters_hash()
 
 
-def test_decoupled_update_against_the_reference(network, rollout, permutations):
-    """Plain PPO on what the network itself would have stored, with weighted advantages."""
-    parameters = parameters_of(network)
+def test_decoupled_update_against_the_reference(agent, rollout, permutations):
+    """Plain PPO on what the agent itself would have stored, with weighted advantages."""
+    parameters = parameters_of(agent)
     forwarded = [[forward(parameters, row) for row in step] for step in rollout.observation]
     stored = rollout._replace(
         value=np.array([[value for _, value in step] for step in forwarded], np.float32)
@@ -292,31 +291,31 @@ def test_decoupled_update_against_the_reference(network, rollout, permutations):
         weight = math.exp(proximal_log_prob - behaviour_log_prob)
         batch.append((observation, action, proximal_log_prob, value, weight * advantage, target))
     expected, _ = reference_update(parameters, batch, permutations, PROGRESS, SETTINGS)
-    other = make_network()
-    compiled_update(network, rollout, permutations, PROGRESS, {**SETTINGS, "decoupled": True})
+    other = make_agent()
+    compiled_update(agent, rollout, permutations, PROGRESS, {**SETTINGS, "decoupled": True})
     compiled_update(other, rollout, permutations, PROGRESS, SETTINGS)
     for actual, wanted, plain in zip(
-        parameters_of(network), expected, parameters_of(other), strict=True
+        parameters_of(agent), expected, parameters_of(other), strict=True
     ):
         np.testing.assert_allclose(actual, wanted, rtol=0, atol=2e-5)
         assert np.abs(wanted - plain).max() > 1e-3
 
 
 def test_decoupled_update_without_lag_is_the_plain_one(permutations):
-    network, same = make_network(), make_network()
-    rollout = make_rollout(collector=network)
-    eager_update(network, rollout, permutations, PROGRESS, {**SETTINGS, "decoupled": True})
+    agent, same = make_agent(), make_agent()
+    rollout = make_rollout(collector=agent)
+    eager_update(agent, rollout, permutations, PROGRESS, {**SETTINGS, "decoupled": True})
     eager_update(same, rollout, permutations, PROGRESS, SETTINGS)
-    for actual, expected in zip(network.variables, same.variables, strict=True):
+    for actual, expected in zip(agent.variables, same.variables, strict=True):
         np.testing.assert_allclose(actual.numpy(), expected.numpy(), rtol=0, atol=1e-6)
 
 
 def test_same_update_gives_the_same_bits(rollout, permutations):
-    first, second = make_network(), make_network()
-    for network in (first, second):
-        compiled_update(network, rollout, permutations, PROGRESS, SETTINGS)
+    first, second = make_agent(), make_agent()
+    for agent in (first, second):
+        compiled_update(agent, rollout, permutations, PROGRESS, SETTINGS)
     assert first.parameters_hash() == second.parameters_hash()
-    assert first.parameters_hash() != make_network().parameters_hash()
+    assert first.parameters_hash() != make_agent().parameters_hash()
 
 
 def test_defaults_are_valid():

@@ -4,7 +4,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hts_tf import specs
+from hts_tf import specs, trees
 from hts_tf.algorithms import returns
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
@@ -20,7 +20,7 @@ def make_rollout(reward, value, terminated=None, truncated=None, truncation_valu
     return specs.Rollout(
         observation=nan,
         action=nan,
-        logits=nan,
+        policy={"logits": nan},
         value=np.array(value, np.float32),
         reward=reward,
         score=nan,
@@ -33,7 +33,7 @@ def make_rollout(reward, value, terminated=None, truncated=None, truncation_valu
 
 
 def gae(rollout, discount, lambda_, bootstrap_truncated=True):
-    tensors = specs.Rollout(*map(tf.constant, rollout))
+    tensors = trees.map(tf.constant, rollout)
     result = returns.generalized_advantage_estimation(
         tensors, discount, lambda_, bootstrap_truncated
     )
@@ -149,7 +149,7 @@ def test_truncation_counts_as_termination_if_asked_to():
 
 
 def n_step(rollout, discount, bootstrap_truncated=True):
-    tensors = specs.Rollout(*map(tf.constant, rollout))
+    tensors = trees.map(tf.constant, rollout)
     result = returns.n_step_returns(tensors, discount, bootstrap_truncated)
     return result.advantages.numpy(), result.returns.numpy()
 
@@ -193,7 +193,7 @@ def test_n_step_returns_by_hand():
 
 
 def v_trace(rollout, log_prob_ratio, discount, *args):
-    tensors = specs.Rollout(*map(tf.constant, rollout))
+    tensors = trees.map(tf.constant, rollout)
     ratio = tf.constant(log_prob_ratio, tf.float32)
     result = returns.v_trace(tensors, ratio, discount, *args)
     return result.advantages.numpy(), result.returns.numpy()

@@ -70,7 +70,7 @@ def test_every_case_is_a_training():
     code = """
 import gin
 from absl import flags
-from hts_tf import config, trainer
+from hts_tf import config, settings
 from hts_tf.benchmarks import systems
 
 flags.FLAGS(["test"])

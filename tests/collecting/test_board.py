@@ -1,41 +1,77 @@
 import numpy as np
 import pytest
 
-from hts_tf import specs
+from hts_tf import specs, trees
 from hts_tf.collecting import board, shared_memory
 from hts_tf.collecting.ledger import Place
 from hts_tf.environments import base
 
-SPEC = specs.EnvironmentSpec(specs.ArraySpec((2,), "float32"), num_actions=3, max_episode_steps=9)
+DISCRETE = specs.step_spec(
+    specs.EnvironmentSpec(specs.ArraySpec((2,), "float32"), specs.DiscreteSpec(num_actions=3), 9),
+    {"logits": specs.ArraySpec((3,), "float32")},
+)
+PAIR = specs.ArraySpec((2,), "float32")
+TREE = specs.step_spec(
+    specs.EnvironmentSpec({"map": specs.ArraySpec((2, 4), "uint8"), "speed": PAIR}, PAIR, 9),
+    {"mean": PAIR, "scale": PAIR},
+)
 SYNC_INTERVAL, NUM_ENVS, NUM_STORAGES = 2, 3, 2
+
+
+def make(step=DISCRETE):
+    fields = board.fields(step, 9, SYNC_INTERVAL, NUM_ENVS, NUM_STORAGES)
+    made = board.Board(shared_memory.SharedArrays(fields), step)
+    made.clear()
+    return made
+
+
+def begin_episodes(slots):
+    slots.give_to_executors()
+    for slot in range(NUM_ENVS):
+        place = slots.ledger.place(slot)
+        fill(slots.observation(slot, place.step), slot)
+        slots.ledger.move(slot, Place(0, 0, 0, False))
+    return slots
+
+
+def fill(observation, number):
+    for _, array in trees.named(observation):
+        array[:] = number
 
 
 @pytest.fixture
 def slots():
     """A board whose slots have all begun their first episode: the actors' turn."""
-    fields = board.fields(SPEC, SYNC_INTERVAL, NUM_ENVS, NUM_STORAGES)
-    made = board.Board(shared_memory.SharedArrays(fields))
-    made.clear()
-    made.give_to_executors()
-    for slot in range(NUM_ENVS):
-        place = made.ledger.place(slot)
-        made.observation(slot, place.step)[:] = slot
-        made.ledger.move(slot, Place(0, 0, 0, False))
-    return made
+    return begin_episodes(make())
+
+
+@pytest.fixture
+def tree_slots():
+    """The same with dicts for observations and arrays for actions."""
+    return begin_episodes(make(TREE))
 
 
 def answer(slots, asked):
     """Answers some slots, each with its number as action, and ten times that as value."""
     questions = slots.questions(np.array(asked))
-    numbers = np.array(asked, np.uint8)
-    logits = np.full((len(asked), 3), 0.5, np.float32)
-    return slots.answer(questions, numbers, logits, numbers * np.float32(10))
+    numbers = np.array(asked, np.uint8)[:, None]
+    policy = {"logits": np.full((len(asked), 1, 3), 0.5, np.float32)}
+    return slots.answer(questions, specs.Answer(numbers, policy, numbers * np.float32(10)))
+
+
+def answer_tree(slots, asked):
+    """The same, with a different number in each place."""
+    questions = slots.questions(np.array(asked))
+    numbers = np.array(asked, np.float32)[:, None]
+    pairs = np.stack([numbers + 0.25, -numbers], axis=-1)
+    policy = {"mean": pairs + 100, "scale": pairs + 200}
+    return slots.answer(questions, specs.Answer(pairs, policy, numbers * 10))
 
 
 def step(slots, slot, truncated=False):
     place = slots.ledger.place(slot)
     action = slots.begin_step(slot, place)
-    slots.observation(slot, place.step + 1)[:] = slot + 0.5
+    fill(slots.observation(slot, place.step + 1), slot + 0.5)
     place = slots.end_step(slot, place, base.StepResult(1.0, 2.0, False, truncated))
     slots.ledger.move(slot, place)
     return action
@@ -56,9 +92,7 @@ def test_turns_alternate(slots):
 
 
 def test_nobody_has_a_turn_before_it_is_given():
-    fields = board.fields(SPEC, SYNC_INTERVAL, NUM_ENVS, NUM_STORAGES)
-    made = board.Board(shared_memory.SharedArrays(fields))
-    made.clear()
+    made = make()
     assert turns(made) == [False, False, False]
     made.give_to_executors(np.array([1]))
     assert turns(made) == [False, True, False]
@@ -68,12 +102,12 @@ def test_an_ordinary_answer_and_the_step_after_it_lie_side_by_side(slots):
     answer(slots, [1])
     step(slots, 1)
     storage = slots.storages
-    assert storage.action[0, 0, 1] == 1
-    assert storage.value[0, 0, 1] == 10
-    assert storage.logits[0, 0, 1].tolist() == [0.5, 0.5, 0.5]
-    assert (storage.reward[0, 0, 1], storage.score[0, 0, 1]) == (1, 2)
-    assert storage.observation[0, :2, 1].tolist() == [[1, 1], [1.5, 1.5]]
-    assert slots.ledger.current(1)[1].tolist() == [1]
+    assert storage.action[0, 0, 1] == [1]
+    assert storage.value[0, 0, 1] == [10]
+    assert storage.policy["logits"][0, 0, 1].tolist() == [[0.5, 0.5, 0.5]]
+    assert (storage.reward[0, 0, 1], storage.score[0, 0, 1]) == ([1], [2])
+    assert storage.observation[0, :2, 1].tolist() == [[[1, 1]], [[1.5, 1.5]]]
+    assert slots.ledger.current(1)[1].tolist() == [[1]]
     assert np.isnan(storage.value[0, :, [0, 2]]).all()
 
 
@@ -83,8 +117,8 @@ def test_the_last_observation_of_a_truncated_episode_is_valued_only(slots):
     before = slots.storages.action.copy()
     answered, finished = answer(slots, [1])
     assert (answered.tolist(), finished.tolist()) == ([1], [])
-    assert slots.storages.truncation_value[0, 0, 1] == 10
-    assert np.isnan(slots.storages.value[0, 1, 1])
+    assert slots.storages.truncation_value[0, 0, 1] == [10]
+    assert np.isnan(slots.storages.value[0, 1, 1]).all()
     np.testing.assert_array_equal(slots.storages.action, before)
     assert turns(slots) == [False, True, False]
 
@@ -95,7 +129,7 @@ def test_a_slot_that_has_finished_is_nobodys_until_it_enters_the_next_interval(s
         step(slots, 1)
     answered, finished = answer(slots, [1])
     assert (answered.tolist(), finished.tolist()) == ([], [1])
-    assert slots.storages.value[0, SYNC_INTERVAL, 1] == 10
+    assert slots.storages.value[0, SYNC_INTERVAL, 1] == [10]
     assert turns(slots) == [False, False, False]
 
     version, place = slots.ledger.moves(1), slots.ledger.place(1)
@@ -104,7 +138,7 @@ def test_a_slot_that_has_finished_is_nobodys_until_it_enters_the_next_interval(s
     assert slots.ledger.moves(1) == version + 1
     questions = slots.questions(np.array([1, 0]))
     assert questions.storage.tolist() == [1, 0]
-    assert questions.observation.tolist() == [[1.5, 1.5], [0, 0]]
+    assert questions.observation.tolist() == [[[1.5, 1.5]], [[0, 0]]]
     assert slots.interval.tolist() == [0, 1, 0]
     assert slots.ledger.place(0) == (0, 0, 0, False)
 
@@ -113,3 +147,58 @@ def test_sync_points_are_counted(slots):
     assert slots.sync_points() == 0
     slots.next_sync_point()
     assert slots.sync_points() == 1
+
+
+def test_arrays_of_a_tree(tree_slots):
+    leading = (NUM_STORAGES, SYNC_INTERVAL, NUM_ENVS, 1)
+    storages = tree_slots.storages
+    assert storages.action.shape == (*leading, 2)
+    assert {name: array.shape for name, array in storages.policy.items()} == {
+        "mean": (*leading, 2),
+        "scale": (*leading, 2),
+    }
+    observation = tree_slots.observation(1, 0)
+    assert (observation["map"].shape, observation["map"].dtype) == ((2, 4), np.uint8)
+    assert (observation["speed"].shape, observation["speed"].dtype) == ((2,), np.float32)
+    assert tree_slots.ledger.arrays["action"].shape == (NUM_ENVS, 9, 1, 2)
+    assert tree_slots.ledger.arrays["action"].dtype == np.float32
+
+
+def test_questions_answers_and_actions_of_a_tree_arrive(tree_slots):
+    asked = tree_slots.questions(np.array([2, 0])).observation
+    assert asked["map"].shape == (2, 1, 2, 4)
+    assert asked["map"][:, 0, 1, 3].tolist() == [2, 0]
+    assert asked["speed"].tolist() == [[[2, 2]], [[0, 0]]]
+
+    answered, finished = answer_tree(tree_slots, [2, 0])
+    assert (answered.tolist(), finished.tolist()) == ([2, 0], [])
+    assert step(tree_slots, 2).tolist() == [2.25, -2]
+    storages = tree_slots.storages
+    assert storages.action[0, 0, 2].tolist() == [[2.25, -2]]
+    assert storages.policy["mean"][0, 0, 2].tolist() == [[102.25, 98]]
+    assert storages.policy["scale"][0, 0, 2].tolist() == [[202.25, 198]]
+    assert storages.value[0, 0, 2].tolist() == [20]
+    assert storages.observation["map"][0, :2, 2, 0, 0, 0].tolist() == [2, 2]
+    assert storages.observation["speed"][0, :2, 2, 0].tolist() == [[2, 2], [2.5, 2.5]]
+    assert np.isnan(storages.action[0, :, 1]).all()
+
+
+def test_the_ledger_keeps_actions_that_are_arrays(tree_slots):
+    for _ in range(SYNC_INTERVAL):
+        answer_tree(tree_slots, [1])
+        step(tree_slots, 1)
+    tree_slots.storages.action.fill(7)  # it keeps copies
+    assert tree_slots.ledger.current(1)[1].tolist() == [[[1.25, -1]]] * SYNC_INTERVAL
+    assert tree_slots.ledger.current(0)[1].shape == (0, 1, 2)
+
+
+def test_the_next_interval_starts_from_the_last_observation_of_a_tree(tree_slots):
+    for _ in range(SYNC_INTERVAL):
+        answer_tree(tree_slots, [1])
+        step(tree_slots, 1)
+    assert answer_tree(tree_slots, [1])[1].tolist() == [1]
+    tree_slots.enter_interval(1, 1)
+    questions = tree_slots.questions(np.array([1]))
+    assert questions.storage.tolist() == [1]
+    assert questions.observation["speed"].tolist() == [[[1.5, 1.5]]]
+    assert (questions.observation["map"] == 1).all()

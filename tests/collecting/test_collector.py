@@ -11,11 +11,13 @@ import types
 import numpy as np
 import pytest
 
-from hts_tf import seeding
+from hts_tf import seeding, specs, trees
 from hts_tf.collecting import actor, executor
-from hts_tf.collecting.collector import Collector, WorkerError
+from hts_tf.collecting.collector import Collector
+from hts_tf.collecting.executor_pool import WorkerError
 from hts_tf.collecting.ledger import Place
 from hts_tf.collecting.policy import Policy
+from hts_tf.collecting.workers import Crew
 from hts_tf.environments import synthetic
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
@@ -31,11 +33,14 @@ GAMES = {
 }
 DEADLINE_SEC = 60  # after which a test that hangs fails; none waits for it to pass
 
-# What may go wrong in an executor. Everything here happens in its process.
+# What may go wrong in an executor; and, last, a sound game of dicts and arrays. Everything here
+# happens in its process.
 BROKEN_GAMES = """
 import ctypes, dataclasses, os, random, signal, sys, time
+import numpy as np
+from hts_tf import specs
 from hts_tf.collecting import buffers, ledger
-from hts_tf.environments import synthetic
+from hts_tf.environments import base, synthetic
 
 def kill():
     os.kill(os.getpid(), signal.SIGKILL)
@@ -113,6 +118,35 @@ class SlowBall(synthetic.SyntheticEnvironment):
 class HangsNowAndThen(synthetic.Synthetic):
     def make(self):
         return SlowBall(self)
+
+class Walk(base.Environment):
+    def reset(self, seed, observation):
+        self._place = np.random.default_rng(seed).normal(size=2)
+        self._step = 0
+        self._show(observation)
+
+    def step(self, action, observation):
+        self._place = self._place + action
+        self._step += 1
+        self._show(observation)
+        return base.StepResult(self._place[0], self._place[1], self._step == 5, False)
+
+    def close(self):
+        pass
+
+    def _show(self, observation):
+        observation["place"][:] = self._place
+        observation["clock"][...] = self._step
+
+@dataclasses.dataclass(frozen=True)
+class Walking:
+    @property
+    def spec(self):
+        pair, number = specs.ArraySpec((2,), "float32"), specs.ArraySpec((), "int64")
+        return specs.EnvironmentSpec({"place": pair, "clock": number}, pair, 5)
+
+    def make(self):
+        return Walk()
 """
 
 
@@ -123,24 +157,22 @@ def make_network():
 
 @functools.cache
 def make_policy():
-    return Policy(make_network(), GAMES[False].spec, 8)
+    return Policy(make_network(), 8)
 
 
 @contextlib.contextmanager
 def collecting(
-    game, num_executors=2, num_actors=2, actor_batch_size=3, num_envs=NUM_ENVS, **options
+    game,
+    num_executors=2,
+    num_actors=2,
+    actor_batch_size=3,
+    num_envs=NUM_ENVS,
+    step=None,
+    policy=None,
+    **options,
 ):
-    collector = Collector(
-        game,
-        make_policy(),
-        SEED,
-        SYNC_INTERVAL,
-        num_envs,
-        num_executors,
-        num_actors,
-        actor_batch_size,
-        **options,
-    )
+    crew = Crew(num_envs, SYNC_INTERVAL, num_executors, num_actors, actor_batch_size, **options)
+    collector = Collector(game, step or make_network().step, policy or make_policy(), SEED, crew)
     try:
         yield collector
     finally:
@@ -150,35 +182,40 @@ def collecting(
 def count_batches(collector):
     """A list to which the sizes of the actors' batches will be added."""
     sizes = []
-    policy = collector._policy
+    policy = collector.workers.policy
 
     class Counted:
+        draw_noise = policy.draw_noise
+
         def act(self, observation, noise):
             sizes.append(len(observation))
             return policy.act(observation, noise)
 
-    collector._policy = Counted()
+    collector.workers.policy = Counted()
     return sizes
 
 
+def draw_noise(counter, shape):
+    return seeding.generator(SEED, "noise", counter).gumbel(size=shape).astype(np.float32)
+
+
 def noise_of(interval, num_envs=NUM_ENVS):
-    return seeding.gumbel_noise(SEED, interval, (SYNC_INTERVAL, num_envs, 3))
+    return draw_noise(interval, (SYNC_INTERVAL, num_envs, 3))
 
 
 def run_intervals(collector, first, last):
-    """Collects intervals; returns a copy of each one's storage."""
+    """Collects intervals; returns a copy of each one's storage, without the axis of players."""
     collected = []
     for interval in range(first, last):
         collector.begin(interval)
         collector.wait()
-        storage = collector.storage(interval)
-        collected.append(type(storage)(*(array.copy() for array in storage)))
+        collected.append(trees.map(np.copy, specs.columns(collector.storage(interval))))
     return collected
 
 
 def episodes(collector):
     """Of each slot: (number of its episode, actions so far)."""
-    return [collector.ledger.current(slot) for slot in range(NUM_ENVS)]
+    return [collector.workers.board.ledger.current(slot) for slot in range(NUM_ENVS)]
 
 
 @functools.cache
@@ -200,13 +237,14 @@ def assert_same_episodes(actual, expected):
 
 def assert_same_bits(actual, expected):
     for interval, (a, b) in enumerate(zip(actual, expected, strict=True)):
-        for name in a._fields:
-            assert getattr(a, name).tobytes() == getattr(b, name).tobytes(), (interval, name)
+        assert specs.leaves(a).keys() == specs.leaves(b).keys()
+        for name, array in specs.leaves(a).items():
+            assert array.tobytes() == specs.leaves(b)[name].tobytes(), (interval, name)
 
 
 def value_of(observation):
     """Of one observation, to the bit."""
-    return make_policy().act(observation[None], np.zeros((1, 3), np.float32))[2][0]
+    return make_policy().act(observation[None], np.zeros((1, 3), np.float32)).value[0]
 
 
 @pytest.mark.parametrize("time_limit", [False, True])
@@ -233,13 +271,13 @@ def test_storages_and_ledger_are_what_a_replay_gives(time_limit, slot):
         np.testing.assert_array_equal(storage.observation[-1, slot], observation)
     assert episode == SYNC_INTERVAL * NUM_INTERVALS // 5
     assert ledger[slot][0] == episode
-    assert ledger[slot][1].tolist() == played
+    assert ledger[slot][1].tolist() == [[action] for action in played]
 
 
 def test_actions_follow_from_logits_and_noise():
     storages, _ = collected(True)
     for interval, storage in enumerate(storages):
-        expected = np.argmax(storage.logits + noise_of(interval), axis=-1)
+        expected = np.argmax(storage.policy["logits"] + noise_of(interval), axis=-1)
         np.testing.assert_array_equal(storage.action, expected)
     actions = np.concatenate([storage.action.ravel() for storage in storages])
     assert set(actions.tolist()) == {0, 1, 2}
@@ -248,11 +286,11 @@ def test_actions_follow_from_logits_and_noise():
 def test_logits_and_values_are_the_networks():
     storages, _ = collected(True)
     for storage in storages:
-        logits, value = make_network()(storage.observation.reshape(-1, 3))
+        policy, value = make_network()(storage.observation.reshape(-1, 3))
         value = value.numpy().reshape(SYNC_INTERVAL + 1, NUM_ENVS)
-        logits = logits.numpy().reshape(SYNC_INTERVAL + 1, NUM_ENVS, 3)
+        logits = policy["logits"].numpy().reshape(SYNC_INTERVAL + 1, NUM_ENVS, 3)
         np.testing.assert_allclose(storage.value, value, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(storage.logits, logits[:-1], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(storage.policy["logits"], logits[:-1], rtol=1e-5, atol=1e-6)
 
 
 def test_intervals_join_up():
@@ -336,13 +374,11 @@ def test_another_collector_can_go_on(time_limit):
     with collecting(GAMES[time_limit]) as first:
         first.start()
         run_intervals(first, 0, 3)
-        ledger = {name: array.copy() for name, array in first.ledger.arrays.items()}
-        storages = [[array.copy() for array in storage] for storage in first.storages]
+        ledger = {name: array.copy() for name, array in first.workers.board.ledger.arrays.items()}
+        storages = trees.map(np.copy, tuple(first.storages))
     with collecting(GAMES[time_limit], num_executors=1) as second:
-        for saved, arrays in zip(storages, second.storages, strict=True):
-            for source, target in zip(saved, arrays, strict=True):
-                target[...] = source
-        for name, array in second.ledger.arrays.items():
+        trees.map(np.copyto, tuple(second.storages), storages)
+        for name, array in second.workers.board.ledger.arrays.items():
             array[...] = ledger[name]
         second.start()
         assert_same_bits(run_intervals(second, 3, NUM_INTERVALS), expected[3:])
@@ -353,7 +389,7 @@ def test_activity_are_shares_of_time_and_the_mean_batch():
     with collecting(GAMES[True], actor_batch_size=2) as collector:
         collector.start()
         run_intervals(collector, 0, 2)
-        activity = collector.activity()
+        activity = collector.workers.activity()
     shares = {name: value for name, value in activity.items() if name.startswith("time/")}
     assert set(shares) == {
         "time/executor_step",
@@ -370,17 +406,17 @@ def test_activity_are_shares_of_time_and_the_mean_batch():
 
 def pids(collector):
     """Of the executors, once all have been started."""
-    wait_until(lambda: len(collector._pool.pids) == len(collector._pool._tasks))
-    return collector._pool.pids
+    wait_until(lambda: len(collector.workers._pool.pids) == len(collector.workers._pool._tasks))
+    return collector.workers._pool.pids
 
 
 def assert_gone(collector):
     """No process of the collector is left, not even a zombie, and none of its threads."""
-    assert collector._pool.pids
-    for pid in collector._pool.pids:
+    assert collector.workers._pool.pids
+    for pid in collector.workers._pool.pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
-    threads = {*collector._threads, collector._pool._thread}
+    threads = {*collector.workers._threads, collector.workers._pool._thread}
     assert not threads & set(threading.enumerate())
 
 
@@ -393,7 +429,7 @@ def wait_until(condition):
 
 def is_doing(collector, what):
     """Whether executor 0 is at it now."""
-    return lambda: collector._control["executor_doing"][0, 0] == what
+    return lambda: collector.workers._control["executor_doing"][0, 0] == what
 
 
 def test_close_ends_everything_and_may_be_called_twice():
@@ -404,7 +440,7 @@ def test_close_ends_everything_and_may_be_called_twice():
             os.kill(pid, 0)
         collector.close()
         assert_gone(collector)
-        codes = [process.returncode for process in collector._pool._processes.values()]
+        codes = [process.returncode for process in collector.workers._pool._processes.values()]
         assert codes == [0, 0]
         collector.close()
 
@@ -427,7 +463,7 @@ def test_close_while_executors_start():
 def test_close_before_start():
     with collecting(GAMES[True]) as collector:
         collector.close()
-        assert collector._pool.pids == []
+        assert collector.workers._pool.pids == []
 
 
 @pytest.mark.slow
@@ -490,7 +526,7 @@ def assert_deaths_change_nothing(game, **options):
         assert_same_bits(storages, expected_storages)
         assert_same_episodes(episodes(collector), expected_episodes)
         interval = NUM_INTERVALS
-        while not collector.activity()["executor/crashes"]:  # none by chance so far
+        while not collector.workers.activity()["executor/crashes"]:  # none by chance so far
             run_intervals(collector, interval, interval + 1)
             interval += 1
     assert_gone(collector)
@@ -503,7 +539,7 @@ def test_an_executor_that_hangs_is_replaced(broken_games, capfd):
     with collecting(game, crash_limit=1000, step_timeout_sec=3.0) as collector:
         collector.start()
         assert_same_bits(run_intervals(collector, 0, NUM_INTERVALS), expected)
-        crashes = collector.activity()["executor/crashes"]
+        crashes = collector.workers.activity()["executor/crashes"]
     assert_gone(collector)
     assert capfd.readouterr().err.count("hung for more than 3 s and was killed") == crashes
 
@@ -518,9 +554,56 @@ def test_killed_between_intervals_and_while_waiting(capfd):
             os.kill(pids(collector)[0], signal.SIGKILL)
             storages += run_intervals(collector, interval, interval + 1)
         assert_same_bits(storages, expected)
-        assert collector.activity()["executor/crashes"] >= NUM_INTERVALS - 1
+        assert collector.workers.activity()["executor/crashes"] >= NUM_INTERVALS - 1
     assert_gone(collector)
     assert "executor 0 (environments 0, 1, 2) was killed by SIGKILL" in capfd.readouterr().err
+
+
+class RandomWalk:
+    """A policy whose actions are its noise, and whose values come from both arrays of a dict."""
+
+    def draw_noise(self, random, shape):
+        return random.standard_normal((*shape, 2)).astype(np.float32)
+
+    def act(self, observation, noise):
+        value = observation["place"][:, 1] + np.float32(10) * observation["clock"]
+        return specs.Answer(noise, {"mean": -noise}, value.astype(np.float32))
+
+
+def test_dicts_and_arrays_are_what_a_replay_gives_also_after_a_death(broken_games):
+    game = broken_games.Walking()
+    step = specs.step_spec(game.spec, {"mean": specs.ArraySpec((2,), "float32")})
+    with collecting(game, step=step, policy=RandomWalk()) as collector:
+        collector.start()
+        storages = run_intervals(collector, 0, 2)
+        os.kill(pids(collector)[0], signal.SIGKILL)  # every slot is within an episode
+        storages += run_intervals(collector, 2, 4)
+        ledger = episodes(collector)
+    assert_gone(collector)
+    for slot in range(NUM_ENVS):
+        environment = game.make()
+        observation = {"place": np.empty(2, np.float32), "clock": np.empty(1, np.int64)}
+        environment.reset(seeding.episode_seed(SEED, slot, 0), observation)
+        episode, played = 0, []
+        for interval, storage in enumerate(storages):
+            noise = seeding.generator(SEED, "noise", interval).standard_normal((4, NUM_ENVS, 2))
+            np.testing.assert_array_equal(storage.action[:, slot], noise[:, slot].astype("float32"))
+            np.testing.assert_array_equal(storage.policy["mean"], -storage.action)
+            for t in range(SYNC_INTERVAL):
+                for name, array in observation.items():
+                    np.testing.assert_array_equal(storage.observation[name][t, slot], array)
+                assert storage.value[t, slot] == pytest.approx(
+                    observation["place"][1] + 10 * observation["clock"][0]
+                )
+                result = environment.step(storage.action[t, slot], observation)
+                played.append(storage.action[t, slot].tolist())
+                assert storage.reward[t, slot] == pytest.approx(result.reward)
+                assert storage.terminated[t, slot] == result.terminated
+                if result.terminated:
+                    episode, played = episode + 1, []
+                    environment.reset(seeding.episode_seed(SEED, slot, episode), observation)
+        assert ledger[slot][0] == episode
+        assert ledger[slot][1][:, 0].tolist() == played
 
 
 def test_an_executor_that_dies_again_and_again_in_the_same_step_ends_the_run(broken_games, capfd):
@@ -562,10 +645,14 @@ def test_an_environment_that_cannot_be_made(broken_games, capfd):
 
 def test_a_policy_that_raises_ends_the_wait():
     class BrokenPolicy:
+        draw_noise = make_policy().draw_noise
+
         def act(self, observation, noise):
             raise FloatingPointError("no numbers left")
 
-    collector = Collector(GAMES[True], BrokenPolicy(), SEED, SYNC_INTERVAL, 2, 1, 1, 2)
+    step = make_network().step
+    crew = Crew(2, SYNC_INTERVAL, 1, 1, 2)
+    collector = Collector(GAMES[True], step, BrokenPolicy(), SEED, crew)
     try:
         collector.start()
         collector.begin(0)

@@ -6,28 +6,49 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hts_tf import seeding, specs
+from hts_tf import seeding, specs, trees
 from hts_tf.collecting.policy import Batching, Policy, example_observations
 from hts_tf.environments.football import super_mini_map
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.networks.categorical import Categorical
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
 MAX_BATCH = 12
+THREE = specs.DiscreteSpec(num_actions=3)
 VECTOR = specs.EnvironmentSpec(
-    observation=specs.ArraySpec((5,), "float32"), num_actions=3, max_episode_steps=10
+    observation=specs.ArraySpec((5,), "float32"), action=THREE, max_episode_steps=10
+)
+TREE = specs.EnvironmentSpec(
+    observation={
+        "map": specs.ArraySpec((2, 3), "uint8", scale=1 / 255),
+        "flags": specs.ArraySpec((4,), "bool"),
+        "clock": specs.ArraySpec((), "float32"),
+    },
+    action=THREE,
+    max_episode_steps=10,
 )
 FOOTBALL = specs.EnvironmentSpec(
-    observation=super_mini_map.spec(4), num_actions=19, max_episode_steps=400
+    observation=super_mini_map.spec(4),
+    action=specs.DiscreteSpec(num_actions=19),
+    max_episode_steps=400,
 )
+
+
+def draw_noise(seed, shape):
+    return seeding.generator(seed, "noise", 0).gumbel(size=shape).astype(np.float32)
 
 
 def observations_and_noise(spec, count=MAX_BATCH, seed=1):
     random = np.random.default_rng(seed)
-    observation = example_observations(spec.observation, count, random)
-    noise = seeding.gumbel_noise(seed, 0, (count, spec.num_actions))
+    observation = trees.map(lambda s: example_observations(s, count, random), spec.observation)
+    noise = draw_noise(seed, (count, spec.action.num_actions))
     return observation, noise
+
+
+def rows_of(tree, rows):
+    return trees.map(lambda array: array[rows], tree)
 
 
 @pytest.fixture(scope="module")
@@ -40,71 +61,100 @@ def network():
 
 @pytest.fixture(scope="module")
 def football():
-    return Policy(ActorCritic(FOOTBALL, 0, torsos.nature_cnn), FOOTBALL, MAX_BATCH)
+    return Policy(ActorCritic(FOOTBALL, 0, torsos.nature_cnn), MAX_BATCH)
 
 
-def test_football_answers_do_not_depend_on_the_batch(football):
-    observation, noise = observations_and_noise(FOOTBALL)
-    expected = [football.act(observation[[i]], noise[[i]]) for i in range(MAX_BATCH)]
+@pytest.fixture(scope="module")
+def of_trees():
+    return Policy(ActorCritic(TREE, 0, functools.partial(torsos.mlp, units=(8,))), MAX_BATCH)
+
+
+def assert_answers_do_not_depend_on_the_batch(policy, spec):
+    questions = observations_and_noise(spec)
+    expected = [policy.act(*rows_of(questions, [i])) for i in range(MAX_BATCH)]
 
     @settings(max_examples=25)
     @given(st.lists(st.integers(0, MAX_BATCH - 1), min_size=1, max_size=MAX_BATCH))
     def check(rows):
-        answer = football.act(observation[rows], noise[rows])
+        answer = policy.act(*rows_of(questions, rows))
         for position, row in enumerate(rows):
-            for actual, alone in zip(answer, expected[row], strict=True):
+            for actual, alone in zip(leaves(answer), leaves(expected[row]), strict=True):
                 assert actual[position].tobytes() == alone[0].tobytes()
 
     check()
 
 
+def leaves(answer):
+    action, policy, value, state = answer
+    assert state == ()
+    return [action, policy["logits"], value]
+
+
+def test_football_answers_do_not_depend_on_the_batch(football):
+    assert_answers_do_not_depend_on_the_batch(football, FOOTBALL)
+
+
+def test_answers_to_dicts_do_not_depend_on_the_batch(of_trees):
+    assert_answers_do_not_depend_on_the_batch(of_trees, TREE)
+
+
 def test_different_observations_have_different_answers(football):
     observation, noise = observations_and_noise(FOOTBALL)
-    _, logits, value = football.act(observation, noise)
-    assert len(np.unique(logits, axis=0)) == len(np.unique(value)) == MAX_BATCH
+    _, policy, value, _ = football.act(observation, noise)
+    assert len(np.unique(policy["logits"], axis=0)) == len(np.unique(value)) == MAX_BATCH
+
+
+@pytest.mark.parametrize("name", TREE.observation)
+def test_every_array_of_a_dict_matters(of_trees, name):
+    observation, noise = observations_and_noise(TREE)
+    same = {key: np.repeat(array[:1], MAX_BATCH, axis=0) for key, array in observation.items()}
+    assert len(np.unique(of_trees.act(same, noise).value)) == 1
+    answer = of_trees.act({**same, name: observation[name]}, noise)
+    assert len(np.unique(answer.value)) > MAX_BATCH // 2  # flags may be the same by chance
 
 
 def test_shapes_and_types(network):
-    action, logits, value = Policy(network, VECTOR, 4).act(*observations_and_noise(VECTOR, 3))
+    answer = Policy(network, 4).act(*observations_and_noise(VECTOR, 3))
+    action, logits, value = leaves(answer)
     assert (action.shape, action.dtype) == ((3,), np.uint8)
     assert (logits.shape, logits.dtype) == ((3, 3), np.float32)
     assert (value.shape, value.dtype) == ((3,), np.float32)
+    assert answer.policy.keys() == {"logits"}
 
 
 @pytest.mark.parametrize("batching", list(Batching))
 @pytest.mark.parametrize("size", [1, 2, 5, MAX_BATCH])
 def test_every_batching_gives_the_right_answers(network, batching, size):
-    policy = Policy(network, VECTOR, MAX_BATCH)
+    policy = Policy(network, MAX_BATCH)
     policy.batching = batching
     observation, noise = observations_and_noise(VECTOR, size)
-    action, logits, value = policy.act(observation, noise)
-    expected_logits, expected_value = network(observation)
-    np.testing.assert_allclose(logits, expected_logits, rtol=1e-5, atol=1e-6)
+    action, logits, value = leaves(policy.act(observation, noise))
+    expected_policy, expected_value = network(observation)
+    np.testing.assert_allclose(logits, expected_policy["logits"], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(value, expected_value, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(action, np.argmax(logits + noise, axis=-1))
 
 
 def test_without_noise_the_most_probable_action_is_chosen(network):
     observation, _ = observations_and_noise(VECTOR)
-    action, logits, _ = Policy(network, VECTOR, MAX_BATCH).act(
-        observation, np.zeros((MAX_BATCH, 3), np.float32)
-    )
+    noise = np.zeros((MAX_BATCH, 3), np.float32)
+    action, logits, _ = leaves(Policy(network, MAX_BATCH).act(observation, noise))
     np.testing.assert_array_equal(action, np.argmax(logits, axis=-1))
     assert len(set(action.tolist())) > 1
 
 
 def test_noise_can_make_any_action_win(network):
     observation, _ = observations_and_noise(VECTOR, 3)
-    action, *_ = Policy(network, VECTOR, 3).act(observation, 100 * np.eye(3, dtype=np.float32))
+    action, *_ = Policy(network, 3).act(observation, 100 * np.eye(3, dtype=np.float32))
     assert action.tolist() == [0, 1, 2]
 
 
 def test_actions_are_samples_of_the_softmax(network):
     count = 4000
     observation = np.repeat(observations_and_noise(VECTOR, 1)[0], count, axis=0)
-    noise = seeding.gumbel_noise(0, 0, (count, 3))
-    policy = Policy(network, VECTOR, MAX_BATCH)  # the self-check need not know of our batch
-    action, logits, _ = policy.act(observation, noise)
+    noise = draw_noise(0, (count, 3))
+    policy = Policy(network, MAX_BATCH)  # the self-check need not know of our batch
+    action, logits, _ = leaves(policy.act(observation, noise))
     probability = np.exp(logits[0]) / np.exp(logits[0]).sum()
     frequency = np.bincount(action, minlength=3) / count
     assert (np.abs(frequency - probability) < 4 * np.sqrt(0.25 / count)).all()
@@ -112,18 +162,43 @@ def test_actions_are_samples_of_the_softmax(network):
 
 def test_uses_the_parameters_of_now(network):
     own = ActorCritic(VECTOR, 1, functools.partial(torsos.mlp, units=(8,)))
-    policy = Policy(own, VECTOR, 4)
+    policy = Policy(own, 4)
     observation, noise = observations_and_noise(VECTOR, 4)
-    before = policy.act(observation, noise)
+    _, before, _ = leaves(policy.act(observation, noise))
     own.copy_from(network)
-    after = policy.act(observation, noise)
-    assert not np.array_equal(before[1], after[1])
-    np.testing.assert_allclose(after[1], network(observation)[0], rtol=1e-5, atol=1e-6)
+    _, after, _ = leaves(policy.act(observation, noise))
+    assert not np.array_equal(before, after)
+    expected, _ = network(observation)
+    np.testing.assert_allclose(after, expected["logits"], rtol=1e-5, atol=1e-6)
+
+
+def test_draws_the_noise_of_its_agent(network):
+    noise = Policy(network, 2).draw_noise(seeding.generator(4, "noise", 0), (2, 5))
+    np.testing.assert_array_equal(noise, draw_noise(4, (2, 5, 3)))
+
+
+class Formula:
+    """An agent whose logits and values are a function of the observations."""
+
+    def __init__(self, function):
+        self._function = function
+        self._head = Categorical(THREE, torsos.Seeds(0))
+        self.step = specs.step_spec(VECTOR, self._head.parameters)
+        self.noise = self._head.noise
+        self.draw_noise = self._head.draw_noise
+
+    def initial_state(self, size):
+        return ()
+
+    def act(self, observation, state, noise):
+        logits, value = self._function(observation)
+        policy = {"logits": logits}
+        return specs.Answer(self._head.act(policy, noise), policy, value, state)
 
 
 @pytest.mark.parametrize("max_batch", [1, 2, MAX_BATCH])
 def test_a_network_of_single_rows_is_batched_freely(max_batch):
-    policy = Policy(lambda x: (x[:, :3], x[:, 3]), VECTOR, max_batch)
+    policy = Policy(Formula(lambda x: (x[:, :3], x[:, 3])), max_batch)
     assert policy.batching is Batching.ANY_SIZE
 
 
@@ -142,21 +217,21 @@ def plus_place_in_batch(observation):
 
 
 @pytest.mark.parametrize(
-    ("network", "batching"),
+    ("function", "batching"),
     [
         (minus_batch_mean, Batching.ALONE),
         (plus_place_in_batch, Batching.ALONE),
         (plus_batch_size, Batching.FIXED_SIZE),
     ],
 )
-def test_a_network_that_minds_its_batch_is_found_out(network, batching):
-    policy = Policy(network, VECTOR, MAX_BATCH)
+def test_a_network_that_minds_its_batch_is_found_out(function, batching):
+    policy = Policy(Formula(function), MAX_BATCH)
     assert policy.batching is batching
     observation, noise = observations_and_noise(VECTOR)
     expected = policy.act(observation, noise)
     for rows in ([3], [5, 2], [11, 0, 3, 3]):
         answer = policy.act(observation[rows], noise[rows])
-        for actual, of_all in zip(answer, expected, strict=True):
+        for actual, of_all in zip(leaves(answer), leaves(expected), strict=True):
             assert actual.tobytes() == of_all[rows].tobytes()
 
 
@@ -165,6 +240,7 @@ def test_a_network_that_minds_its_batch_is_found_out(network, batching):
     [
         specs.ArraySpec((5,), "float32"),
         specs.ArraySpec((2, 3), "uint8"),
+        specs.ArraySpec((3, 8), "bool"),
         FOOTBALL.observation,
     ],
 )

@@ -6,10 +6,11 @@ import signal
 import numpy as np
 import pytest
 
-from hts_tf import seeding
-from hts_tf.collecting.collector import WorkerError
+from hts_tf import seeding, trees
+from hts_tf.collecting.executor_pool import WorkerError
 from hts_tf.collecting.policy import Policy
 from hts_tf.collecting.unroll_collector import UnrollCollector
+from hts_tf.collecting.workers import Crew
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from tests.collecting.test_collector import (
@@ -19,6 +20,8 @@ from tests.collecting.test_collector import (
     SYNC_INTERVAL,
     assert_gone,
     broken_games,  # noqa: F401  a fixture
+    draw_noise,
+    make_network,
     make_policy,
     pids,
     value_of,
@@ -32,18 +35,8 @@ NUM_STORAGES = 3
 
 @contextlib.contextmanager
 def collecting(game, policy=None, **options):
-    collector = UnrollCollector(
-        game,
-        policy or make_policy(),
-        SEED,
-        SYNC_INTERVAL,
-        NUM_ENVS,
-        num_executors=2,
-        num_actors=2,
-        actor_batch_size=3,
-        num_storages=NUM_STORAGES,
-        **options,
-    )
+    crew = Crew(NUM_ENVS, SYNC_INTERVAL, 2, 2, 3, NUM_STORAGES, **options)
+    collector = UnrollCollector(game, make_network().step, policy or make_policy(), SEED, crew)
     try:
         yield collector
     finally:
@@ -51,12 +44,15 @@ def collecting(game, policy=None, **options):
 
 
 def take_unrolls(collector, at_least):
-    """Takes until each slot has given so many; returns of each slot its unrolls, in order."""
+    """Takes until each slot has given so many; returns of each slot its unrolls, in order.
+
+    Without the axis of players.
+    """
     of_slot = [[] for _ in range(NUM_ENVS)]
     while min(map(len, of_slot)) < at_least:
         unrolls = collector.take(NUM_ENVS + 2)
         for column, slot in enumerate(unrolls.slots):
-            of_slot[slot].append(type(unrolls.rollout)(*(x[:, column] for x in unrolls.rollout)))
+            of_slot[slot].append(trees.map(lambda x, i=column: x[:, i, 0], unrolls.rollout))
     return of_slot
 
 
@@ -87,7 +83,7 @@ def test_unrolls_are_what_a_replay_gives(time_limit):
     game = GAMES[time_limit]
     with collecting(game) as collector:
         collector.start()
-        collector.begin_unrolls()
+        collector.begin()
         of_slot = take_unrolls(collector, 4)
     for slot, unrolls in enumerate(of_slot):
         assert_replayed(game, slot, unrolls)
@@ -96,13 +92,14 @@ def test_unrolls_are_what_a_replay_gives(time_limit):
 def test_actions_follow_from_noise_that_is_used_once():
     with collecting(GAMES[True]) as collector:
         collector.start()
-        collector.begin_unrolls()
+        collector.begin()
         of_slot = take_unrolls(collector, 3)
     drawn = set()
     for slot, unrolls in enumerate(of_slot):
         for number, unroll in enumerate(unrolls):
-            noise = seeding.gumbel_noise(SEED, number * NUM_ENVS + slot, (SYNC_INTERVAL, 3))
-            np.testing.assert_array_equal(unroll.action, np.argmax(unroll.logits + noise, axis=-1))
+            noise = draw_noise(number * NUM_ENVS + slot, (SYNC_INTERVAL, 3))
+            expected = np.argmax(unroll.policy["logits"] + noise, axis=-1)
+            np.testing.assert_array_equal(unroll.action, expected)
             drawn.add(noise.tobytes())
     assert len(drawn) == sum(map(len, of_slot))
 
@@ -110,9 +107,9 @@ def test_actions_follow_from_noise_that_is_used_once():
 def test_without_a_learner_every_slot_fills_its_storages_and_waits():
     with collecting(GAMES[True]) as collector:
         collector.start()
-        collector.begin_unrolls()
+        collector.begin()
         wait_until(lambda: len(collector._waiting) == NUM_ENVS)
-        assert collector._finished_buffer.size() == NUM_ENVS * NUM_STORAGES
+        assert collector.workers.finished.size() == NUM_ENVS * NUM_STORAGES
         of_slot = take_unrolls(collector, 2 * NUM_STORAGES)  # all go on
     for slot, unrolls in enumerate(of_slot):
         assert_replayed(GAMES[True], slot, unrolls)
@@ -122,7 +119,7 @@ def test_without_a_learner_every_slot_fills_its_storages_and_waits():
 def test_a_batch_that_is_all_there_is_does_not_lock_up():
     with collecting(GAMES[False]) as collector:
         collector.start()
-        collector.begin_unrolls()
+        collector.begin()
         for _ in range(3):
             assert len(collector.take(NUM_ENVS * NUM_STORAGES).slots) == NUM_ENVS * NUM_STORAGES
 
@@ -131,7 +128,7 @@ def test_versions_are_those_at_an_unrolls_beginning():
     with collecting(GAMES[True]) as collector:
         collector.policy_version = 7
         collector.start()
-        collector.begin_unrolls()
+        collector.begin()
         wait_until(lambda: len(collector._waiting) == NUM_ENVS)
         collector.policy_version = 8
         before = collector.take(NUM_ENVS * NUM_STORAGES)
@@ -143,24 +140,24 @@ def test_versions_are_those_at_an_unrolls_beginning():
 def test_another_collector_goes_on_with_new_episodes_and_new_noise():
     with collecting(GAMES[True]) as first:
         first.start()
-        first.begin_unrolls()
+        first.begin()
         take_unrolls(first, 2)
         wait_until(lambda: len(first._waiting) == NUM_ENVS)
         state = first.state(0)
-        played = [first.ledger.place(slot).episode for slot in range(NUM_ENVS)]
+        played = [first.workers.board.ledger.place(slot).episode for slot in range(NUM_ENVS)]
         numbers = state["unroll/number"].tolist()
     with collecting(GAMES[True]) as second:
         playing = second.restore(state, 0)
         second.start()
-        second.begin_unrolls()
+        second.begin()
         of_slot = take_unrolls(second, 2)
     for slot, unrolls in enumerate(of_slot):
         assert playing[slot][0] == played[slot] + 1
-        assert len(playing[slot][1]) == 0
+        assert playing[slot][1].shape == (0, 1)
         assert_replayed(GAMES[True], slot, unrolls, first_episode=played[slot] + 1)
         counter = (numbers[slot] + 1) * NUM_ENVS + slot
-        noise = seeding.gumbel_noise(SEED, counter, (SYNC_INTERVAL, 3))
-        expected = np.argmax(unrolls[0].logits + noise, axis=-1)
+        noise = draw_noise(counter, (SYNC_INTERVAL, 3))
+        expected = np.argmax(unrolls[0].policy["logits"] + noise, axis=-1)
         np.testing.assert_array_equal(unrolls[0].action, expected)
 
 
@@ -173,9 +170,9 @@ def test_wherever_an_executor_dies_nothing_is_lost(broken_games, where, time_lim
     game = broken_games.DiesNowAndThen(3, 5, time_limit=time_limit, where=where, probability=0.05)
     with collecting(game, crash_limit=1000) as collector:
         collector.start()
-        collector.begin_unrolls()
+        collector.begin()
         of_slot = take_unrolls(collector, 6)
-        while not collector.activity()["executor/crashes"]:  # none by chance so far
+        while not collector.workers.activity()["executor/crashes"]:  # none by chance so far
             for unrolls, more in zip(of_slot, take_unrolls(collector, 1), strict=True):
                 unrolls += more
     for slot, unrolls in enumerate(of_slot):
@@ -186,7 +183,7 @@ def test_wherever_an_executor_dies_nothing_is_lost(broken_games, where, time_lim
 def test_the_death_of_an_executor_whose_slots_all_wait_is_survived():
     with collecting(GAMES[True]) as collector:
         collector.start()
-        collector.begin_unrolls()
+        collector.begin()
         wait_until(lambda: len(collector._waiting) == NUM_ENVS)
         os.kill(pids(collector)[0], signal.SIGKILL)
         of_slot = take_unrolls(collector, 2 * NUM_STORAGES)
@@ -196,12 +193,14 @@ def test_the_death_of_an_executor_whose_slots_all_wait_is_survived():
 
 def test_a_policy_that_raises_ends_the_wait():
     class BrokenPolicy:
+        draw_noise = make_policy().draw_noise
+
         def act(self, observation, noise):
             raise FloatingPointError("no numbers left")
 
     with collecting(GAMES[True], BrokenPolicy()) as collector:
         collector.start()
-        collector.begin_unrolls()
+        collector.begin()
         with pytest.raises(FloatingPointError, match="no numbers left"):
             collector.take(1)
     assert_gone(collector)
@@ -211,7 +210,7 @@ def test_a_policy_that_raises_ends_the_wait():
 def test_an_environment_that_always_fails_ends_the_wait(broken_games):  # noqa: F811
     with collecting(broken_games.BreaksInStep(3)) as collector:
         collector.start()
-        collector.begin_unrolls()
+        collector.begin()
         with pytest.raises(WorkerError, match="it died there 5 times"):
             take_unrolls(collector, 10)
     assert_gone(collector)
@@ -221,16 +220,17 @@ def test_parameters_may_change_meanwhile():
     """Logits and values are then those of one version or the other in each whole variable."""
     make = functools.partial(torsos.mlp, units=(8,))
     behaviour, other = (ActorCritic(GAMES[True].spec, seed, make) for seed in (0, 1))
-    policy = Policy(behaviour, GAMES[True].spec, NUM_ENVS)
+    policy = Policy(behaviour, NUM_ENVS)
     with collecting(GAMES[True], policy) as collector:
         collector.start()
-        collector.begin_unrolls()
+        collector.begin()
         for _ in range(20):
             unrolls = collector.take(NUM_ENVS)
-            assert np.isfinite(unrolls.rollout.logits).all()
+            assert np.isfinite(unrolls.rollout.policy["logits"]).all()
             behaviour.copy_from(other)
         behaviour.copy_from(other)
         take_unrolls(collector, NUM_STORAGES + 1)  # none that was begun before
-        unrolls = collector.take(NUM_ENVS)
-        logits, _ = other(unrolls.rollout.observation[:-1].reshape(-1, 3))
-    np.testing.assert_allclose(unrolls.rollout.logits.reshape(-1, 3), logits, rtol=1e-5, atol=1e-6)
+        rollout = collector.take(NUM_ENVS).rollout
+        expected, _ = other(rollout.observation[:-1].reshape(-1, 3))
+    logits = rollout.policy["logits"].reshape(-1, 3)
+    np.testing.assert_allclose(logits, expected["logits"], rtol=1e-5, atol=1e-6)

@@ -11,8 +11,22 @@ from hts_tf.files.archive import Archive, Record
 
 u32 = st.integers(0, 2**32 - 1)
 outcomes = st.floats(allow_nan=False, width=32)
-some_records = st.builds(Record, u32, u32, u32, u32, outcomes, outcomes, st.binary(max_size=40))
-some_blocks = st.lists(st.lists(some_records, min_size=1, max_size=4), max_size=5)
+
+
+@st.composite
+def one_block(draw):
+    """Of actions of one size; without any, it is not known, and taken for 1."""
+    size = draw(st.sampled_from([1, 1, 2, 3, 8]))
+    actions = st.integers(0, 40 // size).flatmap(
+        lambda length: st.binary(min_size=size * length, max_size=size * length)
+    )
+    numbers = (u32, u32, u32, u32, outcomes, outcomes)
+    records = draw(st.lists(st.tuples(*numbers, actions), min_size=1, max_size=4))
+    known = any(record[-1] for record in records)
+    return [Record(*record, action_bytes=size if known else 1) for record in records]
+
+
+some_blocks = st.lists(one_block(), max_size=5)
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +124,13 @@ def test_an_unknown_outcome(path):
     assert math.isnan(record.score)
     assert math.isnan(record.episode_return)
     assert record.length == 2
+
+
+def test_length_is_in_actions(path):
+    records = [Record(0, 0, 0, 0, 1.0, 1.0, bytes(n), 4) for n in (12, 0, 8)]
+    assert [record.length for record in records] == [3, 0, 2]
+    write(path, [records])
+    assert archive.read(path) == records
 
 
 def test_nothing_finished_nothing_written(path):

@@ -5,30 +5,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hts_tf import seeding, specs
+from hts_tf import seeding, specs, trees
 from hts_tf.files.archive import Record
 from hts_tf.files.curves import WINDOW
 from hts_tf.files.episodes import Episode, EpisodeTracker
 
 
-def make_rollouts(seed, num_intervals, num_steps, num_envs, density):
+def make_rollouts(seed, num_intervals, num_steps, num_envs, density, action_shape=()):
     """Intervals with rewards and scores that add up exactly in any order."""
     random = np.random.default_rng(seed)
-    steps = num_steps, num_envs
+    steps = num_steps, num_envs, specs.NUM_PLAYERS
     rollouts = []
     for _ in range(num_intervals):
         endings = random.random(steps)
         rollouts.append(
             specs.Rollout(
-                observation=None,
-                action=random.integers(0, 19, steps).astype(np.uint8),
-                logits=None,
-                value=None,
+                action=random.integers(0, 19, (*steps, *action_shape)).astype(np.uint8),
                 reward=random.integers(-8, 9, steps).astype(np.float32) / 4,
                 score=random.integers(-1, 2, steps).astype(np.float32),
                 terminated=endings < density / 2,
                 truncated=endings > 1 - density / 2,
-                truncation_value=None,
             )
         )
     return rollouts
@@ -46,14 +42,21 @@ def naive_records(rollouts):
         now = number = 0
         for interval, rollout in enumerate(rollouts):
             for step in range(len(rollout.reward)):
-                score += rollout.score[step, slot]
-                episode_return += rollout.reward[step, slot]
-                actions.append(rollout.action[step, slot])
+                score += rollout.score[step, slot, 0]
+                episode_return += rollout.reward[step, slot, 0]
+                actions.append(rollout.action[step, slot, 0])
                 now += 1
-                if rollout.terminated[step, slot] or rollout.truncated[step, slot]:
+                if rollout.terminated[step, slot, 0] or rollout.truncated[step, slot, 0]:
                     seed = seeding.episode_seed(SEED, slot, number)
                     records[now, slot] = Record(
-                        slot, number, seed, interval, score, episode_return, bytes(actions)
+                        slot,
+                        number,
+                        seed,
+                        interval,
+                        score,
+                        episode_return,
+                        b"".join(action.tobytes() for action in actions),
+                        actions[0].nbytes,
                     )
                     score = episode_return = 0.0
                     actions = []
@@ -77,8 +80,8 @@ def ledger_after(rollouts, slot):
     number, actions = 0, []
     for rollout in rollouts:
         for step in range(len(rollout.reward)):
-            actions.append(rollout.action[step, slot])
-            if rollout.terminated[step, slot] or rollout.truncated[step, slot]:
+            actions.append(rollout.action[step, slot, 0])
+            if rollout.terminated[step, slot, 0] or rollout.truncated[step, slot, 0]:
                 number, actions = number + 1, []
     return number, np.array(actions, np.uint8)
 
@@ -90,6 +93,7 @@ some_rollouts = st.builds(
     num_steps=st.integers(1, 6),
     num_envs=st.integers(1, 4),
     density=st.floats(0, 1),
+    action_shape=st.sampled_from([(), (3,)]),
 )
 
 
@@ -123,14 +127,9 @@ def test_unrolls_of_any_slots_can_be_counted_in(rollouts, random):
     columns = []
     for slot in slots:
         rollout = rollouts[counted[slot]]
-        columns.append([None if x is None else x[:, slot] for x in rollout])
+        columns.append(trees.map(lambda x, slot=slot: x[:, slot], rollout))
         counted[slot] += 1
-    batch = specs.Rollout(
-        *(
-            np.stack([np.zeros(1)] * len(slots), 1) if x[0] is None else np.stack(x, 1)
-            for x in zip(*columns, strict=True)
-        )
-    )
+    batch = trees.map(lambda *x: np.stack(x, 1), *columns)
     records = tracker.add(batch, 0, np.array(slots))
     expected = [record._replace(interval=0) for record in naive_records(rollouts)]
     assert sorted(records) == sorted(expected)

@@ -1,24 +1,27 @@
 import numpy as np
 import pytest
 
-from hts_tf import errors
+from hts_tf import errors, specs
 from hts_tf.files import fingerprint_log, fingerprints
 from hts_tf.files.fingerprint_log import CELLS, TABLE, FingerprintLog
 from tests.files import rollouts
 
 
-def fingerprint(update, parameters=None):
+def fingerprint(update, parameters=None, make=rollouts.make):
     values = [np.float32(update)] if parameters is None else parameters
-    return fingerprints.fingerprint(rollouts.make(update), values, [np.int64(update)])
+    return fingerprints.fingerprint(make(update), values, [np.int64(update)])
 
 
-def live(directory, updates, first=1, **changes):
+def live(directory, updates, first=1, make=rollouts.make, **changes):
     """Lives through updates from `first` on; the ones before stand."""
-    log = FingerprintLog(directory, first - 1)
+    log = FingerprintLog(directory, specs.leaves(make()), first - 1)
     for update in range(first, updates + 1):
-        log.append(update, 18 * update, fingerprint(update, **changes))
+        log.append(update, 18 * update, fingerprint(update, make=make, **changes))
     log.sync()
     log.close()
+
+
+FIRST = ("update", "env_steps")
 
 
 def files(directory):
@@ -33,18 +36,27 @@ def whole(tmp_path):
     return files(tmp_path / "whole")
 
 
-def test_what_is_written_can_be_read(tmp_path):
-    live(tmp_path, 3)
+makes = pytest.mark.parametrize("make", [rollouts.make, rollouts.make_structured])
+
+
+@makes
+def test_what_is_written_can_be_read(tmp_path, make):
+    live(tmp_path, 3, make=make)
     table = fingerprint_log.read_table(tmp_path)
     assert list(table) == [1, 2, 3]
     for update, row in table.items():
-        expected = fingerprint(update)
+        expected = fingerprint(update, make=make)
         assert row["update"] == str(update)
         assert row["env_steps"] == str(18 * update)
-        assert {name: row[name] for name in fingerprints.ARRAYS} == expected.hashes
+        assert {name: row[name] for name in row if name not in FIRST} == expected.hashes
         cells = fingerprint_log.read_cells(tmp_path, update)
-        for name, array in zip(fingerprints.STORAGE, expected.cells, strict=True):
+        storage = specs.leaves(specs.columns(make(update)))
+        assert list(cells) == fingerprints.causes_first(storage)
+        for name, array in zip(cells, expected.cells, strict=True):
             assert (cells[name] == array).all()
+            if name != "truncation_value":
+                sums = fingerprints.cell_checksums(storage[name])
+                assert (cells[name][: len(sums)] == sums).all()
     assert fingerprint_log.read_cells(tmp_path, 4) is None
 
 
@@ -52,6 +64,24 @@ def test_first_line_names_the_columns(tmp_path):
     live(tmp_path, 1)
     header = (tmp_path / TABLE).read_text().splitlines()[0].split(",")
     assert header[:5] == ["update", "env_steps", "parameters", "optimizer", "observation"]
+    assert header[4:] == list(specs.leaves(rollouts.make()))
+
+
+def test_columns_of_a_dict_and_of_several_parameters(tmp_path):
+    live(tmp_path, 1, make=rollouts.make_structured)
+    header = (tmp_path / TABLE).read_text().splitlines()[0].split(",")
+    assert header == [
+        *("update", "env_steps", "parameters", "optimizer", "observation/map"),
+        *("observation/facts", "action", "mean", "deviation", "value", "reward", "score"),
+        *("terminated", "truncated", "truncation_value"),
+    ]
+
+
+def test_a_table_of_other_columns_is_dropped(tmp_path, capsys, whole):
+    live(tmp_path, 5, make=rollouts.make_structured)
+    live(tmp_path, 5)
+    assert files(tmp_path) == whole
+    assert not capsys.readouterr().err
 
 
 @pytest.mark.parametrize("standing", range(6))

@@ -17,47 +17,70 @@ def take(rollout, parameters=PARAMETERS, optimizer=OPTIMIZER):
 
 
 def different_hashes(a, b):
-    return [name for name in fingerprints.ARRAYS if a.hashes[name] != b.hashes[name]]
+    return [name for name in a.hashes if a.hashes[name] != b.hashes[name]]
+
+
+makes = pytest.mark.parametrize("make", [rollouts.make, rollouts.make_structured])
 
 
 def test_every_array_is_covered_once():
-    assert sorted(fingerprints.STORAGE) == sorted(specs.Rollout._fields)
-    assert set(take(rollouts.make()).hashes) == {*specs.Rollout._fields, "parameters", "optimizer"}
+    names = {
+        *("observation", "action", "logits", "value", "reward", "score"),
+        *("terminated", "truncated", "truncation_value"),
+    }
+    assert set(take(rollouts.make()).hashes) == {*names, "parameters", "optimizer"}
+    names -= {"observation", "logits"}
+    names |= {"observation/map", "observation/facts", "mean", "deviation"}
+    assert set(take(rollouts.make_structured()).hashes) == {*names, "parameters", "optimizer"}
 
 
-def test_same_arrays_same_fingerprint():
-    a, b = take(rollouts.make()), take(rollouts.make())
+@makes
+def test_causes_come_first(make):
+    names = specs.leaves(make())
+    ordered = fingerprints.causes_first(names)
+    assert sorted(ordered) == sorted(names)
+    assert list(dict.fromkeys(map(specs.field_of, ordered))) == [
+        *("observation", "policy", "value", "action", "reward", "score"),
+        *("terminated", "truncated", "truncation_value"),
+    ]
+
+
+@makes
+def test_same_arrays_same_fingerprint(make):
+    a, b = take(make()), take(make())
     assert a.hashes == b.hashes
     assert a.cells.tobytes() == b.cells.tobytes()
-    assert a.cells.shape == (len(specs.Rollout._fields), STEPS + 1, ENVS)
+    assert a.cells.shape == (len(specs.leaves(make())), STEPS + 1, ENVS)
     assert all(len(value) == 16 for value in a.hashes.values())
 
 
 def test_views_into_other_memory_do_not_matter():
     rollout = rollouts.make()
-    strided = rollout._replace(logits=np.repeat(rollout.logits, 2, axis=1)[:, ::2])
-    assert not strided.logits.flags.c_contiguous
+    logits = np.repeat(rollout.policy["logits"], 2, axis=1)[:, ::2]
+    strided = rollout._replace(policy={"logits": logits})
+    assert not logits.flags.c_contiguous
     assert take(strided).hashes == take(rollout).hashes
     assert take(strided).cells.tobytes() == take(rollout).cells.tobytes()
 
 
+@makes
 @settings(max_examples=200)
-@given(st.data())
-def test_one_bit_is_found_in_its_array_and_cell(data):
-    rollout = rollouts.make()
-    name = data.draw(st.sampled_from(specs.Rollout._fields))
-    array = getattr(rollout, name)
+@given(data=st.data())
+def test_one_bit_is_found_in_its_array_and_cell(make, data):
+    rollout = make()
+    storage = specs.leaves(rollout)
+    name = data.draw(st.sampled_from(list(storage)))
+    array = storage[name]
     # Another `truncated` also brings in or takes out a truncation_value: see below.
     step = data.draw(st.integers(0, len(array) - 1))
     env = data.draw(st.integers(0, ENVS - 1))
     if name == "truncation_value":
-        step, env = map(int, np.argwhere(rollout.truncated)[0])
+        step, env, _ = map(int, np.argwhere(rollout.truncated)[0])
     bits = 1 if array.dtype == bool else array[0, 0].nbytes * 8
     bit = data.draw(st.integers(0, bits - 1))
     a, b = take(rollout), take(rollouts.flip(rollout, name, step, env, bit))
-    places = {
-        (fingerprints.STORAGE[i], int(t), int(e)) for i, t, e in np.argwhere(a.cells != b.cells)
-    }
+    names = fingerprints.causes_first(storage)
+    places = {(names[i], int(t), int(e)) for i, t, e in np.argwhere(a.cells != b.cells)}
     expected = {(name, step, env)}
     if name == "truncated":
         expected.add(("truncation_value", step, env))

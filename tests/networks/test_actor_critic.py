@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 import math
 
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hts_tf import specs
+from hts_tf import errors, specs, trees
 from hts_tf.environments.football import super_mini_map
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
@@ -13,18 +14,43 @@ from hts_tf.networks.actor_critic import ActorCritic
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
 FOOTBALL = specs.EnvironmentSpec(
-    observation=super_mini_map.spec(4), num_actions=19, max_episode_steps=400
+    observation=super_mini_map.spec(4),
+    action=specs.DiscreteSpec(num_actions=19),
+    max_episode_steps=400,
 )
 VECTOR = specs.EnvironmentSpec(
-    observation=specs.ArraySpec((5,), "float32"), num_actions=3, max_episode_steps=10
+    observation=specs.ArraySpec((5,), "float32"),
+    action=specs.DiscreteSpec(num_actions=3),
+    max_episode_steps=10,
+)
+DICT = dataclasses.replace(
+    VECTOR,
+    observation={
+        "map": specs.ArraySpec((2, 3), "uint8", scale=1 / 255),
+        "facts": specs.ArraySpec((4,), "float32", scale=3.0),
+    },
 )
 SMALL_MLP = functools.partial(torsos.mlp, units=(8, 6))
 
 
+def example(spec, leading):
+    """Random observations of so many."""
+    random = np.random.default_rng(0)
+    return trees.map(
+        lambda s: random.uniform(0, 200, (*leading, *s.shape)).astype(s.dtype), spec.observation
+    )
+
+
+def assert_close(actual, expected, **tolerance):
+    for a, b in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, b, **tolerance)
+
+
 def test_football_network_is_the_nature_cnn():
-    network = ActorCritic(FOOTBALL, 0, torsos.nature_cnn)
+    agent = ActorCritic(FOOTBALL, 0, torsos.nature_cnn)
     rows, columns = 5, 8  # what three convolutions leave of 72 x 96
-    assert network.count_params() == sum(
+    assert agent.count_params() == sum(
         [
             (8 * 8 * 16 + 1) * 32,
             (4 * 4 * 32 + 1) * 64,
@@ -38,14 +64,14 @@ def test_football_network_is_the_nature_cnn():
 
 def test_pixel_maps_and_images_are_the_same_to_the_nature_cnn():
     image = specs.ArraySpec(FOOTBALL.observation.dense_shape, "float32")
-    of_images = ActorCritic(specs.EnvironmentSpec(image, 19, 400), seed=3, torso=torsos.nature_cnn)
+    spec = dataclasses.replace(FOOTBALL, observation=image)
+    of_images = ActorCritic(spec, seed=3, torso=torsos.nature_cnn)
     of_maps = ActorCritic(FOOTBALL, seed=3, torso=torsos.nature_cnn)
     assert of_maps.parameters_hash() == of_images.parameters_hash()
     random = np.random.default_rng(0)
     maps = np.stack([[random.permutation(72 * 96)[:24] for _ in range(4)]]).astype(np.uint16)
     dense = np.stack([FOOTBALL.observation.to_dense(encoded) for encoded in maps])
-    for actual, expected in zip(of_maps(maps), of_images(dense), strict=True):
-        np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
+    assert_close(of_maps(maps), of_images(dense), rtol=1e-4, atol=1e-5)
 
 
 def make(seed=0):
@@ -53,10 +79,68 @@ def make(seed=0):
 
 
 def test_shapes_and_types():
-    logits, value = make()(np.zeros((7, 5), np.float32))
-    assert logits.shape == (7, 3)
+    policy, value = make()(np.zeros((7, 5), np.float32))
+    assert list(policy) == ["logits"]
+    assert policy["logits"].shape == (7, 3)
     assert value.shape == (7,)
-    assert logits.dtype == value.dtype == tf.float32
+    assert policy["logits"].dtype == value.dtype == tf.float32
+
+
+@pytest.mark.parametrize("leading", [(7,), (4, 3), (2, 3, 2)])
+@pytest.mark.parametrize("spec", [VECTOR, DICT], ids=["array", "dict"])
+def test_evaluates_rollouts_of_any_shape(spec, leading):
+    """Also in a graph that does not know it."""
+    agent = ActorCritic(spec, 0, SMALL_MLP)
+    observation = trees.map(tf.constant, example(spec, leading))
+    signature = trees.map(
+        lambda x, s: tf.TensorSpec([None] * len(leading) + list(s.shape), x.dtype),
+        observation,
+        spec.observation,
+    )
+
+    @tf.function(autograph=False, input_signature=[signature])
+    def in_a_graph(observation):
+        return agent.evaluate(specs.Rollout(observation=observation))
+
+    rows = trees.map(lambda x, s: tf.reshape(x, (-1, *s.shape)), observation, spec.observation)
+    expected = trees.map(lambda x: tf.reshape(x, (*leading, *x.shape[1:])), agent(rows))
+    assert_close(agent.evaluate(specs.Rollout(observation=observation)), expected, rtol=1e-5)
+    assert_close(in_a_graph(observation), expected, rtol=1e-5)
+
+
+def test_a_step_is_what_the_environment_and_the_head_say():
+    step = ActorCritic(DICT, 0, SMALL_MLP).step
+    assert step == specs.step_spec(DICT, {"logits": specs.ArraySpec((3,), "float32")})
+
+
+def test_dicts_of_arrays():
+    agent = ActorCritic(DICT, 0, SMALL_MLP)
+    assert agent.trainable_variables[0].shape == (2 * 3 + 4, 8)
+    policy, value = agent(example(DICT, (7,)))
+    assert policy["logits"].shape == (7, 3)
+    assert value.shape == (7,)
+
+
+def test_every_array_of_a_dict_is_scaled_as_its_spec_says():
+    unscaled = trees.map(lambda s: specs.ArraySpec(s.shape, "float32"), DICT.observation)
+    of_floats = ActorCritic(dataclasses.replace(DICT, observation=unscaled), 0, SMALL_MLP)
+    observation = example(DICT, (7,))
+    floats = trees.map(lambda x, s: np.float32(x * s.scale), observation, DICT.observation)
+    actual = ActorCritic(DICT, 0, SMALL_MLP)(observation)
+    assert_close(actual, of_floats(floats), rtol=1e-4, atol=1e-5)
+
+
+def test_the_order_of_a_dict_does_not_matter():
+    observation = example(DICT, (7,))
+    backwards = dict(reversed(DICT.observation.items()))
+    other = ActorCritic(dataclasses.replace(DICT, observation=backwards), 0, SMALL_MLP)
+    agent = ActorCritic(DICT, 0, SMALL_MLP)
+    assert_close(agent(observation), other(dict(reversed(observation.items()))), rtol=1e-6)
+
+
+def test_nature_cnn_refuses_a_dict():
+    with pytest.raises(errors.ConfigError, match=r"ActorCritic\.torso = @nature_cnn .*map, facts"):
+        ActorCritic(DICT, 0, torsos.nature_cnn)
 
 
 def test_seed_decides_the_weights():
@@ -65,8 +149,8 @@ def test_seed_decides_the_weights():
 
 
 def test_no_two_layers_start_alike():
-    network = ActorCritic(VECTOR, 0, functools.partial(torsos.mlp, units=(5, 5)))
-    kernels = [v.numpy() for v in network.trainable_variables if v.shape == (5, 5)]
+    agent = ActorCritic(VECTOR, 0, functools.partial(torsos.mlp, units=(5, 5)))
+    kernels = [v.numpy() for v in agent.trainable_variables if v.shape == (5, 5)]
     assert len(kernels) == 2
     assert np.abs(kernels[0] - kernels[1]).max() > 0.1
 
@@ -83,14 +167,13 @@ def test_initialisation_is_orthogonal_with_the_gain_of_each_head():
 
 
 def test_observations_are_scaled_as_their_spec_says():
-    def network(spec):
-        return ActorCritic(specs.EnvironmentSpec(spec, 3, 10), 0, SMALL_MLP)
+    def agent_for(spec):
+        return ActorCritic(dataclasses.replace(VECTOR, observation=spec), 0, SMALL_MLP)
 
     pixels = np.array([[0, 51, 102, 255, 7]], np.uint8)
-    scaled = network(specs.ArraySpec((5,), "uint8", scale=1 / 255))(pixels)
-    floats = network(specs.ArraySpec((5,), "float32"))(pixels.astype(np.float32) / 255)
-    for actual, expected in zip(scaled, floats, strict=True):
-        np.testing.assert_allclose(actual, expected, rtol=1e-5)
+    scaled = agent_for(specs.ArraySpec((5,), "uint8", scale=1 / 255))(pixels)
+    floats = agent_for(specs.ArraySpec((5,), "float32"))(pixels.astype(np.float32) / 255)
+    assert_close(scaled, floats, rtol=1e-5)
 
 
 def test_copy_from_copies_once():
@@ -106,10 +189,10 @@ def test_copy_from_copies_once():
 
 @pytest.mark.parametrize("index", range(8))
 def test_hash_sees_every_variable(index):
-    network = make()
-    before = network.parameters_hash()
-    variable = network.variables[index]
+    agent = make()
+    before = agent.parameters_hash()
+    variable = agent.variables[index]
     value = variable.numpy()
     value.flat[-1] = np.nextafter(value.flat[-1], np.float32(np.inf))
     variable.assign(value)
-    assert network.parameters_hash() != before
+    assert agent.parameters_hash() != before

@@ -16,6 +16,7 @@ from hts_tf.learner import Learner
 from hts_tf.schedules import asynchronous
 from tests import command_line
 from tests.algorithms import reference
+from tests.schedules import fakes
 from tests.test_end_to_end import score_of, wait_for_progress
 
 GAME = [
@@ -37,20 +38,20 @@ class Collector:
         self.policy_version = -1
         self.parameters = []
 
-    def begin_unrolls(self):
+    def begin(self):
         assert not self.parameters
 
     def take(self, n):
         self.parameters.append((self.policy_version, self._behaviour.parameters_hash()))
-        rollout = reference.make_rollout(self._behaviour)
+        rollout = fakes.make_storage(self._behaviour)
         assert n == rollout.action.shape[1]
         return Unrolls(rollout, np.arange(n), np.array(next(self._versions)))
 
 
 @pytest.mark.usefixtures("op_determinism")
 def test_lag_is_counted_from_each_unrolls_beginning():
-    target, behaviour = reference.make_network(), reference.make_network()
-    example = reference.make_rollout(behaviour)
+    target, behaviour = reference.make_agent(), reference.make_agent()
+    example = fakes.make_storage(behaviour)
     width = example.action.shape[1]
     assert width >= 2
     late = [0] * (width - 1)

@@ -12,17 +12,17 @@ pytestmark = pytest.mark.usefixtures("op_determinism")
 NUM_INTERVALS = 4
 
 
-def run(gradient_network):
-    return fakes.run(hts.HTS, a2c.A2C(learning_rate=0.01), NUM_INTERVALS, gradient_network)
+def run(gradient_agent):
+    return fakes.run(hts.HTS, a2c.A2C(learning_rate=0.01), NUM_INTERVALS, gradient_agent)
 
 
 def test_the_gradient_is_taken_at_the_parameters_that_collected():
-    collector, learner, rounds = run(gradient_network=reference.make_network())
+    collector, learner, rounds = run(gradient_agent=reference.make_agent())
     assert [at for _, at, _ in learner.seen] == collector.collected_by
     # theta(0) collects both D(0) and D(1); every later interval has parameters of its own.
     assert collector.collected_by[0] == collector.collected_by[1]
     assert len(set(collector.collected_by)) == NUM_INTERVALS - 1
-    # The target network is not ahead in the first update, and one update ahead in all others.
+    # The target agent is not ahead in the first update, and one update ahead in all others.
     targets = [target for _, _, target in learner.seen]
     assert targets[0] == collector.collected_by[0]
     assert targets[:-1] == collector.collected_by[1:]
@@ -31,14 +31,20 @@ def test_the_gradient_is_taken_at_the_parameters_that_collected():
 
 def test_delayed_updates_against_the_plain_ones():
     """The first update is without lag, so it is the same to the bit; the second one is not."""
-    _, delayed, _ = run(gradient_network=reference.make_network())
-    _, plain, _ = run(gradient_network=None)
+    _, delayed, _ = run(gradient_agent=reference.make_agent())
+    _, plain, _ = run(gradient_agent=None)
     starts = zip(delayed.seen, plain.seen, strict=True)
     assert [one[2] == other[2] for one, other in starts] == [True, True, False, False]
 
 
-def test_gradient_network_is_part_of_the_learners_state():
-    _, learner, _ = run(gradient_network=reference.make_network())
-    kept = {id(variable) for variable in learner.variables()}
-    assert {id(v) for v in learner.gradient_network.variables} < kept
-    assert learner.variables()[: len(learner.network.variables)] == learner.network.variables
+def test_gradient_agent_is_part_of_the_learners_state():
+    _, learner, _ = run(gradient_agent=reference.make_agent())
+    _, other, _ = fakes.run(hts.HTS, a2c.A2C(learning_rate=0.1), 2, reference.make_agent())
+    agents = [(one.agent, one.gradient_agent) for one in (learner, other)]
+    mine, others = ([agent.parameters_hash() for agent in pair] for pair in agents)
+    assert len({*mine, *others}) == 4
+    other.restore(learner.state())
+    assert [agent.parameters_hash() for agent in agents[1]] == mine
+    assert other.updates == learner.updates == NUM_INTERVALS
+    for a, b in zip(learner.optimizer.variables, other.optimizer.variables, strict=True):
+        assert (a.numpy() == b.numpy()).all()

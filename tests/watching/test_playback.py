@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -5,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hts_tf import errors
+from hts_tf import errors, specs
+from hts_tf.environments import base
 from hts_tf.environments.synthetic import Synthetic
 from hts_tf.files.archive import Record
 from hts_tf.watching.playback import Playback
@@ -82,5 +84,46 @@ def test_a_time_limit_is_called_so():
 
 
 def test_actions_of_another_game():
-    with pytest.raises(errors.ConfigError, match="action 4, but the environment only 4"):
+    complaint = "of another run: action 4, but the environment has only 4 actions"
+    with pytest.raises(errors.ConfigError, match=complaint):
         Playback(GAME.make(), GAME.spec, Record(0, 0, 0, 0, 0.0, 0.0, b"\4"))
+
+
+def test_actions_of_another_size():
+    other = Record(0, 0, 0, 0, 0.0, 0.0, bytes(16), action_bytes=8)
+    with pytest.raises(errors.ConfigError, match="of another run: actions of 8 bytes, not of 1"):
+        Playback(GAME.make(), GAME.spec, other)
+
+
+def test_without_actions_their_size_does_not_matter():
+    """An archive cannot tell it of episodes that have none."""
+    spec = dataclasses.replace(GAME.spec, action=specs.ArraySpec((2,), "float32"))
+    assert len(list(Playback(GAME.make(), spec, Record(0, 0, 1, 0, 0.0, 0.0, b"")))) == 1
+
+
+class Recorder:
+    """An environment that keeps the actions that it gets."""
+
+    def __init__(self):
+        self.actions = []
+
+    def reset(self, seed, observation):
+        observation["place"][...] = 0
+
+    def step(self, action, observation):
+        self.actions.append(action.tolist())
+        observation["place"] += 1
+        return base.StepResult(0.5, 1.0, len(self.actions) == 3, False)
+
+
+def test_actions_and_observations_of_other_kinds():
+    spec = specs.EnvironmentSpec(
+        {"place": specs.ArraySpec((2,), "float32")}, specs.ArraySpec((2,), "float32"), 3
+    )
+    actions = np.arange(6, dtype=np.float32).reshape(3, 2)
+    environment = Recorder()
+    playing = Playback(environment, spec, Record(0, 0, 0, 0, 3.0, 1.5, actions.tobytes(), 8))
+    moments = list(playing)
+    assert environment.actions == actions.tolist()
+    assert [moment.step for moment in moments] == [0, 1, 2, 3]
+    assert not playing.disagreements()

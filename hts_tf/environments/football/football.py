@@ -59,7 +59,7 @@ class Football:
         """Reads the scenario, but starts no engine."""
         return specs.EnvironmentSpec(
             observation=super_mini_map.spec(self.frames),
-            num_actions=_NUM_ACTIONS,
+            action=specs.DiscreteSpec(num_actions=_NUM_ACTIONS),
             max_episode_steps=scenarios.max_episode_steps(self.scenario),
         )
 

@@ -1,0 +1,103 @@
+"""From settings to a pipeline: builds the roles of a training run, and wires them."""
+
+from pathlib import Path
+
+from hts_tf import config, errors, seeding
+from hts_tf.collecting import data_storage, shared_memory, workers
+from hts_tf.collecting.policy import Batching, Policy
+from hts_tf.collecting.workers import Crew
+from hts_tf.files import scope
+from hts_tf.files.keeper import Keeper
+from hts_tf.files.workdir import Workdir
+from hts_tf.learner import Learner
+from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.pipeline import Pipeline
+from hts_tf.settings import Settings
+from hts_tf.system import compute, memory
+from hts_tf.watching.reporter import Reporter
+from hts_tf.watching.tracer import Tracer
+
+
+def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0) -> Pipeline:
+    """Builds a training run; starts nothing.
+
+    Args:
+      settings: of the run.
+      workdir: where configuration, event files and checkpoints go. If it holds checkpoints
+        of the same configuration, the run goes on from the newest.
+      seed: of everything random in the run.
+      trace_intervals: how many intervals (`Asynchronous`: updates) to record, see `Tracer`.
+
+    Raises:
+      ConfigError: settings do not go together, the workdir cannot be used, or memory does not
+        suffice; the message says what to change.
+    """
+    schedule = settings.schedule(settings.num_envs)
+    settings.algorithm.check_batch(settings.sync_interval, schedule.rollout_width)
+    steps_per_update = settings.sync_interval * schedule.rollout_width
+    num_updates = -(-settings.total_env_steps // steps_per_update)
+    has_sync_points = schedule.policy_lag is not None
+
+    weights_seed = seeding.integer(seed, "weights")
+    target, behaviour = (ActorCritic(settings.environment.spec, weights_seed) for _ in range(2))
+    delayed = settings.algorithm.delayed_gradient and schedule.policy_lag
+    gradient_agent = ActorCritic(settings.environment.spec, weights_seed) if delayed else None
+
+    step = target.step
+    crew = Crew(
+        num_envs=settings.num_envs,
+        sync_interval=settings.sync_interval,
+        num_executors=settings.num_executors,
+        num_actors=settings.num_actors,
+        actor_batch_size=min(settings.actor_batch_size, settings.num_envs),
+        num_storages=schedule.num_storages,
+        lockstep=schedule.lockstep,
+        crash_limit=settings.crash_limit,
+        step_timeout_sec=settings.step_timeout_sec,
+        traced=trace_intervals > 0,
+    )
+    _check_memory(workers.memory_fields(step, settings.environment.spec.max_episode_steps, crew))
+    # Checked for num_envs, as results must not depend on actor_batch_size.
+    policy = Policy(behaviour, settings.num_envs)
+    collector = schedule.collector_type(settings.environment, step, policy, seed, crew)
+
+    learner = Learner(
+        target,
+        settings.algorithm,
+        data_storage.empty(step, settings.sync_interval, schedule.rollout_width),
+        num_updates,
+        seed,
+        gradient_agent,
+    )
+    keeper = Keeper(settings, Workdir(workdir), seed)
+    reporter = Reporter(
+        Path(workdir), policy.batching, has_sync_points, num_updates * steps_per_update
+    )
+    tracer = None
+    if trace_intervals:
+        tracer = Tracer(Path(workdir), collector.workers, trace_intervals, has_sync_points)
+    pipeline = Pipeline(
+        schedule, collector, learner, behaviour, keeper, reporter, tracer, steps_per_update
+    )
+    found = {**scope.describe(), **compute.describe(), "inference": _inference(policy)}
+    try:
+        pipeline.open(config.operative(seed), found)
+    except errors.ConfigError:
+        pipeline.close()
+        raise
+    return pipeline
+
+
+def _inference(policy: Policy) -> str:
+    verdict = "passed" if policy.batching is Batching.ANY_SIZE else "failed for any size"
+    return f"{policy.batching.value} (self-check {verdict})"
+
+
+def _check_memory(fields: shared_memory.Fields) -> None:
+    needed = shared_memory.total_nbytes(fields)
+    available = memory.memory_available_bytes()
+    if needed > available:
+        raise errors.ConfigError(
+            f"the storages need {needed:,} bytes of shared memory, but only {available:,} are "
+            "available; lower Trainer.num_envs or Trainer.sync_interval"
+        )

@@ -1,0 +1,289 @@
+"""The workers: executors and actors, and the memory and buffers between them."""
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from hts_tf import seeding, specs
+from hts_tf.collecting import actor, board, buffers, executor, shared_memory, timesheet
+from hts_tf.collecting.executor_pool import ExecutorPool, WorkerError
+from hts_tf.collecting.policy import Policy
+from hts_tf.environments import base
+
+
+@dataclasses.dataclass(frozen=True)
+class Crew:
+    """How many work at how much, and what is put up with.
+
+    Attributes:
+      num_envs: environments stepped at once.
+      sync_interval: T, env steps of an interval.
+      num_executors: processes that step environments.
+      num_actors: threads that answer.
+      actor_batch_size: the most observations that an actor answers at once.
+      num_storages: filled in turn.
+      lockstep: one actor answers all environments at once, when all are ready, whatever the number
+        of actors and their batch size.
+      crash_limit: an executor that dies so often in the same place is a failure.
+      step_timeout_sec: an executor that takes longer for one env step or reset counts as dead;
+        None waits for ever.
+      traced: whether time sheets keep single stretches.
+    """
+
+    num_envs: int
+    sync_interval: int
+    num_executors: int
+    num_actors: int
+    actor_batch_size: int
+    num_storages: int = 2
+    lockstep: bool = False
+    crash_limit: int = 5
+    step_timeout_sec: float | None = None
+    traced: bool = False
+
+
+def memory_fields(step: specs.StepSpec, max_episode_steps: int, crew: Crew) -> shared_memory.Fields:
+    """Returns everything that trainer and executors share; see `SharedArrays`."""
+    return {
+        **board.fields(
+            step, max_episode_steps, crew.sync_interval, crew.num_envs, crew.num_storages
+        ),
+        **shared_memory.grouped(control=executor.control_fields(crew.num_executors, crew.traced)),
+    }
+
+
+class Workers:
+    """Lets executors and actors take turns in every slot, until its interval ends.
+
+    What comes then is up to the collector that they work for.
+
+    Attributes:
+      crew: their number.
+      board: of all slots.
+      policy: the behaviour policy.
+      finished: where the collector puts the slots that have ended an interval, and waits for them;
+        closed with all other buffers when a worker fails.
+    """
+
+    def __init__(
+        self,
+        environment: base.EnvironmentConfig,
+        step: specs.StepSpec,
+        policy: Policy,
+        seed: int,
+        crew: Crew,
+        finished_capacity: int,
+    ) -> None:
+        """Allocates memory and buffers; starts nothing.
+
+        Args:
+          environment: recipe of each environment.
+          step: what a step consists of.
+          policy: the behaviour policy.
+          seed: of the run.
+          crew: how many there are.
+          finished_capacity: of `finished`.
+        """
+        self.crew = crew
+        self._seed = seed
+        self.policy = policy
+        self._memory = shared_memory.SharedArrays(
+            memory_fields(step, environment.spec.max_episode_steps, crew)
+        )
+        self.board = board.Board(self._memory, step)
+        self.board.clear()
+        self._control = self._memory.group("control")
+        self._control["executor_time"].fill(0.0)
+        shape = (crew.sync_interval, crew.num_envs, specs.NUM_PLAYERS)
+        self._noise = np.empty_like(self._draw_noise(0, shape))
+        self._owner = np.arange(crew.num_envs) * crew.num_executors // crew.num_envs
+        self._state_buffer = buffers.TicketBuffer(crew.num_envs)
+        self._action_buffers = [
+            buffers.TicketBuffer(crew.num_envs) for _ in range(crew.num_executors)
+        ]
+        self.finished = buffers.TicketBuffer(finished_capacity)
+        tasks = [
+            executor.ExecutorTask(
+                index=index,
+                slots=np.flatnonzero(self._owner == index).tolist(),
+                environment=environment,
+                seed=seed,
+                step=step,
+                memory_fd=self._memory.fd,
+                memory_fields=self._memory.fields,
+                action_fds=action_buffer.fds,
+                state_fds=self._state_buffer.fds,
+                capacity=crew.num_envs,
+            )
+            for index, action_buffer in enumerate(self._action_buffers)
+        ]
+        self._pool = ExecutorPool(
+            tasks,
+            self.board.ledger,
+            self._control["executor_doing"],
+            crew.crash_limit,
+            crew.step_timeout_sec,
+            self._fail,
+        )
+        self._actors: list[actor.Actor] = []
+        self._threads: list[threading.Thread] = []
+        self._failure: BaseException | None = None
+        self._last_activity = self._activity_totals()
+
+    def start(self, finish: Callable[[np.ndarray], None]) -> None:
+        """Starts executors and actors, and returns at once.
+
+        Args:
+          finish: called by actors with slots that have ended an interval.
+        """
+        crew = self.crew
+        if crew.lockstep:
+            claims, num_actors, batch_size = actor.Lockstep(self.board), 1, crew.num_envs
+        else:
+            claims = actor.Gathering(self.board, self._owner)
+            num_actors, batch_size = crew.num_actors, crew.actor_batch_size
+
+        def hand_over(answered: np.ndarray, finished: np.ndarray) -> None:
+            self._send_to_executors(answered)
+            if len(finished):
+                finish(finished)
+
+        self._actors = [
+            actor.Actor(
+                self.board,
+                self.policy,
+                self._noise,
+                claims,
+                batch_size,
+                self._state_buffer,
+                hand_over,
+                crew.traced,
+            )
+            for _ in range(num_actors)
+        ]
+        self._pool.start()
+        for index, worker in enumerate(self._actors):
+            self._start_thread(f"actor {index}", worker.run)
+
+    def set_noise(self, counter: int, slots: slice | int = slice(None)) -> None:
+        """Draws the noise of the next interval, of some slots or of all.
+
+        Args:
+          counter: a number that no other call has.
+          slots: which.
+        """
+        noise = self._noise[:, slots]
+        noise[...] = self._draw_noise(counter, noise.shape[: noise.ndim - self._noise.ndim + 3])
+
+    def give_to_executors(self) -> None:
+        """Says that it is the executors' turn in every slot.
+
+        Raises:
+          BufferClosedError: a worker has failed; see `what_failed`.
+        """
+        self.board.give_to_executors()
+        self._send_to_executors(np.arange(self.crew.num_envs))
+
+    def ask_actors(self, slots: Iterable[int]) -> None:
+        """Lets actors know of slots that are on their turn.
+
+        Raises:
+          BufferClosedError: a worker has failed; see `what_failed`.
+        """
+        self._state_buffer.enqueue(slots)
+
+    def what_failed(self) -> BaseException:
+        """Returns why the buffers are closed."""
+        return self._failure or WorkerError("the collector was closed")
+
+    def activity(self) -> dict[str, float]:
+        """Returns how executors and actors spent their time since the last call, for the log.
+
+        The `time/...` values are shares of each role's total time, 0 to 1, averaged over its
+        workers; what they leave is hand-over and everything else.
+        """
+        totals = self._activity_totals()
+        last, self._last_activity = self._last_activity, totals
+        executors, actors, batches = (a - b for a, b in zip(totals, last, strict=True))
+        shares = {}
+        for role, names, seconds in [
+            ("executor", executor.TIMES, executors),
+            ("actor", actor.TIMES, actors),
+        ]:
+            for name, value in zip(names[:-1], seconds, strict=False):
+                shares[f"time/{role}_{name}"] = value / max(seconds[-1], 1e-9)
+        return {
+            **shares,
+            "actor/batch_size": batches[1] / max(batches[0], 1),
+            "executor/crashes": self._pool.crashes,
+        }
+
+    def stretches(self, begin: float) -> dict[str, list[list[timesheet.Stretch]]]:
+        """Returns what each worker has done since then; only if they are `traced`.
+
+        Args:
+          begin: seconds, of `time.perf_counter`.
+
+        Returns:
+          'executor' and 'actor' -> a list for each of these, of what `TimeSheet.since` says.
+        """
+        executors = (executor.time_sheet(self._control, i) for i in range(self.crew.num_executors))
+        return {
+            "executor": [times.since(begin) for times in executors],
+            "actor": [worker.times.since(begin) for worker in self._actors],
+        }
+
+    def close(self) -> None:
+        """Stops all workers and gives everything back; may be called twice."""
+        self._close_buffers()
+        self._pool.close()
+        for thread in self._threads:
+            thread.join()
+        for buffer in self._buffers():
+            buffer.release()
+        self._memory.close()
+
+    def _draw_noise(self, counter: int, shape: tuple[int, ...]) -> np.ndarray:
+        return self.policy.draw_noise(seeding.generator(self._seed, "noise", counter), shape)
+
+    def _send_to_executors(self, slots: np.ndarray) -> None:
+        owners = self._owner[slots]
+        for index in np.unique(owners):
+            self._action_buffers[index].enqueue(slots[owners == index])
+
+    def _activity_totals(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return (
+            np.sum(self._control["executor_time"], axis=0),
+            sum((worker.times.seconds for worker in self._actors), np.zeros(len(actor.TIMES))),
+            sum(
+                (np.array([worker.batches, worker.observations]) for worker in self._actors),
+                np.zeros(2),
+            ),
+        )
+
+    def _start_thread(self, name: str, body: Callable[[], None]) -> None:
+        def run() -> None:
+            try:
+                body()
+            except BaseException as error:
+                self._fail(error)
+
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _fail(self, error: BaseException) -> None:
+        """Keeps the first failure and wakes everyone who waits."""
+        if self._failure is None:
+            self._failure = error
+        self._close_buffers()
+
+    def _buffers(self) -> list[buffers.TicketBuffer]:
+        return [self._state_buffer, self.finished, *self._action_buffers]
+
+    def _close_buffers(self) -> None:
+        self._pool.stop()  # from now on an executor that ends is not missed
+        for buffer in self._buffers():
+            buffer.close()

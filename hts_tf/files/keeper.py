@@ -1,0 +1,154 @@
+"""The keeper: what a run keeps in its workdir while it goes on, and takes up again afterwards."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from hts_tf import seeding, specs
+from hts_tf.collecting.executor_pool import Attempt
+from hts_tf.files import archive, scope
+from hts_tf.files.episodes import EpisodeTracker
+from hts_tf.files.fingerprint_log import FingerprintLog
+from hts_tf.files.fingerprints import fingerprint
+from hts_tf.files.workdir import Workdir
+from hts_tf.learner import Learner
+from hts_tf.schedules.schedule import Round
+from hts_tf.settings import Settings
+
+State = dict[str, np.ndarray]
+
+
+class Keeper:
+    """Keeps checkpoints, fingerprints of updates, and finished episodes.
+
+    Attributes:
+      episodes: of the run.
+      fingerprint_sec: seconds that the last fingerprint took, within the learner's update.
+    """
+
+    def __init__(self, settings: Settings, workdir: Workdir, seed: int) -> None:
+        """Touches nothing yet.
+
+        Args:
+          settings: of the run.
+          workdir: where it is kept.
+          seed: of the run.
+        """
+        self._settings = settings
+        self._workdir = workdir
+        self._seed = seed
+        self.episodes = EpisodeTracker(settings.num_envs, seed)
+        self.fingerprint_sec = 0.0
+        self._archive: archive.Archive | None = None
+        self._log: FingerprintLog | None = None
+        self._saved_at = 0.0
+
+    def claim(self, configuration: str, now: dict[str, str]) -> State | None:
+        """Takes the workdir for this run; returns the newest checkpoint in it.
+
+        Args:
+          configuration: operative, see `config.operative`.
+          now: the scope of reproducibility.
+
+        Raises:
+          ConfigError: the workdir cannot be used.
+        """
+        self._scope = now
+        self._workdir.claim(configuration)
+        state = self._workdir.newest()
+        archived = int(state["run/archive_bytes"]) if state else 0
+        self._archive = self._workdir.open_archive(archived)
+        if state and "run/scope" in state:
+            _warn_of_another_scope(json.loads(state["run/scope"].item()), now)
+        return state
+
+    def begin(self, learner: Learner, steps_per_update: int) -> None:
+        """Begins with the rounds; from now on, the learner's updates get fingerprints."""
+        self._saved_at = time.monotonic()
+        if not self._settings.fingerprints or self._settings.schedule.policy_lag is None:
+            return
+        log = FingerprintLog(self._workdir.path, specs.leaves(learner.agent.step), learner.updates)
+
+        def keep(rollout: specs.Rollout) -> None:
+            start = time.perf_counter()
+            parameters, optimizer = (  # asarray: without copying
+                [np.asarray(tf.convert_to_tensor(variable)) for variable in variables]
+                for variables in (learner.agent.variables, learner.optimizer.variables)
+            )
+            taken = fingerprint(rollout, parameters, optimizer)
+            log.append(learner.updates, learner.updates * steps_per_update, taken)
+            self.fingerprint_sec = time.perf_counter() - start
+
+        self._log, learner.after_update = log, keep
+
+    def round_over(self, outcome: Round, number: int) -> None:
+        """Takes the episodes that finished in a round."""
+        if outcome.collected is not None:
+            finished = self.episodes.add(outcome.collected, number, outcome.slots)
+            if self._settings.archive_episodes:
+                self._archive.append(finished)
+
+    def save_if_due(self, number: int, updates: int, state: Callable[[], State]) -> bool:
+        """Saves a checkpoint if the settings say so, and returns whether it did.
+
+        Args:
+          number: of the round that is next.
+          updates: so far.
+          state: of everything else.
+        """
+        by_time = self._settings.checkpoint_every_sec
+        by_updates = self._settings.checkpoint_every_updates
+        is_due = (by_time is not None and time.monotonic() - self._saved_at >= by_time) or (
+            by_updates is not None and updates % by_updates == 0
+        )
+        if is_due:
+            self.save(number, state())
+        return is_due
+
+    def save(self, number: int, state: State) -> None:
+        """Saves a checkpoint, which must not remember what is not on the disk."""
+        self._saved_at = time.monotonic()
+        if self._log:
+            self._log.sync()
+        self._archive.sync()
+        self._workdir.save(number, {**state, **self.state()}, keep=self._settings.keep_checkpoints)
+
+    def state(self) -> State:
+        """Returns what `restore` takes, for a checkpoint."""
+        return {
+            "run/archive_bytes": np.array(self._archive.size),
+            "run/scope": np.array(json.dumps(self._scope)),
+            **self.episodes.state(),
+        }
+
+    def restore(self, state: State, playing: list[tuple[int, np.ndarray]]) -> None:
+        """Goes on from a saved state; for `playing` see `EpisodeTracker.restore`."""
+        self.episodes.restore(state, playing)
+
+    def replay_command(self, attempt: Attempt, number: int) -> str:
+        """Keeps what an executor died in, and says how to see it die again."""
+        seed = seeding.episode_seed(self._seed, attempt.slot, attempt.episode)
+        path = self._workdir.keep_attempt(attempt, seed, number)
+        return (
+            f"to replay that episode (seed {seed}): python -m hts_tf.replay "
+            f"--workdir={self._workdir.path} --archive={path} --check_only"
+        )
+
+    def close(self) -> None:
+        """Closes the files; may be called twice."""
+        for file in (self._archive, self._log):
+            if file is not None:
+                file.close()
+
+
+def _warn_of_another_scope(before: dict[str, str], now: dict[str, str]) -> None:
+    for name, old, new in scope.differences(before, now):
+        print(
+            f"warning: this run was saved with {name} {old}, and goes on with {new}: "
+            "results may differ from those of a run never interrupted",
+            file=sys.stderr,
+        )

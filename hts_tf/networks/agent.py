@@ -1,0 +1,77 @@
+"""The agent: what acts and what is trained, as everybody else sees it."""
+
+import abc
+import hashlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from hts_tf import specs, trees
+from hts_tf.networks.action_head import Distribution
+
+
+class Agent(keras.Model, abc.ABC):
+    """A policy and its value function, with parameters that can be trained.
+
+    What it is made of is its own affair: actors, learner, algorithms, schedules and evaluator know
+    only what is here.
+    """
+
+    @property
+    @abc.abstractmethod
+    def step(self) -> specs.StepSpec:
+        """What one env step consists of, with this agent acting."""
+
+    @property
+    @abc.abstractmethod
+    def noise(self) -> specs.ArraySpec:
+        """What `act` needs to be random."""
+
+    @abc.abstractmethod
+    def draw_noise(self, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Draws noise [*shape, ...]."""
+
+    @abc.abstractmethod
+    def initial_state(self, size: tf.Tensor | int) -> trees.Tree:
+        """Returns what it remembers when so many episodes begin, [size, ...]."""
+
+    @abc.abstractmethod
+    def act(self, observation: trees.Tree, state: trees.Tree, noise: tf.Tensor) -> specs.Answer:
+        """Answers observations: a pure function of these, state, noise and the parameters.
+
+        Args:
+          observation: [B, ...].
+          state: [B, ...], what it remembers of the episode so far.
+          noise: [B, ...]; zeros choose the most probable actions.
+        """
+
+    @abc.abstractmethod
+    def evaluate(self, rollout: specs.Rollout) -> tuple[trees.Tree, tf.Tensor]:
+        """Returns the parameters of the policy's distributions, and the values, both [...].
+
+        Args:
+          rollout: tensors [...] of any shape, such as [T + 1, B] or [M]; only the observations
+            are used.
+        """
+
+    @abc.abstractmethod
+    def distribution(self, policy: trees.Tree) -> Distribution:
+        """Returns the distributions over actions that have these parameters."""
+
+    def copy_from(self, other: "Agent") -> None:
+        """Takes over the parameters of an agent of the same kind."""
+        if not hasattr(self, "_copy"):
+            self._copy = tf.function(self._assign_all, autograph=False)
+        self._copy([variable.value for variable in other.variables])
+
+    def _assign_all(self, values: list[tf.Tensor]) -> None:
+        for variable, value in zip(self.variables, values, strict=True):
+            variable.assign(value)
+
+    def parameters_hash(self) -> str:
+        """Returns the SHA-256, in hex, of the bytes of all parameters in order."""
+        digest = hashlib.sha256()
+        for variable in self.variables:
+            digest.update(variable.numpy().tobytes())
+        return digest.hexdigest()

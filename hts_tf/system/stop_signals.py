@@ -1,0 +1,35 @@
+"""Signals that ask for an end, instead of making one."""
+
+import contextlib
+import os
+import signal
+
+
+class StopSignals:
+    """Within its `with` block, SIGINT and SIGTERM are noted; a second one does not wait.
+
+    Attributes:
+      received: the first of them, if there was one.
+    """
+
+    def __init__(self, stops: str) -> None:
+        """Takes when it is that a run stops, for the message: 'at ...' or 'after ...'."""
+        self.received: signal.Signals | None = None
+        self._stops = stops
+
+    def __enter__(self) -> None:
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        self._handlers = {number: signal.signal(number, self._note) for number in numbers}
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _: object) -> None:
+        if self.received is not None:
+            raise KeyboardInterrupt
+        self.received = signal.Signals(number)
+        text = f"\n{self.received.name}: stopping {self._stops} (again: at once)\n"
+        # Not print: a signal may come in the middle of one, or when nobody reads any more.
+        with contextlib.suppress(OSError):
+            os.write(2, text.encode())

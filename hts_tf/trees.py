@@ -1,0 +1,38 @@
+"""Trees: arrays, or what describes them, in nested dicts and tuples.
+
+What `tf.nest` does, for processes that never load TensorFlow. Imported by executor processes.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Tree = Any  # a leaf; or a dict, a tuple or a named tuple of trees
+
+
+def map(f: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
+    """Returns a tree of the same structure: each leaf is f of the trees' leaves there.
+
+    Raises:
+      ValueError: the trees differ in structure.
+    """
+    if isinstance(tree, dict):
+        if any(other.keys() != tree.keys() for other in others):
+            raise ValueError(f"trees of other keys than {', '.join(tree)}")
+        return {key: map(f, tree[key], *(other[key] for other in others)) for key in tree}
+    if isinstance(tree, tuple):
+        parts = [map(f, *branch) for branch in zip(tree, *others, strict=True)]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else tuple(parts)
+    return f(tree, *others)
+
+
+def named(tree: Tree, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields (name, leaf) in the order of `map`: the keys that lead to it, joined by '/'."""
+    if isinstance(tree, dict):
+        branches = tree.items()
+    elif isinstance(tree, tuple):
+        branches = tree._asdict().items() if hasattr(tree, "_fields") else enumerate(tree)
+    else:
+        yield name, tree
+        return
+    for key, branch in branches:
+        yield from named(branch, f"{name}/{key}" if name else str(key))

@@ -1,0 +1,113 @@
+"""The reporter: shows how a run is doing, round by round."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from hts_tf.collecting.policy import Batching
+from hts_tf.files import scope
+from hts_tf.files.keeper import Keeper
+from hts_tf.schedules.schedule import Round
+from hts_tf.watching import display
+
+
+class Reporter:
+    """Writes TensorBoard's event files and the progress line."""
+
+    def __init__(
+        self, directory: Path, batching: Batching, has_sync_points: bool, total_env_steps: int
+    ) -> None:
+        """Shows nothing yet.
+
+        Args:
+          directory: of the event files.
+          batching: of the policy.
+          has_sync_points: whether the run can be repeated.
+          total_env_steps: of the run.
+        """
+        self._directory = directory
+        self._batching = batching
+        self._has_sync_points = has_sync_points
+        self._progress = display.ProgressLine(total_env_steps)
+        self._sps = 0.0
+        self._earlier_minutes = 0.0
+        self._tensorboard: display.TensorBoard | None = None
+
+    def begin(self, configuration: str, found: dict[str, str]) -> None:
+        """Says what is being run.
+
+        Args:
+          configuration: operative, see `config.operative`.
+          found: the scope of reproducibility.
+        """
+        if self._batching is not Batching.ANY_SIZE:
+            print(
+                "warning: on this machine, observations in a batch influence each other; to keep "
+                f"results reproducible, actors compute {self._batching.value}",
+                file=sys.stderr,
+            )
+        self._tensorboard = display.TensorBoard(self._directory)
+        self._tensorboard.text("configuration", configuration)
+        self._tensorboard.text("scope", "\n".join(f"{k}: {v}" for k, v in found.items()))
+        if self._has_sync_points:
+            display.say(scope.line(found))
+        else:
+            display.say("not reproducible, as its schedule has no sync points: no fingerprints")
+
+    def round_over(
+        self,
+        outcome: Round,
+        seconds: float,
+        env_steps: int,
+        activity: dict[str, float],
+        keeper: Keeper,
+    ) -> None:
+        """Shows a round.
+
+        Args:
+          outcome: of the round.
+          seconds: from sync point to sync point, with what is done while the workers wait.
+          env_steps: made so far.
+          activity: see `Workers.activity`.
+          keeper: knows the episodes.
+        """
+        scalars = {"run/minutes": self._minutes()}
+        if outcome.collected is not None:
+            self._sps = outcome.collected.reward[..., 0].size / seconds
+            scalars["throughput/sps"] = self._sps
+            scalars |= activity
+        if outcome.logs is not None:
+            scalars |= {f"learner/{name}": value for name, value in outcome.logs.items()}
+            scalars["learner/policy_lag"] = outcome.policy_lag
+        means = keeper.episodes.means()
+        if means is not None:
+            scalars |= {
+                "episodes/finished": keeper.episodes.finished,
+                "episodes/score": means.score,
+                "episodes/return": means.episode_return,
+                "episodes/length": means.length,
+            }
+        scalars["time/learner_fingerprint"] = keeper.fingerprint_sec / seconds  # of the update
+        scalars["time/learner_update"] = outcome.learning.sec / seconds
+        scalars["time/learner_wait_rollout"] = outcome.waiting.sec / seconds
+        self._tensorboard.scalars(env_steps, scalars)
+        self._progress.show(env_steps, self._sps, means)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Returns what `restore` takes, for a checkpoint."""
+        return {"run/minutes": np.array(self._minutes())}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Goes on from a saved state."""
+        self._earlier_minutes = float(state["run/minutes"])
+
+    def close(self) -> None:
+        """Shows the last of it; may be called twice."""
+        self._progress.close()
+        if self._tensorboard is not None:
+            self._tensorboard.close()
+
+    def _minutes(self) -> float:
+        """Returns the minutes that the run has taken, from its launches to its stops."""
+        return self._earlier_minutes + display.minutes_since_launch()

@@ -1,0 +1,110 @@
+"""What users add, each in a file of its own and with no edit of the package: see extensions/."""
+
+import csv
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from hts_tf.benchmarks.kernel import executors_of
+from hts_tf.files import archive, fingerprint_log
+from hts_tf.files.workdir import Workdir
+from tests import command_line
+
+pytestmark = pytest.mark.slow
+
+NUM_UPDATES = 24
+HERE = command_line.ROOT / "tests" / "extensions"
+
+# Extension -> arrays of the storage that it brings; score of a random policy, and to be reached.
+EXTENSIONS = {
+    "forbidden": ({"observation/light", "observation/permitted", "logits"}, 0.4, 0.6),
+    "dial": ({"observation", "mean", "std"}, 0.25, 0.35),
+    "sensors": ({"observation/row", "observation/camera", "logits"}, 0.25, 0.4),
+}
+
+
+def start(extension, workdir):
+    return command_line.start(
+        "hts_tf.train",
+        f"--workdir={workdir}",
+        "--scenario=synthetic",
+        f"--gin_files={HERE / extension}.gin",
+        "--gin_bindings=Trainer.sync_interval = 32",
+        f"--gin_bindings=Trainer.total_env_steps = {NUM_UPDATES * 32 * 16}",
+        "--gin_bindings=PPO.learning_rate = 0.003",
+    )
+
+
+@pytest.fixture(scope="module", params=EXTENSIONS)
+def trained(request, tmp_path_factory):
+    """The name of an extension, and the workdir of a training with it."""
+    workdir = tmp_path_factory.mktemp(request.param)
+    code, _, errors = command_line.finish(start(request.param, workdir))
+    assert code == 0, errors
+    return request.param, workdir
+
+
+def updates(workdir):
+    table = workdir / fingerprint_log.TABLE
+    return table.read_text().count("\n") - 1 if table.exists() else 0
+
+
+def test_it_learns(trained):
+    extension, workdir = trained
+    arrays, _, reached = EXTENSIONS[extension]
+    with (workdir / fingerprint_log.TABLE).open() as file:
+        assert arrays < set(next(csv.reader(file)))
+    scores = [record.score for record in archive.read(workdir / archive.FILE_NAME)]
+    assert np.mean(scores[-100:]) > max(reached, np.mean(scores[:100]) + 0.05)
+
+
+def test_killed_and_resumed_is_as_never_stopped(trained, tmp_path):
+    extension, workdir = trained
+    with start(extension, tmp_path) as process:
+        while updates(tmp_path) < 2:
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.02)
+        os.kill(executors_of(process.pid)[0], signal.SIGKILL)
+        while updates(tmp_path) < 6:
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        code, _, errors = command_line.finish(process)
+    assert code == 128 + signal.SIGTERM, errors
+    assert "was killed by SIGKILL" in errors
+    assert 6 <= updates(tmp_path) < NUM_UPDATES
+    code, _, errors = command_line.finish(start(extension, tmp_path))
+    assert code == 0, errors
+    for name in (fingerprint_log.TABLE, fingerprint_log.CELLS, archive.FILE_NAME):
+        assert (tmp_path / name).read_bytes() == (workdir / name).read_bytes()
+
+
+def test_evaluated_and_replayed(trained):
+    _, workdir = trained
+    code, output, errors = command_line.run(
+        "hts_tf.evaluate", f"--workdir={workdir}", "--episodes=3"
+    )
+    assert code == 0, errors
+    assert "3 episodes with the policy of" in output
+    code, output, errors = command_line.run("hts_tf.replay", f"--workdir={workdir}", "--check_only")
+    assert code == 0, errors
+    assert "agree with the archive" in output
+
+
+def test_wrong_head(tmp_path):
+    code, output, errors = command_line.run(
+        "hts_tf.train",
+        f"--workdir={tmp_path}",
+        "--scenario=synthetic",
+        f"--gin_files={HERE / 'dial'}.gin",
+        "--gin_bindings=ActorCritic.head = @Categorical",
+    )
+    assert code == 2
+    assert not output
+    assert "ActorCritic.head" in errors
+    assert len(errors.splitlines()) == 1
+    assert not list(tmp_path.glob("*"))
+    assert Workdir(tmp_path).newest() is None
