@@ -5,7 +5,7 @@ from pathlib import Path
 from hts_tf import config, errors, seeding
 from hts_tf.collecting import data_storage, shared_memory, workers
 from hts_tf.collecting.policy import Batching, Policy
-from hts_tf.collecting.workers import Crew
+from hts_tf.collecting.workers import Crew, Workers
 from hts_tf.files import scope
 from hts_tf.files.keeper import Keeper
 from hts_tf.files.workdir import Workdir
@@ -59,7 +59,7 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
     _check_memory(workers.memory_fields(step, settings.environment.spec.max_episode_steps, crew))
     # Checked for num_envs, as results must not depend on actor_batch_size.
     policy = Policy(behaviour, settings.num_envs)
-    collector = schedule.collector_type(settings.environment, step, policy, seed, crew)
+    collector = schedule.collector_type(Workers(settings.environment, step, policy, seed, crew))
 
     learner = Learner(
         target,

@@ -17,7 +17,7 @@ from hts_tf import errors, specs, trees
 from hts_tf.benchmarks import kernel
 from hts_tf.collecting import buffers
 from hts_tf.collecting.collector import Collector
-from hts_tf.collecting.workers import Crew
+from hts_tf.collecting.workers import Crew, Workers
 from hts_tf.environments import synthetic
 from hts_tf.system import command
 
@@ -76,7 +76,7 @@ def measure(
     step = specs.step_spec(recipe.spec, {"logits": logits})
     policy = FreePolicy(step, num_envs)
     crew = Crew(num_envs, sync_interval, num_executors, num_actors, actor_batch_size=num_envs)
-    collector = Collector(recipe, step, policy, 0, crew)
+    collector = Collector(Workers(recipe, step, policy, 0, crew))
     clocks: tuple[Callable[[], float], ...] = (
         time.perf_counter,
         lambda: sum(map(kernel.processor_sec, kernel.executors_of(os.getpid()))),

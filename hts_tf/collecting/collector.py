@@ -3,10 +3,8 @@
 import numpy as np
 
 from hts_tf import specs
-from hts_tf.collecting import buffers, data_storage
-from hts_tf.collecting.policy import Policy
-from hts_tf.collecting.workers import Crew, Workers
-from hts_tf.environments import base
+from hts_tf.collecting import data_storage
+from hts_tf.collecting.workers import Workers
 
 
 class Collector:
@@ -20,22 +18,17 @@ class Collector:
       storages: the data storages; interval i fills storages[i % len(storages)].
     """
 
-    def __init__(
-        self,
-        environment: base.EnvironmentConfig,
-        step: specs.StepSpec,
-        policy: Policy,
-        seed: int,
-        crew: Crew,
-    ) -> None:
-        """Allocates memory and buffers; starts nothing. For the arguments see `Workers`."""
-        self.workers = Workers(environment, step, policy, seed, crew, crew.num_envs)
-        self._board = self.workers.board
-        self.storages = data_storage.each(self._board.storages)
+    def __init__(self, workers: Workers) -> None:
+        """Starts nothing."""
+        self.workers = workers
+        self.storages = data_storage.each(workers.board.storages)
+        self._board = workers.board
+        self._num_envs = workers.crew.num_envs
+        self._finished = workers.new_buffer(self._num_envs)
 
     def start(self) -> None:
         """Starts executors and actors, and returns at once."""
-        self.workers.start(self.workers.finished.enqueue)
+        self.workers.start(self._finished.enqueue)
 
     def begin(self, interval: int) -> None:
         """Lets executors and actors loose on an interval, and returns at once.
@@ -45,16 +38,13 @@ class Collector:
         """
         self._board.next_sync_point()
         self.workers.set_noise(interval)
-        slots = range(self.workers.crew.num_envs)
-        try:
+        with self.workers.failing():
             if interval == 0:  # nothing to answer yet: it is the executors' turn
                 self.workers.give_to_executors()
             else:
-                for slot in slots:
+                for slot in range(self._num_envs):
                     self._board.enter_interval(slot, interval)
-                self.workers.ask_actors(slots)
-        except buffers.BufferClosedError:
-            raise self.workers.what_failed() from None
+                self.workers.ask_actors(range(self._num_envs))
 
     def storage(self, interval: int) -> specs.Rollout:
         """Returns the storage that an interval fills."""
@@ -66,10 +56,8 @@ class Collector:
         Raises:
           WorkerError: an executor or actor failed meanwhile.
         """
-        try:
-            self.workers.finished.dequeue_many(self.workers.crew.num_envs)
-        except buffers.BufferClosedError:
-            raise self.workers.what_failed() from None
+        with self.workers.failing():
+            self._finished.dequeue_many(self._num_envs)
 
     def state(self, next_interval: int) -> dict[str, np.ndarray]:
         """Returns what `restore` takes, for a checkpoint: all that further intervals depend on.
@@ -96,7 +84,7 @@ class Collector:
         """
         for name, array in self.state(next_interval).items():
             array[...] = state[name].reshape(array.shape)  # older ones have no axis of players
-        return [self._board.ledger.current(slot) for slot in range(self.workers.crew.num_envs)]
+        return [self._board.ledger.current(slot) for slot in range(self._num_envs)]
 
     def close(self) -> None:
         """Stops all workers and gives everything back; may be called twice."""

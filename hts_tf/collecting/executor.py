@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -87,35 +87,65 @@ def time_sheet(control: Mapping[str, np.ndarray], index: int) -> timesheet.TimeS
 
 
 class Executor:
-    """Steps the environments of one task."""
+    """Steps environments, each in the slot that it is given."""
 
-    def __init__(self, task: ExecutorTask) -> None:
-        """Maps the shared memory; the environments are made by `run`."""
-        self._recipe = task.environment
-        self._seed = task.seed
-        self._slots = task.slots
-        self._actions = buffers.TicketBuffer(task.capacity, task.action_fds)
-        self._states = buffers.TicketBuffer(task.capacity, task.state_fds)
-        arrays = shared_memory.SharedArrays(task.memory_fields, task.memory_fd)
-        self._board = Board(arrays, task.step)
-        self._ledger = self._board.ledger
-        control = arrays.group("control")
+    def __init__(
+        self,
+        board: Board,
+        environments: Mapping[int, base.Environment],
+        seed: int,
+        actions: buffers.TicketBuffer,
+        states: buffers.TicketBuffer,
+        doing: memoryview,
+        times: timesheet.TimeSheet,
+    ) -> None:
+        """Only remembers its arguments.
+
+        Args:
+          board: of all slots.
+          environments: slot -> environment, new ones.
+          seed: of the run.
+          actions: where the tickets come from.
+          states: where they go.
+          doing: where to note what it is doing, see `control_fields`.
+          times: where its time goes.
+        """
+        self._board = board
+        self._ledger = board.ledger
+        self._environments = environments
+        self._seed = seed
+        self._actions = actions
+        self._states = states
+        self._doing = doing
+        self._times = times
         # Half of the environments go to the actors together, which makes for batches that are
         # worth computing, while the other half keeps this process busy.
-        self._group = -(-len(task.slots) // 2)
-        self._doing = control["executor_doing"][task.index].data
-        self._times = time_sheet(control, task.index)
-        self._environments: dict[int, base.Environment] = {}
+        self._group = -(-len(environments) // 2)
+
+    @classmethod
+    def of(cls, task: ExecutorTask) -> "Executor":
+        """Returns the executor of a task, with its environments."""
+        arrays = shared_memory.SharedArrays(task.memory_fields, task.memory_fd)
+        control = arrays.group("control")
+        return cls(
+            Board(arrays, task.step),
+            {slot: task.environment.make() for slot in task.slots},
+            task.seed,
+            buffers.TicketBuffer(task.capacity, task.action_fds),
+            buffers.TicketBuffer(task.capacity, task.state_fds),
+            control["executor_doing"][task.index].data,
+            time_sheet(control, task.index),
+        )
 
     def run(self) -> None:
-        """Rebuilds every environment from the ledger, then steps them until the buffers close."""
+        """Brings every environment to where it is, then steps them until the buffers close."""
         clock = time.perf_counter
         try:
-            for slot in self._slots:
+            for slot in self._environments:
                 self._restore(slot)
             # A predecessor may have taken tickets to its grave. Tickets too many do no harm.
-            self._serve(self._slots)
-            self._states.enqueue(self._slots)
+            self._serve(self._environments)
+            self._states.enqueue(self._environments)
             while True:
                 start = clock()
                 before = self._board.sync_points()
@@ -132,7 +162,7 @@ class Executor:
             for environment in self._environments.values():
                 environment.close()
 
-    def _serve(self, slots: Sequence[int]) -> list[int]:
+    def _serve(self, slots: Iterable[int]) -> list[int]:
         """Moves those slots on whose turn it is, and returns them."""
         moved = []
         for slot in slots:
@@ -173,8 +203,7 @@ class Executor:
         self._environments[slot].reset(seed, observation)
 
     def _restore(self, slot: int) -> None:
-        """Builds a slot's environment and brings it to where the ledger says that it is."""
-        environment = self._environments[slot] = self._recipe.make()
+        """Brings a slot's environment to where the ledger says that it is."""
         episode, actions = self._ledger.current(slot)
         if episode < 0:
             return
@@ -182,7 +211,7 @@ class Executor:
         self._reset(slot, episode, observation)
         for action in actions[:, 0]:
             self._note(STEPPING, slot, episode)
-            environment.step(specs.plain(action), observation)
+            self._environments[slot].step(specs.plain(action), observation)
 
     def _note(self, what: int, slot: int, episode: int) -> None:
         """Tells the trainer what comes now, in case it takes for ever or is the last."""
@@ -203,7 +232,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         task = pickle.load(sys.stdin.buffer)
-        Executor(task).run()
+        Executor.of(task).run()
     except Exception:
         # One write: executors share the terminal, and lines of several would mix.
         os.write(2, traceback.format_exc().encode())

@@ -7,11 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from hts_tf import specs
-from hts_tf.collecting import buffers, data_storage
+from hts_tf.collecting import data_storage
 from hts_tf.collecting.ledger import BEFORE_THE_FIRST_EPISODE
-from hts_tf.collecting.policy import Policy
-from hts_tf.collecting.workers import Crew, Workers
-from hts_tf.environments import base
+from hts_tf.collecting.workers import Workers
 
 
 class Unrolls(NamedTuple):
@@ -43,28 +41,18 @@ class UnrollCollector:
       policy_version: how many updates the behaviour agent has had; whoever updates it says so.
     """
 
-    def __init__(
-        self,
-        environment: base.EnvironmentConfig,
-        step: specs.StepSpec,
-        policy: Policy,
-        seed: int,
-        crew: Crew,
-    ) -> None:
-        """Allocates memory and buffers; starts nothing. For the arguments see `Workers`.
-
-        There must be two storages, at least.
-        """
-        # A slot may have several unrolls in the buffer.
-        capacity = crew.num_envs * crew.num_storages
-        self.workers = Workers(environment, step, policy, seed, crew, capacity)
-        self._board = self.workers.board
-        self._step = step
-        self.storages = data_storage.each(self._board.storages)
+    def __init__(self, workers: Workers) -> None:
+        """Starts nothing; with two storages, at least."""
+        self.workers = workers
+        self.storages = data_storage.each(workers.board.storages)
         self.policy_version = 0
-        self._versions = np.zeros((crew.num_storages, crew.num_envs), np.int64)
+        self._board = workers.board
+        self._num_envs = workers.crew.num_envs
+        # A slot may have several unrolls in it.
+        self._finished = workers.new_buffer(self._num_envs * len(self.storages))
+        self._versions = np.zeros((len(self.storages), self._num_envs), np.int64)
         # Of each slot: the number of the unroll that the learner takes next.
-        self._taken = np.zeros(crew.num_envs, np.int64)
+        self._taken = np.zeros(self._num_envs, np.int64)
         self._waiting: set[int] = set()  # slots whose ring is full
         self._lock = threading.Lock()  # of all that is said here about slots' rings
 
@@ -81,10 +69,8 @@ class UnrollCollector:
         for slot, number in enumerate(self._taken.tolist()):
             self._prepare(slot, number)
             self._board.interval[slot] = number
-        try:
+        with self.workers.failing():
             self.workers.give_to_executors()
-        except buffers.BufferClosedError:
-            raise self.workers.what_failed() from None
 
     def take(self, n: int) -> Unrolls:
         """Waits for `n` completed unrolls, and makes room for as many new ones.
@@ -92,11 +78,8 @@ class UnrollCollector:
         Raises:
           WorkerError: an executor or actor failed meanwhile.
         """
-        try:
-            slots = self.workers.finished.dequeue_many(n)
-            return self._copy(slots)
-        except buffers.BufferClosedError:
-            raise self.workers.what_failed() from None
+        with self.workers.failing():
+            return self._copy(self._finished.dequeue_many(n))
 
     def state(self, next_interval: int) -> dict[str, np.ndarray]:
         """Returns what `restore` takes: what keeps episodes and noise from being used twice.
@@ -104,7 +87,7 @@ class UnrollCollector:
         Executors and actors go on meanwhile.
         """
         ledger = self._board.ledger
-        places = [ledger.place(slot) for slot in range(self.workers.crew.num_envs)]
+        places = [ledger.place(slot) for slot in range(self._num_envs)]
         return {
             "unroll/episode": np.array([place.episode for place in places]),
             "unroll/number": self._board.interval.copy(),
@@ -132,7 +115,7 @@ class UnrollCollector:
 
     def _copy(self, slots: list[int]) -> Unrolls:
         # Not a buffer that is used again: TensorFlow may still hold on to the last one.
-        rollout = data_storage.empty(self._step, self._board.sync_interval, len(slots))
+        rollout = data_storage.empty(self.workers.step, self._board.sync_interval, len(slots))
         versions = np.zeros(len(slots), np.int64)
         for column, slot in enumerate(slots):
             k = self._taken[slot] % len(self.storages)
@@ -147,7 +130,7 @@ class UnrollCollector:
 
     def _finish(self, slots: np.ndarray) -> None:
         slots = slots.tolist()
-        self.workers.finished.enqueue(slots)
+        self._finished.enqueue(slots)
         with self._lock:
             self._go_on(slots)
 
@@ -164,5 +147,5 @@ class UnrollCollector:
 
     def _prepare(self, slot: int, number: int) -> None:
         """Sets what actors need to know of a slot's unroll of that number."""
-        self.workers.set_noise(number * self.workers.crew.num_envs + slot, slot)
+        self.workers.set_noise(number * self._num_envs + slot, slot)
         self._versions[number % len(self.storages), slot] = self.policy_version

@@ -1,8 +1,9 @@
 """The workers: executors and actors, and the memory and buffers between them."""
 
+import contextlib
 import dataclasses
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -61,10 +62,9 @@ class Workers:
 
     Attributes:
       crew: their number.
+      step: what a step consists of.
       board: of all slots.
       policy: the behaviour policy.
-      finished: where the collector puts the slots that have ended an interval, and waits for them;
-        closed with all other buffers when a worker fails.
     """
 
     def __init__(
@@ -74,7 +74,6 @@ class Workers:
         policy: Policy,
         seed: int,
         crew: Crew,
-        finished_capacity: int,
     ) -> None:
         """Allocates memory and buffers; starts nothing.
 
@@ -84,9 +83,9 @@ class Workers:
           policy: the behaviour policy.
           seed: of the run.
           crew: how many there are.
-          finished_capacity: of `finished`.
         """
         self.crew = crew
+        self.step = step
         self._seed = seed
         self.policy = policy
         self._memory = shared_memory.SharedArrays(
@@ -99,28 +98,11 @@ class Workers:
         shape = (crew.sync_interval, crew.num_envs, specs.NUM_PLAYERS)
         self._noise = np.empty_like(self._draw_noise(0, shape))
         self._owner = np.arange(crew.num_envs) * crew.num_executors // crew.num_envs
-        self._state_buffer = buffers.TicketBuffer(crew.num_envs)
-        self._action_buffers = [
-            buffers.TicketBuffer(crew.num_envs) for _ in range(crew.num_executors)
-        ]
-        self.finished = buffers.TicketBuffer(finished_capacity)
-        tasks = [
-            executor.ExecutorTask(
-                index=index,
-                slots=np.flatnonzero(self._owner == index).tolist(),
-                environment=environment,
-                seed=seed,
-                step=step,
-                memory_fd=self._memory.fd,
-                memory_fields=self._memory.fields,
-                action_fds=action_buffer.fds,
-                state_fds=self._state_buffer.fds,
-                capacity=crew.num_envs,
-            )
-            for index, action_buffer in enumerate(self._action_buffers)
-        ]
+        self._buffers: list[buffers.TicketBuffer] = []
+        self._state_buffer = self.new_buffer(crew.num_envs)
+        self._action_buffers = [self.new_buffer(crew.num_envs) for _ in range(crew.num_executors)]
         self._pool = ExecutorPool(
-            tasks,
+            [self._task(environment, index) for index in range(crew.num_executors)],
             self.board.ledger,
             self._control["executor_doing"],
             crew.crash_limit,
@@ -131,6 +113,11 @@ class Workers:
         self._threads: list[threading.Thread] = []
         self._failure: BaseException | None = None
         self._last_activity = self._activity_totals()
+
+    def new_buffer(self, capacity: int) -> buffers.TicketBuffer:
+        """Returns a buffer that is closed with all others when a worker fails."""
+        self._buffers.append(buffers.TicketBuffer(capacity))
+        return self._buffers[-1]
 
     def start(self, finish: Callable[[np.ndarray], None]) -> None:
         """Starts executors and actors, and returns at once.
@@ -178,25 +165,21 @@ class Workers:
         noise[...] = self._draw_noise(counter, noise.shape[: noise.ndim - self._noise.ndim + 3])
 
     def give_to_executors(self) -> None:
-        """Says that it is the executors' turn in every slot.
-
-        Raises:
-          BufferClosedError: a worker has failed; see `what_failed`.
-        """
+        """Says that it is the executors' turn in every slot."""
         self.board.give_to_executors()
         self._send_to_executors(np.arange(self.crew.num_envs))
 
     def ask_actors(self, slots: Iterable[int]) -> None:
-        """Lets actors know of slots that are on their turn.
-
-        Raises:
-          BufferClosedError: a worker has failed; see `what_failed`.
-        """
+        """Lets actors know of slots that are on their turn."""
         self._state_buffer.enqueue(slots)
 
-    def what_failed(self) -> BaseException:
-        """Returns why the buffers are closed."""
-        return self._failure or WorkerError("the collector was closed")
+    @contextlib.contextmanager
+    def failing(self) -> Iterator[None]:
+        """Within its block, a closed buffer is the failure of the worker that it was closed for."""
+        try:
+            yield
+        except buffers.BufferClosedError:
+            raise self._failure or WorkerError("the collector was closed") from None
 
     def activity(self) -> dict[str, float]:
         """Returns how executors and actors spent their time since the last call, for the log.
@@ -241,9 +224,23 @@ class Workers:
         self._pool.close()
         for thread in self._threads:
             thread.join()
-        for buffer in self._buffers():
+        for buffer in self._buffers:
             buffer.release()
         self._memory.close()
+
+    def _task(self, environment: base.EnvironmentConfig, index: int) -> executor.ExecutorTask:
+        return executor.ExecutorTask(
+            index=index,
+            slots=np.flatnonzero(self._owner == index).tolist(),
+            environment=environment,
+            seed=self._seed,
+            step=self.step,
+            memory_fd=self._memory.fd,
+            memory_fields=self._memory.fields,
+            action_fds=self._action_buffers[index].fds,
+            state_fds=self._state_buffer.fds,
+            capacity=self.crew.num_envs,
+        )
 
     def _draw_noise(self, counter: int, shape: tuple[int, ...]) -> np.ndarray:
         return self.policy.draw_noise(seeding.generator(self._seed, "noise", counter), shape)
@@ -280,10 +277,7 @@ class Workers:
             self._failure = error
         self._close_buffers()
 
-    def _buffers(self) -> list[buffers.TicketBuffer]:
-        return [self._state_buffer, self.finished, *self._action_buffers]
-
     def _close_buffers(self) -> None:
         self._pool.stop()  # from now on an executor that ends is not missed
-        for buffer in self._buffers():
+        for buffer in self._buffers:
             buffer.close()

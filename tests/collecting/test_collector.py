@@ -17,7 +17,7 @@ from hts_tf.collecting.collector import Collector
 from hts_tf.collecting.executor_pool import WorkerError
 from hts_tf.collecting.ledger import Place
 from hts_tf.collecting.policy import Policy
-from hts_tf.collecting.workers import Crew
+from hts_tf.collecting.workers import Crew, Workers
 from hts_tf.environments import synthetic
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
@@ -172,7 +172,8 @@ def collecting(
     **options,
 ):
     crew = Crew(num_envs, SYNC_INTERVAL, num_executors, num_actors, actor_batch_size, **options)
-    collector = Collector(game, step or make_network().step, policy or make_policy(), SEED, crew)
+    workers = Workers(game, step or make_network().step, policy or make_policy(), SEED, crew)
+    collector = Collector(workers)
     try:
         yield collector
     finally:
@@ -652,7 +653,7 @@ def test_a_policy_that_raises_ends_the_wait():
 
     step = make_network().step
     crew = Crew(2, SYNC_INTERVAL, 1, 1, 2)
-    collector = Collector(GAMES[True], step, BrokenPolicy(), SEED, crew)
+    collector = Collector(Workers(GAMES[True], step, BrokenPolicy(), SEED, crew))
     try:
         collector.start()
         collector.begin(0)

@@ -10,7 +10,7 @@ from hts_tf import seeding, trees
 from hts_tf.collecting.executor_pool import WorkerError
 from hts_tf.collecting.policy import Policy
 from hts_tf.collecting.unroll_collector import UnrollCollector
-from hts_tf.collecting.workers import Crew
+from hts_tf.collecting.workers import Crew, Workers
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from tests.collecting.test_collector import (
@@ -36,7 +36,8 @@ NUM_STORAGES = 3
 @contextlib.contextmanager
 def collecting(game, policy=None, **options):
     crew = Crew(NUM_ENVS, SYNC_INTERVAL, 2, 2, 3, NUM_STORAGES, **options)
-    collector = UnrollCollector(game, make_network().step, policy or make_policy(), SEED, crew)
+    workers = Workers(game, make_network().step, policy or make_policy(), SEED, crew)
+    collector = UnrollCollector(workers)
     try:
         yield collector
     finally:
@@ -109,7 +110,7 @@ def test_without_a_learner_every_slot_fills_its_storages_and_waits():
         collector.start()
         collector.begin()
         wait_until(lambda: len(collector._waiting) == NUM_ENVS)
-        assert collector.workers.finished.size() == NUM_ENVS * NUM_STORAGES
+        assert collector._finished.size() == NUM_ENVS * NUM_STORAGES
         of_slot = take_unrolls(collector, 2 * NUM_STORAGES)  # all go on
     for slot, unrolls in enumerate(of_slot):
         assert_replayed(GAMES[True], slot, unrolls)
