@@ -10,7 +10,6 @@ import pytest
 
 from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.files import archive, fingerprint_log
-from hts_tf.files.workdir import Workdir
 from tests import command_line
 
 pytestmark = pytest.mark.slow
@@ -82,29 +81,17 @@ def test_killed_and_resumed_is_as_never_stopped(trained, tmp_path):
         assert (tmp_path / name).read_bytes() == (workdir / name).read_bytes()
 
 
-def test_evaluated_and_replayed(trained):
+@pytest.mark.parametrize("trained", ["dial"], indirect=True)
+def test_actions_that_are_arrays_can_be_evaluated_and_replayed(trained):
     _, workdir = trained
     code, output, errors = command_line.run(
         "hts_tf.evaluate", f"--workdir={workdir}", "--episodes=3"
     )
     assert code == 0, errors
     assert "3 episodes with the policy of" in output
-    code, output, errors = command_line.run("hts_tf.replay", f"--workdir={workdir}", "--check_only")
-    assert code == 0, errors
-    assert "agree with the archive" in output
-
-
-def test_wrong_head(tmp_path):
-    code, output, errors = command_line.run(
-        "hts_tf.train",
-        f"--workdir={tmp_path}",
-        "--scenario=synthetic",
-        f"--gin_files={HERE / 'dial'}.gin",
-        "--gin_bindings=ActorCritic.head = @Categorical",
-    )
-    assert code == 2
-    assert not output
-    assert "ActorCritic.head" in errors
-    assert len(errors.splitlines()) == 1
-    assert not list(tmp_path.glob("*"))
-    assert Workdir(tmp_path).newest() is None
+    for archived in ("--archive=" + str(next(workdir.glob("evaluation_*.bin"))), "--best"):
+        code, output, errors = command_line.run(
+            "hts_tf.replay", f"--workdir={workdir}", "--check_only", archived
+        )
+        assert code == 0, errors
+        assert "agree with the archive" in output

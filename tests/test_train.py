@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -36,13 +38,54 @@ def assert_refused(finished, says):
     assert not output
 
 
-@pytest.mark.parametrize(("flag", "says"), BAD_FLAGS)
-def test_bad_flags(tmp_path, flag, says):
-    finished = command_line.run(
-        "hts_tf.train", f"--workdir={tmp_path}", "--scenario=synthetic", flag
+# Gives `hts_tf.train` one list of flags after the other, as starting it takes seconds.
+COMMANDS = """
+import contextlib, io, json, sys
+from absl import flags, logging
+from hts_tf import train
+
+logging.use_absl_handler()  # as app.run does
+results = []
+for arguments in json.load(sys.stdin):
+    for name in flags.FLAGS:
+        flags.FLAGS[name].unparse()
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        with contextlib.redirect_stderr(io.StringIO()) as errors:
+            code = train.run(flags.FLAGS(["train", *arguments]))
+    results.append((code, output.getvalue(), errors.getvalue()))
+json.dump(results, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def refusals(tmp_path_factory):
+    """Flag -> how the command finished that was given it, and the directory for its workdir."""
+    directories = [tmp_path_factory.mktemp("refused") for _ in BAD_FLAGS]
+    commands = [
+        [f"--workdir={directory}", "--scenario=synthetic", flag]
+        for directory, (flag, _) in zip(directories, BAD_FLAGS, strict=True)
+    ]
+    finished = subprocess.run(
+        [sys.executable, "-c", COMMANDS],
+        input=json.dumps(commands),
+        capture_output=True,
+        text=True,
+        check=True,
     )
+    results = zip(json.loads(finished.stdout), directories, strict=True)
+    return dict(zip((flag for flag, _ in BAD_FLAGS), results, strict=True))
+
+
+@pytest.mark.parametrize(("flag", "says"), BAD_FLAGS)
+def test_bad_flags(refusals, flag, says):
+    finished, directory = refusals[flag]
     assert_refused(finished, says)
-    assert not list(tmp_path.glob("*"))
+    assert not list(directory.glob("*"))
+
+
+def test_a_bad_flag_ends_the_command(tmp_path):
+    flag, says = BAD_FLAGS[0]
+    assert_refused(command_line.run("hts_tf.train", f"--workdir={tmp_path}", flag), says)
 
 
 SMALL = [

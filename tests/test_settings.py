@@ -1,0 +1,65 @@
+import dataclasses
+import os
+
+import pytest
+
+from hts_tf import errors
+from hts_tf.algorithms.a2c import A2C
+from hts_tf.environments.synthetic import Synthetic
+from hts_tf.schedules.asynchronous import Asynchronous
+from hts_tf.schedules.hts import HTS
+from hts_tf.settings import Settings
+
+
+def make(**settings):
+    return Settings(**{"environment": Synthetic(), "algorithm": A2C(), "schedule": HTS, **settings})
+
+
+def test_what_follows_from_others_is_filled_in():
+    assert make(num_envs=7).actor_batch_size == 7
+    assert make(num_envs=1).num_executors == 1
+    assert make(num_envs=500).num_executors == os.cpu_count()
+    assert make(num_executors=2, actor_batch_size=3).num_executors == 2
+    assert make(num_executors=2, actor_batch_size=3).actor_batch_size == 3
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "four"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "num_envs",
+        "num_executors",
+        "num_actors",
+        "actor_batch_size",
+        "sync_interval",
+        "total_env_steps",
+        "keep_checkpoints",
+        "crash_limit",
+        "checkpoint_every_updates",
+    ],
+)
+def test_counts(name, value):
+    with pytest.raises(errors.ConfigError, match=f"{name} must"):
+        make(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["checkpoint_every_sec", "step_timeout_sec"])
+def test_seconds(name):
+    assert getattr(make(**{name: None}), name) is None
+    with pytest.raises(errors.ConfigError, match=f"{name} must"):
+        make(**{name: 0})
+
+
+def test_more_executors_than_environments():
+    with pytest.raises(errors.ConfigError, match=r"num_executors = 3 must not exceed"):
+        make(num_envs=2, num_executors=3)
+
+
+def test_a_delayed_gradient_needs_a_lag_that_does_not_vary():
+    with pytest.raises(errors.ConfigError, match=r"algorithm = @A2C\(\).*@Asynchronous"):
+        make(schedule=Asynchronous)
+
+
+def test_settings_stay_as_they_were_checked():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        make().num_envs = 3
