@@ -6,11 +6,15 @@ import os
 import gin
 
 from hts_tf import errors
-from hts_tf.algorithms import a2c, impala, ppo  # noqa: F401  gin configurables
+
+# Whoever has settings has all that gin files bind.
+from hts_tf.algorithms import a2c, impala, ppo  # noqa: F401
 from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.environments import base
-from hts_tf.schedules import asynchronous, hts, sync  # noqa: F401  gin configurables
+from hts_tf.networks import actor_critic  # noqa: F401
+from hts_tf.schedules import asynchronous, hts, sync  # noqa: F401
 from hts_tf.schedules.schedule import Schedule
+from hts_tf.system import compute  # noqa: F401
 
 
 @gin.configurable("Trainer")
