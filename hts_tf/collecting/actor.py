@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hts_tf import trees
 from hts_tf.collecting import buffers, timesheet
 from hts_tf.collecting.board import Board
 from hts_tf.collecting.policy import Policy
@@ -142,7 +141,7 @@ class Actor:
         Args:
           board: of all slots.
           policy: the behaviour policy.
-          noise: [T, N, P, ...], of each slot's current interval.
+          noise: [T, N * P, ...], of each slot's current interval.
           claims: the same for all actors.
           batch_size: the most observations in one batch.
           state_buffer: where the tickets come from.
@@ -183,16 +182,9 @@ class Actor:
         asked = self._board.questions(slots)
         # Rows that need only a value get some noise too: their action is dropped.
         noise = self._noise[np.minimum(asked.step, len(self._noise) - 1), slots]
-        questions = trees.map(_rows, (asked.observation, noise))
         start = time.perf_counter()
-        answer = self._policy.act(*questions)
+        answer = self._policy.act(asked.observation, noise)
         self.times.add(_INFERENCE, start, len(slots))
         self.batches += 1
         self.observations += len(slots)
-        answer = trees.map(lambda a: a.reshape(len(slots), -1, *a.shape[1:]), answer)
         self._hand_over(*self._board.answer(asked, answer))
-
-
-def _rows(array: np.ndarray) -> np.ndarray:
-    """Returns [n, P, ...] as [n * P, ...]."""
-    return array.reshape(-1, *array.shape[2:])

@@ -9,7 +9,7 @@ A successor of a dead executor may assume only what is here: a move is all or no
 bits. Imported by executor processes: numpy only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,7 +55,7 @@ class Questions(NamedTuple):
       storage: [n], the storage that each is written to.
       step: [n], the row of the observation.
       is_last: [n] bool, whether it is the last of a truncated episode, to be valued only.
-      observation: [n, P, ...].
+      observation: [n * P, ...].
     """
 
     slots: np.ndarray
@@ -91,16 +91,15 @@ class Board:
         self._interval = self.interval.data
         self._answered = self.answered.data
         self._sync_point = own["sync_point"].data
-
-        def of_player(array: np.ndarray) -> np.ndarray | memoryview:
-            return shared_memory.by_element(array[:, :, :, 0], axes=3)
-
-        self._observation = trees.map(lambda array: array[:, :, :, 0], self.storages.observation)
-        self._action = of_player(self.storages.action)
-        self._reward = of_player(self.storages.reward)
-        self._score = of_player(self.storages.score)
-        self._terminated = of_player(self.storages.terminated)
-        self._truncated = of_player(self.storages.truncated)
+        # With one player, a slot's only column has the slot's number: [K, T, N * P, ...].
+        columns = trees.map(lambda x: x.reshape(*x.shape[:2], -1, *x.shape[4:]), self.storages)
+        self._columns = columns
+        self._observation_at = _views(columns.observation)
+        self._action = shared_memory.by_element(columns.action, axes=3)
+        self._reward = columns.reward.data
+        self._score = columns.score.data
+        self._terminated = columns.terminated.data
+        self._truncated = columns.truncated.data
 
     def clear(self) -> None:
         """Sets every slot before its first episode, with nobody's turn yet."""
@@ -113,25 +112,29 @@ class Board:
 
     # ---- The executors' turn --------------------------------------------------------------------
 
-    def is_executors_turn(self, slot: int) -> bool:
-        """Returns whether a slot has been answered since it last moved."""
-        return self._answered[slot] == self.ledger.moves(slot)
+    def on_executors_turn(self, slots: Iterable[int]) -> list[int]:
+        """Returns those slots, each once, that have been answered since they last moved."""
+        answered, moves = self._answered, self.ledger.moves
+        return [slot for slot in dict.fromkeys(slots) if answered[slot] == moves[slot]]
 
     def observation(self, slot: int, step: int) -> trees.Tree:
         """Returns where a slot's observation of a step of its interval is written."""
-        k = self._interval[slot] % self._num_storages
-        return trees.map(lambda array: array[k, step, slot, ...], self._observation)
+        return self._observation_at(self._interval[slot] % self._num_storages, step, slot)
 
-    def begin_step(self, slot: int, place: Place) -> Any:
-        """Returns the action to play, after noting it in the ledger.
+    def begin_step(self, slot: int, place: Place) -> tuple[Any, trees.Tree]:
+        """Notes the action to play in the ledger.
 
         Args:
           slot: whose turn it is.
           place: where it stands.
+
+        Returns:
+          The action, and where to write the observation after it.
         """
-        action = self._action[self._interval[slot] % self._num_storages, place.step, slot]
+        k, step = self._interval[slot] % self._num_storages, place.step
+        action = self._action[k, step, slot]
         self.ledger.write_action(slot, place.length, action)
-        return action
+        return action, self._observation_at(k, step + 1, slot)
 
     def end_step(self, slot: int, place: Place, result: base.StepResult) -> Place:
         """Writes what the step brought, and returns the place after it, to be moved to.
@@ -154,11 +157,11 @@ class Board:
         """Returns what is asked in some slots, all of them on the actors' turn."""
         place = self.ledger.places(slots)
         k = self.interval[slots] % self._num_storages
-        observation = trees.map(lambda a: a[k, place.step, slots], self.storages.observation)
+        observation = trees.map(lambda a: a[k, place.step, slots], self._columns.observation)
         return Questions(slots, k, place.step, place.episode_over, observation)
 
     def answer(self, asked: Questions, answer: specs.Answer) -> tuple[np.ndarray, np.ndarray]:
-        """Writes the answers, each [n, P, ...], in one of three ways.
+        """Writes the answers, [n * P, ...], each in one of three ways.
 
         An ordinary observation gets an action, and it is the executor's turn. The last one of a
         truncated episode gets a value only, which belongs to the step before, and it is the
@@ -169,20 +172,22 @@ class Board:
           The slots in which it is the executors' turn now, and those that have finished.
         """
         slots, k, step, is_last, _ = asked
-        storages = self.storages
-        value = answer.value
-        storages.truncation_value[k[is_last], step[is_last] - 1, slots[is_last]] = value[is_last]
-        going_on = ~is_last
-        storages.value[k[going_on], step[going_on], slots[going_on]] = value[going_on]
-        acting = going_on & (step < self.sync_interval)
-
-        def write(target: np.ndarray, source: np.ndarray) -> None:
-            target[k[acting], step[acting], slots[acting]] = source[acting]
-
-        trees.map(write, (storages.action, storages.policy), (answer.action, answer.policy))
-        answered = slots[is_last | acting]
+        columns = self._columns
+        finished = (step == self.sync_interval) & ~is_last
+        rows = slice(None)
+        if (is_last | finished).any():  # seldom; masks take half of the time
+            before = k[is_last], step[is_last] - 1, slots[is_last]
+            columns.truncation_value[before] = answer.value[is_last]
+            columns.value[k[finished], step[finished], slots[finished]] = answer.value[finished]
+            rows = ~(is_last | finished)
+        here = k[rows], step[rows], slots[rows]
+        columns.value[here] = answer.value[rows]
+        columns.action[here] = answer.action[rows]
+        for name, array in columns.policy.items():
+            array[here] = answer.policy[name][rows]
+        answered = slots[~finished]
         self.give_to_executors(answered)
-        return answered, slots[going_on & ~acting]
+        return answered, slots[finished]
 
     # ---- Between intervals ----------------------------------------------------------------------
 
@@ -194,8 +199,8 @@ class Board:
         """Counts a sync point."""
         self._sync_point[0] += 1
 
-    def enter_interval(self, slot: int, interval: int) -> None:
-        """Takes a slot that has finished an interval to step 0 of the next: the actors' turn.
+    def enter_interval(self, slots: Sequence[int], interval: int) -> None:
+        """Takes slots that have finished an interval to step 0 of the next: the actors' turn.
 
         The last observation of the one is the first of the other. Numbering comes before the move,
         which is last: from there on, a ticket that a dead executor has left is worth as much as
@@ -203,6 +208,15 @@ class Board:
         """
         before, now = (number % self._num_storages for number in (interval - 1, interval))
         for _, array in trees.named(self.storages.observation):
-            array[now, 0, slot] = array[before, -1, slot]
-        self.interval[slot] = interval
-        self.ledger.move(slot, self.ledger.place(slot)._replace(step=0))
+            array[now, 0, slots] = array[before, -1, slots]
+        self.interval[slots] = interval
+        for slot in slots:
+            episode, length, _, episode_over = self.ledger.place(slot)
+            self.ledger.move(slot, Place(episode, length, 0, episode_over))
+
+
+def _views(arrays: trees.Tree) -> Callable[[int, int, int], trees.Tree]:
+    """Returns a function (k, step, column) -> what lies there, to be read and written."""
+    if isinstance(arrays, np.ndarray):  # without the walk: it is called in every env step
+        return lambda k, step, column: arrays[k, step, column, ...]
+    return lambda k, step, column: trees.map(lambda x: x[k, step, column, ...], arrays)

@@ -42,8 +42,7 @@ class Collector:
             if interval == 0:  # nothing to answer yet: it is the executors' turn
                 self.workers.give_to_executors()
             else:
-                for slot in range(self._num_envs):
-                    self._board.enter_interval(slot, interval)
+                self._board.enter_interval(range(self._num_envs), interval)
                 self.workers.ask_actors(range(self._num_envs))
 
     def storage(self, interval: int) -> specs.Rollout:

@@ -164,11 +164,9 @@ class Executor:
 
     def _serve(self, slots: Iterable[int]) -> list[int]:
         """Moves those slots on whose turn it is, and returns them."""
-        moved = []
-        for slot in slots:
-            if self._board.is_executors_turn(slot):
-                self._advance(slot)
-                moved.append(slot)
+        moved = self._board.on_executors_turn(slots)
+        for slot in moved:
+            self._advance(slot)
         self._doing[0] = WAITING
         return moved
 
@@ -179,8 +177,7 @@ class Executor:
         if place.episode_over:
             self._begin_episode(slot, place, board.observation(slot, place.step))
             return
-        action = board.begin_step(slot, place)
-        observation = board.observation(slot, place.step + 1)
+        action, observation = board.begin_step(slot, place)
         self._note(STEPPING, slot, place.episode)
         start = time.perf_counter()
         result = self._environments[slot].step(action, observation)

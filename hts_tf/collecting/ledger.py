@@ -60,12 +60,13 @@ class Ledger:
     Attributes:
       arrays: name -> array, as `fields` says.
       version: [num_envs] int64, how often each slot has moved.
+      moves: the same, for reading single ones in half the time.
     """
 
     def __init__(self, arrays: dict[str, np.ndarray]) -> None:
         self.arrays = arrays
         self.version = arrays["version"]
-        self._versions = self.version.data
+        self.moves = self.version.data
         self._record = arrays["record"]
         self._fields = self._record.data
         self._action = arrays["action"]
@@ -75,13 +76,9 @@ class Ledger:
         """Sets every slot before its first episode."""
         self._record[...] = BEFORE_THE_FIRST_EPISODE
 
-    def moves(self, slot: int) -> int:
-        """Returns how often a slot has moved, as `version` does, in a fraction of the time."""
-        return self._versions[slot]
-
     def place(self, slot: int) -> Place:
         """Returns where a slot stands."""
-        fields, valid = self._fields, self._versions[slot] & 1
+        fields, valid = self._fields, self.moves[slot] & 1
         return Place(
             fields[valid, slot, 0],
             fields[valid, slot, 1],
@@ -96,11 +93,13 @@ class Ledger:
 
     def move(self, slot: int, place: Place) -> None:
         """Moves a slot on."""
-        version = self._versions[slot] + 1
+        version = self.moves[slot] + 1
         fields, other = self._fields, version & 1
-        for field, value in enumerate(place):
-            fields[other, slot, field] = value
-        self._versions[slot] = version
+        fields[other, slot, 0] = place.episode
+        fields[other, slot, 1] = place.length
+        fields[other, slot, 2] = place.step
+        fields[other, slot, 3] = place.episode_over
+        self.moves[slot] = version
 
     def write_action(self, slot: int, length: int, action: Any) -> None:
         """Notes the action that is to take a slot's episode from `length` to `length + 1`.

@@ -142,7 +142,7 @@ class UnrollCollector:
                 self._waiting.add(slot)
                 continue
             self._prepare(slot, number)
-            self._board.enter_interval(slot, number)
+            self._board.enter_interval([slot], number)
             self.workers.ask_actors([slot])
 
     def _prepare(self, slot: int, number: int) -> None:

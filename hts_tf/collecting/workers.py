@@ -141,7 +141,7 @@ class Workers:
             actor.Actor(
                 self.board,
                 self.policy,
-                self._noise,
+                self._noise.reshape(crew.sync_interval, -1, *self._noise.shape[3:]),
                 claims,
                 batch_size,
                 self._state_buffer,
@@ -246,9 +246,12 @@ class Workers:
         return self.policy.draw_noise(seeding.generator(self._seed, "noise", counter), shape)
 
     def _send_to_executors(self, slots: np.ndarray) -> None:
-        owners = self._owner[slots]
-        for index in np.unique(owners):
-            self._action_buffers[index].enqueue(slots[owners == index])
+        by_owner: dict[int, list[int]] = {}
+        for slot, owner in zip(slots.tolist(), self._owner[slots].tolist(), strict=True):
+            by_owner.setdefault(owner, []).append(slot)
+        # In a fixed order: where one is always served first, they do not get in each other's way.
+        for owner, tickets in sorted(by_owner.items()):
+            self._action_buffers[owner].enqueue(tickets)
 
     def _activity_totals(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return (

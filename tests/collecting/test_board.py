@@ -54,15 +54,15 @@ def tree_slots():
 def answer(slots, asked):
     """Answers some slots, each with its number as action, and ten times that as value."""
     questions = slots.questions(np.array(asked))
-    numbers = np.array(asked, np.uint8)[:, None]
-    policy = {"logits": np.full((len(asked), 1, 3), 0.5, np.float32)}
+    numbers = np.array(asked, np.uint8)
+    policy = {"logits": np.full((len(asked), 3), 0.5, np.float32)}
     return slots.answer(questions, specs.Answer(numbers, policy, numbers * np.float32(10)))
 
 
 def answer_tree(slots, asked):
     """The same, with a different number in each place."""
     questions = slots.questions(np.array(asked))
-    numbers = np.array(asked, np.float32)[:, None]
+    numbers = np.array(asked, np.float32)
     pairs = np.stack([numbers + 0.25, -numbers], axis=-1)
     policy = {"mean": pairs + 100, "scale": pairs + 200}
     return slots.answer(questions, specs.Answer(pairs, policy, numbers * 10))
@@ -70,15 +70,17 @@ def answer_tree(slots, asked):
 
 def step(slots, slot, truncated=False):
     place = slots.ledger.place(slot)
-    action = slots.begin_step(slot, place)
-    fill(slots.observation(slot, place.step + 1), slot + 0.5)
+    action, observation = slots.begin_step(slot, place)
+    fill(observation, slot + 0.5)
     place = slots.end_step(slot, place, base.StepResult(1.0, 2.0, False, truncated))
     slots.ledger.move(slot, place)
     return action
 
 
 def turns(slots):
-    return [slots.is_executors_turn(slot) for slot in range(NUM_ENVS)]
+    theirs = slots.on_executors_turn([*range(NUM_ENVS), *range(NUM_ENVS)])
+    assert len(theirs) == len(set(theirs))
+    return [slot in theirs for slot in range(NUM_ENVS)]
 
 
 def test_turns_alternate(slots):
@@ -132,13 +134,13 @@ def test_a_slot_that_has_finished_is_nobodys_until_it_enters_the_next_interval(s
     assert slots.storages.value[0, SYNC_INTERVAL, 1] == [10]
     assert turns(slots) == [False, False, False]
 
-    version, place = slots.ledger.moves(1), slots.ledger.place(1)
-    slots.enter_interval(1, 1)
+    version, place = slots.ledger.moves[1], slots.ledger.place(1)
+    slots.enter_interval([1], 1)
     assert slots.ledger.place(1) == place._replace(step=0)
-    assert slots.ledger.moves(1) == version + 1
+    assert slots.ledger.moves[1] == version + 1
     questions = slots.questions(np.array([1, 0]))
     assert questions.storage.tolist() == [1, 0]
-    assert questions.observation.tolist() == [[[1.5, 1.5]], [[0, 0]]]
+    assert questions.observation.tolist() == [[1.5, 1.5], [0, 0]]
     assert slots.interval.tolist() == [0, 1, 0]
     assert slots.ledger.place(0) == (0, 0, 0, False)
 
@@ -166,9 +168,9 @@ def test_arrays_of_a_tree(tree_slots):
 
 def test_questions_answers_and_actions_of_a_tree_arrive(tree_slots):
     asked = tree_slots.questions(np.array([2, 0])).observation
-    assert asked["map"].shape == (2, 1, 2, 4)
-    assert asked["map"][:, 0, 1, 3].tolist() == [2, 0]
-    assert asked["speed"].tolist() == [[[2, 2]], [[0, 0]]]
+    assert asked["map"].shape == (2, 2, 4)
+    assert asked["map"][:, 1, 3].tolist() == [2, 0]
+    assert asked["speed"].tolist() == [[2, 2], [0, 0]]
 
     answered, finished = answer_tree(tree_slots, [2, 0])
     assert (answered.tolist(), finished.tolist()) == ([2, 0], [])
@@ -197,8 +199,8 @@ def test_the_next_interval_starts_from_the_last_observation_of_a_tree(tree_slots
         answer_tree(tree_slots, [1])
         step(tree_slots, 1)
     assert answer_tree(tree_slots, [1])[1].tolist() == [1]
-    tree_slots.enter_interval(1, 1)
+    tree_slots.enter_interval([1], 1)
     questions = tree_slots.questions(np.array([1]))
     assert questions.storage.tolist() == [1]
-    assert questions.observation["speed"].tolist() == [[[1.5, 1.5]]]
+    assert questions.observation["speed"].tolist() == [[1.5, 1.5]]
     assert (questions.observation["map"] == 1).all()
