@@ -85,7 +85,10 @@ class ActorCritic(Agent):
         """See base class."""
         observation, spec = rollout.observation, self._spec.observation
         first, first_spec = tf.nest.flatten(observation)[0], tf.nest.flatten(spec)[0]
-        leading = tf.shape(first)[: first.shape.rank - len(first_spec.shape)]
+        num_leading = first.shape.rank - len(first_spec.shape)
+        if num_leading == 1:
+            return self(observation)
+        leading = tf.shape(first)[:num_leading]
         rows = trees.map(lambda x, leaf: tf.reshape(x, (-1, *leaf.shape)), observation, spec)
         return tf.nest.map_structure(
             lambda x: tf.reshape(x, tf.concat([leading, tf.shape(x)[1:]], 0)), self(rows)
