@@ -104,8 +104,8 @@ class Pipeline:
           WorkerError: an executor failed again and again in the same place.
           KeyboardInterrupt: a second signal asked to stop at once.
         """
-        try:
-            with self.signals:
+        with self.signals:  # until all is closed: a signal must not cut that short
+            try:
                 self._reporter.begin(self._configuration, self._scope)
                 self._keeper.begin(self.learner, self._steps_per_round)
                 if self._next_round < self._num_rounds:  # else the run is complete
@@ -113,13 +113,13 @@ class Pipeline:
                 self._rounds()
                 if self._tracer:
                     self._tracer.finish()
-        except WorkerError as error:
-            if error.attempt is None:
-                raise
-            replay = self._keeper.replay_command(error.attempt, self._next_round)
-            raise WorkerError(f"{error}; {replay}") from error
-        finally:
-            self.close()
+            except WorkerError as error:
+                if error.attempt is None:
+                    raise
+                replay = self._keeper.replay_command(error.attempt, self._next_round)
+                raise WorkerError(f"{error}; {replay}") from error
+            finally:
+                self.close()
         return Result(
             self._env_steps(),
             self.learner.updates,
