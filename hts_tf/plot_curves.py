@@ -11,7 +11,8 @@ from absl import app, flags
 from matplotlib import pyplot as plt
 
 from hts_tf import errors
-from hts_tf.files.curves import TARGETS, WINDOW, Curve, read_curve
+from hts_tf.files.curves import TARGETS, Curve, read_curve
+from hts_tf.files.episodes import WINDOW
 
 _WORKDIRS = flags.DEFINE_list("workdirs", None, "of the runs, separated by commas", required=True)
 _OUTPUT = flags.DEFINE_string("output", "curves.png", "picture; a .csv is written beside it")

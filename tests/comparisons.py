@@ -4,7 +4,8 @@ import csv
 
 import numpy as np
 
-from hts_tf.files.curves import WINDOW, Curve
+from hts_tf.files.curves import Curve
+from hts_tf.files.episodes import WINDOW
 from hts_tf.report.runs import Run
 
 STEPS = 1000  # of env steps, between points

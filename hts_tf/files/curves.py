@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hts_tf.files.episodes import WINDOW
 from hts_tf.files.event_tail import EventTail
 
 TARGETS = (0.4, 0.8)  # scores; the time and the env steps that they take are compared
-WINDOW = 100  # episodes over which score and return are averaged
 
 _FIRST_TAG = "run/minutes"  # of what the trainer writes in each round
 _TAGS = (_FIRST_TAG, "episodes/finished", "episodes/score", "episodes/return")

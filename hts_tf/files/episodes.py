@@ -8,7 +8,8 @@ import numpy as np
 
 from hts_tf import seeding, specs, trees
 from hts_tf.files import archive
-from hts_tf.files.curves import WINDOW
+
+WINDOW = 100  # episodes over which score and return are averaged
 
 
 class Episode(NamedTuple):

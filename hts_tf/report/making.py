@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from hts_tf import errors
 from hts_tf.files import scope
-from hts_tf.files.curves import WINDOW
+from hts_tf.files.episodes import WINDOW
 from hts_tf.report import claims, figures, origin, page, statistics, style, tables
 from hts_tf.report.page import Picture
 from hts_tf.report.runs import Run, final_score, mean_score

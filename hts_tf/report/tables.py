@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from hts_tf import errors
-from hts_tf.files.curves import WINDOW, Curve
+from hts_tf.files.curves import Curve
+from hts_tf.files.episodes import WINDOW
 from hts_tf.report.runs import Run
 
 _RUN = ("method", "scenario", "seed")

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from hts_tf.files.curves import WINDOW, Curve, RunLog, read_curve
+from hts_tf.files.curves import Curve, RunLog, read_curve
+from hts_tf.files.episodes import WINDOW
 from hts_tf.watching import display
 
 

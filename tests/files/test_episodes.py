@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from hts_tf import seeding, specs, trees
 from hts_tf.files.archive import Record
-from hts_tf.files.curves import WINDOW
-from hts_tf.files.episodes import Episode, EpisodeTracker
+from hts_tf.files.episodes import WINDOW, Episode, EpisodeTracker
 
 
 def make_rollouts(seed, num_intervals, num_steps, num_envs, density, action_shape=()):
