@@ -10,6 +10,10 @@ class ConfigError(ValueError):
     """A setting cannot be used; the message is one line and names the binding or flag to change."""
 
 
+class RunError(Exception):
+    """A run cannot go on; the message is one line and says what, where, and what to do."""
+
+
 def fail(message: str, code: int) -> int:
     """Prints why a command fails, and returns the exit code that it is given."""
     print(f"error: {message}", file=sys.stderr)

@@ -8,7 +8,7 @@ import numpy as np
 
 from hts_tf import seeding, specs, trees
 from hts_tf.collecting.policy import Policy
-from hts_tf.environments import base
+from hts_tf.environments import base, checked
 from hts_tf.files.archive import Record
 
 
@@ -17,7 +17,7 @@ class _Match:
 
     def __init__(self, environment: base.EnvironmentConfig, seed: int) -> None:
         spec = environment.spec
-        self._environment = environment.make()
+        self._environment = checked.make(environment)
         self._seed = seed
         self._action_bytes = spec.action.nbytes
         self.observation = trees.map(lambda s: np.zeros(s.shape, s.dtype), spec.observation)
@@ -75,6 +75,9 @@ def evaluate(
 
     Returns:
       The episodes, in the order of their numbers, as those of slot 0 and interval 0.
+
+    Raises:
+      ProtocolError: an environment broke a rule.
     """
     parallel = min(max_parallel, num_episodes)
     matches = [_Match(environment, seed) for _ in range(parallel)]

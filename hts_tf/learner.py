@@ -1,6 +1,7 @@
 """The learner: trains the target agent, one compiled function per update."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -8,6 +9,10 @@ import tensorflow as tf
 from hts_tf import errors, seeding, specs, trees
 from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.networks.agent import Agent
+
+
+class DivergenceError(errors.RunError):
+    """Learning went out of bounds; the message says in which update."""
 
 
 class Learner:
@@ -80,6 +85,9 @@ class Learner:
 
         Returns:
           The update's scalars for the log.
+
+        Raises:
+          DivergenceError: it has made parameters that are not finite.
         """
         permutations = seeding.permutations(
             self._seed, self.updates, self._epochs, rollout.reward.size
@@ -89,6 +97,13 @@ class Learner:
         logs = self._update(columns, permutations, progress)
         self.updates += 1
         logs = {name: float(value) for name, value in logs.items()}
+        if not are_finite(self.agent.variables) or not are_finite(self.optimizer.variables):
+            raise DivergenceError(
+                f"update {self.updates:,} made parameters that are not finite ("
+                + ", ".join(f"{name} {value:g}" for name, value in logs.items())
+                + "): the checkpoints are from before; start again in another --workdir with, "
+                "for example, a lower learning rate"
+            )
         if self.after_update is not None:
             self.after_update(rollout)
         return logs
@@ -114,14 +129,26 @@ class Learner:
         return [*self.agent.variables, *self.optimizer.variables, *delayed]
 
 
+def are_finite(variables: Iterable[tf.Variable]) -> bool:
+    """Returns whether no variable holds a NaN or an infinity."""
+    # Without copying; and the scalar product is not finite if any element isn't, and takes a
+    # fraction of the time that asking each takes.
+    arrays = (np.asarray(tf.convert_to_tensor(variable)) for variable in variables)
+    return all(math.isfinite(np.vdot(a, a)) or np.isfinite(a).all() for a in arrays)
+
+
 def assign(variables: list[tf.Variable], state: dict[str, np.ndarray]) -> None:
     """Gives variables, such as an agent's, the values of the first ones in a saved state.
 
     Raises:
-      ConfigError: it is of another agent.
+      ConfigError: it is of another agent, or they are not finite.
     """
     for i, variable in enumerate(variables):
         array = state.get(f"variable/{i}")
         if array is None or tuple(variable.shape) != array.shape:
             raise errors.ConfigError("the checkpoint in --workdir is of another network")
+        if not np.isfinite(array).all():
+            raise errors.ConfigError(
+                "the checkpoint in --workdir has parameters that are not finite"
+            )
         variable.assign(array)

@@ -32,6 +32,22 @@ class ArraySpec:
         """Bytes of one of them."""
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
+    def __post_init__(self) -> None:
+        """Raises: ConfigError: there are no such arrays."""
+        shape_is_known = isinstance(self.shape, tuple) and all(
+            isinstance(n, int | np.integer) and n > 0 for n in self.shape
+        )
+        if not shape_is_known:
+            raise errors.ConfigError(f"a spec's shape is a tuple of sizes, not {self.shape!r}")
+        try:
+            kind = np.dtype(self.dtype).kind
+        except TypeError:
+            kind = ""
+        if kind not in ("b", "i", "u", "f"):
+            raise errors.ConfigError(
+                f"a spec's dtype is the name of bools, whole numbers or floats, not {self.dtype!r}"
+            )
+
     def check(self, arrays: np.ndarray) -> None:
         """Raises: ConfigError: some of the arrays [n, ...] cannot be of this kind."""
 
@@ -88,11 +104,27 @@ class PixelMapSpec(ArraySpec):
 
 @dataclasses.dataclass(frozen=True)
 class DiscreteSpec(ArraySpec):
-    """An action that is one of the integers 0 to num_actions - 1; at most 256."""
+    """An action that is one of the integers 0 to num_actions - 1.
+
+    Attributes:
+      num_actions: how many.
+      dtype: "" takes the smallest type that holds them.
+    """
 
     shape: tuple[int, ...] = ()
-    dtype: str = "uint8"
+    dtype: str = ""
     num_actions: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises: ConfigError: there are no such actions."""
+        if not isinstance(self.num_actions, int | np.integer) or self.num_actions < 1:
+            raise errors.ConfigError(f"there must be at least 1 action, not {self.num_actions!r}")
+        highest = int(self.num_actions) - 1
+        if not self.dtype:
+            object.__setattr__(self, "dtype", np.min_scalar_type(highest).name)
+        super().__post_init__()
+        if highest > np.iinfo(self.dtype).max:
+            raise errors.ConfigError(f"{self.num_actions} actions do not fit into {self.dtype}")
 
     def check(self, actions: np.ndarray) -> None:
         """See base class."""

@@ -7,7 +7,6 @@ from absl import app, flags
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import config, errors
 from hts_tf.build import build
-from hts_tf.collecting.executor_pool import WorkerError
 from hts_tf.settings import Settings
 from hts_tf.system import compute
 from hts_tf.watching import display
@@ -47,7 +46,7 @@ def run(argv: list[str]) -> int:
         return errors.fail(str(error).splitlines()[0], 2)
     try:
         result = pipeline.run()
-    except WorkerError as error:
+    except errors.RunError as error:
         return errors.fail(str(error), 1)
     except KeyboardInterrupt:
         return 128 + (pipeline.signals.received or signal.SIGINT)

@@ -9,6 +9,7 @@ A successor of a dead executor may assume only what is here: a move is all or no
 bits. Imported by executor processes: numpy only.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ from hts_tf import specs, trees
 from hts_tf.collecting import data_storage, ledger, shared_memory
 from hts_tf.collecting.ledger import Place
 from hts_tf.environments import base
+
+_LOOKS, _BETWEEN_LOOKS_SEC = 5, 0.1
 
 
 def fields(
@@ -120,6 +123,17 @@ class Board:
     def observation(self, slot: int, step: int) -> trees.Tree:
         """Returns where a slot's observation of a step of its interval is written."""
         return self._observation_at(self._interval[slot] % self._num_storages, step, slot)
+
+    def shows(self, slot: int, observation: trees.Tree) -> bool:
+        """Returns whether a slot's observation, which awaits a turn, is this one, to the bit."""
+        found = [array.tobytes() for _, array in trees.named(observation)]
+        for _ in range(_LOOKS):
+            there = self.observation(slot, self.ledger.place(slot).step)
+            if found == [array.tobytes() for _, array in trees.named(there)]:
+                return True
+            # Unless the trainer is just taking the slot to its next interval, which is no one move.
+            time.sleep(_BETWEEN_LOOKS_SEC)
+        return False
 
     def begin_step(self, slot: int, place: Place) -> tuple[Any, trees.Tree]:
         """Notes the action to play in the ledger.

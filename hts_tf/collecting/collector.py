@@ -83,6 +83,7 @@ class Collector:
         """
         for name, array in self.state(next_interval).items():
             array[...] = state[name].reshape(array.shape)  # older ones have no axis of players
+        self._board.interval[:] = next_interval - 1
         return [self._board.ledger.current(slot) for slot in range(self._num_envs)]
 
     def close(self) -> None:

@@ -5,12 +5,15 @@ actors have answered that slot, and the ledger says what to do with it. It may d
 what it has not committed to the ledger is done again by the one that takes its place.
 """
 
+import contextlib
 import ctypes
 import dataclasses
 import faulthandler
+import functools
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -22,7 +25,7 @@ from hts_tf import seeding, specs, trees
 from hts_tf.collecting import buffers, shared_memory, timesheet
 from hts_tf.collecting.board import Board
 from hts_tf.collecting.ledger import Place
-from hts_tf.environments import base
+from hts_tf.environments import base, checked
 
 TIMES = ("step", "reset", "wait_action", "wait_sync", "total")
 _STEP, _RESET, _WAIT_ACTION, _WAIT_SYNC, _TOTAL = range(len(TIMES))
@@ -30,6 +33,10 @@ _STEP, _RESET, _WAIT_ACTION, _WAIT_SYNC, _TOTAL = range(len(TIMES))
 # What an executor is doing.
 STARTING, WAITING, RESETTING, STEPPING = range(4)
 
+# The exit code of an executor whose environment broke a rule: trying again would not mend it.
+RULE_BROKEN = 3
+
+_FAULT_BYTES = 400
 _PR_SET_PDEATHSIG = 1
 
 
@@ -67,11 +74,13 @@ def control_fields(num_executors: int, traced: bool = False) -> shared_memory.Fi
 
     executor_doing: [num_executors, 4] what (see `STARTING` and so on), in which slot and episode,
       and since when (`time.monotonic_ns`).
+    executor_fault: [num_executors, ...], in UTF-8, which rule an environment broke.
     executor_time: [num_executors, len(TIMES)] seconds since the start of the run.
     executor_stretch, executor_stretches: see `timesheet.ring_fields`.
     """
     return {
         "executor_doing": ((num_executors, 4), "int64"),
+        "executor_fault": ((num_executors, _FAULT_BYTES), "uint8"),
         "executor_time": ((num_executors, len(TIMES)), "float64"),
         **{f"executor_{k}": v for k, v in timesheet.ring_fields(num_executors, traced).items()},
     }
@@ -129,7 +138,7 @@ class Executor:
         control = arrays.group("control")
         return cls(
             Board(arrays, task.step),
-            {slot: task.environment.make() for slot in task.slots},
+            {slot: checked.make(task.environment) for slot in task.slots},
             task.seed,
             buffers.TicketBuffer(task.capacity, task.action_fds),
             buffers.TicketBuffer(task.capacity, task.state_fds),
@@ -141,8 +150,7 @@ class Executor:
         """Brings every environment to where it is, then steps them until the buffers close."""
         clock = time.perf_counter
         try:
-            for slot in self._environments:
-                self._restore(slot)
+            self._restore_all()
             # A predecessor may have taken tickets to its grave. Tickets too many do no harm.
             self._serve(self._environments)
             self._states.enqueue(self._environments)
@@ -199,21 +207,53 @@ class Executor:
         seed = seeding.episode_seed(self._seed, slot, episode)
         self._environments[slot].reset(seed, observation)
 
-    def _restore(self, slot: int) -> None:
-        """Brings a slot's environment to where the ledger says that it is."""
+    def _restore_all(self) -> None:
+        """Brings every environment to where the ledger says that it is.
+
+        Where one arrives elsewhere, the run goes on from there, and a line says so.
+        """
+        astray = [str(slot) for slot in self._environments if not self._restore(slot)]
+        if astray:
+            text = (
+                f"\nwarning: environment {', '.join(astray)} does not keep to its seed: the same "
+                "actions led its episode to another observation; the run goes on from there, and "
+                "its results will not repeat\n"
+            )
+            with contextlib.suppress(OSError):
+                os.write(2, text.encode())
+
+    def _restore(self, slot: int) -> bool:
+        """Returns whether the observation there is the one that the board has."""
+        if self._ledger.place(slot).episode_over:  # it begins with a reset
+            return True
         episode, actions = self._ledger.current(slot)
-        if episode < 0:
-            return
-        observation = trees.map(np.empty_like, self._board.observation(slot, 0))  # known already
+        observation = trees.map(np.empty_like, self._board.observation(slot, 0))
         self._reset(slot, episode, observation)
         for action in actions[:, 0]:
             self._note(STEPPING, slot, episode)
             self._environments[slot].step(specs.plain(action), observation)
+        return self._board.shows(slot, observation)
 
     def _note(self, what: int, slot: int, episode: int) -> None:
         """Tells the trainer what comes now, in case it takes for ever or is the last."""
         doing = self._doing
         doing[0], doing[1], doing[2], doing[3] = what, slot, episode, time.monotonic_ns()
+
+
+def _end_session_with_this_process() -> None:
+    """Has the processes that environments start killed when this one is gone, however it went.
+
+    The pool does that, too, but may be gone itself.
+    """
+    until_it_ends, held = os.pipe()  # the kernel closes it, when the exit code is settled
+    os.register_at_fork(after_in_child=functools.partial(os.close, held))
+    subprocess.Popen(
+        ["/bin/sh", "-c", "trap '' INT TERM HUP; read -r _; kill -KILL 0"],
+        stdin=until_it_ends,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(until_it_ends)
 
 
 def main() -> None:
@@ -223,13 +263,22 @@ def main() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(1)
+    _end_session_with_this_process()
     faulthandler.enable()  # says where, in Python, an engine has crashed
     # Who stops a job may signal all its processes, but it is the trainer who decides when to stop.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # Not SIG_IGN, which processes that an environment starts would inherit.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+        os.register_at_fork(after_in_child=functools.partial(signal.signal, number, signal.SIG_DFL))
     try:
         task = pickle.load(sys.stdin.buffer)
         Executor.of(task).run()
+    except checked.ProtocolError as error:
+        arrays = shared_memory.SharedArrays(task.memory_fields, task.memory_fd)
+        fault = arrays.group("control")["executor_fault"][task.index]
+        text = str(error).encode()[: len(fault)]
+        fault[: len(text)] = np.frombuffer(text, np.uint8)
+        sys.exit(RULE_BROKEN)
     except Exception:
         # One write: executors share the terminal, and lines of several would mix.
         os.write(2, traceback.format_exc().encode())

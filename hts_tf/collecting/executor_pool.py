@@ -1,5 +1,6 @@
 """The executor pool: starts the executors, replaces those that die, and ends them all."""
 
+import contextlib
 import os
 import pickle
 import select
@@ -9,17 +10,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from hts_tf import errors
 from hts_tf.collecting import executor
 from hts_tf.collecting.ledger import Ledger
 
 _GRACE_SEC = 5.0  # for executors to end by themselves
 
 
-class WorkerError(Exception):
+class WorkerError(errors.RunError):
     """An executor or actor failed; the message says which and how.
 
     Attributes:
@@ -61,6 +64,7 @@ class ExecutorPool:
         tasks: Sequence[executor.ExecutorTask],
         ledger: Ledger,
         doing: np.ndarray,
+        faults: np.ndarray,
         crash_limit: int,
         step_timeout_sec: float | None,
         on_failure: Callable[[BaseException], None],
@@ -71,6 +75,7 @@ class ExecutorPool:
           tasks: one for each executor.
           ledger: of the environments.
           doing: [num_executors, 4], see `executor.control_fields`.
+          faults: [num_executors, ...], see there.
           crash_limit: an executor that dies so often in the same place is a failure.
           step_timeout_sec: an executor that takes longer for an env step or a reset is killed,
             at the latest when it has taken a quarter more; None waits for ever.
@@ -79,6 +84,7 @@ class ExecutorPool:
         self._tasks = tasks
         self._ledger = ledger
         self._doing = doing
+        self._faults = faults
         self._crash_limit = crash_limit
         self._step_timeout_sec = step_timeout_sec
         self._on_failure = on_failure
@@ -177,9 +183,10 @@ class ExecutorPool:
         """Counts and reports a death.
 
         Raises:
-          WorkerError: the executor has died in the same place too often.
+          WorkerError: the executor has died in the same place too often, or an environment of it
+            has broken a rule.
         """
-        code = self._processes[index].wait()
+        code = _end_session(self._processes[index])
         if index in self._hanging:
             self._hanging.remove(index)
             how = f"hung for more than {self._step_timeout_sec:g} s and was killed"
@@ -199,6 +206,10 @@ class ExecutorPool:
                 f"while stepping environment {slot}, episode {episode}, "
                 f"env step {len(attempt.actions) - 1}"
             )
+        if code == executor.RULE_BROKEN:
+            fault = self._faults[index].tobytes().rstrip(b"\0").decode(errors="ignore")
+            name = type(self._tasks[index].environment).__name__
+            raise WorkerError(f"{name} broke a rule {where}: {fault}", attempt)
         self.crashes += 1
         if what == executor.WAITING or where != self._last_place[index]:
             self._deaths_there[index] = 0
@@ -223,14 +234,26 @@ class ExecutorPool:
 
     def _end_all(self) -> None:
         deadline = time.monotonic() + _GRACE_SEC
-        for process in self._processes.values():
-            try:
-                process.wait(timeout=max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:  # in a long env step
-                process.kill()
-                process.wait()
-        for sentinel in self._sentinels:
+        for sentinel, index in self._sentinels.items():
+            poll = select.poll()
+            poll.register(sentinel, select.POLLIN)
+            poll.poll(1000 * max(0.0, deadline - time.monotonic()))
+            _end_session(self._processes[index])  # also one that is in a long env step
             os.close(sentinel)
+
+
+def _end_session(leader: subprocess.Popen) -> int:
+    """Kills an executor, if it lives, and all that its environments started; returns its exit code.
+
+    As long as nobody has waited for the leader, its session's number is no other's.
+    """
+    os.kill(leader.pid, signal.SIGKILL)  # first, so that no more are started
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            session = path.read_text().rpartition(")")[2].split()[3]
+            if int(session) == leader.pid:
+                os.kill(int(path.parent.name), signal.SIGKILL)
+    return leader.wait()
 
 
 def _warn(text: str) -> None:

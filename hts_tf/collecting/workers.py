@@ -105,6 +105,7 @@ class Workers:
             [self._task(environment, index) for index in range(crew.num_executors)],
             self.board.ledger,
             self._control["executor_doing"],
+            self._control["executor_fault"],
             crew.crash_limit,
             crew.step_timeout_sec,
             self._fail,

@@ -1,8 +1,10 @@
 """The protocol between an executor and an environment.
 
-Observations are written where the caller says (straight into shared memory), never returned.
+Observations are written where the caller says (straight into shared memory), never returned; all
+of it, in every call: what is there before means nothing.
 An episode is history-free: (episode seed, actions so far) determine every observation, reward
-and ending to the bit, whatever the environment played before and in whichever process.
+and ending to the bit, whatever the environment played before and in whichever process. What of all
+this can be seen from outside is checked, always (`checked`).
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
@@ -17,11 +19,11 @@ class StepResult(NamedTuple):
     """What one env step brought, besides the observation.
 
     Attributes:
-      reward: what the agent learns from.
+      reward: what the agent learns from; a finite number.
       score: what is reported as success (football: goals only).
       terminated: the episode ended by the game's rules; the observation after it has no value.
       truncated: a time limit cut the episode; the observation just written is its last one,
-        and its value is worth bootstrapping from. Never together with `terminated`.
+        and its value is worth bootstrapping from. Together with `terminated` it counts for nothing.
     """
 
     reward: float

@@ -72,12 +72,26 @@ def nature_cnn(
       dense: units of the last layer.
 
     Raises:
-      ConfigError: the observation is not an image.
+      ConfigError: the observation is not an image, or too small.
     """
     if not isinstance(spec, specs.ArraySpec):
         raise errors.ConfigError(
             "ActorCritic.torso = @nature_cnn is for one image, not for an observation of "
             f"{', '.join(name for name, _ in trees.named(spec))}: bind another"
+        )
+    image = spec.dense_shape if isinstance(spec, specs.PixelMapSpec) else spec.shape
+    if len(image) != 3:
+        raise errors.ConfigError(
+            f"ActorCritic.torso = @nature_cnn is for images [height, width, channels], not for "
+            f"arrays {image}: bind another"
+        )
+    size = min(image[:2])
+    for _, kernel_size, strides in convolutions:
+        size = (size - kernel_size) // strides + 1
+    if size < 1:
+        raise errors.ConfigError(
+            f"nature_cnn.convolutions = {tuple(convolutions)} leave nothing of an image of "
+            f"{image[0]} x {image[1]}: bind smaller ones, or ActorCritic.torso = @mlp"
         )
     gain = math.sqrt(2.0)
     stack: list[keras.layers.Layer] = []

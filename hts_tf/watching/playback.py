@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hts_tf import errors, specs, trees
-from hts_tf.environments import base
+from hts_tf.environments import base, checked
 from hts_tf.files.archive import Record
 
 
@@ -61,13 +61,17 @@ class Playback:
             spec.action.check(self._actions)
         except errors.ConfigError as error:
             raise errors.ConfigError(f"the archive is of another run: {error}") from None
-        self._environment = environment
+        self._environment = checked.Checked(environment, spec)
         self._spec = spec.observation
         self._record = record
         self.last: Moment | None = None
 
     def __iter__(self) -> Iterator[Moment]:
-        """Plays the actions, as long as the episode lasts."""
+        """Plays the actions, as long as the episode lasts.
+
+        Raises:
+          ProtocolError: the environment broke a rule; the message says in which env step.
+        """
         observation = trees.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), self._spec)
         self._environment.reset(self._record.seed, observation)
         score = episode_return = 0.0

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ DEADLINE_SEC = 60  # after which a test that hangs fails; none waits for it to p
 # What may go wrong in an executor; and, last, a sound game of dicts and arrays. Everything here
 # happens in its process.
 BROKEN_GAMES = """
-import ctypes, dataclasses, os, random, signal, sys, time
+import ctypes, dataclasses, os, random, signal, subprocess, sys, time
 import numpy as np
 from hts_tf import specs
 from hts_tf.collecting import buffers, ledger
@@ -118,6 +119,44 @@ class SlowBall(synthetic.SyntheticEnvironment):
 class HangsNowAndThen(synthetic.Synthetic):
     def make(self):
         return SlowBall(self)
+
+class Forgetful(synthetic.SyntheticEnvironment):
+    def step(self, action, observation):
+        result = super().step(action, observation)
+        return result._replace(reward=float("nan")) if self._step == 3 else result
+
+@dataclasses.dataclass(frozen=True)
+class BreaksARule(synthetic.Synthetic):
+    def make(self):
+        return Forgetful(self)
+
+@dataclasses.dataclass(frozen=True)
+class IgnoresItsSeed(synthetic.Synthetic):
+    def make(self):
+        game = super().make()
+        show = game._show
+        brightness = 1 + random.random()
+        def show_brighter(observation):
+            show(observation)
+            observation *= brightness
+        game._show = show_brighter
+        return game
+
+class Parent(synthetic.SyntheticEnvironment):
+    def __init__(self, config, command):
+        super().__init__(config)
+        self._child = subprocess.Popen([*command, "sleep", "3600"])
+
+    def close(self):
+        self._child.terminate()  # works only if children have default signals
+        self._child.wait()
+
+@dataclasses.dataclass(frozen=True)
+class StartsAChild(synthetic.Synthetic):
+    command: tuple = ()
+
+    def make(self):
+        return Parent(self, self.command)
 
 class Walk(base.Environment):
     def reset(self, seed, observation):
@@ -488,6 +527,69 @@ def broken_games(tmp_path, monkeypatch):
 
     yield broken_games
     del sys.modules["broken_games"]
+
+
+def test_a_broken_rule_ends_the_run_at_that_step(broken_games):
+    with collecting(broken_games.BreaksARule(3, 5)) as collector:
+        collector.start()
+        with pytest.raises(WorkerError) as raised:
+            run_intervals(collector, 0, 1)
+        assert collector.workers._pool.crashes == 0
+    fault, attempt = str(raised.value), raised.value.attempt
+    assert fault == (
+        f"BreaksARule broke a rule while stepping environment {attempt.slot}, episode 0, "
+        "env step 2: the reward is nan, which is not finite as a float32"
+    )
+    assert attempt.actions.shape == (3, 1)
+    assert_gone(collector)
+
+
+def test_an_environment_that_does_not_keep_to_its_seed_is_told_of(broken_games, capfd):
+    for game, warns in [(broken_games.IgnoresItsSeed(3, 5), True), (GAMES[False], False)]:
+        with collecting(game, num_executors=1) as collector:
+            collector.start()
+            run_intervals(collector, 0, 1)
+            [pid] = pids(collector)
+            os.kill(pid, signal.SIGKILL)
+            run_intervals(collector, 1, 2)
+        warning = "environment 0, 1, 2, 3, 4 does not keep to its seed" if warns else "seed"
+        assert (warning in capfd.readouterr().err) == warns
+
+
+def children_of(leader):
+    """Processes of a session, besides the leader."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, _, session, *_ = path.read_text().rpartition(")")[2].split()
+            if int(session) == leader and state != "Z":
+                found.append(int(path.parent.name))
+    return sorted(set(found) - {leader})
+
+
+def test_children_of_environments_end_with_a_run_that_is_over_at_once(broken_games):
+    with collecting(broken_games.StartsAChild(3, 5), num_executors=1) as collector:
+        collector.start()
+        run_intervals(collector, 0, 1)
+        [pid] = pids(collector)
+        assert len(children_of(pid)) == NUM_ENVS + 1  # and the one that ends them all
+        collector.close()
+        assert collector.workers._pool._processes[0].returncode == 0, "closed, not killed"
+        wait_until(lambda: not children_of(pid))
+
+
+@pytest.mark.parametrize("command", [(), ("sh", "-mc", "sleep 3600 & wait")])  # -m: own groups
+def test_children_of_environments_end_with_an_executor_that_dies(broken_games, command):
+    with collecting(broken_games.StartsAChild(3, 5, command=command), num_executors=1) as collector:
+        collector.start()
+        run_intervals(collector, 0, 1)
+        [pid] = pids(collector)
+        assert len(children_of(pid)) > NUM_ENVS
+        os.kill(pid, signal.SIGKILL)
+        run_intervals(collector, 1, 2)
+        wait_until(lambda: not children_of(pid))
+        [successor] = pids(collector)
+    wait_until(lambda: not children_of(successor))
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hts_tf import errors, specs
-from hts_tf.environments import base
+from hts_tf.environments import base, checked
 from hts_tf.environments.synthetic import Synthetic
 from hts_tf.files.archive import Record
 from hts_tf.watching.playback import Playback
@@ -112,8 +112,20 @@ class Recorder:
 
     def step(self, action, observation):
         self.actions.append(action.tolist())
-        observation["place"] += 1
+        observation["place"][...] = len(self.actions)
         return base.StepResult(0.5, 1.0, len(self.actions) == 3, False)
+
+
+def test_a_broken_rule_is_told_of_a_replay_too():
+    class Lost(Recorder):
+        def step(self, action, observation):
+            observation["place"][...] = np.nan
+            return base.StepResult(0.0, 0.0, False, False)
+
+    spec = specs.EnvironmentSpec({"place": specs.ArraySpec((2,), "float32")}, GAME.spec.action, 3)
+    playing = Playback(Lost(), spec, Record(0, 0, 0, 0, 0.0, 0.0, b"\0"))
+    with pytest.raises(checked.ProtocolError, match="observation/place holds nan"):
+        list(playing)
 
 
 def test_actions_and_observations_of_other_kinds():

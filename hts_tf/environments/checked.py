@@ -1,0 +1,191 @@
+"""The boundary: what environments hand over is checked before anyone learns from it.
+
+Always on: all of it costs about a microsecond for each env step. Imported by executor processes:
+numpy only.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from hts_tf import errors, specs, trees
+from hts_tf.environments import base
+
+_LARGEST = float(np.finfo(np.float32).max)  # rewards are kept as float32
+_BYTES_THAT_TELL = 8  # so many bytes are not by chance what was there before
+_NOT_A_BOOL = 2
+
+
+class ProtocolError(errors.RunError):
+    """An environment broke a rule of `base.Environment`; the message says which."""
+
+
+def make(config: base.EnvironmentConfig) -> "Checked":
+    """Builds one environment, checked."""
+    return Checked(config.make(), config.spec)
+
+
+class Checked(base.Environment):
+    """An environment, held to the protocol.
+
+    What it hands over comes out in one form: reward and score as float, endings as bool, and an
+    episode that is both terminated and truncated (as Gymnasium's TimeLimit makes them) as
+    terminated.
+    """
+
+    def __init__(self, environment: base.Environment, spec: specs.EnvironmentSpec) -> None:
+        """Does nothing with them yet.
+
+        Args:
+          environment: to be checked; closed with this.
+          spec: of the environment.
+        """
+        self._environment = environment
+        self._max_episode_steps = spec.max_episode_steps
+        self._steps = 0
+        self._leaves = [
+            (name, _leaf(leaf)) for name, leaf in trees.named(spec.observation, "observation")
+        ]
+        self._is_one_array = isinstance(spec.observation, specs.ArraySpec)
+
+    def reset(self, seed: int, observation: trees.Tree) -> None:
+        """See base class.
+
+        Raises:
+          ProtocolError: the observation is not written, or not finite.
+        """
+        self._steps = 0
+        self._write(observation, self._environment.reset, seed)
+
+    def step(self, action: Any, observation: trees.Tree) -> base.StepResult:
+        """See base class.
+
+        Raises:
+          ProtocolError: the observation is not written or not finite, reward or score are not
+            finite numbers, endings are not yes or no, or the episode is longer than the spec says.
+        """
+        self._steps += 1
+        if self._steps > self._max_episode_steps:
+            raise ProtocolError(
+                f"the episode goes on after {self._max_episode_steps:,} env steps, the spec's "
+                "max_episode_steps"
+            )
+        result = self._write(observation, self._environment.step, action)
+        try:
+            reward, score, terminated, truncated = result
+        except (TypeError, ValueError):
+            raise ProtocolError(f"step returned {result!r:.80}, not a StepResult") from None
+        if not (type(reward) is float and -_LARGEST <= reward <= _LARGEST):
+            reward = _number("reward", reward)
+        if not (type(score) is float and -_LARGEST <= score <= _LARGEST):
+            score = _number("score", score)
+        terminated = terminated if type(terminated) is bool else _flag("terminated", terminated)
+        truncated = truncated if type(truncated) is bool else _flag("truncated", truncated)
+        return base.StepResult(reward, score, terminated, truncated and not terminated)
+
+    def close(self) -> None:
+        """See base class."""
+        self._environment.close()
+
+    def _write(
+        self, observation: trees.Tree, method: Callable[[Any, trees.Tree], Any], argument: Any
+    ) -> Any:
+        """Calls a method that is to write an observation, and returns what it returns."""
+        if self._is_one_array:  # without the walk: it is called in every env step
+            ((name, leaf),) = self._leaves
+            leaf.mark(observation, self._steps & 1)
+            result = method(argument, observation)
+            fault = leaf.fault(observation)
+            if fault:
+                raise ProtocolError(f"the {name} {fault}")
+            return result
+        arrays = [array for _, array in trees.named(observation)]
+        for (_, leaf), array in zip(self._leaves, arrays, strict=True):
+            leaf.mark(array, self._steps & 1)
+        result = method(argument, observation)
+        for (name, leaf), array in zip(self._leaves, arrays, strict=True):
+            fault = leaf.fault(array)
+            if fault:
+                raise ProtocolError(f"the {name} {fault}")
+        return result
+
+
+class _Floats:
+    """Finds out whether an array was written, and with numbers: before, it is filled with NaN."""
+
+    def mark(self, array: np.ndarray, parity: int) -> None:
+        """Fills an array, before it is written; parity is of the env step."""
+        array.fill(np.nan)
+
+    def fault(self, array: np.ndarray) -> str:
+        """Returns what is wrong with an array that should have been written; "" for nothing."""
+        # The scalar product is not finite if any element isn't, and costs a third of asking all.
+        if math.isfinite(np.vdot(array, array)) or np.isfinite(array).all():
+            return ""
+        which = "nan (or was not written)" if np.isnan(array).any() else "inf"
+        return f"holds {which}"
+
+
+class _Bools:
+    """The same for bools: before, the array is filled with bytes that are none."""
+
+    def mark(self, array: np.ndarray, parity: int) -> None:
+        """See `_Floats`."""
+        array.view(np.uint8).fill(_NOT_A_BOOL)
+
+    def fault(self, array: np.ndarray) -> str:
+        """See `_Floats`."""
+        return "was not written" if array.view(np.uint8).max(initial=0) > 1 else ""
+
+
+class _Integers:
+    """The same for whole numbers, of which none is impossible.
+
+    Before, the array is filled with noise, other noise in every second env step. It counts as not
+    written if all of it is left, so many bytes in a row that it is not by chance.
+    """
+
+    def __init__(self, spec: specs.ArraySpec) -> None:
+        noise = np.random.default_rng(0).bytes(2 * spec.nbytes)
+        self._noise = np.frombuffer(noise, spec.dtype).reshape(2, *spec.shape)
+        self._left_bytes = 0
+
+    def mark(self, array: np.ndarray, parity: int) -> None:
+        """See `_Floats`."""
+        self._mark = self._noise[parity]
+        array[...] = self._mark
+
+    def fault(self, array: np.ndarray) -> str:
+        """See `_Floats`."""
+        if array.item(0) != self._mark.item(0) or (array != self._mark).any():
+            self._left_bytes = 0
+            return ""
+        self._left_bytes += array.nbytes
+        return "was not written" if self._left_bytes >= _BYTES_THAT_TELL else ""
+
+
+def _leaf(spec: specs.ArraySpec) -> _Floats | _Bools | _Integers:
+    dtype = np.dtype(spec.dtype)
+    if dtype.kind == "f":
+        return _Floats()
+    return _Bools() if dtype.kind == "b" else _Integers(spec)
+
+
+def _number(name: str, value: Any) -> float:
+    """Returns a finite number, given as anything that is one: numpy's, an array of one element."""
+    array = np.asarray(value)
+    if array.size != 1 or array.dtype.kind not in "buif":
+        raise ProtocolError(f"the {name} is {value!r:.80}, not a number")
+    number = float(array.item())
+    if not -_LARGEST <= number <= _LARGEST:
+        raise ProtocolError(f"the {name} is {number}, which is not finite as a float32")
+    return number
+
+
+def _flag(name: str, value: Any) -> bool:
+    array = np.asarray(value)
+    if array.size != 1 or array.item() not in (0, 1):
+        raise ProtocolError(f"{name} is {value!r:.80}, neither true nor false")
+    return bool(array.item())

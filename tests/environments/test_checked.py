@@ -1,0 +1,219 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hts_tf import specs, trees
+from hts_tf.environments import base, checked, synthetic
+
+SHOWN = {"float32": 0.5, "float64": -2.0, "float16": 1.0, "bool": True, "uint8": 45, "int64": -3}
+TREE = {
+    "picture": specs.ArraySpec((3, 4), "uint8"),
+    "deep": {"flag": specs.ArraySpec((), "bool"), "speed": specs.ArraySpec((2,), "float64")},
+}
+
+
+class Puppet(base.Environment):
+    """Does what it is told: `show` writes observations, `result` is what steps return."""
+
+    def __init__(self, show, result=None):
+        self.show = show
+        self.result = result or base.StepResult(0.0, 0.0, False, False)
+
+    def reset(self, seed, observation):
+        self.show(observation)
+
+    def step(self, action, observation):
+        self.show(observation)
+        return self.result
+
+    def close(self):
+        pass
+
+
+def show_nothing(observation):
+    pass
+
+
+def show_all(observation):
+    for _, array in trees.named(observation):
+        array[...] = SHOWN[array.dtype.name]
+
+
+def make(observation, show=show_all, result=None, max_episode_steps=1000):
+    spec = specs.EnvironmentSpec(observation, specs.DiscreteSpec(num_actions=2), max_episode_steps)
+    environment = checked.Checked(Puppet(show, result), spec)
+    return environment, trees.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), observation)
+
+
+def step(result):
+    environment, observation = make(specs.ArraySpec((2,), "float32"), result=result)
+    environment.reset(0, observation)
+    return environment.step(1, observation)
+
+
+@pytest.mark.parametrize("dtype", SHOWN)
+@pytest.mark.parametrize("shape", [(), (1,), (9,), (3, 4)])
+def test_what_is_written_is_left_as_it_is(dtype, shape):
+    environment, observation = make(specs.ArraySpec(shape, dtype))
+    environment.reset(0, observation)
+    for _ in range(20):
+        assert environment.step(0, observation) == (0.0, 0.0, False, False)
+        assert (observation == SHOWN[dtype]).all()
+
+
+@pytest.mark.parametrize("dtype", SHOWN)
+@pytest.mark.parametrize("shape", [(), (1,), (9,), (3, 4)])
+def test_what_is_not_written_is_refused(dtype, shape):
+    environment, observation = make(specs.ArraySpec(shape, dtype), show_nothing)
+    # One small whole number may be there by chance; not again and again.
+    calls = 0
+    with pytest.raises(checked.ProtocolError, match=r"the observation .*was not written"):
+        environment.reset(0, observation)
+        for calls in range(1, 9):  # noqa: B007
+            environment.step(0, observation)
+    is_whole = dtype in ("uint8", "int64")
+    assert calls == (max(0, 8 // observation.nbytes - 1) if is_whole else 0)
+
+
+@pytest.mark.parametrize("shape", [(), (9,), (84, 84)])
+def test_no_number_that_stays_the_same_is_taken_for_one_that_was_not_written(shape):
+    spec = specs.ArraySpec(shape, "uint8")
+    for value in range(256):
+        environment, observation = make(spec, lambda array, value=value: array.fill(value))
+        environment.reset(0, observation)
+        for _ in range(20):
+            environment.step(0, observation)
+
+
+@pytest.mark.parametrize("missing", ["picture", "deep/flag", "deep/speed"])
+def test_of_a_tree_every_array_has_to_be_written(missing):
+    def show(observation):
+        for name, array in trees.named(observation):
+            if name != missing:
+                array[...] = SHOWN[array.dtype.name]
+
+    environment, observation = make(TREE)
+    environment.reset(0, observation)
+    environment, observation = make(TREE, show)
+    with pytest.raises(checked.ProtocolError, match=f"observation/{missing} .*was not written"):
+        environment.reset(0, observation)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_an_observation_that_is_not_finite_is_refused(dtype, value):
+    def show(array):
+        array.fill(1.0)
+        array[1, 2] = value
+
+    environment, observation = make(specs.ArraySpec((3, 4), dtype), show)
+    with pytest.raises(checked.ProtocolError, match="nan" if math.isnan(value) else "inf"):
+        environment.reset(0, observation)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_large_numbers_are_numbers(dtype):
+    largest = np.finfo(dtype).max
+    environment, observation = make(specs.ArraySpec((9,), dtype), lambda a: a.fill(largest))
+    environment.reset(0, observation)
+    assert (observation == largest).all()
+
+
+def test_terminated_and_truncated_counts_as_terminated():
+    assert step((0.0, 0.0, True, True)) == (0.0, 0.0, True, False)
+    assert step((0.0, 0.0, np.True_, np.True_)) == (0.0, 0.0, True, False)
+    assert step((0.0, 0.0, False, True)) == (0.0, 0.0, False, True)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [1.5, np.float32(1.5), np.float64(1.5), np.array(1.5), np.array([1.5]), np.array([[1.5]])],
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_numbers_of_any_kind_come_out_as_floats(number, place):
+    result = [0.0, 0.0, np.False_, 1]
+    result[place] = number
+    actual = step(tuple(result))
+    assert actual[place] == 1.5
+    assert [type(x) for x in actual] == [float, float, bool, bool]
+
+
+@pytest.mark.parametrize(
+    ("result", "fault"),
+    [
+        ((math.nan, 0.0, False, False), "the reward is nan"),
+        ((0.0, math.inf, False, False), "the score is inf"),
+        ((np.float32(-math.inf), 0.0, False, False), "the reward is -inf"),
+        ((1e39, 0.0, False, False), "the reward is 1e.39, which is not finite as a float32"),
+        (("1", 0.0, False, False), "the reward is '1', not a number"),
+        ((None, 0.0, False, False), "the reward is None, not a number"),
+        (([1.0, 2.0], 0.0, False, False), r"the reward is \[1.0, 2.0\], not a number"),
+        ((1j, 0.0, False, False), "the reward is 1j, not a number"),
+        ((0.0, 0.0, None, False), "terminated is None, neither true nor false"),
+        ((0.0, 0.0, "no", False), "terminated is 'no', neither true nor false"),
+        ((0.0, 0.0, False, np.array([True, False])), "truncated is array.*neither true nor false"),
+        ((0.0, 0.0, False, 2), "truncated is 2, neither true nor false"),
+        ((np.zeros(2), 0.0, False, False, {}), "step returned .*, not a StepResult"),
+        (7, "step returned 7, not a StepResult"),
+    ],
+)
+def test_results_that_mean_nothing_are_refused(result, fault):
+    with pytest.raises(checked.ProtocolError, match=fault) as raised:
+        step(result)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_episode_may_not_be_longer_than_the_spec_says():
+    environment, observation = make(specs.ArraySpec((2,), "float32"), max_episode_steps=3)
+    for _ in range(2):  # a reset begins anew
+        environment.reset(0, observation)
+        for _ in range(3):
+            environment.step(0, observation)
+    with pytest.raises(checked.ProtocolError, match="goes on after 3 env steps"):
+        environment.step(0, observation)
+
+
+@given(st.lists(st.integers(0, 3), max_size=16), st.integers(0, 2**31 - 1), st.booleans())
+def test_sound_environments_are_not_touched(actions, seed, time_limit):
+    config = synthetic.Synthetic(time_limit=time_limit)
+    pairs = [
+        (make(), np.empty(4, np.float32)) for make in (config.make, lambda: checked.make(config))
+    ]
+    for environment, observation in pairs:
+        environment.reset(seed, observation)
+    for action in actions:
+        (a, shown_by_a), (b, shown_by_b) = pairs
+        assert a.step(action, shown_by_a) == b.step(action, shown_by_b)
+        assert shown_by_a.tobytes() == shown_by_b.tobytes()
+
+
+def test_the_step_after_a_reset_is_the_same_whatever_came_before():
+    """Also where an environment writes only a part: nothing of another step shines through."""
+
+    def show(array):
+        array[0] = 7
+
+    def first_two(environment, observation):
+        environment.reset(0, observation)
+        first = observation.copy()
+        environment.step(0, observation)
+        return first.tolist(), observation.tolist()
+
+    environment, observation = make(specs.ArraySpec((5,), "int16"), show)
+    expected = first_two(environment, observation)
+    for steps in range(4):
+        environment.reset(1, observation)
+        for _ in range(steps):
+            environment.step(0, observation)
+        assert first_two(environment, observation) == expected
+
+
+def test_the_spec_has_to_fit():
+    spec = dataclasses.replace(synthetic.Synthetic().spec, observation=TREE)
+    environment = checked.Checked(Puppet(show_all), spec)
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        environment.reset(0, {"picture": np.zeros((3, 4), np.uint8)})
