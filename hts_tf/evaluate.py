@@ -46,14 +46,17 @@ def run(argv: list[str]) -> int:
     except errors.ConfigError as error:
         return errors.fail(str(error).splitlines()[0], 2)
     env_steps = int(state["run/env_steps"])
-    records = evaluator.evaluate(
-        environment,
-        Policy(agent, _PARALLEL),
-        _EPISODES.value,
-        _SEED.value,
-        _PARALLEL,
-        _DETERMINISTIC.value,
-    )
+    try:
+        records = evaluator.evaluate(
+            environment,
+            Policy(agent, _PARALLEL),
+            _EPISODES.value,
+            _SEED.value,
+            _PARALLEL,
+            _DETERMINISTIC.value,
+        )
+    except errors.RunError as error:
+        return errors.fail(str(error), 1)
     policy = "most_probable" if _DETERMINISTIC.value else "sampled"
     path = workdir.path / f"evaluation_{env_steps:09d}_{policy}_seed{_SEED.value}.csv"
     episodes = [Episode(r.score, r.episode_return, r.length) for r in records]

@@ -1,7 +1,9 @@
 """The evaluator: plays whole episodes with a fixed policy, on seeds that training never uses."""
 
+import contextlib
 import itertools
 import os
+from collections.abc import Iterator
 from concurrent import futures
 
 import numpy as np
@@ -29,15 +31,28 @@ class _Match:
         self._return = 0.0
         self.random = seeding.generator(self._seed, "evaluation noise", number)
         self._episode_seed = seeding.episode_seed(self._seed, 0, number, evaluation=True)
-        self._environment.reset(self._episode_seed, self.observation)
+        with self._named():
+            self._environment.reset(self._episode_seed, self.observation)
 
     def step(self, action: np.ndarray) -> bool:
         """Returns whether the episode has ended."""
-        result = self._environment.step(specs.plain(action), self.observation)
+        with self._named():
+            result = self._environment.step(specs.plain(action), self.observation)
         self._actions += action.tobytes()
         self._score += result.score
         self._return += result.reward
         return result.terminated or result.truncated
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Lets a broken rule say in which episode it was."""
+        try:
+            yield
+        except checked.ProtocolError as error:
+            raise checked.ProtocolError(
+                f"evaluation episode {self.number} (seed {self._episode_seed}), env step "
+                f"{len(self._actions) // max(1, self._action_bytes)}: {error}"
+            ) from None
 
     def record(self) -> Record:
         return Record(

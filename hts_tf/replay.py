@@ -76,6 +76,8 @@ def run(argv: list[str]) -> int:
         found = replay(environment, records[number], number, output)
     except errors.ConfigError as error:
         return errors.fail(str(error).splitlines()[0], 2)
+    except errors.RunError as error:
+        return errors.fail(f"{type(environment).__name__} broke a rule: {error}", 1)
     if found:
         return errors.fail(f"the replay differs from the archive: {'; '.join(found)}", 1)
     known = not math.isnan(records[number].score)

@@ -37,6 +37,14 @@ def configure(
         raise errors.ConfigError(
             f"Compute.precision must be one of {', '.join(_PRECISIONS)}, not {precision!r}"
         )
+    if keras.backend.backend() != "tensorflow":  # imported by somebody before us
+        raise errors.ConfigError(
+            f"Keras runs on {keras.backend.backend()}, not on TensorFlow: unset KERAS_BACKEND"
+        )
+    # What a keras.json may say otherwise.
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
     keras.mixed_precision.set_dtype_policy(precision)
     tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_inter_op_parallelism_threads(inter_op_threads)

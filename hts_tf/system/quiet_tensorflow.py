@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other projects take
 
 _OPTIONAL = ("matplotlib", "pandas", "cv2")
 

@@ -1,0 +1,145 @@
+"""Environments and machines that break the rules, through the command line.
+
+Whatever they do, the run does the right thing, or stops with one line that names what, where, and
+what to do.
+"""
+
+import json
+
+import numpy as np
+import pytest
+
+from hts_tf.benchmarks.kernel import executors_of
+from hts_tf.files import archive, checkpoint
+from hts_tf.files.workdir import Workdir
+from tests import command_line
+
+pytestmark = pytest.mark.slow
+
+# Binding -> how the environment behaves; `sound` is Synthetic itself.
+FAULTY = """
+import dataclasses
+import gin
+import numpy as np
+from hts_tf import specs
+from hts_tf.environments import base, synthetic
+
+class Game(synthetic.SyntheticEnvironment):
+    def __init__(self, config):
+        super().__init__(config)
+        self._total = 0
+
+    def step(self, action, observation):
+        result = super().step(action, observation)
+        self._total += 1
+        fault = self._config.fault
+        if fault == "both":
+            return result._replace(truncated=result.terminated)
+        if fault == "arrays":
+            return base.StepResult(*(np.array([x]) for x in result))
+        if self._total > 40 and self._step == 5:
+            if fault == "reward":
+                return result._replace(reward=float("nan"))
+            if fault == "observation":
+                observation[1] = np.inf
+        return result
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class Faulty(synthetic.Synthetic):
+    fault: str = "none"
+
+    def make(self):
+        return Game(self)
+"""
+FLAGS = [
+    "--scenario=synthetic",
+    "--gin_bindings=Trainer.num_envs = 4",
+    "--gin_bindings=Trainer.sync_interval = 16",
+    "--gin_bindings=Trainer.total_env_steps = 512",
+    "--gin_bindings=Trainer.checkpoint_every_updates = 1",
+]
+
+
+def run(module, tmp_path, *flags):
+    with command_line.start(module, *flags, pythonpath=[tmp_path]) as process:
+        result = command_line.finish(process)
+    assert not executors_of(process.pid)
+    return result
+
+
+def train(tmp_path, name, *flags, fault=None):
+    """Trains in a workdir of that name; returns (workdir, exit code, output, errors)."""
+    if fault is not None:
+        (tmp_path / "faulty.py").write_text(FAULTY)
+        (tmp_path / f"{fault}.gin").write_text(
+            f"import faulty\nTrainer.environment = @Faulty()\nFaulty.fault = '{fault}'\n"
+        )
+        flags = [*flags, f"--gin_files={tmp_path / fault}.gin"]
+    workdir = tmp_path / name
+    return workdir, *run("hts_tf.train", tmp_path, f"--workdir={workdir}", *FLAGS, *flags)
+
+
+def test_terminated_and_truncated_is_terminated_and_arrays_are_numbers(tmp_path):
+    hashes = set()
+    for fault in ("none", "both", "arrays"):
+        _, code, output, errors = train(tmp_path, f"run_{fault}", fault=fault)
+        assert code == 0, errors
+        hashes.add(command_line.parameters_hash(output))
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [("reward", "the reward is nan"), ("observation", "the observation holds inf")],
+)
+def test_a_value_that_is_no_number_stops_the_run_at_that_step(tmp_path, fault, says):
+    workdir, code, _, errors = train(tmp_path, "run", fault=fault)
+    assert code == 1
+    assert "Traceback" not in errors
+    *_, last = errors.splitlines()
+    assert last.startswith("error: Faulty broke a rule while stepping environment ")
+    assert f"env step 4: {says}" in last
+    # The checkpoint is from before, and sound.
+    [newest, *_] = checkpoint.paths(workdir / "checkpoints")
+    state = Workdir(workdir).newest()
+    assert int(state["run/next_round"]) == int(newest.stem)
+    assert all(np.isfinite(a).all() for n, a in state.items() if n.startswith("variable/"))
+
+    [record] = archive.read(next(workdir.glob("crash_*.bin")))
+    assert f"(seed {record.seed})" in last
+    _, _, arguments = last.partition("python -m hts_tf.replay ")
+    # The environment counts its steps over all episodes; a replay has only the one.
+    code, _, errors = run("hts_tf.replay", tmp_path, *arguments.split())
+    assert (code, errors) == (0, "")
+
+
+def test_a_run_that_diverges_stops_and_saves_nothing_of_it(tmp_path):
+    workdir, code, _, errors = train(tmp_path, "run", "--gin_bindings=PPO.learning_rate = 1e30")
+    assert code == 1
+    assert "Traceback" not in errors
+    last = errors.splitlines()[-1]
+    assert last.startswith("error: update ")
+    assert "made parameters that are not finite" in last
+    for path in checkpoint.paths(workdir / "checkpoints"):
+        state = checkpoint.load(path)
+        assert all(np.isfinite(a).all() for n, a in state.items() if n.startswith("variable/"))
+
+
+def test_what_other_projects_set_for_keras_changes_nothing(tmp_path, monkeypatch):
+    _, code, expected, errors = train(tmp_path, "expected")
+    assert code == 0, errors
+    settings = {
+        "backend": "jax",
+        "floatx": "float64",
+        "epsilon": 0.1,
+        "image_data_format": "channels_first",
+    }
+    (tmp_path / "keras.json").write_text(json.dumps(settings))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    for backend in (None, "torch"):
+        if backend:
+            monkeypatch.setenv("KERAS_BACKEND", backend)
+        _, code, output, errors = train(tmp_path, f"other_{backend}")
+        assert code == 0, errors
+        assert command_line.parameters_hash(output) == command_line.parameters_hash(expected)
