@@ -14,15 +14,8 @@ from hts_tf.algorithms import losses, optimizers, returns, update_steps
 from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.networks.agent import Agent
 
-_LOGS = (
-    "loss",
-    "policy_loss",
-    "value_loss",
-    "entropy",
-    "kl",
-    "clip_fraction",
-    "gradient_norm",
-)  # of a minibatch
+# Of a minibatch.
+_LOGS = ("loss", "policy_loss", "value_loss", "entropy", "kl", "clip_fraction", "gradient_norm")
 
 
 @gin.configurable
@@ -103,7 +96,7 @@ class PPO(Algorithm):
             )
 
     def make_optimizer(self) -> keras.optimizers.Optimizer:
-        """Returns the optimizer that `update` is to be called with."""
+        """See base class."""
         return optimizers.Adam(self._learning_rate, epsilon=self._adam_epsilon)
 
     def update(
@@ -114,20 +107,10 @@ class PPO(Algorithm):
         permutations: tf.Tensor,
         progress: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        """Trains the agent on one rollout: the whole update, to be traced once.
+        """See base class; the scalars are averaged over the minibatches.
 
         Under the `hts` schedule the behaviour policy is one update older than the agent; the
         stored log-probabilities of its actions account for that.
-
-        Args:
-          agent: the target agent; its parameters change.
-          optimizer: from `make_optimizer`, built for the agent.
-          rollout: T steps of B environments, as tensors.
-          permutations: [epochs, T * B] int32, the order in which to visit the batch.
-          progress: scalar, the part of all updates that came before this one, 0 to 1.
-
-        Returns:
-          Scalars for the log, averaged over the minibatches.
         """
         behaviour_log_prob = agent.distribution(rollout.policy).log_prob(rollout.action)
         proximal_log_prob = behaviour_log_prob
