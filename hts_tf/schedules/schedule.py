@@ -48,6 +48,11 @@ class Round(NamedTuple):
     waiting: Span
     slots: np.ndarray | None = None
 
+    @property
+    def end(self) -> float:
+        """When it was over."""
+        return max(self.learning.end, self.waiting.end)
+
 
 class Schedule(abc.ABC):
     """Interleaves rollout and learning.

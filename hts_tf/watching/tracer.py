@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import NamedTuple
 
 from hts_tf.collecting import actor, executor
 from hts_tf.collecting.workers import Workers
@@ -13,17 +12,6 @@ from hts_tf.watching import display, trace
 _WARM_UP_ROUNDS = 2
 
 _ACTIVITIES = {"executor": executor.TIMES, "actor": actor.TIMES}
-
-
-class _Times(NamedTuple):
-    """What is kept of a round."""
-
-    learning: Span
-    waiting: Span
-
-    @property
-    def end(self) -> float:
-        return max(self.learning.end, self.waiting.end)
 
 
 class Tracer:
@@ -44,7 +32,7 @@ class Tracer:
         self._workers = workers
         self._num_rounds = num_rounds
         self._has_sync_points = has_sync_points
-        self._rounds: list[_Times] = []
+        self._rounds: list[Round] = []
         self._is_finished = False
 
     def round_over(self, outcome: Round) -> None:
@@ -54,7 +42,7 @@ class Tracer:
         """
         if self._is_finished:
             return
-        self._rounds.append(_Times(outcome.learning, outcome.waiting))
+        self._rounds.append(outcome._replace(collected=None))  # which would take memory
         if len(self._rounds) > _WARM_UP_ROUNDS + self._num_rounds:
             self.finish()
 
@@ -81,7 +69,7 @@ class Tracer:
             return
         display.say(f"{len(rounds)} intervals traced: {path}, {picture}")
 
-    def _trace(self, before: _Times, rounds: list[_Times]) -> trace.Trace:
+    def _trace(self, before: Round, rounds: list[Round]) -> trace.Trace:
         window = Span(before.end, rounds[-1].end)
 
         def event(
