@@ -28,13 +28,9 @@ def fields(
 
 def empty(step: specs.StepSpec, sync_interval: int, num_envs: int) -> specs.Rollout:
     """Returns a rollout of arrays to be filled, of this process alone."""
-    layout = iter(fields(step, sync_interval, num_envs, num_storages=1).values())
-
-    def array(_: specs.ArraySpec) -> np.ndarray:
-        shape, dtype = next(layout)
-        return np.empty(shape[1:], dtype)
-
-    return trees.map(array, step)
+    layout = fields(step, sync_interval, num_envs, num_storages=1)
+    arrays = (np.empty(shape[1:], dtype) for shape, dtype in layout.values())
+    return trees.map(lambda _: next(arrays), step)
 
 
 def read(arrays: shared_memory.SharedArrays, step: specs.StepSpec) -> specs.Rollout:
