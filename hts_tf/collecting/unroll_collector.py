@@ -147,5 +147,5 @@ class UnrollCollector:
 
     def _prepare(self, slot: int, number: int) -> None:
         """Sets what actors need to know of a slot's unroll of that number."""
-        self.workers.set_noise(number * self._num_envs + slot, slot)
+        self.workers.set_noise(number * self._num_envs + slot, slice(slot, slot + 1))
         self._versions[number % len(self.storages), slot] = self.policy_version

@@ -155,7 +155,7 @@ class Workers:
         for index, worker in enumerate(self._actors):
             self._start_thread(f"actor {index}", worker.run)
 
-    def set_noise(self, counter: int, slots: slice | int = slice(None)) -> None:
+    def set_noise(self, counter: int, slots: slice = slice(None)) -> None:
         """Draws the noise of the next interval, of some slots or of all.
 
         Args:
@@ -163,7 +163,7 @@ class Workers:
           slots: which.
         """
         noise = self._noise[:, slots]
-        noise[...] = self._draw_noise(counter, noise.shape[: noise.ndim - self._noise.ndim + 3])
+        noise[...] = self._draw_noise(counter, noise.shape[:3])
 
     def give_to_executors(self) -> None:
         """Says that it is the executors' turn in every slot."""
