@@ -45,15 +45,6 @@ class TrainingRun(NamedTuple):
     total_bytes: int
 
 
-class _SyncPoint(NamedTuple):
-    """Seconds since launch, and processor seconds used, at a sync point."""
-
-    env_steps: int
-    seconds: float
-    trainer_sec: float
-    executors_sec: float
-
-
 class Training:
     """A training at work.
 
@@ -140,19 +131,19 @@ def measure(scenario: str, seed: int, env_steps: int, bindings: Sequence[str]) -
     with start(scenario, seed, bindings) as training:
         memory = _Memory(training.pid)
         point = training.wait_for_sync_point(meanwhile=memory.sample)
-        first = _sync_point(*point, training.pid)
+        first = (*point, *_processor_sec(training.pid))  # env steps, seconds, and these two
         executors = kernel.executors_of(training.pid)
         point = training.wait_for_sync_point(env_steps, memory.sample)
-        last = _sync_point(*point, training.pid)
+        last = (*point, *_processor_sec(training.pid))
         if kernel.executors_of(training.pid) != executors:
             raise ChildError("an executor was replaced while it was measured", 1)
-    steps = last.env_steps - first.env_steps
+    steps, seconds, trainer_sec, executors_sec = (b - a for a, b in zip(first, last, strict=True))
     return TrainingRun(
-        start_up_sec=first.seconds,
+        start_up_sec=first[1],
         env_steps=steps,
-        sps=steps / (last.seconds - first.seconds),
-        trainer_sec=(last.trainer_sec - first.trainer_sec) / steps,
-        executors_sec=(last.executors_sec - first.executors_sec) / steps,
+        sps=steps / seconds,
+        trainer_sec=trainer_sec / steps,
+        executors_sec=executors_sec / steps,
         batch_size=sum(training.batch_sizes) / len(training.batch_sizes),
         trainer_bytes=memory.peaks["trainer"],
         executors_bytes=memory.peaks["executors"],
@@ -160,9 +151,10 @@ def measure(scenario: str, seed: int, env_steps: int, bindings: Sequence[str]) -
     )
 
 
-def _sync_point(env_steps: int, seconds: float, trainer: int) -> _SyncPoint:
+def _processor_sec(trainer: int) -> tuple[float, float]:
+    """Returns what the trainer, and what its executors have used so far."""
     executors = sum(map(kernel.processor_sec, kernel.executors_of(trainer)))
-    return _SyncPoint(env_steps, seconds, kernel.processor_sec(trainer), executors)
+    return kernel.processor_sec(trainer), executors
 
 
 class _Memory:
