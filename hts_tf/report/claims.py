@@ -91,24 +91,12 @@ def fastest(runs: Sequence[Run]) -> tuple[str, str]:
 
 def as_data_efficient(runs: Sequence[Run]) -> tuple[str, str]:
     """Judges the curves over env steps against PPO's; returns verdict and evidence."""
-    difference, evidence = _difference(runs, SYNCHRONOUS)
-    if difference is None:
-        return (OPEN if evidence else MISSING), evidence or _lacking(SYNCHRONOUS)
-    evidence += f" The claim counts as holding if the interval lies above -{MARGIN}."
-    if difference.low > -MARGIN:
-        return HOLDS, evidence
-    return (FAILS if difference.high < -MARGIN else OPEN), evidence
+    return _judge_difference(runs, SYNCHRONOUS, -MARGIN)
 
 
 def less_data_efficient(runs: Sequence[Run]) -> tuple[str, str]:
     """Judges the curves over env steps against IMPALA's; returns verdict and evidence."""
-    difference, evidence = _difference(runs, ASYNCHRONOUS)
-    if difference is None:
-        return (OPEN if evidence else MISSING), evidence or _lacking(ASYNCHRONOUS)
-    evidence += " The claim counts as holding if the interval lies above 0."
-    if difference.low > 0:
-        return HOLDS, evidence
-    return (FAILS if difference.high < 0 else OPEN), evidence
+    return _judge_difference(runs, ASYNCHRONOUS, 0)
 
 
 def throughput(table: pd.DataFrame) -> tuple[str, str]:
@@ -152,6 +140,17 @@ def speedup_rises(speedups: pd.DataFrame | None) -> tuple[str, str]:
 def _surely_before(a: Reach, b: Reach) -> bool:
     """Says whether the mean of one is known to be below that of the other."""
     return a.mean is not None and a.mean < b.at_least
+
+
+def _judge_difference(runs: Sequence[Run], other: str, least: float) -> tuple[str, str]:
+    """Judges whether mean scores are above another method's by more than so much."""
+    difference, evidence = _difference(runs, other)
+    if difference is None:
+        return (OPEN if evidence else MISSING), evidence or _lacking(other)
+    evidence += f" The claim counts as holding if the interval lies above {least:g}."
+    if difference.low > least:
+        return HOLDS, evidence
+    return (FAILS if difference.high < least else OPEN), evidence
 
 
 def _difference(runs: Sequence[Run], other: str) -> tuple[statistics.Estimate | None, str]:
