@@ -71,13 +71,18 @@ def fastest(runs: Sequence[Run]) -> tuple[str, str]:
         else:
             undecided += 1
     decided = len(won) + len(lost)
+    if not decided and not undecided:
+        return MISSING, _lacking(SYNCHRONOUS, ASYNCHRONOUS)
     if not decided:
-        return _without_both(runs, (SYNCHRONOUS, ASYNCHRONOUS), undecided)
+        return OPEN, (
+            f"In {_count(undecided, 'case')} (a scenario and a target score) the targets were not "
+            "reached by enough runs to tell."
+        )
     verdict = HOLDS if not lost else PARTLY if won else FAILS
+    not_first = f"; not first in {', '.join(lost)}" if lost else ""
     evidence = (
         f"Beside {_names(others_met)}, by the mean over seeds, it was first in {len(won)} of "
-        f"{_count(decided, 'case')} (a scenario and a target score)"
-        f"{_listed('; not first in', lost)}."
+        f"{_count(decided, 'case')} (a scenario and a target score){not_first}."
     )
     if undecided:
         evidence += f" {_count(undecided, 'case')} cannot be told: not reached by enough runs."
@@ -204,15 +209,6 @@ def _steps_ratio(runs: Sequence[Run], other: str) -> str:
     )
 
 
-def _without_both(runs: Sequence[Run], others: Sequence[str], undecided: int) -> tuple[str, str]:
-    if undecided:
-        return OPEN, (
-            f"In {_count(undecided, 'case')} (a scenario and a target score) the targets were not "
-            "reached by enough runs to tell."
-        )
-    return MISSING, _lacking(*others)
-
-
 def _lacking(*others: str) -> str:
     return f"No scenario has scores of both {OURS} and {' or '.join(others)} to compare."
 
@@ -239,7 +235,3 @@ def _count(number: int, noun: str) -> str:
 
 def _names(methods: Iterable[str]) -> str:
     return " and ".join(look(method).label for method in order(methods))
-
-
-def _listed(before: str, names: Sequence[str]) -> str:
-    return f"{before} {', '.join(names)}" if names else ""
