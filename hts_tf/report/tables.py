@@ -35,13 +35,11 @@ SYSTEMS = (
 )
 
 
-def read_comparisons(
-    directories: Sequence[Path],
-) -> tuple[pd.DataFrame, list[Run], pd.DataFrame]:
+def read_comparisons(directories: Sequence[Path]) -> tuple[pd.DataFrame, list[Run], pd.DataFrame]:
     """Reads the CSV files of comparisons as if they were one.
 
     Returns:
-      See `read_runs`, `read_curves` and `read_time_shares`.
+      See `read_runs` and `read_curves`; and method, scenario, seed, role, activity, share (0 to 1).
 
     Raises:
       ConfigError: see `read`; or two have the same run.
@@ -56,7 +54,7 @@ def read_comparisons(
             f"{seed:g}"
         )
     runs = [run for pair in zip(directories, tables, strict=True) for run in read_curves(*pair)]
-    shares = [read_time_shares(directory) for directory in directories]
+    shares = [read(directory / TIME_SHARES[0], *TIME_SHARES[1:]) for directory in directories]
     return table, runs, pd.concat(shares, ignore_index=True)
 
 
@@ -68,14 +66,9 @@ def read_runs(directory: Path) -> pd.DataFrame:
     return table
 
 
-def read_time_shares(directory: Path) -> pd.DataFrame:
-    """Reads time_shares.csv: method, scenario, seed, role, activity, share (0 to 1); see `read`."""
-    return read(directory / TIME_SHARES[0], *TIME_SHARES[1:])
-
-
 def read_systems(path: Path) -> pd.DataFrame:
     """Reads what the systems benchmark wrote; see `read`."""
-    return read(path, (*SYSTEMS[1],), *SYSTEMS[2:], may_be_empty=("step_time",))
+    return read(path, *SYSTEMS[1:], may_be_empty=("step_time",))
 
 
 def read_curves(directory: Path, table: pd.DataFrame) -> list[Run]:
