@@ -97,12 +97,12 @@ def _difference(a: Path, b: Path, update: int, different: list[str]) -> str:
     place = None
     if all(cells) and _shapes(cells[0]) == _shapes(cells[1]):
         place = first_place(*cells)
-    text = f"different from update {update:,} on, first in {place.array if place else different[0]}"
+    first = place.array if place else different[0]
+    text = f"different from update {update:,} on, first in {first}"
     if place:
-        text += (
-            f" at [{place.step}, {place.env}] ({place.cells:,} of its {place.of:,} cells differ)"
-        )
-    others = [name for name in different if name != (place.array if place else different[0])]
+        at = f"[{place.step}, {place.env}]"
+        text += f" at {at} ({place.cells:,} of its {place.of:,} cells differ)"
+    others = [name for name in different if name != first]
     if others:
         text += f"; then in {', '.join(others)}"
     return text
