@@ -94,21 +94,17 @@ def nature_cnn(
             f"{image[0]} x {image[1]}: bind smaller ones, or ActorCritic.torso = @mlp"
         )
     gain = math.sqrt(2.0)
+    is_sparse = isinstance(spec, specs.PixelMapSpec)
     stack: list[keras.layers.Layer] = []
-    for filters, kernel_size, strides in convolutions:
+    for sizes in convolutions:
         kernel = {"kernel_initializer": seeds.orthogonal(gain)}
-        if stack or not isinstance(spec, specs.PixelMapSpec):
-            stack.append(keras.layers.Conv2D(filters, kernel_size, strides, **kernel))
+        if is_sparse and not stack:
+            stack.append(sparse_convolution.SparseConv2D(spec, *sizes, **kernel))
         else:
-            stack.append(
-                sparse_convolution.SparseConv2D(spec, filters, kernel_size, strides, **kernel)
-            )
-    if not isinstance(spec, specs.PixelMapSpec):
-        layers: list[keras.layers.Layer] = [ToFloat(spec)]
-    else:
-        layers = []
-        if len(stack) > 1:
-            stack[:2] = [sparse_convolution.SparseConv2DPair(*stack[:2])]
+            stack.append(keras.layers.Conv2D(*sizes, **kernel))
+    if is_sparse and len(stack) > 1:
+        stack[:2] = [sparse_convolution.SparseConv2DPair(*stack[:2])]
+    layers: list[keras.layers.Layer] = [] if is_sparse else [ToFloat(spec)]
     for layer in stack:
         layers += [layer, keras.layers.ReLU()]
     return [
