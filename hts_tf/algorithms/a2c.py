@@ -93,11 +93,7 @@ class A2C(Algorithm):
         }
 
     def loss(
-        self,
-        agent: Agent,
-        steps: specs.Rollout,
-        advantage: tf.Tensor,
-        value_target: tf.Tensor,
+        self, agent: Agent, steps: specs.Rollout, advantage: tf.Tensor, value_target: tf.Tensor
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """The loss of a batch of M steps; see `losses.actor_critic_loss`.
 

@@ -37,10 +37,7 @@ def n_step_returns(
 
 
 def generalized_advantage_estimation(
-    rollout: specs.Rollout,
-    discount: float,
-    lambda_: float,
-    bootstrap_truncated: bool = True,
+    rollout: specs.Rollout, discount: float, lambda_: float, bootstrap_truncated: bool = True
 ) -> Advantages:
     """Generalized advantage estimation (Schulman et al. 2016, arXiv 1506.02438, equation 16).
 

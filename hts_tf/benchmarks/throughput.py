@@ -23,13 +23,7 @@ from statistics import median
 
 from absl import app, flags
 
-from hts_tf.benchmarks import (
-    ceiling,
-    environment_in_training,
-    figures,
-    trainer_alone,
-    training_run,
-)
+from hts_tf.benchmarks import ceiling, environment_in_training, figures, trainer_alone, training_run
 from hts_tf.environments.football import football
 from hts_tf.system import command
 

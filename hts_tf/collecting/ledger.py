@@ -43,10 +43,7 @@ def fields(num_envs: int, max_episode_steps: int, action: specs.ArraySpec) -> sh
     return {
         "version": ((num_envs,), "int64"),
         "record": ((2, num_envs, len(Place._fields)), "int64"),
-        "action": (
-            (num_envs, max_episode_steps, specs.NUM_PLAYERS, *action.shape),
-            action.dtype,
-        ),
+        "action": ((num_envs, max_episode_steps, specs.NUM_PLAYERS, *action.shape), action.dtype),
     }
 
 

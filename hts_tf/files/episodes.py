@@ -70,9 +70,7 @@ class EpisodeTracker:
             record
             for column, slot in enumerate(slots.tolist())
             for record in self._add(
-                trees.map(lambda array, c=column: array[:, c : c + 1], rollout),
-                interval,
-                [slot],
+                trees.map(lambda array, c=column: array[:, c : c + 1], rollout), interval, [slot]
             )
         ]
 

@@ -104,11 +104,7 @@ def write(trace: Trace, path: Path) -> None:
         {"ph": "i", "name": _SYNC_POINT, "s": "g", "ts": _micro(t), "pid": trainer, "tid": 0}
         for t in trace.sync_points
     ]
-    document = {
-        "displayTimeUnit": "ms",
-        "otherData": {"seconds": trace.end},
-        "traceEvents": events,
-    }
+    document = {"displayTimeUnit": "ms", "otherData": {"seconds": trace.end}, "traceEvents": events}
     path.write_text(json.dumps(document))
 
 

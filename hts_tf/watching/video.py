@@ -27,9 +27,7 @@ _HOLD_SEC = 1.5  # how long the last frame stays
 
 
 def frames(
-    environment: base.Watched,
-    moments: Iterable[playback.Moment],
-    record: archive.Record,
+    environment: base.Watched, moments: Iterable[playback.Moment], record: archive.Record
 ) -> Iterator[Image.Image]:
     """Yields a frame of each moment.
 
@@ -57,11 +55,7 @@ def name(record: archive.Record) -> str:
 
 
 def _write_caption(
-    frame: Image.Image,
-    title: str,
-    record: archive.Record,
-    moment: playback.Moment,
-    action: str,
+    frame: Image.Image, title: str, record: archive.Record, moment: playback.Moment, action: str
 ) -> None:
     pencil = ImageDraw.Draw(frame)
     large, small = (ImageFont.load_default(size=size) for size in (26, 19))
@@ -129,12 +123,7 @@ def gif(pictures: Iterable[Image.Image], fps: float) -> tuple[bytes, tuple[int, 
     content = io.BytesIO()
     durations = [1000 / fps] * (len(small) - 1) + [1000 * _HOLD_SEC]
     small[0].save(
-        content,
-        "GIF",
-        save_all=True,
-        append_images=small[1:],
-        duration=durations,
-        loop=0,
+        content, "GIF", save_all=True, append_images=small[1:], duration=durations, loop=0
     )
     return content.getvalue(), small[0].size
 
