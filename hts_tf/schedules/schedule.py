@@ -12,19 +12,14 @@ from hts_tf.networks.agent import Agent
 
 
 class Span(NamedTuple):
-    """From one `time.perf_counter` to another.
-
-    Attributes:
-      begin: seconds.
-      end: seconds.
-    """
+    """From one `time.perf_counter` to another, in seconds."""
 
     begin: float
     end: float
 
     @property
     def sec(self) -> float:
-        """Its length, in seconds."""
+        """Its length."""
         return self.end - self.begin
 
 
