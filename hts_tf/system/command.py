@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import TextIO
 
 from hts_tf import errors
@@ -18,7 +17,7 @@ def call(body: Callable[[], None], argv: list[str]) -> int:
 
     SIGTERM unwinds it as Ctrl-C does, so that its children and directories are gone afterwards.
     """
-    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         if argv[1:]:
             raise errors.ConfigError(f"unexpected argument {argv[1]!r}")
@@ -48,7 +47,3 @@ def csv_file(output: str | None) -> Iterator[TextIO]:
         raise errors.ConfigError(f"--output: {error}") from None
     with file:
         yield file
-
-
-def _exit(number: int, _: FrameType | None) -> None:
-    sys.exit(128 + number)
