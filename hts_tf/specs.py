@@ -83,24 +83,6 @@ class PixelMapSpec(ArraySpec):
         """Shape [height, width, channels] of the image; channels are frame-major, oldest first."""
         return self.height, self.width, self.frames * (max(self.planes) + 1)
 
-    def to_dense(self, encoded: np.ndarray) -> np.ndarray:
-        """Decodes positions into an image, the slow and obvious way.
-
-        Args:
-          encoded: [frames, pixels] uint16.
-
-        Returns:
-          [height, width, channels] float32 of zeros and ones.
-        """
-        height, width, channels = self.dense_shape
-        image = np.zeros((height * width, channels), np.float32)
-        planes_per_frame = channels // self.frames
-        for frame, positions in enumerate(encoded):
-            for plane, position in zip(self.planes, positions, strict=True):
-                if position != self.NO_PIXEL:
-                    image[position, frame * planes_per_frame + plane] = 1.0
-        return image.reshape(height, width, channels)
-
 
 @dataclasses.dataclass(frozen=True)
 class DiscreteSpec(ArraySpec):

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hts_tf import errors, specs
+from tests.pixel_maps import to_dense
 
 NO = specs.PixelMapSpec.NO_PIXEL
 # Two frames of three pixels on a 4 x 5 image; the first two pixels share plane 0.
@@ -26,7 +27,7 @@ def test_dense_shape_is_frame_major():
 
 def test_to_dense_puts_each_pixel_on_its_plane():
     encoded = np.array([[0, 7, 19], [NO, 4, 4]], np.uint16)
-    image = SPEC.to_dense(encoded)
+    image = to_dense(SPEC, encoded)
     assert image.dtype == np.float32
     # (row, column, channel): channels 0 and 1 are the older frame's planes, 2 and 3 the newer's.
     expected = {(0, 0, 0), (1, 2, 0), (3, 4, 1), (0, 4, 2), (0, 4, 3)}
@@ -35,7 +36,7 @@ def test_to_dense_puts_each_pixel_on_its_plane():
 
 
 def test_nothing_is_set_without_pixels():
-    assert not SPEC.to_dense(np.full((2, 3), NO, np.uint16)).any()
+    assert not to_dense(SPEC, np.full((2, 3), NO, np.uint16)).any()
 
 
 @given(
@@ -50,7 +51,7 @@ def test_to_dense_loses_no_pixel(frames):
         for plane, position in zip(SPEC.planes, positions, strict=True)
         if position != NO
     }
-    channels = SPEC.to_dense(np.array(frames, np.uint16)).reshape(20, 4).T
+    channels = to_dense(SPEC, np.array(frames, np.uint16)).reshape(20, 4).T
     actual = {
         (channel, position)
         for channel, position in itertools.product(range(4), range(20))
@@ -61,7 +62,7 @@ def test_to_dense_loses_no_pixel(frames):
 
 def test_to_dense_refuses_another_number_of_pixels():
     with pytest.raises(ValueError, match="shorter"):
-        SPEC.to_dense(np.zeros((2, 2), np.uint16))
+        to_dense(SPEC, np.zeros((2, 2), np.uint16))
 
 
 PLAIN = specs.EnvironmentSpec(

@@ -10,6 +10,7 @@ from hts_tf import errors, specs, trees
 from hts_tf.environments.football import super_mini_map
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
+from tests.pixel_maps import to_dense
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
@@ -70,7 +71,7 @@ def test_pixel_maps_and_images_are_the_same_to_the_nature_cnn():
     assert of_maps.parameters_hash() == of_images.parameters_hash()
     random = np.random.default_rng(0)
     maps = np.stack([[random.permutation(72 * 96)[:24] for _ in range(4)]]).astype(np.uint16)
-    dense = np.stack([FOOTBALL.observation.to_dense(encoded) for encoded in maps])
+    dense = np.stack([to_dense(FOOTBALL.observation, encoded) for encoded in maps])
     assert_close(of_maps(maps), of_images(dense), rtol=1e-4, atol=1e-5)
 
 

@@ -12,6 +12,7 @@ from hts_tf import specs
 from hts_tf.environments.football import super_mini_map
 from hts_tf.networks import native_ops
 from hts_tf.networks.sparse_convolution import SparseConv2D, SparseConv2DPair
+from tests.pixel_maps import to_dense
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
@@ -67,7 +68,7 @@ class Twins:
         return output
 
     def _check(self, maps):
-        images = np.stack([self.spec.to_dense(encoded) for encoded in maps])
+        images = np.stack([to_dense(self.spec, encoded) for encoded in maps])
         sparse_output, sparse_gradients = self._differentiate(
             self.sparse, maps, self.sparse.variables
         )

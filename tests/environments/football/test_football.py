@@ -10,6 +10,7 @@ import pytest
 
 from hts_tf import errors
 from hts_tf.environments.football import football, scenarios
+from tests.pixel_maps import to_dense
 
 IDLE, RIGHT, SHOT, SPRINT = 0, 5, 12, 13
 
@@ -75,7 +76,7 @@ class Pair:
         return results
 
     def _compare(self, stock_observation):
-        dense = self.spec.observation.to_dense(self.observation)
+        dense = to_dense(self.spec.observation, self.observation)
         np.testing.assert_array_equal(dense * 255, stock_observation)
 
     def close(self):

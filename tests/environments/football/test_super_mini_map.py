@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from hts_tf import specs
 from hts_tf.environments.football import super_mini_map
+from tests.pixel_maps import to_dense
 
 NO_PIXEL = specs.PixelMapSpec.NO_PIXEL
 
@@ -32,7 +33,7 @@ def test_decodes_to_gfootballs_image(left_team, right_team, ball, active):
     )[0]
 
     encoded = np.array([super_mini_map.encode(left_team, right_team, ball, active)], np.uint16)
-    dense = super_mini_map.spec(frames=1).to_dense(encoded)
+    dense = to_dense(super_mini_map.spec(frames=1), encoded)
 
     np.testing.assert_array_equal(dense * 255, stock)
     # No plane holds a position twice: the image is the sum of its pixels.
