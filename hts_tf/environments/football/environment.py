@@ -146,28 +146,29 @@ class FootballEnvironment:
         )
 
 
-def _active(info: "gfootball_engine.SharedInfo") -> int:
-    """Index of the agent's player in the left team, or -1."""
+def active(info: "gfootball_engine.SharedInfo") -> int:
+    """Returns the index of the agent's player in the left team, or -1."""
     return info.left_controllers[0].controlled_player
 
 
 def _agent_has_ball(info: "gfootball_engine.SharedInfo") -> bool:
-    return info.ball_owned_team == 0 and info.ball_owned_player == _active(info)
+    return info.ball_owned_team == 0 and info.ball_owned_player == active(info)
 
 
 def _point(position: "gfootball_engine.Position") -> super_mini_map.Point:
     return position[0], position[1]
 
 
-def _points(team: "gfootball_engine.PlayerInfoVec") -> list[super_mini_map.Point]:
+def points(team: "gfootball_engine.PlayerInfoVec") -> list[super_mini_map.Point]:
+    """Returns where the players of a team stand."""
     # By index: iteration ends with a C++ exception, which costs more than the players do.
     return [_point(team[index].position) for index in range(len(team))]
 
 
 def _pixels(info: "gfootball_engine.SharedInfo") -> list[int]:
     return super_mini_map.encode(
-        _points(info.left_team),
-        _points(info.right_team),
+        points(info.left_team),
+        points(info.right_team),
         _point(info.ball_position),
-        _active(info),
+        active(info),
     )

@@ -8,7 +8,7 @@ from PIL import Image
 
 from hts_tf import errors
 from hts_tf.environments.football import pitch
-from hts_tf.environments.football.environment import FootballEnvironment
+from hts_tf.environments.football.environment import FootballEnvironment, active, points
 from hts_tf.environments.football.match import FootballMatch, start_engine
 
 if TYPE_CHECKING:
@@ -97,13 +97,9 @@ class _RenderedMatch(_WatchedMatch):
 
 
 def _scene(info: "gfootball_engine.SharedInfo") -> pitch.Scene:
-    left_team, right_team = (
-        [(team[index].position[0], team[index].position[1]) for index in range(len(team))]
-        for team in (info.left_team, info.right_team)
-    )
     ball = info.ball_position
-    active = info.left_controllers[0].controlled_player
-    return pitch.Scene(left_team, right_team, (ball[0], ball[1]), ball[2], active)
+    left_team, right_team = points(info.left_team), points(info.right_team)
+    return pitch.Scene(left_team, right_team, (ball[0], ball[1]), ball[2], active(info))
 
 
 def _start_rendering_engine(config: "gfootball_config.Config") -> "gfootball_engine.GameEnv":
