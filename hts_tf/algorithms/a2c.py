@@ -1,5 +1,6 @@
 """Advantage actor-critic (Mnih et al. 2016, arXiv 1602.01783), and its delayed gradient."""
 
+import dataclasses
 from collections.abc import Callable
 
 import gin
@@ -13,6 +14,7 @@ from hts_tf.networks.agent import Agent
 
 
 @gin.configurable
+@dataclasses.dataclass(frozen=True)
 class A2C(Algorithm):
     """A2C's hyperparameters and its update: one gradient step on the whole rollout.
 
@@ -20,49 +22,39 @@ class A2C(Algorithm):
     that policy's parameters. Under the `hts` schedule the target agent is one update further:
     theta(j+1) = theta(j) - step(gradient of the loss at theta(j-1) on D(j-1)), the *delayed
     gradient* of HTS-RL (Liu et al. 2020, arXiv 2012.09849, section 4).
+
+    Attributes:
+      discount: gamma.
+      bootstrap_truncated: whether an episode cut by a time limit is credited with the value
+        of its own last observation; if not, it counts as terminated.
+      value_cost: weight of the squared error of the values.
+      entropy_cost: weight of the entropy bonus.
+      max_gradient_norm: the gradient is scaled down to this global norm.
+      learning_rate: at the first update; it decays linearly to 0.
+      optimizer: makes the optimizer from the learning rate: `@rmsprop` or `@adam`.
+
+    Raises:
+      ConfigError: a setting is out of range; the message names its binding.
     """
 
     delayed_gradient = True
 
-    def __init__(
-        self,
-        discount: float = 0.993,
-        bootstrap_truncated: bool = True,
-        value_cost: float = 0.5,
-        entropy_cost: float = 0.01,
-        max_gradient_norm: float = 0.5,
-        learning_rate: float = 7e-4,
-        optimizer: Callable[[float], keras.optimizers.Optimizer] = optimizers.rmsprop,
-    ) -> None:
-        """Checks the settings.
+    discount: float = 0.993
+    bootstrap_truncated: bool = True
+    value_cost: float = 0.5
+    entropy_cost: float = 0.01
+    max_gradient_norm: float = 0.5
+    learning_rate: float = 7e-4
+    optimizer: Callable[[float], keras.optimizers.Optimizer] = optimizers.rmsprop
 
-        Args:
-          discount: gamma.
-          bootstrap_truncated: whether an episode cut by a time limit is credited with the value
-            of its own last observation; if not, it counts as terminated.
-          value_cost: weight of the squared error of the values.
-          entropy_cost: weight of the entropy bonus.
-          max_gradient_norm: the gradient is scaled down to this global norm.
-          learning_rate: at the first update; it decays linearly to 0.
-          optimizer: makes the optimizer from the learning rate: `@rmsprop` or `@adam`.
-
-        Raises:
-          ConfigError: a setting is out of range; the message names its binding.
-        """
-        errors.check_fraction("A2C.discount", discount)
-        errors.check_positive("A2C.max_gradient_norm", max_gradient_norm)
-        errors.check_positive("A2C.learning_rate", learning_rate)
-        self._discount = discount
-        self._bootstrap_truncated = bootstrap_truncated
-        self._value_cost = value_cost
-        self._entropy_cost = entropy_cost
-        self._max_gradient_norm = max_gradient_norm
-        self._learning_rate = learning_rate
-        self._optimizer = optimizer
+    def __post_init__(self) -> None:
+        errors.check_fraction("A2C.discount", self.discount)
+        errors.check_positive("A2C.max_gradient_norm", self.max_gradient_norm)
+        errors.check_positive("A2C.learning_rate", self.learning_rate)
 
     def make_optimizer(self) -> keras.optimizers.Optimizer:
         """See base class."""
-        return self._optimizer(self._learning_rate)
+        return self.optimizer(self.learning_rate)
 
     def update(
         self,
@@ -75,15 +67,15 @@ class A2C(Algorithm):
     ) -> dict[str, tf.Tensor]:
         """See base class."""
         # The stored values are those of the gradient's own parameters: nothing to compute anew.
-        targets = returns.n_step_returns(rollout, self._discount, self._bootstrap_truncated)
+        targets = returns.n_step_returns(rollout, self.discount, self.bootstrap_truncated)
         batch = (update_steps.steps(rollout), *targets)
-        learning_rate = update_steps.decay_learning_rate(optimizer, self._learning_rate, progress)
+        learning_rate = update_steps.decay_learning_rate(optimizer, self.learning_rate, progress)
         logs = update_steps.descend(
             self.loss,
             update_steps.merge_time_and_batch(batch),
             agent,
             optimizer,
-            self._max_gradient_norm,
+            self.max_gradient_norm,
             gradient_agent,
         )
         return {
@@ -113,6 +105,6 @@ class A2C(Algorithm):
             steps.action,
             advantage,
             value_target,
-            self._value_cost,
-            self._entropy_cost,
+            self.value_cost,
+            self.entropy_cost,
         )

@@ -1,5 +1,6 @@
 """IMPALA's learner (Espeholt et al. 2018, arXiv 1802.01561): actor-critic with V-trace."""
 
+import dataclasses
 from collections.abc import Callable
 
 import gin
@@ -13,69 +14,57 @@ from hts_tf.networks.agent import Agent
 
 
 @gin.configurable
+@dataclasses.dataclass(frozen=True)
 class IMPALA(Algorithm):
     """IMPALA's hyperparameters and its update: one gradient step on a batch of unrolls.
 
     The policy that collected the data may lag by any number of updates, also within an unroll:
     V-trace corrects for it, step by step, with the logits that the actors stored.
+
+    Attributes:
+      discount: gamma.
+      v_trace_lambda: 0 (one step) to 1.
+      clip_rho: rho bar.
+      clip_c: c bar, at most clip_rho.
+      bootstrap_truncated: whether an episode cut by a time limit is credited with the value
+        of its own last observation; if not, it counts as terminated.
+      value_cost: weight of the squared error of the values.
+      entropy_cost: weight of the entropy bonus.
+      max_gradient_norm: the gradient is scaled down to this global norm; None leaves it alone.
+      learning_rate: at the first update; it decays linearly to 0.
+      optimizer: makes the optimizer from the learning rate: `@adam` or `@rmsprop`.
+
+    Raises:
+      ConfigError: a setting is out of range; the message names its binding.
     """
 
-    def __init__(
-        self,
-        discount: float = 0.993,
-        v_trace_lambda: float = 1.0,
-        clip_rho: float = 1.0,
-        clip_c: float = 1.0,
-        bootstrap_truncated: bool = True,
-        value_cost: float = 0.25,
-        entropy_cost: float = 7.331e-4,
-        max_gradient_norm: float | None = None,
-        learning_rate: float = 1.2542e-4,
-        optimizer: Callable[[float], keras.optimizers.Optimizer] = optimizers.adam,
-    ) -> None:
-        """Checks the settings.
+    discount: float = 0.993
+    v_trace_lambda: float = 1.0
+    clip_rho: float = 1.0
+    clip_c: float = 1.0
+    bootstrap_truncated: bool = True
+    value_cost: float = 0.25
+    entropy_cost: float = 7.331e-4
+    max_gradient_norm: float | None = None
+    learning_rate: float = 1.2542e-4
+    optimizer: Callable[[float], keras.optimizers.Optimizer] = optimizers.adam
 
-        Args:
-          discount: gamma.
-          v_trace_lambda: 0 (one step) to 1.
-          clip_rho: rho bar.
-          clip_c: c bar, at most clip_rho.
-          bootstrap_truncated: whether an episode cut by a time limit is credited with the value
-            of its own last observation; if not, it counts as terminated.
-          value_cost: weight of the squared error of the values.
-          entropy_cost: weight of the entropy bonus.
-          max_gradient_norm: the gradient is scaled down to this global norm; None leaves it alone.
-          learning_rate: at the first update; it decays linearly to 0.
-          optimizer: makes the optimizer from the learning rate: `@adam` or `@rmsprop`.
-
-        Raises:
-          ConfigError: a setting is out of range; the message names its binding.
-        """
-        errors.check_fraction("IMPALA.discount", discount)
-        errors.check_fraction("IMPALA.v_trace_lambda", v_trace_lambda)
-        errors.check_positive("IMPALA.clip_rho", clip_rho)
-        errors.check_positive("IMPALA.clip_c", clip_c)
-        if max_gradient_norm is not None:
-            errors.check_positive("IMPALA.max_gradient_norm", max_gradient_norm)
-        errors.check_positive("IMPALA.learning_rate", learning_rate)
-        if clip_c > clip_rho:
+    def __post_init__(self) -> None:
+        errors.check_fraction("IMPALA.discount", self.discount)
+        errors.check_fraction("IMPALA.v_trace_lambda", self.v_trace_lambda)
+        errors.check_positive("IMPALA.clip_rho", self.clip_rho)
+        errors.check_positive("IMPALA.clip_c", self.clip_c)
+        if self.max_gradient_norm is not None:
+            errors.check_positive("IMPALA.max_gradient_norm", self.max_gradient_norm)
+        errors.check_positive("IMPALA.learning_rate", self.learning_rate)
+        if self.clip_c > self.clip_rho:
             raise errors.ConfigError(
-                f"IMPALA.clip_c = {clip_c} must not exceed IMPALA.clip_rho = {clip_rho}"
+                f"IMPALA.clip_c = {self.clip_c} must not exceed IMPALA.clip_rho = {self.clip_rho}"
             )
-        self._discount = discount
-        self._lambda = v_trace_lambda
-        self._clip_rho = clip_rho
-        self._clip_c = clip_c
-        self._bootstrap_truncated = bootstrap_truncated
-        self._value_cost = value_cost
-        self._entropy_cost = entropy_cost
-        self._max_gradient_norm = max_gradient_norm
-        self._learning_rate = learning_rate
-        self._optimizer = optimizer
 
     def make_optimizer(self) -> keras.optimizers.Optimizer:
         """See base class."""
-        return self._optimizer(self._learning_rate)
+        return self.optimizer(self.learning_rate)
 
     def update(
         self,
@@ -86,10 +75,8 @@ class IMPALA(Algorithm):
         progress: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         """See base class."""
-        learning_rate = update_steps.decay_learning_rate(optimizer, self._learning_rate, progress)
-        logs = update_steps.descend(
-            self.loss, (rollout,), agent, optimizer, self._max_gradient_norm
-        )
+        learning_rate = update_steps.decay_learning_rate(optimizer, self.learning_rate, progress)
+        logs = update_steps.descend(self.loss, (rollout,), agent, optimizer, self.max_gradient_norm)
         return {**logs, "learning_rate": learning_rate}
 
     def loss(self, agent: Agent, rollout: specs.Rollout) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
@@ -112,17 +99,17 @@ class IMPALA(Algorithm):
         targets = returns.v_trace(
             rollout._replace(value=tf.stop_gradient(values)),
             log_prob_ratio,
-            self._discount,
-            self._lambda,
-            self._clip_rho,
-            self._clip_c,
-            self._bootstrap_truncated,
+            self.discount,
+            self.v_trace_lambda,
+            self.clip_rho,
+            self.clip_c,
+            self.bootstrap_truncated,
         )
         values = values[:-1]
         loss, logs = losses.actor_critic_loss(
-            policy, values, rollout.action, *targets, self._value_cost, self._entropy_cost
+            policy, values, rollout.action, *targets, self.value_cost, self.entropy_cost
         )
-        clipped = tf.exp(log_prob_ratio) > self._clip_rho
+        clipped = tf.exp(log_prob_ratio) > self.clip_rho
         return loss, {
             **logs,
             "kl": losses.kl_estimate(log_prob_ratio),

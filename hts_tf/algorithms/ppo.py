@@ -5,6 +5,8 @@ tells two policies apart that plain PPO takes for one: the behaviour policy, whi
 data, and the proximal policy, near which the update is to stay.
 """
 
+import dataclasses
+
 import gin
 import keras
 import tensorflow as tf
@@ -19,72 +21,56 @@ _LOGS = ("loss", "policy_loss", "value_loss", "entropy", "kl", "clip_fraction", 
 
 
 @gin.configurable
+@dataclasses.dataclass(frozen=True)
 class PPO(Algorithm):
     """PPO's hyperparameters and its update; the defaults are those of HTS-RL's football runs.
 
     Attributes:
-      num_minibatches: into which the shuffled batch is divided, in each epoch.
+      epochs: at least 1.
+      num_minibatches: into which the shuffled batch is divided, in each epoch; must divide
+        sync_interval * num_envs.
+      clip: of the probability ratio (to 1 +- clip) and of the value's movement.
+      discount: gamma.
+      gae_lambda: lambda of generalized advantage estimation.
+      bootstrap_truncated: whether an episode cut by a time limit is credited with the value
+        of its own last observation; if not, it counts as terminated.
+      decoupled: whether the agent as it is when the update begins is the proximal policy, and
+        its values are those that advantages are computed from and the value's movement is
+        clipped around; the behaviour policy is then corrected for by importance weights. If
+        not, both are the behaviour policy's, one update older under the `hts` schedule, as in
+        the paper's code. Without policy lag the two are the same.
+      value_cost: weight of the value loss.
+      entropy_cost: weight of the entropy bonus.
+      max_gradient_norm: every minibatch's gradient is scaled down to this global norm.
+      learning_rate: of Adam at the first update; it decays linearly to 0.
+      adam_epsilon: of Adam.
+
+    Raises:
+      ConfigError: a setting is out of range; the message names its binding.
     """
 
-    def __init__(
-        self,
-        epochs: int = 2,
-        num_minibatches: int = 8,
-        clip: float = 0.08,
-        discount: float = 0.993,
-        gae_lambda: float = 0.95,
-        bootstrap_truncated: bool = True,
-        decoupled: bool = True,
-        value_cost: float = 0.5,
-        entropy_cost: float = 0.003,
-        max_gradient_norm: float = 0.64,
-        learning_rate: float = 3.43e-4,
-        adam_epsilon: float = 1e-5,
-    ) -> None:
-        """Checks the settings.
+    epochs: int = 2
+    num_minibatches: int = 8
+    clip: float = 0.08
+    discount: float = 0.993
+    gae_lambda: float = 0.95
+    bootstrap_truncated: bool = True
+    decoupled: bool = True
+    value_cost: float = 0.5
+    entropy_cost: float = 0.003
+    max_gradient_norm: float = 0.64
+    learning_rate: float = 3.43e-4
+    adam_epsilon: float = 1e-5
 
-        Args:
-          epochs: at least 1.
-          num_minibatches: must divide sync_interval * num_envs.
-          clip: of the probability ratio (to 1 +- clip) and of the value's movement.
-          discount: gamma.
-          gae_lambda: lambda of generalized advantage estimation.
-          bootstrap_truncated: whether an episode cut by a time limit is credited with the value
-            of its own last observation; if not, it counts as terminated.
-          decoupled: whether the agent as it is when the update begins is the proximal policy, and
-            its values are those that advantages are computed from and the value's movement is
-            clipped around; the behaviour policy is then corrected for by importance weights. If
-            not, both are the behaviour policy's, one update older under the `hts` schedule, as in
-            the paper's code. Without policy lag the two are the same.
-          value_cost: weight of the value loss.
-          entropy_cost: weight of the entropy bonus.
-          max_gradient_norm: every minibatch's gradient is scaled down to this global norm.
-          learning_rate: of Adam at the first update; it decays linearly to 0.
-          adam_epsilon: of Adam.
-
-        Raises:
-          ConfigError: a setting is out of range; the message names its binding.
-        """
-        errors.check_count("PPO.epochs", epochs)
-        errors.check_count("PPO.num_minibatches", num_minibatches)
-        errors.check_positive("PPO.clip", clip)
-        errors.check_positive("PPO.max_gradient_norm", max_gradient_norm)
-        errors.check_positive("PPO.learning_rate", learning_rate)
-        errors.check_positive("PPO.adam_epsilon", adam_epsilon)
-        errors.check_fraction("PPO.discount", discount)
-        errors.check_fraction("PPO.gae_lambda", gae_lambda)
-        self.epochs = epochs
-        self.num_minibatches = num_minibatches
-        self._clip = clip
-        self._discount = discount
-        self._gae_lambda = gae_lambda
-        self._bootstrap_truncated = bootstrap_truncated
-        self._decoupled = decoupled
-        self._value_cost = value_cost
-        self._entropy_cost = entropy_cost
-        self._max_gradient_norm = max_gradient_norm
-        self._learning_rate = learning_rate
-        self._adam_epsilon = adam_epsilon
+    def __post_init__(self) -> None:
+        errors.check_count("PPO.epochs", self.epochs)
+        errors.check_count("PPO.num_minibatches", self.num_minibatches)
+        errors.check_positive("PPO.clip", self.clip)
+        errors.check_positive("PPO.max_gradient_norm", self.max_gradient_norm)
+        errors.check_positive("PPO.learning_rate", self.learning_rate)
+        errors.check_positive("PPO.adam_epsilon", self.adam_epsilon)
+        errors.check_fraction("PPO.discount", self.discount)
+        errors.check_fraction("PPO.gae_lambda", self.gae_lambda)
 
     def check_batch(self, sync_interval: int, num_envs: int) -> None:
         """Raises: ConfigError: the minibatches do not divide the batch of one update."""
@@ -97,7 +83,7 @@ class PPO(Algorithm):
 
     def make_optimizer(self) -> keras.optimizers.Optimizer:
         """See base class."""
-        return optimizers.Adam(self._learning_rate, epsilon=self._adam_epsilon)
+        return optimizers.Adam(self.learning_rate, epsilon=self.adam_epsilon)
 
     def update(
         self,
@@ -114,7 +100,7 @@ class PPO(Algorithm):
         """
         behaviour_log_prob = agent.distribution(rollout.policy).log_prob(rollout.action)
         proximal_log_prob = behaviour_log_prob
-        if self._decoupled:
+        if self.decoupled:
             # As many rows at a time as are trained on: all at once take hundreds of megabytes.
             rows_at_once = rollout.reward.shape.num_elements() // self.num_minibatches
             policy, value = update_steps.evaluate_in_chunks(agent, rollout, rows_at_once)
@@ -122,7 +108,7 @@ class PPO(Algorithm):
             proximal_log_prob = proximal.log_prob(rollout.action)
             rollout = rollout._replace(value=value)
         advantages, value_targets = returns.generalized_advantage_estimation(
-            rollout, self._discount, self._gae_lambda, self._bootstrap_truncated
+            rollout, self.discount, self.gae_lambda, self.bootstrap_truncated
         )
         deviation = tf.math.reduce_std(advantages)
         normalised = (advantages - tf.reduce_mean(advantages)) / (deviation + 1e-5)
@@ -135,12 +121,12 @@ class PPO(Algorithm):
             value_targets,
         )
         batch = update_steps.merge_time_and_batch(batch)
-        learning_rate = update_steps.decay_learning_rate(optimizer, self._learning_rate, progress)
+        learning_rate = update_steps.decay_learning_rate(optimizer, self.learning_rate, progress)
 
         def add_step(sums: dict[str, tf.Tensor], rows: tf.Tensor) -> dict[str, tf.Tensor]:
             minibatch = tf.nest.map_structure(lambda x: tf.gather(x, rows), batch)
             step = update_steps.descend(
-                self.loss, minibatch, agent, optimizer, self._max_gradient_norm
+                self.loss, minibatch, agent, optimizer, self.max_gradient_norm
             )
             return tf.nest.map_structure(tf.add, sums, step)
 
@@ -184,15 +170,15 @@ class PPO(Algorithm):
         policy = agent.distribution(policy)
         log_prob_ratio = policy.log_prob(steps.action) - proximal_log_prob
         ratio = tf.exp(log_prob_ratio)
-        policy_loss = losses.clipped_policy_loss(log_prob_ratio, advantage, self._clip)
-        value_loss = losses.clipped_value_loss(value, proximal_value, value_target, self._clip)
+        policy_loss = losses.clipped_policy_loss(log_prob_ratio, advantage, self.clip)
+        value_loss = losses.clipped_value_loss(value, proximal_value, value_target, self.clip)
         entropy = tf.reduce_mean(policy.entropy())
-        loss = policy_loss + self._value_cost * value_loss - self._entropy_cost * entropy
+        loss = policy_loss + self.value_cost * value_loss - self.entropy_cost * entropy
         return loss, {
             "loss": loss,
             "policy_loss": policy_loss,
             "value_loss": value_loss,
             "entropy": entropy,
             "kl": losses.kl_estimate(log_prob_ratio),
-            "clip_fraction": tf.reduce_mean(tf.cast(tf.abs(ratio - 1.0) > self._clip, tf.float32)),
+            "clip_fraction": tf.reduce_mean(tf.cast(tf.abs(ratio - 1.0) > self.clip, tf.float32)),
         }
