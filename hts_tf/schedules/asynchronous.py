@@ -45,11 +45,6 @@ class Asynchronous(Schedule):
         self.policy_versions = np.zeros(0, np.int64)  # a resumed run begins new unrolls
         self._has_begun = False
 
-    @staticmethod
-    def num_rounds(num_intervals: int) -> int:
-        """See base class: one for each update."""
-        return num_intervals
-
     def run_round(self, j: int, num_intervals: int) -> Round:
         """See base class; there is no sync point at its end."""
         if not self._has_begun:

@@ -26,7 +26,7 @@ class HTS(Schedule):
 
     @staticmethod
     def num_rounds(num_intervals: int) -> int:
-        """See base class; the last round only learns."""
+        """See base class; one more, which only learns."""
         return num_intervals + 1
 
     def run_round(self, j: int, num_intervals: int) -> Round:

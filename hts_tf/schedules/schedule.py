@@ -94,9 +94,9 @@ class Schedule(abc.ABC):
         self.policy_versions[...] = state["run/policy_versions"]
 
     @staticmethod
-    @abc.abstractmethod
     def num_rounds(num_intervals: int) -> int:
-        """Returns the rounds of a run."""
+        """Returns the rounds of a run: one for each interval, or update."""
+        return num_intervals
 
     @abc.abstractmethod
     def run_round(self, j: int, num_intervals: int) -> Round:

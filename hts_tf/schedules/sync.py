@@ -19,11 +19,6 @@ class Sync(Schedule):
     num_storages = 1
     lockstep = True
 
-    @staticmethod
-    def num_rounds(num_intervals: int) -> int:
-        """See base class."""
-        return num_intervals
-
     def run_round(self, j: int, num_intervals: int) -> Round:
         """See base class."""
         self.policy_versions[0] = self._learner.updates
