@@ -144,16 +144,10 @@ class Timing(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A line of the CSV file; what does not apply is None.
+    """A line of the CSV file; what does not apply is None. For the rest see `Case`.
 
     Attributes:
       sweep: 'num_envs' or 'variance'.
-      scenario: see `Case`.
-      schedule: see `Case`.
-      num_envs: see `Case`.
-      num_executors: see `Case`.
-      sync_interval: see `Case`.
-      step_time: see `Case`.
       step_mean_sec: mean of the step times' distribution, in seconds.
       step_variance_sec2: its variance, in square seconds.
       intervals: how many were counted.
@@ -249,12 +243,9 @@ def row(sweep: str, case: Case, timing: Timing) -> Row:
             formula = interval_times.formula_sec(game, *size)
     return Row(
         sweep=sweep,
-        scenario=case.scenario,
-        schedule=case.schedule,
-        num_envs=case.num_envs,
+        **case._asdict(),
         num_executors=case.num_executors,
         sync_interval=case.sync_interval,
-        step_time=case.step_time,
         step_mean_sec=game and game.mean_step_sec,
         step_variance_sec2=game and game.step_variance_sec2,
         intervals=len(timing.seconds),
