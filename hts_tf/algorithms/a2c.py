@@ -68,15 +68,10 @@ class A2C(Algorithm):
         """See base class."""
         # The stored values are those of the gradient's own parameters: nothing to compute anew.
         targets = returns.n_step_returns(rollout, self.discount, self.bootstrap_truncated)
-        batch = (update_steps.steps(rollout), *targets)
+        batch = update_steps.merge_time_and_batch((update_steps.steps(rollout), *targets))
         learning_rate = update_steps.decay_learning_rate(optimizer, self.learning_rate, progress)
         logs = update_steps.descend(
-            self.loss,
-            update_steps.merge_time_and_batch(batch),
-            agent,
-            optimizer,
-            self.max_gradient_norm,
-            gradient_agent,
+            self.loss, batch, agent, optimizer, self.max_gradient_norm, gradient_agent
         )
         return {
             **logs,
