@@ -225,8 +225,7 @@ class Board:
             array[now, 0, slots] = array[before, -1, slots]
         self.interval[slots] = interval
         for slot in slots:
-            episode, length, _, episode_over = self.ledger.place(slot)
-            self.ledger.move(slot, Place(episode, length, 0, episode_over))
+            self.ledger.move(slot, self.ledger.place(slot)._replace(step=0))
 
 
 def _views(arrays: trees.Tree) -> Callable[[int, int, int], trees.Tree]:
