@@ -54,18 +54,7 @@ class Pipeline:
         tracer: Tracer | None,
         steps_per_round: int,
     ) -> None:
-        """Starts nothing.
-
-        Args:
-          schedule: who waits for whom.
-          collector: that it drives.
-          learner: that it drives.
-          behaviour: the agent that the actors run.
-          keeper: keeps the run.
-          reporter: shows it.
-          tracer: records some rounds of it.
-          steps_per_round: env steps that a round collects.
-        """
+        """Takes its parts, `behaviour` the agent that the actors run; starts nothing."""
         schedule.connect(collector, learner, behaviour)
         self.collector = collector
         self.learner = learner

@@ -35,12 +35,7 @@ class EpisodeTracker:
     """
 
     def __init__(self, num_envs: int, seed: int) -> None:
-        """Starts with the first episode of every environment.
-
-        Args:
-          num_envs: how many.
-          seed: of the run.
-        """
+        """Starts with the first episode of each of so many environments; the seed is the run's."""
         self._seed = seed
         self._running = np.zeros((3, num_envs))
         # Of the running episodes: their numbers, and the actions in the intervals before.
