@@ -64,8 +64,7 @@ def write(trace: Trace, path: Path) -> None:
       OSError: the file cannot be written.
     """
     events = []
-    trainer, threads = 0, 0
-    processes = 0
+    trainer = threads = processes = 0
     for worker, done in trace.workers.items():
         if role(worker) == "executor":
             processes += 1
@@ -76,16 +75,11 @@ def write(trace: Trace, path: Path) -> None:
             threads += 1
             name = "trainer"
         place = {"pid": process, "tid": thread}
+        order = process or len(trace.workers)  # executors above the trainer, as in the pictures
         events += [
             {"ph": "M", "name": "process_name", **place, "args": {"name": name}},
             {"ph": "M", "name": "thread_name", **place, "args": {"name": worker}},
-            # Executors above the trainer, as in the pictures.
-            {
-                "ph": "M",
-                "name": "process_sort_index",
-                **place,
-                "args": {"sort_index": process or len(trace.workers)},
-            },
+            {"ph": "M", "name": "process_sort_index", **place, "args": {"sort_index": order}},
         ]
         number_is = _NUMBER_IS[role(worker)]
         events += [

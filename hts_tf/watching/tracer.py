@@ -95,9 +95,8 @@ class Tracer:
         learner = [
             event(activity, *span)
             for round_ in rounds
-            for activity, span in sorted(
-                [("update", round_.learning), ("wait_rollout", round_.waiting)],
-                key=lambda named: named[1],
+            for span, activity in sorted(
+                [(round_.learning, "update"), (round_.waiting, "wait_rollout")]
             )
         ]
         sync_points = [before, *rounds] if self._has_sync_points else []
