@@ -75,15 +75,7 @@ class Workers:
         seed: int,
         crew: Crew,
     ) -> None:
-        """Allocates memory and buffers; starts nothing.
-
-        Args:
-          environment: recipe of each environment.
-          step: what a step consists of.
-          policy: the behaviour policy.
-          seed: of the run.
-          crew: how many there are.
-        """
+        """Allocates memory and buffers, for environments of that recipe; starts nothing."""
         self.crew = crew
         self.step = step
         self._seed = seed

@@ -18,14 +18,7 @@ class Reporter:
     def __init__(
         self, directory: Path, batching: Batching, has_sync_points: bool, total_env_steps: int
     ) -> None:
-        """Shows nothing yet.
-
-        Args:
-          directory: of the event files.
-          batching: of the policy.
-          has_sync_points: whether the run can be repeated.
-          total_env_steps: of the run.
-        """
+        """Shows nothing yet; event files will be written to the directory."""
         self._directory = directory
         self._batching = batching
         self._has_sync_points = has_sync_points
