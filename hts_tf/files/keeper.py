@@ -31,13 +31,7 @@ class Keeper:
     """
 
     def __init__(self, settings: Settings, workdir: Workdir, seed: int) -> None:
-        """Touches nothing yet.
-
-        Args:
-          settings: of the run.
-          workdir: where it is kept.
-          seed: of the run.
-        """
+        """Touches nothing yet."""
         self._settings = settings
         self._workdir = workdir
         self._seed = seed
