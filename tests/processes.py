@@ -1,5 +1,6 @@
 """Finds the processes that a command has started."""
 
+import contextlib
 from pathlib import Path
 
 from hts_tf.benchmarks import kernel
@@ -18,6 +19,17 @@ def parent_of(path):
         return int((path / "stat").read_text().rpartition(")")[2].split()[1])
     except OSError:
         return None
+
+
+def in_session(leader):
+    """Returns the processes of a session that live."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            state, _, _, session, *_ = path.read_text().rpartition(")")[2].split()
+            if int(session) == leader and state != "Z":
+                found.append(int(path.parent.name))
+    return found
 
 
 def is_alive(pid):

@@ -4,7 +4,10 @@ Whatever they do, the run does the right thing, or stops with one line that name
 what to do.
 """
 
+import contextlib
 import json
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -12,27 +15,31 @@ import pytest
 from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.files import archive, checkpoint
 from hts_tf.files.workdir import Workdir
-from tests import command_line
+from tests import command_line, processes
 
 pytestmark = pytest.mark.slow
 
 # Binding -> how the environment behaves; `sound` is Synthetic itself.
 FAULTY = """
-import dataclasses
+import dataclasses, random, subprocess
 import gin
 import numpy as np
-from hts_tf import specs
 from hts_tf.environments import base, synthetic
 
 class Game(synthetic.SyntheticEnvironment):
     def __init__(self, config):
         super().__init__(config)
         self._total = 0
+        self._brightness = 1 + random.random()
+        if config.fault == "children":
+            subprocess.Popen(["sleep", "3600"])
 
     def step(self, action, observation):
         result = super().step(action, observation)
         self._total += 1
         fault = self._config.fault
+        if fault == "seed":
+            observation *= self._brightness
         if fault == "both":
             return result._replace(truncated=result.terminated)
         if fault == "arrays":
@@ -68,16 +75,25 @@ def run(module, tmp_path, *flags):
     return result
 
 
-def train(tmp_path, name, *flags, fault=None):
-    """Trains in a workdir of that name; returns (workdir, exit code, output, errors)."""
+def start_training(tmp_path, name, *flags, fault=None):
+    """Starts to train in a workdir of that name."""
     if fault is not None:
         (tmp_path / "faulty.py").write_text(FAULTY)
         (tmp_path / f"{fault}.gin").write_text(
             f"import faulty\nTrainer.environment = @Faulty()\nFaulty.fault = '{fault}'\n"
+            "Faulty.episode_steps = 23\n"
         )
         flags = [*flags, f"--gin_files={tmp_path / fault}.gin"]
-    workdir = tmp_path / name
-    return workdir, *run("hts_tf.train", tmp_path, f"--workdir={workdir}", *FLAGS, *flags)
+    flags = [f"--workdir={tmp_path / name}", *FLAGS, *flags]
+    return command_line.start("hts_tf.train", *flags, pythonpath=[tmp_path])
+
+
+def train(tmp_path, name, *flags, fault=None):
+    """Trains to the end; returns (workdir, exit code, output, errors)."""
+    with start_training(tmp_path, name, *flags, fault=fault) as process:
+        result = command_line.finish(process)
+    assert not executors_of(process.pid)
+    return tmp_path / name, *result
 
 
 def test_terminated_and_truncated_is_terminated_and_arrays_are_numbers(tmp_path):
@@ -143,3 +159,43 @@ def test_what_other_projects_set_for_keras_changes_nothing(tmp_path, monkeypatch
         _, code, output, errors = train(tmp_path, f"other_{backend}")
         assert code == 0, errors
         assert command_line.parameters_hash(output) == command_line.parameters_hash(expected)
+
+
+@contextlib.contextmanager
+def training(tmp_path, name, *flags, fault):
+    """A training that goes on for long, once it has saved a checkpoint."""
+    directory = tmp_path / name / "checkpoints"
+    before = checkpoint.paths(directory)[:1]
+    flags = [*flags, "--gin_bindings=Trainer.total_env_steps = 5000000"]
+    with start_training(tmp_path, name, *flags, fault=fault) as process:
+        while checkpoint.paths(directory)[:1] == before:
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.05)
+        yield process
+        process.kill()
+
+
+def test_a_resumed_run_tells_of_environments_that_do_not_keep_to_their_seed(tmp_path):
+    said = {}
+    for fault in ("none", "seed"):
+        for attempt in (1, 2):
+            with training(tmp_path, f"run_{fault}", fault=fault) as process:
+                process.send_signal(signal.SIGTERM)
+                code, _, said[fault, attempt] = command_line.finish(process)
+            assert code == 128 + signal.SIGTERM
+    for key, errors in said.items():
+        assert ("does not keep to its seed" in errors) == (key == ("seed", 2)), key
+    assert "its results will not repeat" in said["seed", 2]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_processes_that_environments_start_end_with_the_run(tmp_path, number):
+    with training(tmp_path, "run", fault="children") as process:
+        executors = executors_of(process.pid)
+        sessions = {pid: processes.in_session(pid) for pid in executors}
+        assert all(len(pids) > 2 for pids in sessions.values()), "with their children"
+        process.send_signal(number)
+        command_line.finish(process)
+    for pid in executors:
+        while processes.in_session(pid):
+            time.sleep(0.01)

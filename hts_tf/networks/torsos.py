@@ -79,10 +79,11 @@ def nature_cnn(
             "ActorCritic.torso = @nature_cnn is for one image, not for an observation of "
             f"{', '.join(name for name, _ in trees.named(spec))}: bind another"
         )
-    image = spec.dense_shape if isinstance(spec, specs.PixelMapSpec) else spec.shape
+    is_sparse = isinstance(spec, specs.PixelMapSpec)
+    image = spec.dense_shape if is_sparse else spec.shape
     if len(image) != 3:
         raise errors.ConfigError(
-            f"ActorCritic.torso = @nature_cnn is for images [height, width, channels], not for "
+            "ActorCritic.torso = @nature_cnn is for images [height, width, channels], not for "
             f"arrays {image}: bind another"
         )
     size = min(image[:2])
@@ -94,7 +95,6 @@ def nature_cnn(
             f"{image[0]} x {image[1]}: bind smaller ones, or ActorCritic.torso = @mlp"
         )
     gain = math.sqrt(2.0)
-    is_sparse = isinstance(spec, specs.PixelMapSpec)
     stack: list[keras.layers.Layer] = []
     for sizes in convolutions:
         kernel = {"kernel_initializer": seeds.orthogonal(gain)}

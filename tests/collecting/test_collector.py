@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 import types
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ from hts_tf.collecting.workers import Crew, Workers
 from hts_tf.environments import synthetic
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
+from tests import processes
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
@@ -557,14 +557,7 @@ def test_an_environment_that_does_not_keep_to_its_seed_is_told_of(broken_games, 
 
 
 def children_of(leader):
-    """Processes of a session, besides the leader."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, _, _, session, *_ = path.read_text().rpartition(")")[2].split()
-            if int(session) == leader and state != "Z":
-                found.append(int(path.parent.name))
-    return sorted(set(found) - {leader})
+    return set(processes.in_session(leader)) - {leader}
 
 
 def test_children_of_environments_end_with_a_run_that_is_over_at_once(broken_games):
