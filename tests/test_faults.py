@@ -41,14 +41,10 @@ class Game(synthetic.SyntheticEnvironment):
         if fault == "seed":
             observation *= self._brightness
         if fault == "both":
-            return result._replace(truncated=result.terminated)
-        if fault == "arrays":
+            result = result._replace(truncated=result.terminated)
             return base.StepResult(*(np.array([x]) for x in result))
-        if self._total > 40 and self._step == 5:
-            if fault == "reward":
-                return result._replace(reward=float("nan"))
-            if fault == "observation":
-                observation[1] = np.inf
+        if fault == "reward" and self._total > 40 and self._step == 5:
+            return result._replace(reward=float("nan"))
         return result
 
 @gin.configurable
@@ -96,26 +92,27 @@ def train(tmp_path, name, *flags, fault=None):
     return tmp_path / name, *result
 
 
-def test_terminated_and_truncated_is_terminated_and_arrays_are_numbers(tmp_path):
-    hashes = set()
-    for fault in ("none", "both", "arrays"):
-        _, code, output, errors = train(tmp_path, f"run_{fault}", fault=fault)
-        assert code == 0, errors
-        hashes.add(command_line.parameters_hash(output))
-    assert len(hashes) == 1
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """The hash of the parameters that a run without faults comes to."""
+    _, code, output, errors = train(tmp_path_factory.mktemp("sound"), "run", fault="none")
+    assert code == 0, errors
+    return command_line.parameters_hash(output)
 
 
-@pytest.mark.parametrize(
-    ("fault", "says"),
-    [("reward", "the reward is nan"), ("observation", "the observation holds inf")],
-)
-def test_a_value_that_is_no_number_stops_the_run_at_that_step(tmp_path, fault, says):
-    workdir, code, _, errors = train(tmp_path, "run", fault=fault)
+def test_terminated_and_truncated_is_terminated_and_arrays_are_numbers(tmp_path, sound):
+    _, code, output, errors = train(tmp_path, "run", fault="both")
+    assert code == 0, errors
+    assert command_line.parameters_hash(output) == sound
+
+
+def test_a_value_that_is_no_number_stops_the_run_at_that_step(tmp_path):
+    workdir, code, _, errors = train(tmp_path, "run", fault="reward")
     assert code == 1
     assert "Traceback" not in errors
     *_, last = errors.splitlines()
     assert last.startswith("error: Faulty broke a rule while stepping environment ")
-    assert f"env step 4: {says}" in last
+    assert "env step 4: the reward is nan" in last
     # The checkpoint is from before, and sound.
     [newest, *_] = checkpoint.paths(workdir / "checkpoints")
     state = Workdir(workdir).newest()
@@ -142,9 +139,7 @@ def test_a_run_that_diverges_stops_and_saves_nothing_of_it(tmp_path):
         assert all(np.isfinite(a).all() for n, a in state.items() if n.startswith("variable/"))
 
 
-def test_what_other_projects_set_for_keras_changes_nothing(tmp_path, monkeypatch):
-    _, code, expected, errors = train(tmp_path, "expected")
-    assert code == 0, errors
+def test_what_other_projects_set_for_keras_changes_nothing(tmp_path, monkeypatch, sound):
     settings = {
         "backend": "jax",
         "floatx": "float64",
@@ -153,12 +148,10 @@ def test_what_other_projects_set_for_keras_changes_nothing(tmp_path, monkeypatch
     }
     (tmp_path / "keras.json").write_text(json.dumps(settings))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    for backend in (None, "torch"):
-        if backend:
-            monkeypatch.setenv("KERAS_BACKEND", backend)
-        _, code, output, errors = train(tmp_path, f"other_{backend}")
-        assert code == 0, errors
-        assert command_line.parameters_hash(output) == command_line.parameters_hash(expected)
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    _, code, output, errors = train(tmp_path, "run", fault="none")
+    assert code == 0, errors
+    assert command_line.parameters_hash(output) == sound
 
 
 @contextlib.contextmanager
@@ -176,25 +169,22 @@ def training(tmp_path, name, *flags, fault):
 
 
 def test_a_resumed_run_tells_of_environments_that_do_not_keep_to_their_seed(tmp_path):
-    said = {}
-    for fault in ("none", "seed"):
-        for attempt in (1, 2):
-            with training(tmp_path, f"run_{fault}", fault=fault) as process:
-                process.send_signal(signal.SIGTERM)
-                code, _, said[fault, attempt] = command_line.finish(process)
-            assert code == 128 + signal.SIGTERM
-    for key, errors in said.items():
-        assert ("does not keep to its seed" in errors) == (key == ("seed", 2)), key
-    assert "its results will not repeat" in said["seed", 2]
+    said = []
+    for _ in range(2):
+        with training(tmp_path, "run", fault="seed") as process:
+            process.send_signal(signal.SIGTERM)
+            code, _, errors = command_line.finish(process)
+        assert code == 128 + signal.SIGTERM
+        said.append("does not keep to its seed" in errors)
+    assert said == [False, True]
+    assert "its results will not repeat" in errors
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_processes_that_environments_start_end_with_the_run(tmp_path, number):
+def test_processes_that_environments_start_end_with_a_run_that_is_killed(tmp_path):
     with training(tmp_path, "run", fault="children") as process:
         executors = executors_of(process.pid)
-        sessions = {pid: processes.in_session(pid) for pid in executors}
-        assert all(len(pids) > 2 for pids in sessions.values()), "with their children"
-        process.send_signal(number)
+        assert all(len(processes.in_session(pid)) > 2 for pid in executors), "with children"
+        process.kill()
         command_line.finish(process)
     for pid in executors:
         while processes.in_session(pid):
