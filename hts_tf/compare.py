@@ -6,16 +6,15 @@ written to CSV files after each of them: see `comparison.write`, and for the col
 `comparison.Measured`; they hold the runs of the last command.
 """
 
-import sys
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
 from hts_tf import comparison, config, errors
 from hts_tf.comparison import UNFINISHED, Measured, Run
 from hts_tf.files.curves import RunLog
 from hts_tf.files.workdir import Workdir
-from hts_tf.system import command
+from hts_tf.system import command, terminal
 from hts_tf.system.child import Child, ChildError
 
 _SCENARIOS = flags.DEFINE_list(
@@ -65,7 +64,7 @@ def train(run: Run, workdir: Path) -> None:
                         training.stop()
                         break
             except (KeyboardInterrupt, SystemExit):
-                print(f"stopping {run} at its next sync point (again: at once)", file=sys.stderr)
+                terminal.tell(f"stopping {run} at its next sync point (again: at once)")
                 training.stop()
                 raise
     except ChildError as error:
@@ -92,13 +91,13 @@ def compare() -> None:
             results[run] = measure(directory / str(run))
             begun = {run: measured for run, measured in results.items() if measured}
             comparison.write(directory, begun)
-        print(f"{number} of {len(runs)}, {run}: {comparison.line(results[run])}", flush=True)
-    print(f"\nMedians over seeds:\n{comparison.table(results)}")
+        terminal.say(f"{number} of {len(runs)}, {run}: {comparison.line(results[run])}")
+    terminal.say(f"\nMedians over seeds:\n{comparison.table(results)}")
 
 
 def main() -> None:
     """Entry point."""
-    app.run(lambda argv: command.call(compare, argv))
+    command.run(compare)
 
 
 if __name__ == "__main__":

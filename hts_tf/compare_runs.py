@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from absl import app
 
 from hts_tf import config, errors, specs
 from hts_tf.files import fingerprint_log, scope
 from hts_tf.files.workdir import Workdir
+from hts_tf.system import command
 
 
 class Place(NamedTuple):
@@ -112,16 +112,17 @@ def _shapes(cells: dict[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
     return {name: array.shape for name, array in cells.items()}
 
 
-def run(argv: list[str]) -> int:
-    """Compares, and returns the exit code."""
-    if len(argv) != 3:
-        return errors.fail("two workdirs are wanted: python -m hts_tf.compare_runs A B", 2)
-    a, b = map(Path, argv[1:])
-    try:
-        causes = likely_causes(Workdir(a), Workdir(b))
-        same, text = compare(a, b)
-    except errors.ConfigError as error:
-        return errors.fail(str(error), 2)
+def run(*workdirs: str) -> int:
+    """Compares, and returns the exit code.
+
+    Raises:
+      ConfigError: the workdirs cannot be compared.
+    """
+    if len(workdirs) != 2:
+        raise errors.ConfigError("two workdirs are wanted: python -m hts_tf.compare_runs A B")
+    a, b = map(Path, workdirs)
+    causes = likely_causes(Workdir(a), Workdir(b))
+    same, text = compare(a, b)
     for cause in causes:
         print(f"the runs differ in {cause}")
     print(text)
@@ -130,7 +131,7 @@ def run(argv: list[str]) -> int:
 
 def main() -> None:
     """Entry point."""
-    app.run(run)
+    command.run(run, takes_arguments=True)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from hts_tf.files import scope
 from hts_tf.networks import native_ops
+from hts_tf.system import command
 from hts_tf.system.memory import memory_available_bytes
 
 try:
@@ -170,8 +171,8 @@ def python_packages() -> Iterator[Finding]:
             "Python packages", f"hts_tf is not installed for {sys.executable}", set_up_command()
         )
         return
-    for text in requirements:
-        yield from compare(Requirement(text))
+    # Several extras may want the same.
+    yield from dict.fromkeys(found for text in requirements for found in compare(Requirement(text)))
 
 
 def compare(requirement: "Requirement") -> Iterator[Finding]:
@@ -256,12 +257,17 @@ def report(findings: list[Finding]) -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
+def diagnose() -> int:
     """Prints the report; returns the exit status."""
     findings = examine()
     print(report(findings))
     return int(any(finding.mend is not None for finding in findings))
 
 
+def main() -> None:
+    """Entry point."""
+    command.end(diagnose)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

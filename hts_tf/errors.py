@@ -2,7 +2,6 @@
 
 import difflib
 import numbers
-import sys
 from collections.abc import Iterable
 
 
@@ -12,12 +11,6 @@ class ConfigError(ValueError):
 
 class RunError(Exception):
     """A run cannot go on; the message is one line and says what, where, and what to do."""
-
-
-def fail(message: str, code: int) -> int:
-    """Prints why a command fails, and returns the exit code that it is given."""
-    print(f"error: {message}", file=sys.stderr)
-    return code
 
 
 def check_count(binding: str, value: object) -> None:

@@ -1,10 +1,11 @@
 """Command line: evaluates the newest checkpoint of a run."""
 
 import csv
+import sys
 from pathlib import Path
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import config, errors, evaluator, learner, settings  # noqa: F401  gin configurables
@@ -14,7 +15,7 @@ from hts_tf.files import archive
 from hts_tf.files.episodes import Episode
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks.actor_critic import ActorCritic
-from hts_tf.system import compute
+from hts_tf.system import command, compute
 from hts_tf.watching import display, playback, video
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "of the training run", required=True)
@@ -29,34 +30,31 @@ _HISTOGRAM_BINS = 10
 _HISTOGRAM_WIDTH = 50  # characters
 
 
-def run(argv: list[str]) -> int:
-    """Evaluates, and returns the exit code."""
-    if argv[1:]:
-        return errors.fail(f"unexpected argument {argv[1]!r}", 2)
+def evaluate() -> None:
+    """Evaluates, writes what was played, and prints how it went.
+
+    Raises:
+      ConfigError: the workdir holds nothing that can be evaluated.
+      ProtocolError: an environment broke a rule.
+    """
     workdir = Workdir(_WORKDIR.value)
-    try:
-        config.load_text(workdir.configuration())
-        state = workdir.newest()
-        if state is None:
-            raise errors.ConfigError(f"--workdir={workdir.path} holds no checkpoint yet")
-        compute.configure()
-        environment = config.environment()
-        agent = ActorCritic(environment.spec, seed=0)
-        learner.assign(agent.variables, state)
-    except errors.ConfigError as error:
-        return errors.fail(str(error).splitlines()[0], 2)
+    config.load_text(workdir.configuration())
+    state = workdir.newest()
+    if state is None:
+        raise errors.ConfigError(f"--workdir={workdir.path} holds no checkpoint yet")
+    compute.configure()
+    environment = config.environment()
+    agent = ActorCritic(environment.spec, seed=0)
+    learner.assign(agent.variables, state)
     env_steps = int(state["run/env_steps"])
-    try:
-        records = evaluator.evaluate(
-            environment,
-            Policy(agent, _PARALLEL),
-            _EPISODES.value,
-            _SEED.value,
-            _PARALLEL,
-            _DETERMINISTIC.value,
-        )
-    except errors.RunError as error:
-        return errors.fail(str(error), 1)
+    records = evaluator.evaluate(
+        environment,
+        Policy(agent, _PARALLEL),
+        _EPISODES.value,
+        _SEED.value,
+        _PARALLEL,
+        _DETERMINISTIC.value,
+    )
     policy = "most_probable" if _DETERMINISTIC.value else "sampled"
     path = workdir.path / f"evaluation_{env_steps:09d}_{policy}_seed{_SEED.value}.csv"
     episodes = [Episode(r.score, r.episode_return, r.length) for r in records]
@@ -72,7 +70,6 @@ def run(argv: list[str]) -> int:
     for name, values in zip(Episode._fields, np.transpose(episodes), strict=True):
         print(f"\n{name}: mean {values.mean():.3f}, standard deviation {values.std():.3f}")
         print(histogram(values))
-    return 0
 
 
 def _show(
@@ -101,16 +98,17 @@ def _show(
 def histogram(values: np.ndarray) -> str:
     """Draws a histogram in text, one line for each bin."""
     counts, edges = np.histogram(values, _HISTOGRAM_BINS)
+    block = "█" if sys.stdout.encoding.lower().startswith("utf") else "#"
     return "\n".join(
         f"  {low:8.2f} to {high:8.2f}  {count:5d}  "
-        + "█" * round(_HISTOGRAM_WIDTH * count / counts.max())
+        + block * round(_HISTOGRAM_WIDTH * count / counts.max())
         for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
     )
 
 
 def main() -> None:
     """Entry point."""
-    app.run(run)
+    command.run(evaluate)
 
 
 if __name__ == "__main__":

@@ -50,8 +50,7 @@ class _Match:
             yield
         except checked.ProtocolError as error:
             raise checked.ProtocolError(
-                f"evaluation episode {self.number} (seed {self._episode_seed}), env step "
-                f"{len(self._actions) // max(1, self._action_bytes)}: {error}"
+                f"evaluation episode {self.number}, seed {self._episode_seed}: {error}"
             ) from None
 
     def record(self) -> Record:

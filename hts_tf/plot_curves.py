@@ -7,12 +7,13 @@ import matplotlib
 
 matplotlib.use("Agg")  # needs no display
 
-from absl import app, flags
+from absl import flags
 from matplotlib import pyplot as plt
 
 from hts_tf import errors
 from hts_tf.files.curves import TARGETS, Curve, read_curve
 from hts_tf.files.episodes import WINDOW
+from hts_tf.system import command
 
 _WORKDIRS = flags.DEFINE_list("workdirs", None, "of the runs, separated by commas", required=True)
 _OUTPUT = flags.DEFINE_string("output", "curves.png", "picture; a .csv is written beside it")
@@ -37,13 +38,17 @@ def draw(curves: dict[str, Curve], title: str, path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def run(_: list[str]) -> int:
-    """Draws, and returns the exit code."""
+def plot() -> None:
+    """Draws, and prints when the targets were reached.
+
+    Raises:
+      ConfigError: a flag cannot be used.
+    """
     plt.style.use("tableau-colorblind10")
     try:
         curves = {Path(name).name: read_curve(Path(name)) for name in _WORKDIRS.value}
     except FileNotFoundError as error:
-        return errors.fail(str(error), 2)
+        raise errors.ConfigError(str(error)) from None
     output = Path(_OUTPUT.value)
     draw(curves, _TITLE.value, output)
     with output.with_suffix(".csv").open("w", newline="") as file:
@@ -60,12 +65,11 @@ def run(_: list[str]) -> int:
                 f"after {reached[0]:,} env steps, {reached[1]:.1f} minutes" if reached else "never"
             )
             print(f"{name}: score {target} {text}")
-    return 0
 
 
 def main() -> None:
     """Entry point."""
-    app.run(run)
+    command.run(plot)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
 from hts_tf import errors
+from hts_tf.system import command
 from hts_tf.watching import timeline, trace
 
 _TRACE = flags.DEFINE_string("trace", None, "trace.json of a run", required=True)
@@ -14,10 +15,12 @@ _WINDOW = flags.DEFINE_list("window", None, "BEGIN,END of the upper part in seco
 _ZOOM = flags.DEFINE_list("zoom", None, "BEGIN,END of the lower part in seconds; default: 0.1 s")
 
 
-def run(argv: list[str]) -> int:
-    """Draws, and returns the exit code."""
-    if argv[1:]:
-        return errors.fail(f"unexpected argument {argv[1]!r}", 2)
+def plot() -> None:
+    """Draws.
+
+    Raises:
+      ConfigError: a flag cannot be used.
+    """
     try:
         timeline.draw(
             trace.read(Path(_TRACE.value)),
@@ -26,11 +29,8 @@ def run(argv: list[str]) -> int:
             _seconds("--window", _WINDOW.value),
             _seconds("--zoom", _ZOOM.value),
         )
-    except errors.ConfigError as error:
-        return errors.fail(str(error), 2)
     except OSError as error:
-        return errors.fail(f"--output cannot be written: {error}", 2)
-    return 0
+        raise errors.ConfigError(f"--output cannot be written: {error}") from None
 
 
 def _seconds(flag: str, values: list[str] | None) -> tuple[float, float] | None:
@@ -47,7 +47,7 @@ def _seconds(flag: str, values: list[str] | None) -> tuple[float, float] | None:
 
 def main() -> None:
     """Entry point."""
-    app.run(run)
+    command.run(plot)
 
 
 if __name__ == "__main__":

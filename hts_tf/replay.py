@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
 from hts_tf import config, errors
 from hts_tf.environments import base
@@ -12,6 +12,7 @@ from hts_tf.environments import base
 from hts_tf.files import archive
 from hts_tf.files.archive import Record
 from hts_tf.files.workdir import Workdir
+from hts_tf.system import command, terminal
 from hts_tf.watching import playback, video
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "of the training run", required=True)
@@ -51,35 +52,30 @@ _RENDER = flags.DEFINE_bool(
 _ROWS = 6  # of each kind in a list
 
 
-def run(argv: list[str]) -> int:
-    """Replays, and returns the exit code: 1 if the replay differs from the archive."""
-    if argv[1:]:
-        return errors.fail(f"unexpected argument {argv[1]!r}", 2)
+def run() -> int:
+    """Replays, and returns the exit code: 1 if the replay differs from the archive.
+
+    Raises:
+      ConfigError: there is nothing to replay, or a flag cannot be used.
+    """
     workdir = Workdir(_WORKDIR.value)
     path = Path(_ARCHIVE.value) if _ARCHIVE.value else workdir.archive
-    try:
-        environment = config.environment_in(workdir.configuration())
-        records = archive.read(path)
-        if not records:
-            raise errors.ConfigError(f"{path} holds no finished episode")
-        if _LIST.value:
-            print(listing(records))
-            return 0
-        number = choose(
-            records, _EPISODE.value, _UPDATE.value, _ENV.value, _BEST.value, _WORST.value
-        )
-        output = None
-        if not _CHECK_ONLY.value:
-            default = workdir.path / "replays" / f"{path.stem}_{number}.mp4"
-            output = Path(_OUTPUT.value) if _OUTPUT.value else default
-            video.check(output)
-        found = replay(environment, records[number], number, output)
-    except errors.ConfigError as error:
-        return errors.fail(str(error).splitlines()[0], 2)
-    except errors.RunError as error:
-        return errors.fail(f"{type(environment).__name__} broke a rule: {error}", 1)
+    environment = config.environment_in(workdir.configuration())
+    records = archive.read(path)
+    if not records:
+        raise errors.ConfigError(f"{path} holds no finished episode")
+    if _LIST.value:
+        print(listing(records))
+        return 0
+    number = choose(records, _EPISODE.value, _UPDATE.value, _ENV.value, _BEST.value, _WORST.value)
+    output = None
+    if not _CHECK_ONLY.value:
+        default = workdir.path / "replays" / f"{path.stem}_{number}.mp4"
+        output = Path(_OUTPUT.value) if _OUTPUT.value else default
+        video.check(output)
+    found = replay(environment, records[number], number, output)
     if found:
-        return errors.fail(f"the replay differs from the archive: {'; '.join(found)}", 1)
+        return terminal.fail(f"the replay differs from the archive: {'; '.join(found)}", 1)
     known = not math.isnan(records[number].score)
     if known:
         print("score, return and length agree with the archive")
@@ -206,7 +202,7 @@ def _describe(record: Record) -> str:
 
 def main() -> None:
     """Entry point."""
-    app.run(run)
+    command.run(run)
 
 
 if __name__ == "__main__":

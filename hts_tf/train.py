@@ -2,14 +2,13 @@
 
 import signal
 
-from absl import app, flags
+from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, errors
+from hts_tf import config
 from hts_tf.build import build
 from hts_tf.settings import Settings
-from hts_tf.system import compute
-from hts_tf.watching import display
+from hts_tf.system import command, compute, terminal
 
 _SCENARIO = flags.DEFINE_string(
     "scenario", "academy_empty_goal_close", "a file of gin_configs/scenarios, or of gfootball"
@@ -29,28 +28,26 @@ _TRACE_INTERVALS = flags.DEFINE_integer(
 )
 
 
-def run(argv: list[str]) -> int:
-    """Trains, and returns the exit code."""
-    if argv[1:]:
-        return errors.fail(f"unexpected argument {argv[1]!r}", 2)
-    try:
-        config.load(_SCENARIO.value, _METHOD.value, _GIN_FILES.value, _GIN_BINDINGS.value)
-        compute.configure()
-        pipeline = build(
-            Settings(),
-            _WORKDIR.value,
-            _SEED.value,
-            trace_intervals=_TRACE_INTERVALS.value if _TRACE.value else 0,
-        )
-    except errors.ConfigError as error:
-        return errors.fail(str(error).splitlines()[0], 2)
+def train() -> int:
+    """Trains, and returns the exit code.
+
+    Raises:
+      ConfigError: a flag or a binding cannot be used.
+      RunError: the run cannot go on.
+    """
+    config.load(_SCENARIO.value, _METHOD.value, _GIN_FILES.value, _GIN_BINDINGS.value)
+    compute.configure()
+    pipeline = build(
+        Settings(),
+        _WORKDIR.value,
+        _SEED.value,
+        trace_intervals=_TRACE_INTERVALS.value if _TRACE.value else 0,
+    )
     try:
         result = pipeline.run()
-    except errors.RunError as error:
-        return errors.fail(str(error), 1)
     except KeyboardInterrupt:
         return 128 + (pipeline.signals.received or signal.SIGINT)
-    display.say(
+    terminal.say(
         f"{result.env_steps:,} env steps, {result.updates:,} updates, "
         f"parameters {result.parameters_sha256}"
     )
@@ -59,7 +56,7 @@ def run(argv: list[str]) -> int:
 
 def main() -> None:
     """Entry point."""
-    app.run(run)
+    command.run(train)
 
 
 if __name__ == "__main__":

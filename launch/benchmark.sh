@@ -21,4 +21,5 @@ if [[ ! $module ]]; then
   exit 2
 fi
 "$root/launch/setup.sh"
-exec "$root/.venv/bin/python" -m "$module" "${@:2}"
+# Signals: as in train.sh.
+exec env --block-signal=INT,TERM "$root/.venv/bin/python" -m "$module" "${@:2}"

@@ -7,4 +7,5 @@ set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 "$root/launch/setup.sh"
-exec "$root/.venv/bin/python" -m hts_tf.compare "$@"
+# Signals: as in train.sh.
+exec env --block-signal=INT,TERM "$root/.venv/bin/python" -m hts_tf.compare "$@"

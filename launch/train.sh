@@ -32,4 +32,6 @@ method=$(flag method hts_ppo "$@")
 seed=$(flag seed 0 "$@")
 workdir=$(flag workdir "$root/runs/$scenario-$method-seed$seed" "$@")
 
-exec "$root/.venv/bin/python" -m hts_tf.train --scenario="$scenario" "$@" --workdir="$workdir"
+# Until it knows what to do with them, Python must not get signals: it would show where it stood.
+exec env --block-signal=INT,TERM "$root/.venv/bin/python" \
+  -m hts_tf.train --scenario="$scenario" "$@" --workdir="$workdir"

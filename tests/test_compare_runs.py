@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from hts_tf import compare_runs, specs
+from hts_tf import compare_runs, errors, specs
 from hts_tf.files import checkpoint, fingerprint_log, fingerprints
 from hts_tf.files.fingerprint_log import CELLS, FingerprintLog
 from tests.files import rollouts
@@ -35,7 +35,7 @@ def make_run(path, updates=4, config=CONFIG, scope=None, change=None, make=rollo
 
 def compare(capsys, a, b):
     """Returns exit code and lines."""
-    code = compare_runs.run(["compare_runs", str(a), str(b)])
+    code = compare_runs.run(str(a), str(b))
     out, err = capsys.readouterr()
     assert not err
     return code, out.splitlines()
@@ -159,13 +159,11 @@ def test_likely_causes_come_first(capsys, tmp_path):
 @pytest.mark.parametrize("broken", ["no workdir", "no fingerprints", "no second argument"])
 def test_bad_input(capsys, tmp_path, run_a, broken):
     b = tmp_path / "b"
-    arguments = ["compare_runs", str(run_a), str(b)]
+    arguments = [str(run_a), str(b)]
     if broken == "no fingerprints":
         make_run(b, updates=0)
     if broken == "no second argument":
         arguments.pop()
-    assert compare_runs.run(arguments) == 2
-    out, err = capsys.readouterr()
-    assert not out
-    assert len(err.splitlines()) == 1
-    assert err.startswith("error: ")
+    with pytest.raises(errors.ConfigError):
+        compare_runs.run(*arguments)
+    assert capsys.readouterr() == ("", "")

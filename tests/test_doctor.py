@@ -19,17 +19,23 @@ def script(path: Path, text: str) -> None:
 
 def test_report_and_exit_status_when_all_is_well(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "examine", lambda: [Finding("Memory", "much")])
-    assert doctor.main() == 0
+    assert doctor.diagnose() == 0
     assert capsys.readouterr().out == "ok       Memory  much\n\nAll is well.\n"
 
 
 def test_report_lists_each_mending_command_once(monkeypatch, capsys):
     findings = [Finding("a", "1"), Finding("b", "2", "apt-get x"), Finding("c", "3", "apt-get x")]
     monkeypatch.setattr(doctor, "examine", lambda: findings)
-    assert doctor.main() == 1
+    assert doctor.diagnose() == 1
     out = capsys.readouterr().out
     assert "PROBLEM  b  2" in out
     assert out.count("apt-get x") == 1
+
+
+def test_what_several_extras_want_is_listed_once(monkeypatch):
+    wanted = ["packaging>=1; extra == 'plot'", "packaging>=1; extra == 'report'"]
+    monkeypatch.setattr(doctor.metadata, "requires", lambda _: wanted)
+    assert [finding.name for finding in doctor.python_packages()] == ["packaging"]
 
 
 def test_works_where_nothing_is_installed():

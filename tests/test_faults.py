@@ -111,8 +111,10 @@ def test_a_value_that_is_no_number_stops_the_run_at_that_step(tmp_path):
     assert code == 1
     assert "Traceback" not in errors
     *_, last = errors.splitlines()
-    assert last.startswith("error: Faulty broke a rule while stepping environment ")
-    assert "env step 4: the reward is nan" in last
+    assert last.startswith(
+        "error: Game broke a rule in env step 4 of its episode: the reward is na"
+    )
+    assert "(stepping environment " in last
     # The checkpoint is from before, and sound.
     [newest, *_] = checkpoint.paths(workdir / "checkpoints")
     state = Workdir(workdir).newest()

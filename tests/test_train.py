@@ -40,19 +40,23 @@ def assert_refused(finished, says):
 
 # Gives `hts_tf.train` one list of flags after the other, as starting it takes seconds.
 COMMANDS = """
-import contextlib, io, json, sys
+import contextlib, io, json, os, sys, tempfile
 from absl import flags, logging
 from hts_tf import train
+from hts_tf.system import command
 
 logging.use_absl_handler()  # as app.run does
 results = []
 for arguments in json.load(sys.stdin):
     for name in flags.FLAGS:
         flags.FLAGS[name].unparse()
-    with contextlib.redirect_stdout(io.StringIO()) as output:
-        with contextlib.redirect_stderr(io.StringIO()) as errors:
-            code = train.run(flags.FLAGS(["train", *arguments]))
-    results.append((code, output.getvalue(), errors.getvalue()))
+    flags.FLAGS(["train", *arguments])
+    with tempfile.TemporaryFile("r+") as errors:
+        os.dup2(errors.fileno(), 2)
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            code = command.outcome(train.train)
+        errors.seek(0)
+        results.append((code, output.getvalue(), errors.read()))
 json.dump(results, sys.stdout)
 """
 

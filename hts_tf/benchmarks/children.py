@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hts_tf import errors
+from hts_tf.system import terminal
 from hts_tf.system.child import Child
 
 
@@ -49,8 +50,7 @@ def serve(prepare: Callable[..., Callable[[], dict[str, float]]]) -> None:
     try:
         body = prepare(**json.loads(sys.argv[1]))
     except errors.ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(terminal.fail(str(error), 2))
     print("ready", file=answers, flush=True)
     if sys.stdin.readline():  # else the benchmark is gone
         print(json.dumps(body()), file=answers, flush=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import errors, specs, trees
@@ -157,7 +157,7 @@ def benchmark() -> None:
 
 def main() -> None:
     """Entry point."""
-    app.run(lambda argv: command.call(benchmark, argv))
+    command.run(benchmark)
 
 
 if __name__ == "__main__":

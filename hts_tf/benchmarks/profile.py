@@ -5,7 +5,7 @@ machine code, and only time on a processor. Actors and learner are threads of on
 TensorFlow computes for both in threads of its own; py-spy tells them apart, perf does not.
 """
 
-from absl import app, flags
+from absl import flags
 
 from hts_tf.benchmarks import kernel, profilers, training_run
 from hts_tf.system import command
@@ -44,7 +44,7 @@ def benchmark() -> None:
 
 def main() -> None:
     """Entry point."""
-    app.run(lambda argv: command.call(benchmark, argv))
+    command.run(benchmark)
 
 
 if __name__ == "__main__":

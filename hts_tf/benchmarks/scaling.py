@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import gin
-from absl import app, flags
+from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import config, errors, settings  # noqa: F401  gin configurables
@@ -124,7 +124,7 @@ def benchmark() -> None:
 
 def main() -> None:
     """Entry point."""
-    app.run(lambda argv: command.call(benchmark, argv))
+    command.run(benchmark)
 
 
 if __name__ == "__main__":

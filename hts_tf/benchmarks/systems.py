@@ -25,7 +25,7 @@ from collections.abc import Iterator, Sequence
 from statistics import mean, stdev
 from typing import NamedTuple
 
-from absl import app, flags
+from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import errors
@@ -326,7 +326,7 @@ def benchmark() -> None:
 
 def main() -> None:
     """Entry point."""
-    app.run(lambda argv: command.call(benchmark, argv))
+    command.run(benchmark)
 
 
 if __name__ == "__main__":

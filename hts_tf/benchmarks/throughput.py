@@ -21,7 +21,7 @@ import csv
 import os
 from statistics import median
 
-from absl import app, flags
+from absl import flags
 
 from hts_tf.benchmarks import ceiling, environment_in_training, figures, trainer_alone, training_run
 from hts_tf.environments.football import football
@@ -88,7 +88,7 @@ def benchmark() -> None:
 
 def main() -> None:
     """Entry point."""
-    app.run(lambda argv: command.call(benchmark, argv))
+    command.run(benchmark)
 
 
 if __name__ == "__main__":

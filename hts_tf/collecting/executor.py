@@ -5,7 +5,6 @@ actors have answered that slot, and the ledger says what to do with it. It may d
 what it has not committed to the ledger is done again by the one that takes its place.
 """
 
-import contextlib
 import ctypes
 import dataclasses
 import faulthandler
@@ -26,6 +25,7 @@ from hts_tf.collecting import buffers, shared_memory, timesheet
 from hts_tf.collecting.board import Board
 from hts_tf.collecting.ledger import Place
 from hts_tf.environments import base, checked
+from hts_tf.system import terminal
 
 TIMES = ("step", "reset", "wait_action", "wait_sync", "total")
 _STEP, _RESET, _WAIT_ACTION, _WAIT_SYNC, _TOTAL = range(len(TIMES))
@@ -214,13 +214,11 @@ class Executor:
         """
         astray = [str(slot) for slot in self._environments if not self._restore(slot)]
         if astray:
-            text = (
-                f"\nwarning: environment {', '.join(astray)} does not keep to its seed: the same "
-                "actions led its episode to another observation; the run goes on from there, and "
-                "its results will not repeat\n"
+            terminal.warn(
+                f"environment {', '.join(astray)} does not keep to its seed: the same actions led "
+                "its episode to another observation; the run goes on from there, and its results "
+                "will not repeat"
             )
-            with contextlib.suppress(OSError):
-                os.write(2, text.encode())
 
     def _restore(self, slot: int) -> bool:
         """Returns whether the observation there is the one that the board has."""
@@ -267,9 +265,11 @@ def main() -> None:
     faulthandler.enable()  # says where, in Python, an engine has crashed
     # Who stops a job may signal all its processes, but it is the trainer who decides when to stop.
     # Not SIG_IGN, which processes that an environment starts would inherit.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    stop_signals = (signal.SIGINT, signal.SIGTERM)
+    for number in stop_signals:
         signal.signal(number, lambda *_: None)
         os.register_at_fork(after_in_child=functools.partial(signal.signal, number, signal.SIG_DFL))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, stop_signals)  # blocked by the pool until here
     try:
         task = pickle.load(sys.stdin.buffer)
         Executor.of(task).run()

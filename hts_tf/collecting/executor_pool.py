@@ -18,6 +18,7 @@ import numpy as np
 from hts_tf import errors
 from hts_tf.collecting import executor
 from hts_tf.collecting.ledger import Ledger
+from hts_tf.system import terminal
 
 _GRACE_SEC = 5.0  # for executors to end by themselves
 
@@ -129,6 +130,8 @@ class ExecutorPool:
         self._wake = -1
 
     def _run(self) -> None:
+        # Executors are born so, which must not be stopped before they know how not to be.
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
         try:
             for index in range(len(self._tasks)):
                 self._spawn(index)
@@ -208,8 +211,7 @@ class ExecutorPool:
             )
         if code == executor.RULE_BROKEN:
             fault = self._faults[index].tobytes().rstrip(b"\0").decode(errors="ignore")
-            name = type(self._tasks[index].environment).__name__
-            raise WorkerError(f"{name} broke a rule {where}: {fault}", attempt)
+            raise WorkerError(f"{fault} ({where.removeprefix('while ')})", attempt)
         self.crashes += 1
         if what == executor.WAITING or where != self._last_place[index]:
             self._deaths_there[index] = 0
@@ -220,7 +222,7 @@ class ExecutorPool:
         report = f"executor {index} (environments {slots}) {how} {where}"
         if self._deaths_there[index] >= self._crash_limit:
             raise WorkerError(f"{report}; it died there {self._crash_limit} times", attempt)
-        _warn(f"{report}; another takes its place (crash {self.crashes} since the launch)")
+        terminal.warn(f"{report}; another takes its place (crash {self.crashes} since the launch)")
 
     def _kill_hanging(self) -> None:
         if self._step_timeout_sec is None:
@@ -254,9 +256,3 @@ def _end_session(leader: subprocess.Popen) -> int:
             if int(session) == leader.pid:
                 os.kill(int(path.parent.name), signal.SIGKILL)
     return leader.wait()
-
-
-def _warn(text: str) -> None:
-    """Writes a line in one piece, below a live progress line if there is one."""
-    newline = "\n" if sys.stderr.isatty() else ""
-    os.write(2, f"{newline}warning: {text}\n".encode())

@@ -19,7 +19,7 @@ _NOT_A_BOOL = 2
 
 
 class ProtocolError(errors.RunError):
-    """An environment broke a rule of `base.Environment`; the message says which."""
+    """An environment broke a rule of `base.Environment`; the message says which, and where."""
 
 
 def make(config: base.EnvironmentConfig) -> "Checked":
@@ -68,26 +68,23 @@ class Checked(base.Environment):
         """
         self._steps += 1
         if self._steps > self._max_episode_steps:
-            raise ProtocolError(
+            raise self._error(
                 f"the episode goes on after {self._max_episode_steps:,} env steps, the spec's "
                 "max_episode_steps"
             )
         result = self._write(observation, self._environment.step, action)
         try:
-            reward, score, terminated, truncated = result
-        except (TypeError, ValueError):
-            raise ProtocolError(f"step returned {result!r:.80}, not a StepResult") from None
-        if not (type(reward) is float and -_LARGEST <= reward <= _LARGEST):
-            reward = _number("reward", reward)
-        if not (type(score) is float and -_LARGEST <= score <= _LARGEST):
-            score = _number("score", score)
-        terminated = terminated if type(terminated) is bool else _flag("terminated", terminated)
-        truncated = truncated if type(truncated) is bool else _flag("truncated", truncated)
-        return base.StepResult(reward, score, terminated, truncated and not terminated)
+            return _plain(result)
+        except ValueError as error:
+            raise self._error(str(error)) from None
 
     def close(self) -> None:
         """See base class."""
         self._environment.close()
+
+    def _error(self, fault: str) -> ProtocolError:
+        where = f"env step {self._steps - 1} of its episode" if self._steps else "reset"
+        return ProtocolError(f"{type(self._environment).__name__} broke a rule in {where}: {fault}")
 
     def _write(
         self, observation: trees.Tree, method: Callable[[Any, trees.Tree], Any], argument: Any
@@ -99,7 +96,7 @@ class Checked(base.Environment):
             result = method(argument, observation)
             fault = leaf.fault(observation)
             if fault:
-                raise ProtocolError(f"the {name} {fault}")
+                raise self._error(f"the {name} {fault}")
             return result
         arrays = [array for _, array in trees.named(observation)]
         for (_, leaf), array in zip(self._leaves, arrays, strict=True):
@@ -108,7 +105,7 @@ class Checked(base.Environment):
         for (name, leaf), array in zip(self._leaves, arrays, strict=True):
             fault = leaf.fault(array)
             if fault:
-                raise ProtocolError(f"the {name} {fault}")
+                raise self._error(f"the {name} {fault}")
         return result
 
 
@@ -173,19 +170,38 @@ def _leaf(spec: specs.ArraySpec) -> _Floats | _Bools | _Integers:
     return _Bools() if dtype.kind == "b" else _Integers(spec)
 
 
+def _plain(result: Any) -> base.StepResult:
+    """Returns a result in its one form.
+
+    Raises:
+      ValueError: it means nothing.
+    """
+    try:
+        reward, score, terminated, truncated = result
+    except (TypeError, ValueError):
+        raise ValueError(f"step returned {result!r:.80}, not a StepResult") from None
+    if not (type(reward) is float and -_LARGEST <= reward <= _LARGEST):
+        reward = _number("reward", reward)
+    if not (type(score) is float and -_LARGEST <= score <= _LARGEST):
+        score = _number("score", score)
+    terminated = terminated if type(terminated) is bool else _flag("terminated", terminated)
+    truncated = truncated if type(truncated) is bool else _flag("truncated", truncated)
+    return base.StepResult(reward, score, terminated, truncated and not terminated)
+
+
 def _number(name: str, value: Any) -> float:
     """Returns a finite number, given as anything that is one: numpy's, an array of one element."""
     array = np.asarray(value)
     if array.size != 1 or array.dtype.kind not in "buif":
-        raise ProtocolError(f"the {name} is {value!r:.80}, not a number")
+        raise ValueError(f"the {name} is {value!r:.80}, not a number")
     number = float(array.item())
     if not -_LARGEST <= number <= _LARGEST:
-        raise ProtocolError(f"the {name} is {number}, which is not finite as a float32")
+        raise ValueError(f"the {name} is {number}, which is not finite as a float32")
     return number
 
 
 def _flag(name: str, value: Any) -> bool:
     array = np.asarray(value)
     if array.size != 1 or array.item() not in (0, 1):
-        raise ProtocolError(f"{name} is {value!r:.80}, neither true nor false")
+        raise ValueError(f"{name} is {value!r:.80}, neither true nor false")
     return bool(array.item())

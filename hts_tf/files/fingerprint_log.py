@@ -10,7 +10,6 @@ import io
 import os
 import re
 import struct
-import sys
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 
 from hts_tf.errors import ConfigError
 from hts_tf.files.fingerprints import AFTER_THE_UPDATE, Fingerprint, causes_first
+from hts_tf.system import terminal
 
 TABLE = "fingerprints.csv"
 CELLS = "fingerprints.cells"
@@ -94,12 +94,10 @@ class FingerprintLog:
             return
         self._dropped.clear()
         array = different(*(_row(self._columns, old_or_new) for old_or_new in (before, line)))[0]
-        with contextlib.suppress(OSError):  # when nobody reads any more
-            print(
-                f"\nwarning: update {update} differs, first in {array}, from that before the "
-                "interruption: this machine or its software no longer gives the same bits",
-                file=sys.stderr,
-            )
+        terminal.warn(
+            f"update {update} differs, first in {array}, from that before the interruption: "
+            "this machine or its software no longer gives the same bits"
+        )
 
 
 def different(a: dict[str, str], b: dict[str, str]) -> list[str]:

@@ -1,7 +1,6 @@
 """The keeper: what a run keeps in its workdir while it goes on, and takes up again afterwards."""
 
 import json
-import sys
 import time
 from collections.abc import Callable
 
@@ -18,6 +17,7 @@ from hts_tf.files.workdir import Workdir
 from hts_tf.learner import Learner
 from hts_tf.schedules.schedule import Round
 from hts_tf.settings import Settings
+from hts_tf.system import terminal
 
 State = dict[str, np.ndarray]
 
@@ -141,8 +141,7 @@ class Keeper:
 
 def _warn_of_another_scope(before: dict[str, str], now: dict[str, str]) -> None:
     for name, old, new in scope.differences(before, now):
-        print(
-            f"warning: this run was saved with {name} {old}, and goes on with {new}: "
-            "results may differ from those of a run never interrupted",
-            file=sys.stderr,
+        terminal.warn(
+            f"this run was saved with {name} {old}, and goes on with {new}: "
+            "results may differ from those of a run never interrupted"
         )

@@ -4,7 +4,6 @@ import fcntl
 import json
 import math
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 from hts_tf import config, errors
 from hts_tf.collecting.executor_pool import Attempt
 from hts_tf.files import archive, checkpoint
+from hts_tf.system import terminal
 
 
 class Workdir:
@@ -120,10 +120,9 @@ class Workdir:
         except OSError as error:
             raise errors.ConfigError(f"the episode archive cannot be written: {error}") from error
         if file.size < size:
-            print(
-                f"warning: {self.archive} has lost {size - file.size:,} bytes since the "
-                "checkpoint was written; their episodes cannot be replayed",
-                file=sys.stderr,
+            terminal.warn(
+                f"{self.archive} has lost {size - file.size:,} bytes since the "
+                "checkpoint was written; their episodes cannot be replayed"
             )
         return file
 
@@ -142,7 +141,7 @@ class Workdir:
             try:
                 return checkpoint.load(path)
             except errors.ConfigError as error:
-                print(f"warning: {error}; trying the one before", file=sys.stderr)
+                terminal.warn(f"{error}; trying the one before")
         if paths:
             raise errors.ConfigError(
                 f"every checkpoint in {self._checkpoints} is damaged; "

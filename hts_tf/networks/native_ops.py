@@ -10,13 +10,13 @@ import hashlib
 import os
 import shlex
 import subprocess
-import sys
 import sysconfig
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
 from hts_tf import errors
+from hts_tf.system import command
 
 _SOURCE = Path(__file__).with_suffix(".cc")
 
@@ -38,15 +38,15 @@ def build() -> None:
 
     library = path()
     partial = library.with_suffix(f".{os.getpid()}")
-    command = [
+    compiler = [
         *shlex.split(os.environ.get("CXX", "c++")),
         *("-O3", "-w", "-fPIC", "-shared", str(_SOURCE)),
         *tf.sysconfig.get_compile_flags(),
         *tf.sysconfig.get_link_flags(),
         *("-o", str(partial)),
     ]
-    if subprocess.run(command, check=False).returncode:
-        raise errors.ConfigError(f"cannot compile: {shlex.join(command)}")
+    if subprocess.run(compiler, check=False).returncode:
+        raise errors.ConfigError(f"cannot compile: {shlex.join(compiler)}")
     partial.rename(library)
 
 
@@ -61,7 +61,4 @@ def load() -> ModuleType | None:
 
 
 if __name__ == "__main__":
-    try:
-        build()
-    except errors.ConfigError as error:
-        sys.exit(errors.fail(str(error), 1))
+    command.end(build)

@@ -4,7 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
 from hts_tf.report import making
 from hts_tf.system import command
@@ -30,7 +30,7 @@ def report() -> None:
 
 def main() -> None:
     """Entry point."""
-    app.run(lambda argv: command.call(report, argv))
+    command.run(report)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What commands that start processes have in common: where they write, and how they end."""
+"""What commands have in common: how they begin and end, and where they write."""
 
 import contextlib
 import os
@@ -6,32 +6,65 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from hts_tf import errors
+from hts_tf.system import start, terminal
 from hts_tf.system.child import ChildError
 
 
-def call(body: Callable[[], None], argv: list[str]) -> int:
-    """Calls a command's body and returns the exit code; bad input is one line and a 2.
+def run(body: Callable[..., int | None], takes_arguments: bool = False) -> NoReturn:
+    """Runs a command with flags, and ends the process; see `outcome`.
 
-    SIGTERM unwinds it as Ctrl-C does, so that its children and directories are gone afterwards.
+    Args:
+      body: of the command; may return an exit code.
+      takes_arguments: whether it is given what is no flag; else there must be none.
     """
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    try:
-        if argv[1:]:
+    from absl import app  # not above: the doctor needs nothing that has to be installed
+
+    def main(argv: list[str]) -> int | None:
+        if argv[1:] and not takes_arguments:
             raise errors.ConfigError(f"unexpected argument {argv[1]!r}")
-        body()
+        return body(*argv[1:])
+
+    end(lambda: app.run(main))
+
+
+def end(body: Callable[[], int | None]) -> NoReturn:
+    """Runs a command without flags, and ends the process; see `outcome`."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # whatever its encoding lacks
+    sys.exit(outcome(body))
+
+
+def outcome(body: Callable[[], int | None]) -> int:
+    """Calls a command's body and returns the exit code.
+
+    Bad input is one line and a 2, a run that cannot go on one line and a 1.
+
+    SIGTERM unwinds it as Ctrl-C does, so that its children and half-written files are gone
+    afterwards.
+    """
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+        try:
+            return body() or 0
+        finally:
+            start.end_on_signals()
+            sys.stdout.flush()
+    except SystemExit as ending:
+        return ending.code or 0
     except errors.ConfigError as error:
-        return errors.fail(str(error).splitlines()[0], 2)
+        return terminal.fail(str(error), 2)
+    except errors.RunError as error:
+        return terminal.fail(str(error), 1)
     except ChildError as error:
-        return errors.fail(str(error), error.code)
+        return terminal.fail(str(error), error.code)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except BrokenPipeError:  # nobody reads the figures any more, as after `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # nobody reads it any more, as after `| head`
+        terminal.drop_output()
         return 128 + signal.SIGPIPE
-    return 0
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
 """Signals that ask for an end, instead of making one."""
 
-import contextlib
-import os
 import signal
+
+from hts_tf.system import terminal
 
 
 class StopSignals:
@@ -29,7 +29,4 @@ class StopSignals:
         if self.received is not None:
             raise KeyboardInterrupt
         self.received = signal.Signals(number)
-        text = f"\n{self.received.name}: stopping {self._stops} (again: at once)\n"
-        # Not print: a signal may come in the middle of one, or when nobody reads any more.
-        with contextlib.suppress(OSError):
-            os.write(2, text.encode())
+        terminal.tell(f"\n{self.received.name}: stopping {self._stops} (again: at once)")

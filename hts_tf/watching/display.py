@@ -1,7 +1,7 @@
 """What is shown of a run: the progress line, and TensorBoard."""
 
-import io
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -11,15 +11,7 @@ import tensorflow as tf
 from tensorboard.plugins.image import metadata as image_metadata
 
 from hts_tf.files.episodes import Episode
-
-
-def say(text: str, end: str = "\n") -> None:
-    """Writes to standard output; if nobody reads it any more, a run goes on without."""
-    try:
-        sys.stdout.write(text + end)
-        sys.stdout.flush()
-    except OSError:
-        sys.stdout = io.StringIO()
+from hts_tf.system import terminal
 
 
 class ProgressLine:
@@ -27,7 +19,7 @@ class ProgressLine:
 
     def __init__(self, total_env_steps: int) -> None:
         self._total = total_env_steps
-        self._live = sys.stdout.isatty()
+        self._live = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self._plain_every_sec = 10.0
         self._last_plain = -np.inf
         self._pending = ""
@@ -49,7 +41,8 @@ class ProgressLine:
             f"{sps:,.0f} SPS  {score}  {_duration(left)} left"
         )
         if self._live:
-            say(f"\r\x1b[K{self._pending}", end="")
+            room = shutil.get_terminal_size().columns - 1  # a longer line could not be rewritten
+            terminal.say(f"\r\x1b[K{self._pending[:room]}", end="")
         elif time.monotonic() - self._last_plain >= self._plain_every_sec:
             self._last_plain = time.monotonic()
             self.close()
@@ -57,7 +50,7 @@ class ProgressLine:
     def close(self) -> None:
         """Ends the line, or prints the last one if it has not been; may be called twice."""
         if self._pending:
-            say("" if self._live else self._pending)
+            terminal.say("" if self._live else self._pending)
             self._pending = ""
 
 

@@ -1,6 +1,5 @@
 """The reporter: shows how a run is doing, round by round."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from hts_tf.collecting.policy import Batching
 from hts_tf.files import scope
 from hts_tf.files.keeper import Keeper
 from hts_tf.schedules.schedule import Round
+from hts_tf.system import terminal
 from hts_tf.watching import display
 
 
@@ -35,18 +35,17 @@ class Reporter:
           found: the scope of reproducibility.
         """
         if self._batching is not Batching.ANY_SIZE:
-            print(
-                "warning: on this machine, observations in a batch influence each other; to keep "
-                f"results reproducible, actors compute {self._batching.value}",
-                file=sys.stderr,
+            terminal.warn(
+                "on this machine, observations in a batch influence each other; to keep "
+                f"results reproducible, actors compute {self._batching.value}"
             )
         self._tensorboard = display.TensorBoard(self._directory)
         self._tensorboard.text("configuration", configuration)
         self._tensorboard.text("scope", "\n".join(f"{k}: {v}" for k, v in found.items()))
         if self._has_sync_points:
-            display.say(scope.line(found))
+            terminal.say(scope.line(found))
         else:
-            display.say("not reproducible, as its schedule has no sync points: no fingerprints")
+            terminal.say("not reproducible, as its schedule has no sync points: no fingerprints")
 
     def round_over(
         self,

@@ -1,12 +1,12 @@
 """The tracer: records a few intervals of a running training."""
 
-import os
 from pathlib import Path
 
 from hts_tf.collecting import actor, executor
 from hts_tf.collecting.workers import Workers
 from hts_tf.schedules.schedule import Round, Span
-from hts_tf.watching import display, trace
+from hts_tf.system import terminal
+from hts_tf.watching import trace
 
 # The learner's update is compiled in the second round of `hts`, and in the first of the others.
 _WARM_UP_ROUNDS = 2
@@ -53,7 +53,7 @@ class Tracer:
         self._is_finished = True
         rounds = self._rounds[_WARM_UP_ROUNDS : _WARM_UP_ROUNDS + self._num_rounds]
         if not rounds:
-            display.say(f"no trace: the run was over after its {len(self._rounds)} rounds")
+            terminal.say(f"no trace: the run was over after its {len(self._rounds)} rounds")
             return
         found = self._trace(self._rounds[_WARM_UP_ROUNDS - 1], rounds)
         path = self._workdir / trace.FILE_NAME
@@ -65,9 +65,9 @@ class Tracer:
 
             timeline.draw(found, picture)
         except (OSError, ImportError) as error:
-            os.write(2, f"warning: the trace, or its picture, was not written: {error}\n".encode())
+            terminal.warn(f"the trace, or its picture, was not written: {error}")
             return
-        display.say(f"{len(rounds)} intervals traced: {path}, {picture}")
+        terminal.say(f"{len(rounds)} intervals traced: {path}, {picture}")
 
     def _trace(self, before: Round, rounds: list[Round]) -> trace.Trace:
         window = Span(before.end, rounds[-1].end)

@@ -537,8 +537,8 @@ def test_a_broken_rule_ends_the_run_at_that_step(broken_games):
         assert collector.workers._pool.crashes == 0
     fault, attempt = str(raised.value), raised.value.attempt
     assert fault == (
-        f"BreaksARule broke a rule while stepping environment {attempt.slot}, episode 0, "
-        "env step 2: the reward is nan, which is not finite as a float32"
+        "Forgetful broke a rule in env step 2 of its episode: the reward is nan, which is not "
+        f"finite as a float32 (stepping environment {attempt.slot}, episode 0, env step 2)"
     )
     assert attempt.actions.shape == (3, 1)
     assert_gone(collector)

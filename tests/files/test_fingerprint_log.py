@@ -77,24 +77,24 @@ def test_columns_of_a_dict_and_of_several_parameters(tmp_path):
     ]
 
 
-def test_a_table_of_other_columns_is_dropped(tmp_path, capsys, whole):
+def test_a_table_of_other_columns_is_dropped(tmp_path, capfd, whole):
     live(tmp_path, 5, make=rollouts.make_structured)
     live(tmp_path, 5)
     assert files(tmp_path) == whole
-    assert not capsys.readouterr().err
+    assert not capfd.readouterr().err
 
 
 @pytest.mark.parametrize("standing", range(6))
-def test_resumed_files_are_those_of_an_uninterrupted_run(tmp_path, capsys, whole, standing):
+def test_resumed_files_are_those_of_an_uninterrupted_run(tmp_path, capfd, whole, standing):
     live(tmp_path, 5)
     live(tmp_path, 5, first=standing + 1)
     assert files(tmp_path) == whole
-    assert not capsys.readouterr().err
+    assert not capfd.readouterr().err
 
 
 @pytest.mark.parametrize("torn", ["table", "cells", "both"])
 @pytest.mark.parametrize("missing_bytes", [1, 5, 30, 130])
-def test_torn_ends(tmp_path, capsys, whole, torn, missing_bytes):
+def test_torn_ends(tmp_path, capfd, whole, torn, missing_bytes):
     live(tmp_path, 4)
     for name, kind in [(TABLE, "table"), (CELLS, "cells")]:
         if torn in (kind, "both"):
@@ -104,7 +104,7 @@ def test_torn_ends(tmp_path, capsys, whole, torn, missing_bytes):
     assert (fingerprint_log.read_cells(tmp_path, 4) is None) == (torn != "table")
     live(tmp_path, 5, first=4)
     assert files(tmp_path) == whole
-    assert not capsys.readouterr().err
+    assert not capfd.readouterr().err
 
 
 def test_killed_before_anything_was_written(tmp_path, whole):
@@ -123,10 +123,10 @@ def test_what_was_kept_of_no_checkpoint_is_a_gap(tmp_path):
     assert (fingerprint_log.read_cells(tmp_path, 6)["observation"] == expected).all()
 
 
-def test_other_bits_after_an_interruption_are_reported_once(tmp_path, capsys):
+def test_other_bits_after_an_interruption_are_reported_once(tmp_path, capfd):
     live(tmp_path, 5)
     live(tmp_path, 5, first=3, parameters=[np.float32(0.5)])
-    warning = capsys.readouterr().err
+    warning = capfd.readouterr().err
     assert warning.count("warning") == 1
     assert "update 3 differs, first in parameters" in warning
 

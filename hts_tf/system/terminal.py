@@ -1,0 +1,44 @@
+"""What is printed by those who go on if nobody can read it any more.
+
+The terminal may be gone, or the reader of a pipe, or the room on the disk of a log.
+"""
+
+import contextlib
+import os
+import sys
+
+
+def say(text: str, end: str = "\n") -> None:
+    """Writes to standard output."""
+    try:
+        sys.stdout.write(text + end)
+        sys.stdout.flush()
+    except OSError:
+        drop_output()
+
+
+def drop_output() -> None:
+    """Drops what standard output could not take, and all that comes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def tell(text: str) -> None:
+    """Writes to standard error in one piece: several processes and threads may share it.
+
+    Not by `print`, in the middle of which a signal may come that has something to tell.
+    """
+    with contextlib.suppress(OSError):
+        os.write(2, f"{text}\n".encode(errors="backslashreplace"))
+
+
+def warn(text: str) -> None:
+    """Tells of something that the run survives, below a live progress line if there is one."""
+    newline = "\n" if os.isatty(2) else ""
+    tell(f"{newline}warning: {text}")
+
+
+def fail(message: str, code: int) -> int:
+    """Tells in a line why a command fails, and returns the exit code that it is given."""
+    line, *_ = message.splitlines() or [""]
+    tell(f"error: {line}")
+    return code

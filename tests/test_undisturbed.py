@@ -1,0 +1,79 @@
+"""What comes from around a training: signals at any moment, and terminals that are gone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from hts_tf.benchmarks.kernel import executors_of
+from tests import command_line
+
+pytestmark = pytest.mark.slow
+
+TRAIN = [
+    *(sys.executable, "-m", "hts_tf.train", "--scenario=synthetic"),
+    "--gin_bindings=Trainer.num_envs = 4",
+    "--gin_bindings=Trainer.sync_interval = 16",
+    "--gin_bindings=Synthetic.mean_step_sec = 0.003",
+]
+
+
+def start(workdir, seconds, before=(), **streams):
+    """Starts a training that takes so long, once it has started; by way of another program."""
+    command = [*before, *TRAIN, f"--workdir={workdir}"]
+    command.append(f"--gin_bindings=Trainer.total_env_steps = {640 * seconds}")
+    environment = {**os.environ, "PYTHONPATH": str(command_line.ROOT)}
+    return subprocess.Popen(command, env=environment, start_new_session=True, **streams)
+
+
+@pytest.mark.parametrize(
+    ("number", "seconds"),
+    [
+        (signal.SIGINT, 0.1),
+        (signal.SIGTERM, 1.0),
+        (signal.SIGINT, 2.0),
+        (signal.SIGTERM, 3.0),
+        (signal.SIGINT, 3.5),
+        (signal.SIGTERM, 4.0),
+    ],
+)
+def test_a_signal_at_any_moment(tmp_path, number, seconds):
+    workdir = tmp_path / "run"
+    launcher = ["env", "--block-signal=INT,TERM"]  # as launch/train.sh
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with start(workdir, 60, launcher, **streams) as process:
+        time.sleep(seconds)
+        os.killpg(process.pid, number)
+        for pid in executors_of(process.pid):  # as one that is sent to a whole job
+            os.kill(pid, number)
+        _, errors = process.communicate()
+    assert process.returncode == 128 + number
+    noted = f"{number.name}: stopping at the next sync point (again: at once)"
+    assert errors.strip() in ("", noted)
+    assert not executors_of(process.pid)
+    assert not list(workdir.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("gone", ["closed from the start", "a reader that leaves", "a full disk"])
+def test_an_executor_that_dies_when_the_terminal_is_gone(tmp_path, gone):
+    streams = {}
+    before = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh"]
+    if gone == "a reader that leaves":
+        before, streams = (), {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    if gone == "a full disk":
+        before[2] = 'exec "$@" >/dev/full 2>/dev/full'
+    with start(tmp_path, 2, before, **streams) as process:
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
+        table = tmp_path / "fingerprints.csv"
+        while not table.exists() or table.read_text().count("\n") < 3:
+            assert process.poll() is None
+            time.sleep(0.01)
+        victim, *_ = executors_of(process.pid)
+        os.kill(victim, signal.SIGKILL)
+    assert process.returncode == 0
+    assert table.read_text().count("\n") == 1 + 20
