@@ -19,6 +19,7 @@ from hts_tf.files import scope
 from hts_tf.networks import native_ops
 from hts_tf.system import command
 from hts_tf.system.memory import memory_available_bytes
+from hts_tf.system.processors import usable_cores
 
 try:
     from packaging.requirements import Requirement
@@ -219,8 +220,7 @@ def own_operations() -> Finding:
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> Finding:
     """The processor, and those of its instruction sets that make a difference."""
     model, features = scope.processor(cpuinfo)
-    cores = len(os.sched_getaffinity(0))
-    return Finding("Processor", f"{model}, {cores} cores, {' '.join(features) or 'plain'}")
+    return Finding("Processor", f"{model}, {usable_cores()} cores, {' '.join(features) or 'plain'}")
 
 
 def memory() -> Finding:

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import os
 from collections.abc import Iterator
 from concurrent import futures
 
@@ -12,6 +11,7 @@ from hts_tf import seeding, specs, trees
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base, checked
 from hts_tf.files.archive import Record
+from hts_tf.system import processors
 
 
 class _Match:
@@ -102,7 +102,7 @@ def evaluate(
 
     numbers = itertools.count(parallel)
     finished: dict[int, Record] = {}
-    with futures.ThreadPoolExecutor(os.cpu_count()) as threads:
+    with futures.ThreadPoolExecutor(processors.usable_cores()) as threads:
         try:
             list(threads.map(_Match.begin, matches, range(parallel)))
             while matches:

@@ -1,7 +1,6 @@
 """The settings of a training run, as gin binds them; checked, and nothing else."""
 
 import dataclasses
-import os
 
 import gin
 
@@ -14,7 +13,7 @@ from hts_tf.environments import base
 from hts_tf.networks import actor_critic  # noqa: F401
 from hts_tf.schedules import asynchronous, hts, sync  # noqa: F401
 from hts_tf.schedules.schedule import Schedule
-from hts_tf.system import compute  # noqa: F401
+from hts_tf.system import compute, processors  # noqa: F401
 
 
 @gin.configurable("Trainer")
@@ -27,7 +26,7 @@ class Settings:
       algorithm: whose update the learner runs.
       schedule: who waits for whom.
       num_envs: environments stepped at once.
-      num_executors: processes that step them; None takes one for each processor core. No
+      num_executors: processes that step them; None takes one for each usable processor core. No
         influence on results.
       num_actors: threads that run the policy; under `Sync` there is one. No influence on
         results.
@@ -71,7 +70,7 @@ class Settings:
     def __post_init__(self) -> None:
         errors.check_count("Trainer.num_envs", self.num_envs)
         defaults = {
-            "num_executors": min(self.num_envs, os.cpu_count() or 1),
+            "num_executors": min(self.num_envs, processors.usable_cores()),
             "actor_batch_size": self.num_envs,
         }
         for name, value in defaults.items():

@@ -17,6 +17,7 @@ import pytest
 from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.files import fingerprint_log
 from hts_tf.files.workdir import Workdir
+from hts_tf.system.processors import usable_cores
 from hts_tf.watching import trace
 from tests import command_line
 
@@ -148,7 +149,7 @@ def test_delays_in_executors_actors_and_learner(reference, tmp_path, uneven):
 def test_a_busy_machine(reference, tmp_path):
     burner = [sys.executable, "-c", "while True: pass"]
     with contextlib.ExitStack() as stack:
-        for _ in range(os.cpu_count()):
+        for _ in range(usable_cores()):
             process = stack.enter_context(subprocess.Popen(burner))
             stack.callback(process.kill)
         assert train(tmp_path / "run")[0] == reference

@@ -1,5 +1,4 @@
 import dataclasses
-import os
 
 import pytest
 
@@ -9,6 +8,7 @@ from hts_tf.environments.synthetic import Synthetic
 from hts_tf.schedules.asynchronous import Asynchronous
 from hts_tf.schedules.hts import HTS
 from hts_tf.settings import Settings
+from hts_tf.system.processors import usable_cores
 
 
 def make(**settings):
@@ -18,7 +18,7 @@ def make(**settings):
 def test_what_follows_from_others_is_filled_in():
     assert make(num_envs=7).actor_batch_size == 7
     assert make(num_envs=1).num_executors == 1
-    assert make(num_envs=500).num_executors == os.cpu_count()
+    assert make(num_envs=500).num_executors == usable_cores()
     assert make(num_executors=2, actor_batch_size=3).num_executors == 2
     assert make(num_executors=2, actor_batch_size=3).actor_batch_size == 3
 

@@ -6,7 +6,6 @@ builds the installed engine for this processor; for the ceiling of a stock build
 interpreter for which `pip install gfootball` has built it.
 """
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ import numpy as np
 
 import hts_tf
 from hts_tf.benchmarks import children
+from hts_tf.system import processors
 
 
 class Ceiling(NamedTuple):
@@ -44,7 +44,7 @@ def measure(scenario: str, seconds: float, seed: int, python: str | None = None)
     """
     tasks = [
         {"scenario": scenario, "seconds": seconds, "seed": seed + index}
-        for index in range(os.cpu_count() or 1)
+        for index in range(processors.usable_cores())
     ]
     environment = {
         "OPENBLAS_NUM_THREADS": "1",

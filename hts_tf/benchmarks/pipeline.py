@@ -19,7 +19,7 @@ from hts_tf.collecting import buffers
 from hts_tf.collecting.collector import Collector
 from hts_tf.collecting.workers import Crew, Workers
 from hts_tf.environments import synthetic
-from hts_tf.system import command
+from hts_tf.system import command, processors
 
 _NUM_ENVS = flags.DEFINE_list("num_envs", ["16", "64"], "separated by commas")
 _SECONDS = flags.DEFINE_float("seconds", 10.0, "for each number of environments", lower_bound=0.1)
@@ -135,7 +135,7 @@ def benchmark() -> None:
     Raises:
       ConfigError: a number of environments cannot be used.
     """
-    num_executors = _NUM_EXECUTORS.value or os.cpu_count() or 1
+    num_executors = _NUM_EXECUTORS.value or processors.usable_cores()
     for text in _NUM_ENVS.value or [""]:
         if not text.isdecimal() or int(text) < num_executors:
             raise errors.ConfigError(

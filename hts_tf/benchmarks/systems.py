@@ -18,7 +18,6 @@ are compiled.
 
 import csv
 import itertools
-import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -32,7 +31,7 @@ from hts_tf import errors
 from hts_tf.benchmarks import interval_times, training_run
 from hts_tf.environments import synthetic
 from hts_tf.environments.football import football
-from hts_tf.system import command
+from hts_tf.system import command, processors
 
 _SCENARIOS = flags.DEFINE_list(
     "scenarios",
@@ -106,7 +105,7 @@ class Case(NamedTuple):
         """Processes that step the environments."""
         if self.scenario == _SYNTHETIC:
             return self.num_envs
-        return min(self.num_envs, os.cpu_count() or 1)
+        return min(self.num_envs, processors.usable_cores())
 
     @property
     def sync_interval(self) -> int:

@@ -18,14 +18,13 @@ exactly is counted:
 """
 
 import csv
-import os
 from statistics import median
 
 from absl import flags
 
 from hts_tf.benchmarks import ceiling, environment_in_training, figures, trainer_alone, training_run
 from hts_tf.environments.football import football
-from hts_tf.system import command
+from hts_tf.system import command, processors
 
 _SCENARIOS = flags.DEFINE_list(
     "scenarios", ["academy_3_vs_1_with_keeper"], "of gfootball, separated by commas"
@@ -81,7 +80,8 @@ def benchmark() -> None:
         writer.writerow(figures.COLUMNS)
         for scenario in _SCENARIOS.value:
             rows = measure(scenario)
-            print(f"\n{scenario} on {os.cpu_count()} cores\n{figures.table(rows)}\n", flush=True)
+            cores = processors.usable_cores()
+            print(f"\n{scenario} on {cores} cores\n{figures.table(rows)}\n", flush=True)
             writer.writerows(figures.tidy(scenario, rows))
             file.flush()
 

@@ -1,6 +1,5 @@
 """Makes the report: from the CSV files of comparisons to a page and its pictures."""
 
-import os
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -15,6 +14,7 @@ from hts_tf.report import claims, figures, origin, page, statistics, style, tabl
 from hts_tf.report.page import Picture
 from hts_tf.report.runs import Run, final_score, mean_score
 from hts_tf.report.systems import speedups
+from hts_tf.system import processors
 
 _PIXELS_PER_INCH = 105  # of the page: a picture's letters come out a little smaller than its text
 
@@ -129,7 +129,7 @@ def _summary(table: pd.DataFrame) -> str:
 def _here() -> dict[str, list[str]]:
     """Returns when and on what machine the page is made, which need not be that of the runs."""
     model, _ = scope.processor()
-    machine = f"{model}, {len(os.sched_getaffinity(0))} cores"
+    machine = f"{model}, {processors.usable_cores()} cores"
     return {"this page": [f"made {date.today().isoformat()} on a machine with {machine}"]}
 
 

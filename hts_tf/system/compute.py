@@ -1,13 +1,13 @@
 """How TensorFlow computes in this process: determinism, threads and precision."""
 
 import contextlib
-import os
 
 import gin
 import keras
 import tensorflow as tf
 
 from hts_tf import errors
+from hts_tf.system import processors
 
 _PRECISIONS = ("float32", "mixed_bfloat16")
 
@@ -19,8 +19,8 @@ def configure(
     """Sets TensorFlow up; to be called once, before its first operation.
 
     Args:
-      intra_op_threads: threads that one operation may use; None takes half of the cores and leaves
-        the others to executors and actors. (Idle ones spin, so more is not faster.)
+      intra_op_threads: threads that one operation may use; None takes half of the usable cores and
+        leaves the others to executors and actors. (Idle ones spin, so more is not faster.)
       inter_op_threads: threads that run the learner's operations. Actors run theirs in their own
         threads, see `in_calling_thread`; where they cannot, they share these.
       precision: 'float32', or 'mixed_bfloat16': dense layers and convolutions multiply in bfloat16,
@@ -49,7 +49,7 @@ def configure(
     tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_inter_op_parallelism_threads(inter_op_threads)
     tf.config.threading.set_intra_op_parallelism_threads(
-        intra_op_threads or max(1, (os.cpu_count() or 1) // 2)
+        intra_op_threads or max(1, processors.usable_cores() // 2)
     )
 
 

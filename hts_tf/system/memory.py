@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from hts_tf.system import control_groups
+
 
 def memory_available_bytes(root: Path = Path("/")) -> int:
     """Returns the bytes that can be allocated before something is killed for it.
@@ -27,28 +29,14 @@ def _mem_available(root: Path) -> int:
 
 def _cgroup_headrooms(root: Path) -> Iterator[int]:
     """Yields limit less use, in bytes, of each memory control group with a limit."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        hierarchy, controllers, path = line.split(":", 2)
-        if hierarchy == "0":  # version 2
-            mount, limit, use, cache = "", "memory.max", "memory.current", "inactive_file"
-        elif "memory" in controllers.split(","):  # version 1
-            mount, limit = "memory", "memory.limit_in_bytes"
-            use, cache = "memory.usage_in_bytes", "total_inactive_file"
-        else:
-            continue
-        top = root / "sys/fs/cgroup" / mount
-        group = top / path.lstrip("/")
-        # An ancestor's limit binds as well.  Inside a container the path may be the host's and not
-        # exist; then the container's own group is what is mounted at the top.
-        for directory in (group, *group.parents):
-            if (directory / limit).is_file():
-                yield from _headroom(directory / limit, directory / use, cache)
-            if directory == top:
-                break
+    names = {
+        1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        2: ("memory.max", "memory.current", "inactive_file"),
+    }
+    for version, directory in control_groups.directories("memory", root):
+        limit, use, cache = names[version]
+        if (directory / limit).is_file():
+            yield from _headroom(directory / limit, directory / use, cache)
 
 
 def _headroom(limit: Path, use: Path, cache: str) -> Iterator[int]:
