@@ -48,7 +48,8 @@ class Checked(base.Environment):
         self._leaves = [
             (name, _leaf(leaf)) for name, leaf in trees.named(spec.observation, "observation")
         ]
-        self._is_one_array = isinstance(spec.observation, specs.ArraySpec)
+        is_array = isinstance(spec.observation, specs.ArraySpec)
+        self._only_leaf = self._leaves[0][1] if is_array else None
 
     def reset(self, seed: int, observation: trees.Tree) -> None:
         """See base class.
@@ -73,6 +74,17 @@ class Checked(base.Environment):
                 "max_episode_steps"
             )
         result = self._write(observation, self._environment.step, action)
+        if type(result) is base.StepResult:
+            reward, score, terminated, truncated = result
+            # The usual case, without a call: this is done in every env step.
+            if (
+                type(reward) is type(score) is float
+                and -_LARGEST <= reward <= _LARGEST
+                and -_LARGEST <= score <= _LARGEST
+                and type(terminated) is type(truncated) is bool
+                and not (terminated and truncated)
+            ):
+                return result
         try:
             return _plain(result)
         except ValueError as error:
@@ -90,13 +102,12 @@ class Checked(base.Environment):
         self, observation: trees.Tree, method: Callable[[Any, trees.Tree], Any], argument: Any
     ) -> Any:
         """Calls a method that is to write an observation, and returns what it returns."""
-        if self._is_one_array:  # without the walk: it is called in every env step
-            ((name, leaf),) = self._leaves
-            leaf.mark(observation, self._steps & 1)
+        if self._only_leaf:  # without the walk: this, too, is done in every env step
+            self._only_leaf.mark(observation, self._steps & 1)
             result = method(argument, observation)
-            fault = leaf.fault(observation)
+            fault = self._only_leaf.fault(observation)
             if fault:
-                raise self._error(f"the {name} {fault}")
+                raise self._error(f"the observation {fault}")
             return result
         arrays = [array for _, array in trees.named(observation)]
         for (_, leaf), array in zip(self._leaves, arrays, strict=True):
@@ -180,13 +191,10 @@ def _plain(result: Any) -> base.StepResult:
         reward, score, terminated, truncated = result
     except (TypeError, ValueError):
         raise ValueError(f"step returned {result!r:.80}, not a StepResult") from None
-    if not (type(reward) is float and -_LARGEST <= reward <= _LARGEST):
-        reward = _number("reward", reward)
-    if not (type(score) is float and -_LARGEST <= score <= _LARGEST):
-        score = _number("score", score)
-    terminated = terminated if type(terminated) is bool else _flag("terminated", terminated)
-    truncated = truncated if type(truncated) is bool else _flag("truncated", truncated)
-    return base.StepResult(reward, score, terminated, truncated and not terminated)
+    terminated, truncated = _flag("terminated", terminated), _flag("truncated", truncated)
+    return base.StepResult(
+        _number("reward", reward), _number("score", score), terminated, truncated and not terminated
+    )
 
 
 def _number(name: str, value: Any) -> float:
