@@ -1,0 +1,79 @@
+"""gfootball's own environment beside ours."""
+
+import random
+
+import numpy as np
+
+from hts_tf.environments.football import football
+from tests.pixel_maps import to_dense
+
+_RIGHT, _SHOT, _SPRINT = 5, 12, 13
+
+
+def _make_stock(scenario, rewards, stacked=True):
+    from gfootball import env as gfootball_env
+
+    return gfootball_env.create_environment(
+        env_name=scenario,
+        representation="extracted",
+        stacked=stacked,
+        rewards=rewards,
+        number_of_left_players_agent_controls=1,
+    )
+
+
+def _reset_stock(stock, seed):
+    random.seed(seed)  # as scenarios find them in ours
+    np.random.seed(seed)
+    config = stock.unwrapped._config
+    config["game_engine_random_seed"] = seed
+    config["reverse_team_processing"] = False
+    config["episode_number"] = 0  # counted up by the reset itself
+    return stock.reset()
+
+
+def purposeful_actions(seed):
+    """Endless actions that often lead to the goal, out of play and into the other team's hands."""
+    rng = np.random.default_rng(seed)
+    weights = np.ones(19)
+    weights[[_RIGHT, _SHOT, _SPRINT]] = 20, 3, 6
+    while True:
+        action = int(rng.choice(19, p=weights / weights.sum()))
+        yield from [action] * int(rng.integers(1, 5))
+
+
+class Pair:
+    """The stock environment and ours, stepped together and compared to the bit."""
+
+    def __init__(self, scenario, rewards="scoring,checkpoints", frames=4):
+        config = football.Football(scenario, rewards, frames)
+        self.spec = config.spec
+        self.ours = config.make()
+        self.stock = _make_stock(scenario, rewards, stacked=frames > 1)
+        self.observation = np.zeros(self.spec.observation.shape, self.spec.observation.dtype)
+
+    def play(self, seed, actions):
+        """Plays to the end of the episode or of the actions; returns all results."""
+        self.ours.reset(seed, self.observation)
+        self._compare(_reset_stock(self.stock, seed))
+        results = []
+        for action in actions:
+            stock_observation, stock_reward, stock_done, info = self.stock.step(action)
+            result = self.ours.step(action, self.observation)
+            results.append(result)
+            self._compare(stock_observation)
+            assert result.reward == float(stock_reward)
+            assert result.score == info["score_reward"]
+            assert result.terminated + result.truncated == stock_done
+            if stock_done:
+                break
+        assert len(results) <= self.spec.max_episode_steps
+        return results
+
+    def _compare(self, stock_observation):
+        dense = to_dense(self.spec.observation, self.observation)
+        np.testing.assert_array_equal(dense * 255, stock_observation)
+
+    def close(self):
+        self.ours.close()
+        self.stock.close()
