@@ -17,8 +17,8 @@ import numpy as np
 
 from hts_tf.environments import base
 from hts_tf.environments.football import checkpoint_reward, super_mini_map
+from hts_tf.environments.football import scenario as football_scenario
 from hts_tf.environments.football.match import FootballMatch
-from hts_tf.environments.football.scenarios import engine_config
 
 if TYPE_CHECKING:
     import gfootball_engine
@@ -33,18 +33,13 @@ class FootballEnvironment:
 
     def __init__(self, scenario: str, rewards: str, frames: int) -> None:
         """Prepares a match; for the arguments see `football.Football`."""
-        self._config = engine_config(scenario)
+        self._scenario = football_scenario.load(scenario)
 
         import gfootball_engine
         from gfootball.env import football_action_set as actions
 
-        rules = self._config.ScenarioConfig()
-        self._ends_on_score: bool = rules.end_episode_on_score
-        self._ends_out_of_play: bool = rules.end_episode_on_out_of_play
-        self._ends_on_possession_change: bool = rules.end_episode_on_possession_change
-        self._game_duration: int = rules.game_duration
         self._normal_mode = gfootball_engine.e_GameMode.e_GameMode_Normal
-        self._core_actions = actions.get_action_set(self._config)
+        self._core_actions = actions.get_action_set(self._scenario.config)
         self._actions = [action._backend_action for action in self._core_actions]
         self._short_pass = actions.action_short_pass._backend_action
         self._idle = actions.action_idle._backend_action
@@ -64,6 +59,11 @@ class FootballEnvironment:
         if self._match is None:
             self._match = self._new_match()
         self._match.start(int(seed))
+        rules = self._match.rules
+        self._ends_on_score: bool = rules.end_episode_on_score
+        self._ends_out_of_play: bool = rules.end_episode_on_out_of_play
+        self._ends_on_possession_change: bool = rules.end_episode_on_possession_change
+        self._game_duration: int = rules.game_duration
         self._goal_difference = 0
         self._previous_mode = None
         self._previous_owner = -1
@@ -113,7 +113,7 @@ class FootballEnvironment:
             self._match = None
 
     def _new_match(self) -> FootballMatch:
-        return FootballMatch(self._config)
+        return FootballMatch(self._scenario)
 
     def _permitted(self, action: int) -> int:
         """Returns the engine's number of an action, or of another if play has to be resumed.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import gin
 
 from hts_tf import errors, specs
-from hts_tf.environments.football import scenarios, super_mini_map
+from hts_tf.environments.football import scenario, scenarios, super_mini_map
 from hts_tf.environments.football.environment import FootballEnvironment
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ class Football:
       frames: how many super mini maps make one observation, 1 to 8.
 
     Raises:
-      ConfigError: an attribute is not among these.
+      ConfigError: an attribute is not among these, or episodes of the scenario would not be
+        functions of their seeds; see `scenario.Scenario`.
     """
 
     scenario: str
@@ -53,6 +54,7 @@ class Football:
             raise errors.ConfigError(
                 f"Football.frames = {self.frames!r} is not in 1 to {_MAX_FRAMES}"
             )
+        scenario.load(self.scenario).check()
 
     @property
     def spec(self) -> specs.EnvironmentSpec:
@@ -60,7 +62,7 @@ class Football:
         return specs.EnvironmentSpec(
             observation=super_mini_map.spec(self.frames),
             action=specs.DiscreteSpec(num_actions=_NUM_ACTIONS),
-            max_episode_steps=scenarios.max_episode_steps(self.scenario),
+            max_episode_steps=scenario.load(self.scenario).max_episode_steps,
         )
 
     def make(self) -> FootballEnvironment:

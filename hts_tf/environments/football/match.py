@@ -1,11 +1,14 @@
 """A gfootball engine that can start one episode after another of a scenario, quickly.
 
 gfootball builds a new match for every episode, which takes as long as ten env steps or more.
-But a match draws its random numbers anew when the ball is placed for the kick-off, so the
-state before that is the same for all seeds, and can be kept and restored instead.
+But a match draws its random numbers anew when the ball is placed for the kick-off, so, unless
+the scenario draws some, the state before that is the same for all seeds, and can be kept and
+restored instead.
 """
 
 from typing import TYPE_CHECKING
+
+from hts_tf.environments.football.scenario import Scenario
 
 if TYPE_CHECKING:
     import gfootball_engine
@@ -22,33 +25,34 @@ class FootballMatch:
       info: the engine's state when last asked, a `gfootball_engine.SharedInfo`.
     """
 
-    def __init__(self, config: "gfootball_config.Config") -> None:
+    def __init__(self, scenario: Scenario) -> None:
         """Starts an engine, or takes over one that is idle.
 
         Args:
-          config: of the scenario; what depends on the episode is overwritten.
+          scenario: to be played.
         """
-        self._config = config
+        self._scenario = scenario
         self._engine = self._take_engine()
-        self._before_kick_off: bytes | None = None
+        self._before_kick_off: bytes | None = None  # of any seed, if that is kept
         self.info: gfootball_engine.SharedInfo = None
+
+    @property
+    def rules(self) -> "gfootball_engine.ScenarioConfig":
+        """What the scenario has set for this episode."""
+        return self._engine.config
 
     def start(self, seed: int) -> None:
         """Starts an episode and plays up to the agent's first decision."""
         engine = self._engine
         if self._before_kick_off is None or self._was_anyone_sent_off():
-            config = self._config
-            config["game_engine_random_seed"] = seed
-            # gfootball would let these two alternate (which team is processed first; in
-            # 11_vs_11, who has which line-up), but an episode must not depend on those before.
-            config["reverse_team_processing"] = False
-            config["episode_number"] = 1
-            config.NewScenario(inc=0)
-            engine.reset(config.ScenarioConfig(), False)
-            self._before_kick_off = engine.get_state("")
+            setup = self._scenario.setup(seed)
+            engine.reset(setup.config.ScenarioConfig(), False)
+            if not setup.drawn:
+                self._before_kick_off = engine.get_state("")
         else:
             engine.set_state(self._before_kick_off)
-            engine.config.game_engine_random_seed = seed
+            if not engine.config.deterministic:
+                engine.config.game_engine_random_seed = seed
         self.play()
 
     def perform(self, action: int) -> None:
@@ -71,7 +75,7 @@ class FootballMatch:
         try:
             return _idle_engines.pop()
         except IndexError:
-            return start_engine(self._config)
+            return start_engine(self._scenario.config)
 
     def _step_engine(self) -> "gfootball_engine.SharedInfo":
         self._engine.step()

@@ -10,10 +10,10 @@ from hts_tf import errors
 from hts_tf.environments.football import pitch
 from hts_tf.environments.football.environment import FootballEnvironment, active, points
 from hts_tf.environments.football.match import FootballMatch, start_engine
+from hts_tf.environments.football.scenario import Scenario
 
 if TYPE_CHECKING:
     import gfootball_engine
-    from gfootball.env import config as gfootball_config
 
 _RENDERED_SIZE = 960, 540  # pixels
 
@@ -45,7 +45,7 @@ class FootballView(FootballEnvironment):
         return self._match.picture()
 
     def _new_match(self) -> FootballMatch:
-        return self._match_type(self._config)
+        return self._match_type(self._scenario)
 
 
 class _WatchedMatch(FootballMatch):
@@ -89,7 +89,7 @@ class _RenderedMatch(_WatchedMatch):
         del self._engine  # too slow for anyone else
 
     def _take_engine(self) -> "gfootball_engine.GameEnv":
-        return _start_rendering_engine(self._config)
+        return _start_rendering_engine(self._scenario)
 
     def _look(self, info: "gfootball_engine.SharedInfo") -> None:
         super()._look(info)
@@ -102,7 +102,8 @@ def _scene(info: "gfootball_engine.SharedInfo") -> pitch.Scene:
     return pitch.Scene(left_team, right_team, (ball[0], ball[1]), ball[2], active(info))
 
 
-def _start_rendering_engine(config: "gfootball_config.Config") -> "gfootball_engine.GameEnv":
+def _start_rendering_engine(scenario: Scenario) -> "gfootball_engine.GameEnv":
+    config = scenario.setup(seed=0).config
     config["render_resolution_x"], config["render_resolution_y"] = _RENDERED_SIZE
     return start_engine(config, render=True)
 
@@ -114,8 +115,8 @@ def _check_renderer(scenario: str) -> None:
       ConfigError: it cannot run here.
     """
     code = (
-        "from hts_tf.environments.football import scenarios, view; "
-        f"view._start_rendering_engine(scenarios.engine_config({scenario!r}))"
+        "from hts_tf.environments.football import scenario, view; "
+        f"view._start_rendering_engine(scenario.load({scenario!r}))"
     )
     if subprocess.run([sys.executable, "-c", code], capture_output=True).returncode:
         raise errors.ConfigError(

@@ -3,6 +3,7 @@ import types
 import pytest
 
 from hts_tf.environments.football import match as football_match
+from hts_tf.environments.football import scenario as football_scenario
 
 
 class FakeEngine:
@@ -10,11 +11,11 @@ class FakeEngine:
 
     def __init__(self):
         self.calls = []
-        self.config = types.SimpleNamespace()
+        self.config = types.SimpleNamespace(deterministic=False, game_engine_random_seed=None)
         self.players = [types.SimpleNamespace(is_active=True)]
 
     def reset(self, scenario, animations):
-        self.calls.append("reset")
+        self.calls.append(f"reset {scenario}")
 
     def get_state(self, pickled):
         return b"before kick-off"
@@ -32,12 +33,17 @@ class FakeEngine:
         )
 
 
-class FakeConfig(dict):
-    def NewScenario(self, inc):  # noqa: N802  gfootball's name
-        assert inc == 0
+class FakeScenario:
+    """Gives the engine the seed as its rules."""
 
-    def ScenarioConfig(self):  # noqa: N802
-        return None
+    config = None
+
+    def __init__(self, drawn=False):
+        self.drawn = drawn
+
+    def setup(self, seed):
+        config = types.SimpleNamespace(ScenarioConfig=lambda: seed)
+        return football_scenario.Setup(config, self.drawn)
 
 
 @pytest.fixture
@@ -48,33 +54,42 @@ def engine(monkeypatch):
 
 
 def test_only_the_first_episode_builds_a_match(engine):
-    config = FakeConfig()
-    match = football_match.FootballMatch(config)
+    match = football_match.FootballMatch(FakeScenario())
     for seed in (7, 8, 9):
         match.start(seed)
-    assert engine.calls == ["reset", "set_state", "set_state"]
-    assert config == {
-        "game_engine_random_seed": 7,
-        "reverse_team_processing": False,
-        "episode_number": 1,
-    }
+    assert engine.calls == ["reset 7", "set_state", "set_state"]
     assert engine.config.game_engine_random_seed == 9
 
 
+def test_a_deterministic_scenario_keeps_the_seed_that_it_has_set(engine):
+    engine.config = types.SimpleNamespace(deterministic=True, game_engine_random_seed=42)
+    match = football_match.FootballMatch(FakeScenario())
+    match.start(7)
+    match.start(8)
+    assert engine.config.game_engine_random_seed == 42
+
+
+def test_each_episode_of_a_scenario_that_draws_builds_a_match(engine):
+    match = football_match.FootballMatch(FakeScenario(drawn=True))
+    for seed in (7, 8, 7):
+        match.start(seed)
+    assert engine.calls == ["reset 7", "reset 8", "reset 7"]
+
+
 def test_a_match_in_which_a_player_was_sent_off_is_not_reused(engine):
-    match = football_match.FootballMatch(FakeConfig())
+    match = football_match.FootballMatch(FakeScenario())
     match.start(1)
     engine.players = [types.SimpleNamespace(is_active=False)]
     match.play()
     engine.players = [types.SimpleNamespace(is_active=True)]
     match.start(2)
     match.start(3)
-    assert engine.calls == ["reset", "reset", "set_state"]
+    assert engine.calls == ["reset 1", "reset 2", "set_state"]
 
 
 def test_closing_leaves_the_engine_to_the_next_match(engine):
-    first = football_match.FootballMatch(FakeConfig())
+    first = football_match.FootballMatch(FakeScenario())
     first.start(1)
     first.close()
-    football_match.FootballMatch(FakeConfig()).start(1)
-    assert engine.calls == ["reset", "reset"]
+    football_match.FootballMatch(FakeScenario()).start(1)
+    assert engine.calls == ["reset 1", "reset 1"]

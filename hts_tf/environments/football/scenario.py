@@ -1,0 +1,211 @@
+"""One scenario of gfootball, and what the engine is told of an episode of it.
+
+gfootball is imported inside functions: it brings gym, OpenCV and the engine with it.
+"""
+
+import contextlib
+import functools
+import importlib.util
+import io
+import random
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from hts_tf import errors
+from hts_tf.environments.football import super_mini_map
+
+if TYPE_CHECKING:
+    import gfootball_engine
+    from gfootball.env import config as gfootball_config
+
+_SEED = "game_engine_random_seed"
+_TRIED_SEEDS = range(16)
+
+_lock = threading.Lock()  # `random` and `np.random` belong to the whole process
+
+
+class Setup(NamedTuple):
+    """What an episode begins with.
+
+    Attributes:
+      config: gfootball's configuration.
+      drawn: whether the seed may have had a say in it; if not, all seeds lead to the same.
+    """
+
+    config: "gfootball_config.Config"
+    drawn: bool
+
+
+class Scenario:
+    """A scenario of gfootball, as a function of the episode's seed.
+
+    A scenario is a program that may draw what it likes: from `random`, from `np.random`, or from
+    `builder._config["game_engine_random_seed"]`. So all three are seeded, and the program is run
+    from the top of its file, so that it cannot remember earlier runs.
+
+    Attributes:
+      config: gfootball's configuration, with seed 0.
+      max_episode_steps: the most env steps that an episode can have.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Runs the scenario for the first time in this process.
+
+        Args:
+          name: its module's in `gfootball.scenarios`.
+
+        Raises:
+          ConfigError: it cannot be run.
+        """
+        self._name = name
+        self._config_type = _config_type()
+        with self._blamed():
+            self._spec = importlib.util.find_spec(f"gfootball.scenarios.{name}")
+            self._code = self._spec.loader.get_code(self._spec.name)
+        # Modules that it imports may draw, too, but do so only once: always with this seed, then.
+        self.config = self._run(0).config
+        # The engine numbers the first env step 0.
+        self.max_episode_steps: int = self.config.ScenarioConfig().game_duration + 1
+
+    def setup(self, seed: int) -> Setup:
+        """Runs the scenario for an episode.
+
+        Args:
+          seed: of the episode.
+
+        Returns:
+          What the engine is to be told.
+
+        Raises:
+          ConfigError: it cannot be run, or its outcome not be played.
+        """
+        setup = self._run(seed)
+        rules = setup.config.ScenarioConfig()
+        if max(len(rules.left_team), len(rules.right_team)) > super_mini_map.MAX_TEAM_SIZE:
+            raise self._error("has a team of more than 11 players, which crashes the engine")
+        if rules.control_all_players and rules.dynamic_player_selection:
+            raise self._error("sets control_all_players, but the agent controls one of several")
+        if rules.game_duration < 0:
+            raise self._error(f"sets game_duration = {rules.game_duration}")
+        if rules.game_duration + 1 != self.max_episode_steps:
+            raise self._error("draws game_duration, which must be the same in all episodes")
+        return setup
+
+    def check(self) -> None:
+        """Finds out by a few runs whether an episode's seed determines what the engine is told.
+
+        Raises:
+          ConfigError: it does not, or see `setup`.
+        """
+        known = _values(self.setup(0))
+        if _values(self.setup(0)) != known:
+            raise self._error(
+                "sets up different matches for the same seed; it may draw from random, np.random "
+                f"and builder._config[{_SEED!r}], which are seeded, but depend on nothing else"
+            )
+        for setup in map(self.setup, _TRIED_SEEDS):
+            if not setup.drawn and _values(setup) != known:
+                raise self._error(f"knows its seed without builder._config[{_SEED!r}]")
+
+    def _run(self, seed: int) -> Setup:
+        with self._blamed(), _seeded(seed) as has_drawn:
+            module = importlib.util.module_from_spec(self._spec)
+            exec(self._code, vars(module))
+            sys.modules[self._spec.name] = module  # where gfootball looks for it
+            config = self._config_type(
+                {
+                    "level": self._name,
+                    "players": ["agent:left_players=1,right_players=0"],
+                    _SEED: seed,
+                    # gfootball would decide it by the seed of the first episode.
+                    "reverse_team_processing": False,
+                }
+            )
+            # gfootball itself reads the seed once if it is to be the engine's.
+            own_reads = 0 if config.ScenarioConfig().deterministic else 1
+            return Setup(config, drawn=has_drawn() or config.seed_reads > own_reads)
+
+    @contextlib.contextmanager
+    def _blamed(self) -> Iterator[None]:
+        try:
+            yield
+        except (Exception, SystemExit) as error:
+            raise self._error(f"raises {type(error).__name__}: {error}") from error
+
+    def _error(self, why: str) -> errors.ConfigError:
+        return errors.ConfigError(f"Football.scenario = {self._name!r} {' '.join(why.split())}")
+
+
+@functools.cache
+def load(name: str) -> Scenario:
+    """Returns a scenario, the same object each time; see `Scenario`."""
+    return Scenario(name)
+
+
+@functools.cache
+def _config_type() -> type["gfootball_config.Config"]:
+    # gym greets every process that imports it with a call to use its successor.
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            from gfootball.env import config, scenario_builder  # noqa: F401  imported by config
+    except Exception as error:  # e.g. a file beside the scenarios has a name that gym refuses
+        raise errors.ConfigError(f"gfootball cannot be imported: {error}") from error
+
+    class Config(config.Config):
+        """Counts how often the seed is read."""
+
+        seed_reads = 0
+
+        def __getitem__(self, key: str) -> Any:
+            self.seed_reads += key == _SEED
+            return super().__getitem__(key)
+
+    return Config
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[Callable[[], bool]]:
+    """Seeds `random` and `np.random`, and yields whether anyone has drawn from them since.
+
+    Afterwards they go on from where they were.
+    """
+    with _lock:
+        python, numpy = random.getstate(), np.random.get_state()
+        random.seed(seed)
+        np.random.seed(seed)
+        seeded_python, seeded_numpy = random.getstate(), np.random.get_state()
+
+        def has_drawn() -> bool:
+            return random.getstate() != seeded_python or not all(
+                map(np.array_equal, np.random.get_state(), seeded_numpy)
+            )
+
+        try:
+            yield has_drawn
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
+
+
+def _values(setup: Setup) -> dict[str, Any]:
+    """Returns all that the engine is told, but for the seed of the episode."""
+    rules = setup.config.ScenarioConfig()
+    fields = [name for name, field in vars(type(rules)).items() if isinstance(field, property)]
+    values = {name: getattr(rules, name) for name in fields}
+    values["ball_position"] = _point(rules.ball_position)
+    for team in ("left_team", "right_team"):
+        values[team] = [
+            [_point(player.position), player.role, player.lazy, player.controllable]
+            for player in values[team]
+        ]
+    if not rules.deterministic:
+        del values[_SEED]
+    return values
+
+
+def _point(position: "gfootball_engine.Vector3") -> list[float]:
+    return [position[axis] for axis in range(3)]
