@@ -17,7 +17,7 @@ import numpy as np
 
 from hts_tf import errors
 from hts_tf.collecting import executor
-from hts_tf.collecting.ledger import Ledger
+from hts_tf.collecting.board import Board
 from hts_tf.system import terminal
 
 _GRACE_SEC = 5.0  # for executors to end by themselves
@@ -63,7 +63,7 @@ class ExecutorPool:
     def __init__(
         self,
         tasks: Sequence[executor.ExecutorTask],
-        ledger: Ledger,
+        board: Board,
         doing: np.ndarray,
         faults: np.ndarray,
         crash_limit: int,
@@ -74,16 +74,17 @@ class ExecutorPool:
 
         Args:
           tasks: one for each executor.
-          ledger: of the environments.
+          board: of the environments.
           doing: [num_executors, 4], see `executor.control_fields`.
           faults: [num_executors, ...], see there.
           crash_limit: an executor that dies so often in the same place is a failure.
-          step_timeout_sec: an executor that takes longer for an env step or a reset is killed,
-            at the latest when it has taken a quarter more; None waits for ever.
+          step_timeout_sec: an executor that takes longer for an env step or a reset, or to see
+            that it has its turn, is killed, soon after; None waits for ever.
           on_failure: called, from another thread, with the error that ends the run.
         """
         self._tasks = tasks
-        self._ledger = ledger
+        self._board = board
+        self._ledger = board.ledger
         self._doing = doing
         self._faults = faults
         self._crash_limit = crash_limit
@@ -92,6 +93,7 @@ class ExecutorPool:
         self._processes: dict[int, subprocess.Popen] = {}
         self._sentinels: dict[int, int] = {}  # pidfd -> index
         self._hanging: set[int] = set()
+        self._unseen: dict[int, tuple[int, float]] = {}  # index -> see _seconds_unseen
         self._last_place = [""] * len(tasks)
         self._deaths_there = [0] * len(tasks)
         self.crashes = 0
@@ -164,6 +166,7 @@ class ExecutorPool:
         """Starts an executor and returns its pidfd."""
         task = self._tasks[index]
         self._doing[index] = executor.STARTING, -1, -1, time.monotonic_ns()
+        self._unseen.pop(index, None)
         process = subprocess.Popen(
             [sys.executable, "-m", "hts_tf.collecting.executor", str(os.getpid())],
             stdin=subprocess.PIPE,
@@ -229,10 +232,26 @@ class ExecutorPool:
             return
         for index, process in self._processes.items():
             what, _, _, since = self._doing[index].tolist()
-            seconds = (time.monotonic_ns() - since) / 1e9
-            if what != executor.WAITING and seconds > self._step_timeout_sec:
+            if what == executor.WAITING:
+                seconds = self._seconds_unseen(index)
+            else:
+                seconds = (time.monotonic_ns() - since) / 1e9
+            if seconds > self._step_timeout_sec:
                 self._hanging.add(index)
                 process.kill()
+
+    def _seconds_unseen(self, index: int) -> float:
+        """Returns for how long an executor that waits has had its turn somewhere, as far as seen.
+
+        Only one that is stopped, or very ill, does not see it at once.
+        """
+        slots = self._tasks[index].slots
+        moves = sum(self._ledger.moves[slot] for slot in slots)
+        before, since = self._unseen.get(index, (None, 0.0))
+        if moves != before or not self._board.on_executors_turn(slots):
+            since = time.monotonic()
+        self._unseen[index] = moves, since
+        return time.monotonic() - since
 
     def _end_all(self) -> None:
         deadline = time.monotonic() + _GRACE_SEC

@@ -95,7 +95,7 @@ class Workers:
         self._action_buffers = [self.new_buffer(crew.num_envs) for _ in range(crew.num_executors)]
         self._pool = ExecutorPool(
             [self._task(environment, index) for index in range(crew.num_executors)],
-            self.board.ledger,
+            self.board,
             self._control["executor_doing"],
             self._control["executor_fault"],
             crew.crash_limit,

@@ -585,6 +585,17 @@ def test_children_of_environments_end_with_an_executor_that_dies(broken_games, c
     wait_until(lambda: not children_of(successor))
 
 
+def test_an_executor_that_is_stopped_while_it_waits_is_replaced():
+    expected, _ = collected(True)
+    with collecting(GAMES[True], step_timeout_sec=1.0) as collector:
+        collector.start()
+        storages = run_intervals(collector, 0, 2)
+        os.kill(pids(collector)[1], signal.SIGSTOP)
+        storages += run_intervals(collector, 2, NUM_INTERVALS)
+        assert collector.workers._pool.crashes == 1
+    assert_same_bits(storages, expected)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["kill", "crash", "leave", "fail", "run_out_of_memory"])
 @pytest.mark.parametrize("where", ["before step", "after reset"])
