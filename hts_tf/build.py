@@ -82,7 +82,7 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
     found = {**scope.describe(), **compute.describe(), "inference": _inference(policy)}
     try:
         pipeline.open(config.operative(seed), found)
-    except errors.ConfigError:
+    except (errors.ConfigError, OSError):
         pipeline.close()
         raise
     return pipeline

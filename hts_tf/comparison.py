@@ -1,6 +1,5 @@
 """A comparison: its runs and their directory, and what they measured, as CSV and as a table."""
 
-import csv
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 
 from hts_tf import config, errors
 from hts_tf.files.curves import TARGETS, Curve, RunLog
+from hts_tf.system import whole
 
 # Why a run ended.
 REACHED, ENV_STEPS, MINUTES, UNFINISHED = "reached", "env_steps", "minutes", "unfinished"
@@ -81,21 +81,20 @@ def claim(directory: Path, gin_files: Sequence[str], gin_bindings: Sequence[str]
       ConfigError: a file cannot be read or written, or runs with something else are there.
     """
     try:
-        common = "\n".join([*(Path(path).read_text() for path in gin_files), *gin_bindings])
+        texts = [Path(path).read_text(encoding="utf-8") for path in gin_files]
+        common = "\n".join([*texts, *gin_bindings])
     except OSError as error:
         raise errors.ConfigError(f"--gin_files: {error}") from None
     path = directory / "common.gin"
-    try:
+    with whole.refusing("--output"):
         directory.mkdir(parents=True, exist_ok=True)
         has_runs = any(directory.glob("*/config.gin"))
-        if has_runs and path.read_text() != common:
+        if has_runs and path.read_text(encoding="utf-8") != common:
             raise errors.ConfigError(
                 f"--output={directory} holds runs with other --gin_files or --gin_bindings, "
                 f"which are in {path}; give them, or another --output"
             )
-        path.write_text(common)
-    except OSError as error:
-        raise errors.ConfigError(f"--output: {error}") from None
+        whole.write(path, common.encode())
 
 
 def why_over(log: RunLog, minutes: float, total_env_steps: float = math.inf) -> str:
@@ -157,13 +156,8 @@ def write(directory: Path, results: Mapping[Run, Measured]) -> None:
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        for row in rows:
-            writer.writerow(f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row)
-    temporary.replace(path)
+    shown = ((f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row) for row in rows)
+    whole.write_csv(path, columns, shown)
 
 
 def line(measured: Measured) -> str:

@@ -1,6 +1,5 @@
 """Command line: evaluates the newest checkpoint of a run."""
 
-import csv
 import sys
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from hts_tf.files import archive
 from hts_tf.files.episodes import Episode
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks.actor_critic import ActorCritic
-from hts_tf.system import command, compute
+from hts_tf.system import command, compute, whole
 from hts_tf.watching import display, playback, video
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "of the training run", required=True)
@@ -58,13 +57,9 @@ def evaluate() -> None:
     policy = "most_probable" if _DETERMINISTIC.value else "sampled"
     path = workdir.path / f"evaluation_{env_steps:09d}_{policy}_seed{_SEED.value}.csv"
     episodes = [Episode(r.score, r.episode_return, r.length) for r in records]
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["episode", *Episode._fields])
-        writer.writerows([number, *episode] for number, episode in enumerate(episodes))
-    file = archive.Archive(path.with_suffix(".bin"), size=0)
-    file.append(records)
-    file.close()
+    rows = ([number, *episode] for number, episode in enumerate(episodes))
+    whole.write_csv(path, ["episode", *Episode._fields], rows)
+    archive.write(path.with_suffix(".bin"), records)
     _show(environment, records[0], env_steps, workdir.path / "evaluation")
     print(f"{len(episodes)} episodes with the policy of {env_steps:,} env steps, also in {path}")
     for name, values in zip(Episode._fields, np.transpose(episodes), strict=True):

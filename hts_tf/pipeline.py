@@ -1,5 +1,6 @@
 """The pipeline: a training run, round by round."""
 
+import contextlib
 import dataclasses
 import time
 
@@ -91,11 +92,12 @@ class Pipeline:
 
         Raises:
           WorkerError: an executor failed again and again in the same place.
+          OSError: a file cannot be written; names it.
           KeyboardInterrupt: a second signal asked to stop at once.
         """
         with self.signals:  # until all is closed: a signal must not cut that short
             try:
-                self._reporter.begin(self._configuration, self._scope)
+                self._reporter.begin(self._env_steps(), self._configuration, self._scope)
                 self._keeper.begin(self.learner, self._steps_per_round)
                 if self._next_round < self._num_rounds:  # else the run is complete
                     self.collector.start()
@@ -164,9 +166,9 @@ class Pipeline:
 
     def close(self) -> None:
         """Stops all workers and frees all shared memory; may be called twice."""
-        self._reporter.close()
-        self.collector.close()
-        self._keeper.close()
+        with contextlib.ExitStack() as stack:  # each, even if one before it fails
+            for part in (self._keeper, self.collector, self._reporter):
+                stack.callback(part.close)
 
     def _env_steps(self) -> int:
         return min(self._next_round, self.learner.num_updates) * self._steps_per_round

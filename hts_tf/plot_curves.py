@@ -1,6 +1,5 @@
 """Command line: draws learning curves from the event files of runs."""
 
-import csv
 from pathlib import Path
 
 import matplotlib
@@ -13,7 +12,8 @@ from matplotlib import pyplot as plt
 from hts_tf import errors
 from hts_tf.files.curves import TARGETS, Curve, read_curve
 from hts_tf.files.episodes import WINDOW
-from hts_tf.system import command
+from hts_tf.system import command, whole
+from hts_tf.watching import picture
 
 _WORKDIRS = flags.DEFINE_list("workdirs", None, "of the runs, separated by commas", required=True)
 _OUTPUT = flags.DEFINE_string("output", "curves.png", "picture; a .csv is written beside it")
@@ -35,7 +35,7 @@ def draw(curves: dict[str, Curve], title: str, path: Path) -> None:
     axes[0].set_ylabel(f"score (mean of the last {WINDOW} episodes)")
     axes[0].legend()
     figure.suptitle(title)
-    figure.savefig(path, dpi=120)
+    picture.write(path, figure, dpi=120)
 
 
 def plot() -> None:
@@ -50,14 +50,14 @@ def plot() -> None:
     except FileNotFoundError as error:
         raise errors.ConfigError(str(error)) from None
     output = Path(_OUTPUT.value)
-    draw(curves, _TITLE.value, output)
-    with output.with_suffix(".csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["run", *Curve._fields])
-        for name, curve in curves.items():
-            writer.writerows(
-                [name, *(f"{value:g}" for value in row)] for row in zip(*curve, strict=True)
-            )
+    rows = (
+        [name, *(f"{value:g}" for value in row)]
+        for name, curve in curves.items()
+        for row in zip(*curve, strict=True)
+    )
+    with whole.refusing("--output"):
+        draw(curves, _TITLE.value, output)
+        whole.write_csv(output.with_suffix(".csv"), ["run", *Curve._fields], rows)
     for name, curve in curves.items():
         for target in TARGETS:
             reached = curve.first_reached(target)

@@ -5,7 +5,7 @@ from pathlib import Path
 from absl import flags
 
 from hts_tf import errors
-from hts_tf.system import command
+from hts_tf.system import command, whole
 from hts_tf.watching import timeline, trace
 
 _TRACE = flags.DEFINE_string("trace", None, "trace.json of a run", required=True)
@@ -21,7 +21,7 @@ def plot() -> None:
     Raises:
       ConfigError: a flag cannot be used.
     """
-    try:
+    with whole.refusing("--output"):
         timeline.draw(
             trace.read(Path(_TRACE.value)),
             Path(_OUTPUT.value),
@@ -29,8 +29,6 @@ def plot() -> None:
             _seconds("--window", _WINDOW.value),
             _seconds("--zoom", _ZOOM.value),
         )
-    except OSError as error:
-        raise errors.ConfigError(f"--output cannot be written: {error}") from None
 
 
 def _seconds(flag: str, values: list[str] | None) -> tuple[float, float] | None:

@@ -8,7 +8,7 @@ import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports Ten
 from hts_tf import config
 from hts_tf.build import build
 from hts_tf.settings import Settings
-from hts_tf.system import command, compute, terminal
+from hts_tf.system import command, compute, terminal, whole
 
 _SCENARIO = flags.DEFINE_string(
     "scenario", "academy_empty_goal_close", "a file of gin_configs/scenarios, or of gfootball"
@@ -45,6 +45,11 @@ def train() -> int:
     )
     try:
         result = pipeline.run()
+    except OSError as error:
+        if not whole.describe(error):
+            raise
+        text = f"{whole.describe(error)}; the same command goes on from the last checkpoint"
+        return terminal.fail(text, 1)
     except KeyboardInterrupt:
         return 128 + (pipeline.signals.received or signal.SIGINT)
     terminal.say(

@@ -1,10 +1,12 @@
 """What comes from around a training: signals at any moment, and terminals that are gone."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +79,38 @@ def test_an_executor_that_dies_when_the_terminal_is_gone(tmp_path, gone):
         os.kill(victim, signal.SIGKILL)
     assert process.returncode == 0
     assert table.read_text().count("\n") == 1 + 20
+
+
+def finish(process):
+    """Waits for a training with pipes; returns (exit code, standard error)."""
+    _, errors = process.communicate()
+    return process.returncode, errors
+
+
+def kept(workdir):
+    return [
+        (workdir / name).read_bytes()
+        for name in ("fingerprints.csv", "fingerprints.cells", "episodes.bin")
+    ]
+
+
+def test_a_disk_that_is_full_for_a_while(tmp_path):
+    """No file may grow beyond some size: none at all, and then no checkpoint."""
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    assert finish(start(tmp_path / "reference", 2, **streams)) == (0, "")
+    workdir = tmp_path / "run"
+    full = []
+    for room in (0, 70_000):
+        process = start(workdir, 2, **streams)
+        process.stdout.readline()  # it is about to begin
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (room, room))
+        code, errors = finish(process)
+        [error] = errors.splitlines()
+        assert code == 1
+        assert "File too large; the same command goes on from the last checkpoint" in error
+        full.append(Path(error.removeprefix("error: ").split(":")[0]))
+        assert not list(workdir.rglob("*.tmp"))
+    assert all(path.parent == workdir or path.suffix == ".ckpt" for path in full)
+    assert full[1].suffix == ".ckpt"
+    assert finish(start(workdir, 2, **streams)) == (0, "")
+    assert kept(workdir) == kept(tmp_path / "reference")

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hts_tf import errors
+from hts_tf.system import whole
 
 FILE_NAME = "episodes.bin"  # of a training run, in its workdir
 
@@ -89,19 +90,28 @@ class Archive:
         self._file.truncate(self.size)
 
     def append(self, records: Sequence[Record]) -> None:
-        """Appends episodes as one block, in one write; nothing for none of them."""
+        """Appends episodes as one block; nothing for none of them.
+
+        Raises:
+          OSError: it cannot be written; names the file.
+        """
         if records:
             block = _encode(records)
-            self._file.write(block)
+            whole.append(self._file, block)
             self.size += len(block)
 
     def sync(self) -> None:
         """Returns when all that has been appended is on the disk."""
-        os.fsync(self._file.fileno())
+        whole.sync(self._file)
 
     def close(self) -> None:
         """Closes the file; may be called twice."""
         self._file.close()
+
+
+def write(path: Path, records: Sequence[Record]) -> None:
+    """Writes a file of a few episodes; see `whole.write`."""
+    whole.write(path, _encode(records))
 
 
 def read(path: Path) -> list[Record]:

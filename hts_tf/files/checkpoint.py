@@ -6,7 +6,6 @@ observations a tenth as large in no time; floats, which are noise in all but a f
 
 import hashlib
 import io
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from hts_tf import errors
+from hts_tf.system import whole
 
 _SUFFIX = ".ckpt"
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -30,6 +30,7 @@ def save(directory: Path, number: int, arrays: Mapping[str, np.ndarray], keep: i
 
     Raises:
       TypeError: an array holds objects.
+      OSError: it cannot be written; names it. The others are still there.
 
     Returns:
       The file. It appears under its name only when all of it is on the disk.
@@ -44,14 +45,10 @@ def save(directory: Path, number: int, arrays: Mapping[str, np.ndarray], keep: i
             _add(archive, name, np.asanyarray(array))
     data = content.getvalue()
     path = directory / f"{number:09d}{_SUFFIX}"
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        file.write(hashlib.sha256(data).digest())
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
-    for old in [*paths(directory)[keep:], *directory.glob("*.tmp")]:
+    for half in directory.glob("*.tmp"):  # of who was killed; its room may be what is missing
+        half.unlink()
+    whole.write(path, hashlib.sha256(data).digest(), data)
+    for old in paths(directory)[keep:]:
         old.unlink()
     return path
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hts_tf.files.episodes import WINDOW
-from hts_tf.files.event_tail import EventTail
+from hts_tf.files.event_tail import RESTART, EventTail
 
 TARGETS = (0.4, 0.8)  # scores; the time and the env steps that they take are compared
 
@@ -43,7 +43,7 @@ class RunLog:
     """The scalars of a run, also while it goes on.
 
     Where a run that was killed goes on from its checkpoint, it goes over some steps again; what
-    it had written from there on is forgotten.
+    it had written of them is forgotten.
 
     Attributes:
       series: tag -> env steps -> value.
@@ -59,10 +59,11 @@ class RunLog:
         """Reads what has been written since, and returns whether that is anything."""
         is_new = False
         for scalar in self._tail.scalars():
-            if scalar.tag == _FIRST_TAG and scalar.env_steps < self.env_steps:
-                self._forget_from(scalar.env_steps)
-            self.series.setdefault(scalar.tag, {})[scalar.env_steps] = scalar.value
             is_new = True
+            if scalar.tag == RESTART:
+                self._forget_from(scalar.env_steps)
+            else:
+                self.series.setdefault(scalar.tag, {})[scalar.env_steps] = scalar.value
         return is_new
 
     @property

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from tensorboard.compat.proto import event_pb2
 from tensorboard.util import tensor_util
 
+RESTART = "restart"  # the tag of no series: what all have from here on is void
+
 _HEADER = struct.Struct("<QI")  # length, and a checksum of it
 _CHECKSUM_BYTES = 4
 
@@ -38,9 +40,11 @@ class EventTail:
         self._positions: dict[Path, int] = {}
 
     def scalars(self) -> Iterator[Scalar]:
-        """Yields what has been written since the last call."""
+        """Yields what has been written since the last call, `RESTART` among it."""
         for record in self._records():
             event = event_pb2.Event.FromString(record)
+            if event.session_log.status == event_pb2.SessionLog.START:
+                yield Scalar(RESTART, event.step, 0.0)
             for value in event.summary.value:
                 if value.metadata.plugin_data.plugin_name == "scalars":
                     number = tensor_util.make_ndarray(value.tensor).item()

@@ -7,7 +7,6 @@ Both only grow, and may break off anywhere if the run was killed.
 
 import contextlib
 import io
-import os
 import re
 import struct
 import zlib
@@ -18,7 +17,7 @@ import numpy as np
 
 from hts_tf.errors import ConfigError
 from hts_tf.files.fingerprints import AFTER_THE_UPDATE, Fingerprint, causes_first
-from hts_tf.system import terminal
+from hts_tf.system import terminal, whole
 
 TABLE = "fingerprints.csv"
 CELLS = "fingerprints.cells"
@@ -48,12 +47,11 @@ class FingerprintLog:
             lines = {}
         self._dropped = {update: line for update, line in lines.items() if update > updates}
         kept = [line for update, line in lines.items() if update <= updates]
-        temporary = directory / f"{TABLE}.tmp"
-        temporary.write_text("".join([",".join(self._columns) + "\n", *kept]))
-        temporary.replace(directory / TABLE)
-        self._table = (directory / TABLE).open("a")
+        text = "".join([",".join(self._columns) + "\n", *kept])
+        whole.write(directory / TABLE, text.encode())
+        self._table = (directory / TABLE).open("ab", buffering=0)
 
-        self._cells = (directory / CELLS).open("ab")
+        self._cells = (directory / CELLS).open("ab", buffering=0)
         end = 0
         for update, _, record_end in _records(directory / CELLS):
             end = record_end if update <= updates else end
@@ -66,22 +64,23 @@ class FingerprintLog:
           update: its number, from 1.
           env_steps: consumed up to and with it.
           fingerprint: its own.
+
+        Raises:
+          OSError: it cannot be written; names the file.
         """
         content = io.BytesIO()
         np.save(content, fingerprint.cells)
         deflated = zlib.compress(content.getvalue(), 1)
-        self._cells.write(_RECORD.pack(update, len(deflated)) + deflated)
-        self._cells.flush()
+        whole.append(self._cells, _RECORD.pack(update, len(deflated)) + deflated)
         hashes = [fingerprint.hashes[name] for name in self._columns[2:]]
         line = ",".join([str(update), str(env_steps), *hashes]) + "\n"
-        self._table.write(line)
-        self._table.flush()
+        whole.append(self._table, line.encode())
         self._compare_with_earlier_life(update, line)
 
     def sync(self) -> None:
         """Returns when all is on the disk: a checkpoint must not outlive what came before it."""
         for file in (self._cells, self._table):
-            os.fsync(file.fileno())
+            whole.sync(file)
 
     def close(self) -> None:
         """Closes the files; may be called twice."""

@@ -126,7 +126,10 @@ class Keeper:
     def replay_command(self, attempt: Attempt, number: int) -> str:
         """Keeps what an executor died in, and says how to see it die again."""
         seed = seeding.episode_seed(self._seed, attempt.slot, attempt.episode)
-        path = self._workdir.keep_attempt(attempt, seed, number)
+        try:
+            path = self._workdir.keep_attempt(attempt, seed, number)
+        except OSError as error:
+            return f"that episode (seed {seed}) was not kept: {error}"
         return (
             f"to replay that episode (seed {seed}): python -m hts_tf.replay "
             f"--workdir={self._workdir.path} --archive={path} --check_only"

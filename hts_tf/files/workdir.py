@@ -12,7 +12,7 @@ import numpy as np
 from hts_tf import config, errors
 from hts_tf.collecting.executor_pool import Attempt
 from hts_tf.files import archive, checkpoint
-from hts_tf.system import terminal
+from hts_tf.system import terminal, whole
 
 
 class Workdir:
@@ -38,22 +38,19 @@ class Workdir:
         Raises:
           ConfigError: the directory cannot be written, or holds a run whose results would differ,
             or is in use.
+          OSError: the disk is full.
         """
-        try:
+        with whole.refusing("--workdir"):
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock()
             if self._config.exists():
-                different = config.differences(self._config.read_text(), configuration)
+                different = config.differences(self.configuration(), configuration)
                 if different:
                     raise errors.ConfigError(
                         f"--workdir={self.path} holds a run of another configuration: "
                         + "; ".join(different)
                     )
-            temporary = self._config.with_suffix(".tmp")
-            temporary.write_text(configuration)
-            temporary.replace(self._config)
-        except OSError as error:
-            raise errors.ConfigError(f"--workdir cannot be written: {error}") from error
+            whole.write(self._config, configuration.encode())
 
     def _lock(self) -> None:
         """Locks the directory for as long as this process lives.
@@ -77,7 +74,7 @@ class Workdir:
         """
         if not self._config.is_file():
             raise errors.ConfigError(f"--workdir={self.path} holds no run: no {self._config}")
-        return self._config.read_text()
+        return self._config.read_text(encoding="utf-8")
 
     def keep_attempt(self, attempt: Attempt, seed: int, interval: int) -> Path:
         """Writes what an executor died in to an archive of its own, for `hts_tf.replay`.
@@ -101,9 +98,7 @@ class Workdir:
             actions=attempt.actions.tobytes(),
             action_bytes=attempt.actions[:1].nbytes or 1,
         )
-        file = archive.Archive(path, 0)
-        file.append([record])
-        file.close()
+        archive.write(path, [record])
         return path
 
     def open_archive(self, size: int) -> archive.Archive:
@@ -115,10 +110,8 @@ class Workdir:
         Raises:
           ConfigError: the file cannot be written.
         """
-        try:
+        with whole.refusing("the episode archive"):
             file = archive.Archive(self.archive, size)
-        except OSError as error:
-            raise errors.ConfigError(f"the episode archive cannot be written: {error}") from error
         if file.size < size:
             terminal.warn(
                 f"{self.archive} has lost {size - file.size:,} bytes since the "

@@ -14,7 +14,8 @@ from hts_tf.report import claims, figures, origin, page, statistics, style, tabl
 from hts_tf.report.page import Picture
 from hts_tf.report.runs import Run, final_score, mean_score
 from hts_tf.report.systems import speedups
-from hts_tf.system import processors
+from hts_tf.system import processors, whole
+from hts_tf.watching import picture
 
 _PIXELS_PER_INCH = 105  # of the page: a picture's letters come out a little smaller than its text
 
@@ -71,11 +72,9 @@ def make(
         "origin": {**origin.describe(comparisons), **_here()},
         "command": command,
     }
-    try:
+    with whole.refusing("--output"):
         pictures = _write_pictures(output, drawings)
         page.write(output, pictures=pictures, **words)
-    except OSError as error:
-        raise errors.ConfigError(f"--output cannot be written: {error}") from None
     return [output, *(picture.path for picture in pictures.values())]
 
 
@@ -85,7 +84,7 @@ def _write_pictures(output: Path, drawings: dict[str, Figure | None]) -> dict[st
     for name, figure in drawings.items():
         if figure is not None:
             path = output.with_name(f"{output.stem}_{name}.png")
-            figure.savefig(path)
+            picture.write(path, figure)
             pictures[name] = Picture(path, round(_PIXELS_PER_INCH * figure.get_figwidth()))
             style.plt.close(figure)
     return pictures

@@ -12,6 +12,7 @@ import pandas as pd
 from hts_tf.files.curves import TARGETS
 from hts_tf.report import style
 from hts_tf.report.runs import Reach, Run, reaches
+from hts_tf.system import whole
 
 _PACKAGE = Path(__file__).parent
 ENDED = {  # what runs.csv calls it, in words
@@ -130,7 +131,7 @@ def write(path: Path, **content: Any) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    path.write_text(environment.get_template("page.html").render(**content), encoding="utf-8")
+    whole.write(path, environment.get_template("page.html").render(**content).encode())
 
 
 def _reach_cells(reached: Sequence[Reach | None], unit: str) -> list[Cell]:

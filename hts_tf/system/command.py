@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from hts_tf import errors
-from hts_tf.system import start, terminal
+from hts_tf.system import start, terminal, whole
 from hts_tf.system.child import ChildError
 
 
@@ -41,6 +41,8 @@ def outcome(body: Callable[[], int | None]) -> int:
 
     Bad input is one line and a 2, a run that cannot go on one line and a 1.
 
+    So is what the machine refuses, such as room on a disk, but with a 1.
+
     SIGTERM unwinds it as Ctrl-C does, so that its children and half-written files are gone
     afterwards.
     """
@@ -65,6 +67,11 @@ def outcome(body: Callable[[], int | None]) -> int:
     except BrokenPipeError:  # nobody reads it any more, as after `| head`
         terminal.drop_output()
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        if not whole.describe(error):
+            raise
+        terminal.drop_output()  # it may be what there is no room for
+        return terminal.fail(whole.describe(error), 1)
 
 
 @contextlib.contextmanager
@@ -74,9 +81,7 @@ def csv_file(output: str | None) -> Iterator[TextIO]:
     Raises:
       ConfigError: it cannot be written.
     """
-    try:
+    with whole.refusing("--output"):
         file = Path(output or os.devnull).open("w", newline="")  # noqa: SIM115  closed below
-    except OSError as error:
-        raise errors.ConfigError(f"--output: {error}") from None
     with file:
         yield file

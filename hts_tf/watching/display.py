@@ -7,9 +7,13 @@ import time
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
+from tensorboard.compat.proto import summary_pb2
 from tensorboard.plugins.image import metadata as image_metadata
+from tensorboard.plugins.scalar import summary_v2 as scalar_summary
+from tensorboard.plugins.text import summary_v2 as text_summary
+from tensorboard.util import tensor_util
 
+from hts_tf.files import event_file
 from hts_tf.files.episodes import Episode
 from hts_tf.system import terminal
 
@@ -54,13 +58,6 @@ class ProgressLine:
             self._pending = ""
 
 
-def minutes_since_launch() -> float:
-    """Returns the minutes since this process was started, imports and set-up included."""
-    after_name = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    launched = int(after_name[19]) / os.sysconf("SC_CLK_TCK")
-    return (time.clock_gettime(time.CLOCK_BOOTTIME) - launched) / 60
-
-
 def _duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -68,32 +65,36 @@ def _duration(seconds: float) -> str:
 
 
 class TensorBoard:
-    """Writes event files; the step axis is env steps."""
+    """Writes an event file; the step axis is env steps."""
 
     def __init__(self, workdir: Path) -> None:
-        self._writer = tf.summary.create_file_writer(str(workdir))
+        self._events = event_file.EventFile(workdir)
+
+    def restart(self, env_steps: int) -> None:
+        """Takes back what was written of a run after so many env steps: it makes them again."""
+        self._events.restart(env_steps + 1)
 
     def scalars(self, env_steps: int, values: dict[str, float]) -> None:
         """Writes scalars by name; whoever follows the file sees them at once."""
-        with self._writer.as_default(step=env_steps):
-            for name, value in values.items():
-                tf.summary.scalar(name, value)
-        self._writer.flush()
+        summary = summary_pb2.Summary()
+        for name, value in values.items():
+            summary.MergeFrom(scalar_summary.scalar_pb(name, value))
+        self._events.add(env_steps, summary)
 
     def text(self, name: str, text: str) -> None:
         """Writes a text, shown verbatim."""
         indented = "\n".join("    " + line for line in text.splitlines())
-        with self._writer.as_default(step=0):
-            tf.summary.text(name, indented)
+        self._events.add(0, text_summary.text_pb(name, indented))
 
     def animation(self, env_steps: int, name: str, gif: bytes, size: tuple[int, int]) -> None:
         """Writes a GIF of a (width, height), which TensorBoard shows among the images, moving."""
-        # `tf.summary.image` would encode still PNGs; the images' plugin passes on any format.
-        content = tf.constant([*(str(pixels).encode() for pixels in size), gif])
+        # The images' own summary would encode still PNGs; their plugin passes on any format.
+        content = tensor_util.make_tensor_proto([*(str(pixels).encode() for pixels in size), gif])
         metadata = image_metadata.create_summary_metadata(display_name=None, description=None)
-        with self._writer.as_default():
-            tf.summary.write(name, content, step=env_steps, metadata=metadata)
+        summary = summary_pb2.Summary()
+        summary.value.add(tag=name, tensor=content, metadata=metadata)
+        self._events.add(env_steps, summary)
 
     def close(self) -> None:
-        """Flushes everything to the disk."""
-        self._writer.close()
+        """Closes the file; may be called twice."""
+        self._events.close()

@@ -1,5 +1,6 @@
 """The reporter: shows how a run is doing, round by round."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from hts_tf.collecting.policy import Batching
 from hts_tf.files import scope
 from hts_tf.files.keeper import Keeper
 from hts_tf.schedules.schedule import Round
-from hts_tf.system import terminal
+from hts_tf.system import start, terminal
 from hts_tf.watching import display
 
 
@@ -27,10 +28,11 @@ class Reporter:
         self._earlier_minutes = 0.0
         self._tensorboard: display.TensorBoard | None = None
 
-    def begin(self, configuration: str, found: dict[str, str]) -> None:
+    def begin(self, env_steps: int, configuration: str, found: dict[str, str]) -> None:
         """Says what is being run.
 
         Args:
+          env_steps: made so far.
           configuration: operative, see `config.operative`.
           found: the scope of reproducibility.
         """
@@ -40,6 +42,7 @@ class Reporter:
                 f"results reproducible, actors compute {self._batching.value}"
             )
         self._tensorboard = display.TensorBoard(self._directory)
+        self._tensorboard.restart(env_steps)
         self._tensorboard.text("configuration", configuration)
         self._tensorboard.text("scope", "\n".join(f"{k}: {v}" for k, v in found.items()))
         if self._has_sync_points:
@@ -102,4 +105,4 @@ class Reporter:
 
     def _minutes(self) -> float:
         """Returns the minutes that the run has taken, from its launches to its stops."""
-        return self._earlier_minutes + display.minutes_since_launch()
+        return self._earlier_minutes + (time.monotonic() - start.LAUNCHED) / 60

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from hts_tf import errors
+from hts_tf.watching import picture
 from hts_tf.watching.trace import Trace
 
 _PALE, _PALE_SYNC = "#d3dde6", "#f3d9a4"
@@ -69,7 +70,7 @@ def draw(
     below.set_xlabel(f"milliseconds: the frame above, from {zoom[0]:.3f} s on")
     figure.suptitle(title)
     figure.legend(handles=_legend(trace), loc="outside lower center", ncols=3, frameon=False)
-    figure.savefig(path, dpi=120)
+    picture.write(path, figure, dpi=120)
     plt.close(figure)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hts_tf import errors
+from hts_tf.system import whole
 
 FILE_NAME = "trace.json"
 
@@ -99,7 +100,7 @@ def write(trace: Trace, path: Path) -> None:
         for t in trace.sync_points
     ]
     document = {"displayTimeUnit": "ms", "otherData": {"seconds": trace.end}, "traceEvents": events}
-    path.write_text(json.dumps(document))
+    whole.write(path, json.dumps(document).encode())
 
 
 def read(path: Path) -> Trace:

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from hts_tf import errors, seeding
 from hts_tf.environments import base
 from hts_tf.files import archive
+from hts_tf.system import whole
 from hts_tf.watching import playback
 
 SUFFIXES = (".mp4", ".gif")
@@ -78,21 +80,17 @@ def write(path: Path, pictures: Iterable[Image.Image], fps: float) -> None:
 
     Args:
       path: ends in .mp4 (H.264, as browsers play it) or .gif (smaller, 640 pixels wide).
-      pictures: the frames, all of one size; at least one. An mp4 is written as they come.
+      pictures: the frames, all of one size; at least one. An mp4 is made as they come.
       fps: frames per second.
 
     Raises:
       ConfigError: the path ends otherwise, cannot be written, or mp4 cannot be written here.
     """
     check(path)
-    try:
+    with whole.refusing("the video"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".gif":
-            path.write_bytes(gif(pictures, fps)[0])
-        else:
-            _write_mp4(path, pictures, fps)
-    except OSError as error:
-        raise errors.ConfigError(f"the video cannot be written: {error}") from error
+        content = gif(pictures, fps)[0] if path.suffix == ".gif" else _mp4(pictures, fps)
+        whole.write(path, content)
 
 
 def check(path: Path) -> None:
@@ -128,27 +126,31 @@ def gif(pictures: Iterable[Image.Image], fps: float) -> tuple[bytes, tuple[int, 
     return content.getvalue(), small[0].size
 
 
-def _write_mp4(path: Path, pictures: Iterable[Image.Image], fps: float) -> None:
+def _mp4(pictures: Iterable[Image.Image], fps: float) -> bytes:
     import imageio_ffmpeg
 
     pictures = iter(pictures)
     first = next(pictures)
-    writer = imageio_ffmpeg.write_frames(
-        str(path),
-        first.size,
-        fps=fps,
-        codec="libx264",
-        quality=8,
-        macro_block_size=2,  # odd sizes are scaled by a pixel, no others
-        ffmpeg_log_level="error",
-        output_params=["-movflags", "+faststart"],  # plays before all of it has arrived
-    )
-    writer.send(None)
-    try:
-        for picture in itertools.chain([first], pictures):
-            last = np.asarray(picture).tobytes()
-            writer.send(last)
-        for _ in range(round(_HOLD_SEC * fps)):
-            writer.send(last)
-    finally:
-        writer.close()
+    # Into memory: of a full disk, ffmpeg would not tell.
+    with os.fdopen(os.memfd_create("mp4"), "rb") as file:
+        writer = imageio_ffmpeg.write_frames(
+            f"/proc/{os.getpid()}/fd/{file.fileno()}",
+            first.size,
+            fps=fps,
+            codec="libx264",
+            quality=8,
+            macro_block_size=2,  # odd sizes are scaled by a pixel, no others
+            ffmpeg_log_level="error",
+            # The index comes first: it plays before all of it has arrived.
+            output_params=["-movflags", "+faststart", "-f", "mp4"],
+        )
+        writer.send(None)
+        try:
+            for picture in itertools.chain([first], pictures):
+                last = np.asarray(picture).tobytes()
+                writer.send(last)
+            for _ in range(round(_HOLD_SEC * fps)):
+                writer.send(last)
+        finally:
+            writer.close()
+        return file.read()

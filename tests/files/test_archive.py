@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hts_tf import errors
 from hts_tf.files import archive
 from hts_tf.files.archive import Archive, Record
+from tests.full_disk import room_for
 
 u32 = st.integers(0, 2**32 - 1)
 outcomes = st.floats(allow_nan=False, width=32)
@@ -140,6 +141,21 @@ def test_nothing_finished_nothing_written(path):
     file.close()
     assert path.read_bytes() == b""
     assert archive.read(path) == []
+
+
+def test_a_full_disk_costs_the_last_block_and_no_other(path):
+    record = Record(0, 0, 0, 0, 1.0, 1.0, bytes(range(100)))
+    [*_, size] = write(path, [[record]])
+    file = Archive(path, size)
+    with room_for(size + 50), pytest.raises(OSError, match=str(path)):
+        file.append([record])
+    file.close()
+    assert path.stat().st_size == size + 50
+    assert archive.read(path) == [record]
+    file = Archive(path, file.size)  # as a run that goes on
+    file.append([record._replace(slot=1)])
+    file.close()
+    assert archive.read(path) == [record, record._replace(slot=1)]
 
 
 def test_a_missing_file_is_named(tmp_path):

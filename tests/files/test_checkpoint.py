@@ -106,10 +106,14 @@ def test_an_interrupted_write_leaves_the_checkpoint_before(saved, monkeypatch):
         patch.setattr(os, "fsync", power_cut)
         with pytest.raises(OSError, match="power cut"):
             checkpoint.save(saved.parent, 2, {"x": np.array(2)}, keep=1)
-    assert len(list(saved.parent.iterdir())) == 2  # the leftover is there, but is no checkpoint
-    assert checkpoint.paths(saved.parent) == [saved]
+    assert list(saved.parent.iterdir()) == [saved]
     assert_same(checkpoint.load(saved), ARRAYS)
 
+
+def test_what_a_process_left_that_was_killed_goes(saved):
+    left = saved.with_name("000000002.ckpt.tmp")
+    left.write_bytes(b"half of it")
+    assert checkpoint.paths(saved.parent) == [saved]
     again = checkpoint.save(saved.parent, 2, {"x": np.array(2)}, keep=1)
     assert checkpoint.paths(saved.parent) == [again]
     assert list(saved.parent.iterdir()) == [again]

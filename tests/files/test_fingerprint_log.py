@@ -5,6 +5,7 @@ from hts_tf import errors, specs
 from hts_tf.files import fingerprint_log, fingerprints
 from hts_tf.files.fingerprint_log import CELLS, TABLE, FingerprintLog
 from tests.files import rollouts
+from tests.full_disk import room_for
 
 
 def fingerprint(update, parameters=None, make=rollouts.make):
@@ -121,6 +122,18 @@ def test_what_was_kept_of_no_checkpoint_is_a_gap(tmp_path):
     assert fingerprint_log.read_cells(tmp_path, 3) is None
     expected = fingerprint(6).cells[0]
     assert (fingerprint_log.read_cells(tmp_path, 6)["observation"] == expected).all()
+
+
+@pytest.mark.parametrize("name", [TABLE, CELLS])
+def test_a_full_disk(tmp_path, whole, name):
+    size = len(whole[(TABLE, CELLS).index(name)]) - 10
+    log = FingerprintLog(tmp_path, specs.leaves(rollouts.make()), 0)
+    with room_for(size), pytest.raises(OSError, match="fingerprints"):
+        for update in range(1, 6):
+            log.append(update, 18 * update, fingerprint(update))
+    log.close()
+    live(tmp_path, 5, first=1 + max(fingerprint_log.read_table(tmp_path)))
+    assert files(tmp_path) == whole
 
 
 def test_other_bits_after_an_interruption_are_reported_once(tmp_path, capfd):

@@ -1,6 +1,7 @@
 """How commands end."""
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -37,6 +38,7 @@ def raising(error):
         (lambda: sys.exit(4), 4, ""),
         (raising(errors.ConfigError("a.b must be 1\nin file c")), 2, "error: a.b must be 1\n"),
         (raising(ChildError("it was killed", 1)), 1, "error: it was killed\n"),
+        (raising(OSError(errno.ENOSPC, "full", "a/b")), 1, "error: a/b: full\n"),
         (lambda: signal.raise_signal(signal.SIGINT), 130, ""),
         (lambda: signal.raise_signal(signal.SIGTERM), 143, ""),
     ],
@@ -46,9 +48,10 @@ def test_outcome(capfd, body, code, says):
     assert capfd.readouterr() == ("", says)
 
 
-def test_a_bug_shows_where_it_is():
-    with pytest.raises(ZeroDivisionError):
-        command.outcome(lambda: 1 // 0)
+@pytest.mark.parametrize("error", [ZeroDivisionError(), OSError(errno.EBADF, "bad descriptor")])
+def test_a_bug_shows_where_it_is(error):
+    with pytest.raises(type(error)):
+        command.outcome(raising(error))
 
 
 def test_a_signal_unwinds():
@@ -83,6 +86,16 @@ def test_a_reader_that_leaves_early(length):
     assert process.returncode == 128 + signal.SIGPIPE
 
 
+def test_standard_output_is_full():
+    program = [sys.executable, "-c", PROGRAM, "1"]
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        found = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (found.returncode, found.stderr) == (
+        1,
+        f"error: standard output: {os.strerror(errno.ENOSPC)}\n",
+    )
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_what_an_encoding_lacks(encoding):
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
@@ -90,29 +103,3 @@ def test_what_an_encoding_lacks(encoding):
     found = subprocess.run(program, env=environment, capture_output=True, check=True)
     assert found.stdout.startswith("▁▂▃".encode(encoding, "backslashreplace"))
     assert found.stdout.endswith(b"\\udc80\n")
-
-
-MODULE = """
-import os, sys
-from hts_tf.system import terminal
-with open(sys.argv[1], "w") as file:
-    terminal.tell("not for the file")
-    print("nor this", flush=True)
-    for number in range(3):
-        os.fstat(number)
-    os.system("echo nor this of a child; echo nor this >&2")
-"""
-
-
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
-def test_what_is_printed_does_not_get_into_files(tmp_path, closed):
-    """As it would where a stream is closed, and a file gets its number."""
-    package = tmp_path / "hts_tf_test"
-    package.mkdir()
-    (package / "__init__.py").write_text("import hts_tf\n")
-    (package / "module.py").write_text(MODULE)
-    path = tmp_path / "file"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
-    line = f'"{sys.executable}" -m hts_tf_test.module "{path}" {closed}'
-    subprocess.run(line, shell=True, env=environment, check=True, capture_output=True)
-    assert path.read_text() == ""

@@ -108,6 +108,23 @@ def test_tensorboard_scalars_can_be_read_back(tmp_path):
     assert tf.make_ndarray(configuration.tensor_proto).item() == b"    a = 1\n    b = 2"
 
 
+def test_tensorboard_shows_one_line_of_a_run_that_goes_over_steps_again(tmp_path):
+    from tensorboard.backend.event_processing import plugin_event_accumulator
+
+    for resumed_at, values in [(0, [0.1, 0.2, 0.3, 0.4]), (200, [0.5])]:
+        tensorboard = display.TensorBoard(tmp_path)
+        tensorboard.restart(resumed_at)
+        for number, value in enumerate(values, 1):
+            tensorboard.scalars(resumed_at + 100 * number, {"episodes/score": value})
+        tensorboard.close()
+    # The one that shows them: the one for scripts takes back nothing but scalars of TensorFlow 1.
+    events = plugin_event_accumulator.EventAccumulator(str(tmp_path))
+    events.Reload()
+    points = events.Tensors("episodes/score")
+    assert [point.step for point in points] == [100, 200, 300]
+    assert [point.tensor_proto.float_val[0] for point in points] == pytest.approx([0.1, 0.2, 0.5])
+
+
 def test_tensorboard_shows_a_gif_as_it_is(tmp_path):
     import tensorflow as tf
     from tensorboard.plugins.image import metadata

@@ -7,6 +7,7 @@ from hts_tf import errors
 from hts_tf.files.archive import Record
 from hts_tf.watching import video
 from hts_tf.watching.playback import Moment
+from tests.full_disk import room_for
 
 
 class Show:
@@ -100,3 +101,12 @@ def test_unwritable_place(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(errors.ConfigError, match="cannot be written"):
         video.write(tmp_path / "file" / "video.gif", show_frames(1), fps=10)
+
+
+def test_a_full_disk_leaves_the_video_before(tmp_path):
+    path = tmp_path / "show.gif"
+    path.write_bytes(b"before")
+    with room_for(100), pytest.raises(OSError, match=str(path)):
+        video.write(path, show_frames(3), fps=10)
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,105 @@
+"""Files that are whole or not there, whatever is full, killed or interrupted.
+
+Writing by itself leaves half a file, and its errors do not say of which.
+"""
+
+import contextlib
+import csv
+import errno
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hts_tf import errors
+
+# What is wrong with the machine, and not with what it was asked for.
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def write(path: Path, *parts: bytes) -> None:
+    """Writes a file; it appears under its name only when all of it is on the disk.
+
+    Raises:
+      OSError: it cannot be written; names it. What was there before still is, and nothing else.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
+    with naming(path):
+        try:
+            with temporary.open("wb", buffering=0) as file:
+                for part in parts:
+                    append(file, part)
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Writes a table; see `write`."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write(path, text.getvalue().encode())
+
+
+def append(file: io.FileIO, data: bytes) -> None:
+    """Writes all of it to an unbuffered file, which by itself may take less, and not complain.
+
+    Raises:
+      OSError: it cannot be written; names the file.
+    """
+    with naming(file.name):
+        rest = memoryview(data)
+        while rest:
+            rest = rest[file.write(rest) :]
+
+
+def sync(file: io.FileIO) -> None:
+    """Returns when all that a file was given is on the disk.
+
+    Raises:
+      OSError: it is not; names the file.
+    """
+    with naming(file.name):
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """Within its block, whatever fails is the fault of this file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            error.filename = str(path)
+        raise
+
+
+@contextlib.contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Within its block, a place that cannot be written is bad input; a disk that is full is not.
+
+    Args:
+      what: a flag, or what was to be written.
+
+    Raises:
+      ConfigError: the place cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _OF_THE_MACHINE:
+            raise
+        raise errors.ConfigError(f"{what} cannot be written: {error}") from error
+
+
+def describe(error: OSError) -> str | None:
+    """Returns what could not be used, and why; None if an error is about neither file nor disk."""
+    if error.filename is None and error.errno not in _OF_THE_MACHINE:
+        return None
+    return f"{error.filename or 'standard output'}: {error.strerror}"

@@ -1,0 +1,23 @@
+"""Writes matplotlib's figures, whole."""
+
+import io
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from hts_tf import errors
+from hts_tf.system import whole
+
+
+def write(path: Path, figure: Figure, dpi: float | str = "figure") -> None:
+    """Writes a figure; see `whole.write`.
+
+    Raises:
+      ConfigError: no picture can be written to a path, as far as its name tells.
+    """
+    known = figure.canvas.get_supported_filetypes()
+    if path.suffix[1:] not in known:
+        raise errors.ConfigError(f"--output={path} must end in .{', .'.join(known)}")
+    content = io.BytesIO()
+    figure.savefig(content, format=path.suffix[1:], dpi=dpi)
+    whole.write(path, content.getvalue())

@@ -1,0 +1,49 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+PRINTING = """
+import os, sys
+from hts_tf.system import terminal
+with open(sys.argv[1], "w") as file:
+    terminal.tell("not for the file")
+    print("nor this", flush=True)
+    for number in range(3):
+        os.fstat(number)
+    os.system("echo nor this of a child; echo nor this >&2")
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs shell commands in which `python MODULE` runs a module, with hts_tf, as a command."""
+    package = tmp_path / "hts_tf_test"
+    package.mkdir()
+    (package / "__init__.py").write_text("import hts_tf\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+
+    def run(line, module):
+        (package / "module.py").write_text(module)
+        line = line.replace("MODULE", f'"{sys.executable}" -m hts_tf_test.module')
+        return subprocess.run(
+            line, shell=True, env=environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    return run
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_what_is_printed_does_not_get_into_files(run, tmp_path, closed):
+    """As it would where a stream is closed, and a file gets its number."""
+    path = tmp_path / "file"
+    run(f"MODULE '{path}' {closed}", PRINTING)
+    assert path.read_text() == ""
+
+
+@pytest.mark.parametrize("seconds", [0, 1])
+def test_what_came_before_in_the_same_process_is_no_part_of_a_run(run, seconds):
+    """Such as the set-up, by a script that goes on as the command."""
+    module = "import time; import hts_tf.system.start as s; print(time.monotonic() - s.LAUNCHED)"
+    assert 0 < float(run(f"sleep {seconds}; exec MODULE", module)) < 0.5

@@ -1,0 +1,53 @@
+import errno
+import os
+
+import pytest
+
+from hts_tf import errors
+from hts_tf.system import whole
+from tests.full_disk import room_for
+
+
+def test_a_file_that_there_is_no_room_for_stays_as_it_was(tmp_path):
+    path = tmp_path / "file"
+    whole.write(path, b"as it was")
+    with room_for(100), pytest.raises(OSError, match=str(path)) as raised:
+        whole.write(path, b"a" * 60, b"b" * 60)
+    assert whole.describe(raised.value) == f"{path}: {os.strerror(errno.EFBIG)}"
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"as it was"
+
+
+def test_an_interrupt_leaves_nothing(tmp_path, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        whole.write(tmp_path / "file", b"text")
+    assert not list(tmp_path.iterdir())
+
+
+def test_appending_is_all_or_an_error(tmp_path):
+    path = tmp_path / "file"
+    with path.open("ab", buffering=0) as file:
+        whole.append(file, b"")
+        whole.append(file, b"a" * 60)
+        with room_for(100), pytest.raises(OSError, match=str(path)):
+            whole.append(file, b"b" * 60)
+    assert path.stat().st_size == 100, "as much as there was room for"
+
+
+def test_who_is_to_blame(tmp_path):
+    refused = pytest.raises(errors.ConfigError, match=r"--output cannot be written: .*none")
+    with refused, whole.refusing("--output"):
+        whole.write(tmp_path / "none" / "file", b"text")
+    with room_for(3), pytest.raises(OSError, match="file"), whole.refusing("--output"):
+        whole.write(tmp_path / "file", b"text")
+    assert whole.describe(OSError(errno.EBADF, "of a bug")) is None
+    assert whole.describe(OSError(errno.ENOSPC, "full")) == "standard output: full"
+
+
+def test_a_table(tmp_path):
+    whole.write_csv(tmp_path / "table.csv", ["a", "b"], [(1, "x, y"), (2, None)])
+    assert (tmp_path / "table.csv").read_bytes() == b'a,b\r\n1,"x, y"\r\n2,\r\n'
