@@ -86,6 +86,34 @@ def test_discrete_actions():
         PLAIN.action.check(np.array([0, 3, 1], np.uint8))
 
 
+@pytest.mark.parametrize(
+    ("num_actions", "dtype"),
+    [(1, "uint8"), (256, "uint8"), (257, "uint16"), (300, "uint16"), (2**16 + 1, "uint32")],
+)
+def test_every_action_has_a_number(num_actions, dtype):
+    spec = specs.DiscreteSpec(num_actions=num_actions)
+    assert spec.dtype == dtype
+    spec.check(np.array([num_actions - 1], dtype))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: specs.DiscreteSpec(num_actions=300, dtype="uint8"), "300 actions do not fit"),
+        (lambda: specs.DiscreteSpec(num_actions=0), "at least 1 action, not 0"),
+        (lambda: specs.DiscreteSpec(num_actions=2.0), "at least 1 action, not 2.0"),
+        (lambda: specs.ArraySpec([3], "float32"), r"shape is a tuple of sizes, not \[3\]"),
+        (lambda: specs.ArraySpec((3, 0), "float32"), r"shape is a tuple of sizes, not \(3, 0\)"),
+        (lambda: specs.ArraySpec((3,), "object"), "not 'object'"),
+        (lambda: specs.ArraySpec((3,), "complex64"), "not 'complex64'"),
+        (lambda: specs.ArraySpec((3,), "nonsense"), "not 'nonsense'"),
+    ],
+)
+def test_specs_of_what_cannot_be_are_refused(make, message):
+    with pytest.raises(errors.ConfigError, match=message):
+        make()
+
+
 def test_leaves_of_a_step():
     step = specs.step_spec(PLAIN, {"logits": specs.ArraySpec((3,), "float32")})
     assert [(name, leaf.shape, leaf.dtype) for name, leaf in specs.leaves(step).items()] == [

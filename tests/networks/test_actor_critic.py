@@ -144,6 +144,39 @@ def test_nature_cnn_refuses_a_dict():
         ActorCritic(DICT, 0, torsos.nature_cnn)
 
 
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((10, 10, 4), "leave nothing of an image of 10 x 10: bind smaller ones, or"),
+        ((84, 35, 4), "leave nothing of an image of 84 x 35"),
+        ((84, 84), r"is for images \[height, width, channels\], not for arrays \(84, 84\)"),
+        ((), r"not for arrays \(\)"),
+    ],
+)
+def test_nature_cnn_refuses_what_is_too_small(shape, message):
+    with pytest.raises(errors.ConfigError, match=message):
+        torsos.nature_cnn(specs.ArraySpec(shape, "bool"), torsos.Seeds(0))
+
+
+@pytest.mark.parametrize("shape", [(), (10, 10, 4)])
+@pytest.mark.parametrize("dtype", ["bool", "int64", "float64", "uint8"])
+def test_mlp_takes_arrays_of_any_kind(shape, dtype):
+    spec = dataclasses.replace(VECTOR, observation=specs.ArraySpec(shape, dtype))
+    policy, value = ActorCritic(spec, 0, SMALL_MLP)(example(spec, (2,)))
+    assert policy["logits"].shape == (2, 3)
+    assert value.shape == (2,)
+
+
+def test_more_actions_than_a_byte_counts():
+    spec = dataclasses.replace(VECTOR, action=specs.DiscreteSpec(num_actions=300))
+    agent = ActorCritic(spec, 0, SMALL_MLP)
+    noise = np.zeros((2, 300), np.float32)
+    noise[0, 299] = noise[1, 255] = 1e6
+    action = agent.act(example(spec, (2,)), (), noise).action
+    assert action.numpy().tolist() == [299, 255]
+    assert action.dtype == agent.step.action.dtype == "uint16"
+
+
 def test_seed_decides_the_weights():
     assert make(3).parameters_hash() == make(3).parameters_hash()
     assert make(3).parameters_hash() != make(4).parameters_hash()
