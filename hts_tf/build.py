@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hts_tf import config, errors, seeding
+from hts_tf import errors, operative, seeding
 from hts_tf.collecting import data_storage, shared_memory, workers
 from hts_tf.collecting.policy import Batching, Policy
 from hts_tf.collecting.workers import Crew, Workers
@@ -10,12 +10,15 @@ from hts_tf.files import scope
 from hts_tf.files.keeper import Keeper
 from hts_tf.files.workdir import Workdir
 from hts_tf.learner import Learner
+from hts_tf.networks import sketch
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.pipeline import Pipeline
 from hts_tf.settings import Settings
 from hts_tf.system import compute, memory
 from hts_tf.watching.reporter import Reporter
 from hts_tf.watching.tracer import Tracer
+
+_PERMUTATION_BYTES = 4  # an int32 for each env step and epoch
 
 
 def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0) -> Pipeline:
@@ -38,12 +41,9 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
     num_updates = -(-settings.total_env_steps // steps_per_update)
     has_sync_points = schedule.policy_lag is not None
 
-    weights_seed = seeding.integer(seed, "weights")
-    target, behaviour = (ActorCritic(settings.environment.spec, weights_seed) for _ in range(2))
-    delayed = settings.algorithm.delayed_gradient and schedule.policy_lag
-    gradient_agent = ActorCritic(settings.environment.spec, weights_seed) if delayed else None
-
-    step = target.step
+    environment = settings.environment.spec
+    planned = sketch.sketch(environment)
+    step = planned.step
     crew = Crew(
         num_envs=settings.num_envs,
         sync_interval=settings.sync_interval,
@@ -56,7 +56,21 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
         step_timeout_sec=settings.step_timeout_sec,
         traced=trace_intervals > 0,
     )
-    _check_memory(workers.memory_fields(step, settings.environment.spec.max_episode_steps, crew))
+    delayed = bool(settings.algorithm.delayed_gradient and schedule.policy_lag)
+    shared = workers.memory_fields(step, environment.max_episode_steps, crew)
+    learnt = data_storage.fields(step, settings.sync_interval, schedule.rollout_width, 1)
+    memory.require(
+        shared_memory.total_nbytes(shared)
+        + shared_memory.total_nbytes(learnt)
+        + _PERMUTATION_BYTES * settings.algorithm.epochs * steps_per_update
+        # Target and behaviour agent; a gradient, and the optimizer's two means.
+        + sketch.nbytes(planned) * (2 + delayed + 3),
+        "lower Trainer.num_envs, Trainer.sync_interval or what the network is made of",
+    )
+
+    weights_seed = seeding.integer(seed, "weights")
+    target, behaviour = (ActorCritic(environment, weights_seed) for _ in range(2))
+    gradient_agent = ActorCritic(environment, weights_seed) if delayed else None
     # Checked for num_envs, as results must not depend on actor_batch_size.
     policy = Policy(behaviour, settings.num_envs)
     collector = schedule.collector_type(Workers(settings.environment, step, policy, seed, crew))
@@ -79,9 +93,15 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
     pipeline = Pipeline(
         schedule, collector, learner, behaviour, keeper, reporter, tracer, steps_per_update
     )
-    found = {**scope.describe(), **compute.describe(), "inference": _inference(policy)}
+    configuration = operative.text(seed)
+    found = {
+        **scope.describe(),
+        **scope.modules(operative.bindings(configuration).get(operative.IMPORTS, ())),
+        **compute.describe(),
+        "inference": _inference(policy),
+    }
     try:
-        pipeline.open(config.operative(seed), found)
+        pipeline.open(configuration, found)
     except (errors.ConfigError, OSError):
         pipeline.close()
         raise
@@ -91,13 +111,3 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
 def _inference(policy: Policy) -> str:
     verdict = "passed" if policy.batching is Batching.ANY_SIZE else "failed for any size"
     return f"{policy.batching.value} (self-check {verdict})"
-
-
-def _check_memory(fields: shared_memory.Fields) -> None:
-    needed = shared_memory.total_nbytes(fields)
-    available = memory.memory_available_bytes()
-    if needed > available:
-        raise errors.ConfigError(
-            f"the storages need {needed:,} bytes of shared memory, but only {available:,} are "
-            "available; lower Trainer.num_envs or Trainer.sync_interval"
-        )

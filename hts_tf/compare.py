@@ -10,7 +10,7 @@ from pathlib import Path
 
 from absl import flags
 
-from hts_tf import comparison, config, errors
+from hts_tf import comparison, errors, operative
 from hts_tf.comparison import UNFINISHED, Measured, Run
 from hts_tf.files.curves import RunLog
 from hts_tf.files.workdir import Workdir
@@ -35,7 +35,7 @@ def measure(workdir: Path) -> Measured | None:
     log = RunLog(workdir)
     if not log.env_steps:
         return None
-    total_env_steps = config.total_env_steps_in(Workdir(workdir).configuration())
+    total_env_steps = operative.total_env_steps(Workdir(workdir).configuration())
     return comparison.measure(log, _MINUTES.value, total_env_steps)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hts_tf import config, errors, specs
+from hts_tf import errors, operative, specs
 from hts_tf.files import fingerprint_log, scope
 from hts_tf.files.workdir import Workdir
 from hts_tf.system import command
@@ -54,7 +54,7 @@ def first_place(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> Place | N
 def likely_causes(a: Workdir, b: Workdir) -> list[str]:
     """Returns in what the runs differ that may change results: bindings, then the scope."""
     places = (f"in {a.path}", f"in {b.path}")
-    causes = config.differences(a.configuration(), b.configuration(), places)
+    causes = operative.differences(a.configuration(), b.configuration(), places)
     scopes = [workdir.scope() for workdir in (a, b)]
     if all(scopes):
         causes += [

@@ -1,32 +1,27 @@
-"""Configuration: finding and loading gin files, and comparing a run's bindings with a workdir's."""
+"""Configuration: finding and loading gin files, and what a workdir remembers of them."""
 
-import re
-from collections.abc import Sequence
+import contextlib
+import importlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import gin
 from absl import logging
+from gin import config_parser
 
-from hts_tf import errors
+from hts_tf import (
+    bindings,  # noqa: F401  checks all bindings
+    configurables,
+    errors,
+    operative,
+)
 from hts_tf.environments import base, synthetic  # noqa: F401  gin configurables
 from hts_tf.environments.football import football, scenarios  # noqa: F401
 
-# Bindings that never change a result: they may differ when a run is resumed.
-FREE_BINDINGS = frozenset(
-    f"Trainer.{name}"
-    for name in (
-        "num_executors",
-        "num_actors",
-        "actor_batch_size",
-        "checkpoint_every_sec",
-        "checkpoint_every_updates",
-        "keep_checkpoints",
-        "fingerprints",
-        "crash_limit",
-        "step_timeout_sec",
-        "archive_episodes",
-    )
-)
+# The flag that names modules which a workdir's configuration may import, see `load_text`.
+MODULES_FLAG = "modules"
+
+_ENVIRONMENT = "Trainer.environment"
 
 
 def gin_directory() -> Path:
@@ -68,93 +63,113 @@ def load(
       gin_bindings: further bindings, the last word.
 
     Raises:
-      ConfigError: something is unknown or misspelt.
+      ConfigError: something is unknown or misspelt, or a value cannot be used.
     """
     check_names(scenario, method)
-    bindings = list(gin_bindings)
+    further = list(gin_bindings)
     if scenario in names("scenarios"):
         scenario_file = f"scenarios/{scenario}.gin"
     else:
         scenario_file = "football.gin"
-        bindings.insert(0, f"Football.scenario = {scenario!r}")
+        further.insert(0, f"Football.scenario = {scenario!r}")
     for path in gin_files:
         if not Path(path).is_file():
             raise errors.ConfigError(f"there is no gin file {path!r}")
+    with _loading():
+        gin.add_config_file_search_path(str(gin_directory()))
+        gin.parse_config_files_and_bindings(
+            [f"methods/{method}.gin", scenario_file, *gin_files], further
+        )
+
+
+@contextlib.contextmanager
+def _loading() -> Iterator[None]:
+    """Clears the configuration; what is wrong with the next becomes a ConfigError of one line."""
     gin.clear_config()
-    gin.add_config_file_search_path(str(gin_directory()))
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.FATAL)  # gin reports every place where a file is not
     try:
-        gin.parse_config_files_and_bindings(
-            [f"methods/{method}.gin", scenario_file, *gin_files], bindings
-        )
-    except (ValueError, SyntaxError, OSError) as error:
-        raise errors.ConfigError(" ".join(str(error).split())) from error
+        yield
+    except errors.ConfigError as error:  # gin adds lines that say what was called
+        raise errors.ConfigError(str(error).partition("\n")[0]) from error
+    except (Exception, SystemExit) as error:  # out of imported modules, too
+        raise errors.ConfigError(_reason(error)) from error
     finally:
         logging.set_verbosity(verbosity)
 
 
-def load_text(text: str) -> None:
-    """Loads a configuration that `operative` returned."""
-    gin.clear_config()
-    gin.parse_config(text)
+def _reason(error: BaseException) -> str:
+    """Returns an error in one line, without all of the configuration, which gin may add to it."""
+    reason = " ".join(str(error).split(" in config string")[0].split())
+    ours = isinstance(error, (ValueError, SyntaxError, OSError, ImportError))
+    return reason if ours and reason else f"{type(error).__name__}: {reason}"
+
+
+def load_text(text: str, source: str | Path, modules: Sequence[str] = ()) -> None:
+    """Loads the configuration that a workdir remembers, see `operative.text`.
+
+    Args:
+      text: the configuration.
+      source: the file that it is from.
+      modules: of the user's, that it may import; submodules of them, too. It may be from anybody,
+        and whoever decides what is imported decides what is done.
+
+    Raises:
+      ConfigError: it asks to import or include anything else, or cannot be used.
+    """
+    with _loading():
+        _import_modules(text, source, modules)
+        gin.parse_config(text)
+        gin.finalize()
+
+
+def _import_modules(text: str, source: str | Path, modules: Sequence[str]) -> None:
+    """Imports what a configuration asks for. Raises: ConfigError: see `load_text`."""
+    for statement in operative.statements(text):
+        if isinstance(statement, config_parser.IncludeStatement):
+            raise errors.ConfigError(f"{source} may not include {statement.filename!r}")
+        if not isinstance(statement, config_parser.ImportStatement):
+            continue
+        module = statement.module
+        if module.startswith("__gin__"):  # with which bindings could call any function
+            raise errors.ConfigError(f"{source} may not import {module}")
+        if not any(f"{module}.".startswith(f"{name}.") for name in ("hts_tf", *modules)):
+            raise errors.ConfigError(
+                f"{source} imports {module}, which may do anything; "
+                f"if you trust it, add --{MODULES_FLAG}={module}"
+            )
+        try:
+            importlib.import_module(module)
+        except (Exception, SystemExit) as error:
+            raise errors.ConfigError(f"{source} imports {module}: {_reason(error)}") from error
 
 
 def environment() -> base.EnvironmentConfig:
-    """Returns the environment that the loaded configuration trains on."""
-    return gin.get_bindings("Trainer")["environment"]
-
-
-def environment_in(text: str) -> base.EnvironmentConfig:
-    """Returns the environment in a configuration that `operative` returned.
-
-    The rest of it is passed over, so that those who only play need no TensorFlow.
+    """Returns the environment that the loaded configuration trains on.
 
     Raises:
-      ConfigError: the environment's module cannot be imported.
+      ConfigError: there is none.
     """
-    gin.clear_config()
-    try:
-        gin.parse_config(text, skip_unknown=True)
-        gin.parse_config(f"environment = {bindings(text)['Trainer.environment']}")  # a macro
-        return gin.get_bindings("environment/gin.macro")["value"]
-    except ValueError as error:
-        raise errors.ConfigError(" ".join(str(error).split())) from error
+    found = gin.get_bindings("Trainer").get("environment")
+    configurables.check(_ENVIRONMENT, found, base.EnvironmentConfig)
+    return found
 
 
-def total_env_steps_in(text: str) -> int:
-    """Returns the env steps of a run, in a configuration that `operative` returned."""
-    bound = bindings(text)
-    value = bound["Trainer.total_env_steps"]
-    while value.startswith("%"):  # a macro
-        value = bound[value[1:]]
-    return int(value)
+def environment_in(
+    text: str, source: str | Path, modules: Sequence[str] = ()
+) -> base.EnvironmentConfig:
+    """Returns the environment in the configuration that a workdir remembers; see `load_text`.
 
-
-def operative(seed: int) -> str:
-    """Returns gin's operative configuration: every binding that was used, one a line."""
-    config = gin.operative_config_str(max_line_length=10_000)
-    without_rules = re.sub(r"^# =+\n", "", config, flags=re.MULTILINE)
-    return f"# --seed = {seed}\n{without_rules}"
-
-
-def bindings(config: str) -> dict[str, str]:
-    """Returns binding -> value of an operative configuration, the seed among them."""
-    return dict(re.findall(r"^(?:# )?([\w./-]+) = (.*)$", config, re.MULTILINE))
-
-
-def differences(old: str, new: str, places: tuple[str, str] = ("there", "now")) -> list[str]:
-    """Returns what differs between two operative configurations and changes results.
-
-    Args:
-      old: the one.
-      new: the other.
-      places: how to call where the two are from.
+    The rest of it is passed over, so that those who only play need no TensorFlow.
     """
-    old_bindings, new_bindings = bindings(old), bindings(new)
-    return [
-        f"{name} = {old_bindings.get(name, 'unset')} {places[0]}, "
-        f"{new_bindings.get(name, 'unset')} {places[1]}"
-        for name in sorted({*old_bindings, *new_bindings} - FREE_BINDINGS)
-        if old_bindings.get(name) != new_bindings.get(name)
-    ]
+    with _loading():
+        _import_modules(text, source, modules)
+        bound = operative.bindings(text)
+        for name, value in bound.items():
+            if "." in name and not name.startswith("Trainer."):
+                gin.parse_config(f"{name} = {value!r}", skip_unknown=True)
+        gin.parse_config(f"environment = {bound.get(_ENVIRONMENT)!r}")  # a macro
+        gin.finalize()
+        found = gin.get_bindings("environment/gin.macro")["value"]
+        configurables.check(_ENVIRONMENT, found, base.EnvironmentConfig)
+        return found

@@ -13,12 +13,6 @@ class RunError(Exception):
     """A run cannot go on; the message is one line and says what, where, and what to do."""
 
 
-def check_count(binding: str, value: object) -> None:
-    """Raises: ConfigError: the value is not an integer of at least 1."""
-    if not isinstance(value, int) or value < 1:
-        raise ConfigError(f"{binding} must be a whole number of at least 1, not {value!r}")
-
-
 def check_counts(flag: str, texts: Iterable[str]) -> None:
     """Raises: ConfigError: the value of a flag that lists whole numbers of at least 1 does not."""
     for text in texts:
@@ -30,12 +24,6 @@ def check_positive(binding: str, value: object) -> None:
     """Raises: ConfigError: the value is not a number above 0."""
     if not isinstance(value, numbers.Real) or value <= 0:
         raise ConfigError(f"{binding} must be a positive number, not {value!r}")
-
-
-def check_fraction(binding: str, value: object) -> None:
-    """Raises: ConfigError: the value is not a number from 0 to 1."""
-    if not isinstance(value, numbers.Real) or not 0 <= value <= 1:
-        raise ConfigError(f"{binding} must be a number from 0 to 1, not {value!r}")
 
 
 def nearest(name: object, known: Iterable[str]) -> str:

@@ -10,14 +10,14 @@ import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports Ten
 from hts_tf import config, errors, evaluator, learner, settings  # noqa: F401  gin configurables
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base
-from hts_tf.files import archive
+from hts_tf.files import archive, run_flags
 from hts_tf.files.episodes import Episode
 from hts_tf.files.workdir import Workdir
+from hts_tf.networks import sketch
 from hts_tf.networks.actor_critic import ActorCritic
-from hts_tf.system import command, compute, whole
+from hts_tf.system import command, compute, memory, whole
 from hts_tf.watching import display, playback, video
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "of the training run", required=True)
 _EPISODES = flags.DEFINE_integer("episodes", 100, "how many to play", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "selects the episodes", lower_bound=0)
 _DETERMINISTIC = flags.DEFINE_bool(
@@ -36,13 +36,14 @@ def evaluate() -> None:
       ConfigError: the workdir holds nothing that can be evaluated.
       ProtocolError: an environment broke a rule.
     """
-    workdir = Workdir(_WORKDIR.value)
-    config.load_text(workdir.configuration())
+    workdir = Workdir(run_flags.WORKDIR.value)
+    config.load_text(workdir.configuration(), workdir.config, run_flags.MODULES.value)
     state = workdir.newest()
     if state is None:
         raise errors.ConfigError(f"--workdir={workdir.path} holds no checkpoint yet")
     compute.configure()
     environment = config.environment()
+    memory.require(sketch.nbytes(sketch.sketch(environment.spec)), "for the network")
     agent = ActorCritic(environment.spec, seed=0)
     learner.assign(agent.variables, state)
     env_steps = int(state["run/env_steps"])

@@ -76,7 +76,7 @@ class Pipeline:
         """Takes the workdir, and goes on with the run that it holds.
 
         Args:
-          configuration: operative, see `config.operative`.
+          configuration: operative, see `operative.text`.
           scope: of reproducibility.
 
         Raises:

@@ -9,13 +9,12 @@ from hts_tf import config, errors
 from hts_tf.environments import base
 
 # Not TensorFlow: besides taking its time, it brings an LLVM that the 3-D renderer's clashes with.
-from hts_tf.files import archive
+from hts_tf.files import archive, run_flags
 from hts_tf.files.archive import Record
 from hts_tf.files.workdir import Workdir
 from hts_tf.system import command, terminal
 from hts_tf.watching import playback, video
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "of the training run", required=True)
 _ARCHIVE = flags.DEFINE_string(
     "archive", None, "file of episodes of that run's environment; default: the run's own"
 )
@@ -58,9 +57,11 @@ def run() -> int:
     Raises:
       ConfigError: there is nothing to replay, or a flag cannot be used.
     """
-    workdir = Workdir(_WORKDIR.value)
+    workdir = Workdir(run_flags.WORKDIR.value)
     path = Path(_ARCHIVE.value) if _ARCHIVE.value else workdir.archive
-    environment = config.environment_in(workdir.configuration())
+    environment = config.environment_in(
+        workdir.configuration(), workdir.config, run_flags.MODULES.value
+    )
     records = archive.read(path)
     if not records:
         raise errors.ConfigError(f"{path} holds no finished episode")

@@ -1,14 +1,17 @@
 """The settings of a training run, as gin binds them; checked, and nothing else."""
 
 import dataclasses
+from typing import Annotated
 
 import gin
+from annotated_types import Ge, Le
 
-from hts_tf import errors
+from hts_tf import errors, values
 
 # Whoever has settings has all that gin files bind.
 from hts_tf.algorithms import a2c, impala, ppo  # noqa: F401
 from hts_tf.algorithms.algorithm import Algorithm
+from hts_tf.configurables import configurable
 from hts_tf.environments import base
 from hts_tf.networks import actor_critic  # noqa: F401
 from hts_tf.schedules import asynchronous, hts, sync  # noqa: F401
@@ -16,7 +19,7 @@ from hts_tf.schedules.schedule import Schedule
 from hts_tf.system import compute, processors  # noqa: F401
 
 
-@gin.configurable("Trainer")
+@configurable("Trainer")
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What `Trainer.…` binds.
@@ -53,22 +56,21 @@ class Settings:
     environment: base.EnvironmentConfig = gin.REQUIRED
     algorithm: Algorithm = gin.REQUIRED
     schedule: type[Schedule] = gin.REQUIRED
-    num_envs: int = 16
-    num_executors: int | None = None
-    num_actors: int = 4
-    actor_batch_size: int | None = None
-    sync_interval: int = 128
-    total_env_steps: int = 5_000_000
-    checkpoint_every_sec: float | None = 300.0
-    checkpoint_every_updates: int | None = None
-    keep_checkpoints: int = 3
+    num_envs: Annotated[int, Ge(1), Le(8191)] = 16  # a pipe holds no more tickets
+    num_executors: values.Workers | None = None
+    num_actors: values.Workers = 4
+    actor_batch_size: values.Count | None = None
+    sync_interval: values.Count = 128
+    total_env_steps: values.Count = 5_000_000
+    checkpoint_every_sec: values.Seconds | None = 300.0
+    checkpoint_every_updates: values.Count | None = None
+    keep_checkpoints: values.Count = 3
     fingerprints: bool = True
-    crash_limit: int = 5
-    step_timeout_sec: float | None = 300.0
+    crash_limit: values.Count = 5
+    step_timeout_sec: values.Seconds | None = 300.0
     archive_episodes: bool = True
 
     def __post_init__(self) -> None:
-        errors.check_count("Trainer.num_envs", self.num_envs)
         defaults = {
             "num_executors": min(self.num_envs, processors.usable_cores()),
             "actor_batch_size": self.num_envs,
@@ -76,22 +78,6 @@ class Settings:
         for name, value in defaults.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
-        for name in (
-            "num_executors",
-            "num_actors",
-            "actor_batch_size",
-            "sync_interval",
-            "total_env_steps",
-            "keep_checkpoints",
-            "crash_limit",
-        ):
-            errors.check_count(f"Trainer.{name}", getattr(self, name))
-        if self.checkpoint_every_sec is not None:
-            errors.check_positive("Trainer.checkpoint_every_sec", self.checkpoint_every_sec)
-        if self.checkpoint_every_updates is not None:
-            errors.check_count("Trainer.checkpoint_every_updates", self.checkpoint_every_updates)
-        if self.step_timeout_sec is not None:
-            errors.check_positive("Trainer.step_timeout_sec", self.step_timeout_sec)
         if self.num_executors > self.num_envs:
             raise errors.ConfigError(
                 f"Trainer.num_executors = {self.num_executors} must not exceed "

@@ -1,14 +1,9 @@
-import inspect
-
 import gin
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from hts_tf import config, errors, settings
+from hts_tf import config, errors, settings  # noqa: F401  gin configurables
 from hts_tf.environments import synthetic
 from hts_tf.environments.football import football
-from hts_tf.networks.actor_critic import ActorCritic
 
 pytestmark = pytest.mark.usefixtures("clean_gin")
 
@@ -115,29 +110,6 @@ def test_missing_gin_file(tmp_path):
     assert refusal("synthetic", "hts_ppo", gin_files=[path]) == f"there is no gin file '{path}'"
 
 
-def test_operative_configuration_can_be_taken_apart():
-    config.load("synthetic", "hts_ppo", gin_bindings=["mlp.units = (300, 200, 100)"])
-    ActorCritic(synthetic.Synthetic().spec, 0)
-    text = config.operative(seed=17)
-    bindings = config.bindings(text)
-    assert bindings["ActorCritic.torso"] == "@mlp"
-    assert bindings["mlp.units"] == "(300, 200, 100)"
-    assert bindings["Synthetic.num_actions"] == "4"
-    assert "PPO.clip" not in bindings  # nobody asked for it
-    assert bindings["--seed"] == "17"
-    assert config.differences(text, config.operative(seed=18)) == ["--seed = 17 there, 18 now"]
-
-
-def test_operative_configuration_can_be_loaded_again():
-    config.load("synthetic", "hts_ppo", gin_bindings=["mlp.units = (30, 20)"])
-    before = ActorCritic(synthetic.Synthetic().spec, 0).parameters_hash()
-    text = config.operative(seed=17)
-    config.load("academy_empty_goal_close", "hts_ppo")
-    config.load_text(text)
-    assert ActorCritic(synthetic.Synthetic().spec, 0).parameters_hash() == before
-    assert config.operative(seed=17) == text
-
-
 @pytest.mark.parametrize(
     ("scenario", "kind"),
     [("synthetic", synthetic.Synthetic), ("academy_corner", football.Football)],
@@ -147,70 +119,15 @@ def test_environment_is_the_one_that_is_bound(scenario, kind):
     assert isinstance(config.environment(), kind)
 
 
-def test_a_long_value_stays_in_one_piece():
-    units = tuple(range(1000, 1200))
-    config.load("synthetic", "hts_ppo", gin_bindings=[f"mlp.units = {units}"])
-    bound = gin.query_parameter("mlp.units")
-    assert bound == units
-    text = f"mlp.units = {units}\nx.y = 1\n"
-    assert config.bindings(text) == {"mlp.units": str(units), "x.y": "1"}
-
-
-OLD = "# a comment\nA.x = 1\nA.y = 'two words'\nscope/B.z = @C()\n"
-
-
-def test_differences():
-    assert config.differences(OLD, OLD) == []
-    new = OLD.replace("1", "2").replace("A.y", "A.why")
-    assert config.differences(OLD, new) == [
-        "A.why = unset there, 'two words' now",
-        "A.x = 1 there, 2 now",
-        "A.y = 'two words' there, unset now",
-    ]
-
-
-def test_order_and_comments_are_no_differences():
-    lines = OLD.splitlines()
-    assert config.differences(OLD, "\n".join(["# other", *reversed(lines[1:])])) == []
-
-
-names_and_values = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 2))
-
-
-@given(names_and_values, names_and_values)
-def test_differences_are_symmetric_and_complete(old, new):
-    def text(values):
-        return "".join(f"A.{name} = {value}\n" for name, value in values.items())
-
-    expected = sum(old.get(name) != new.get(name) for name in {*old, *new})
-    assert len(config.differences(text(old), text(new))) == expected
-    assert len(config.differences(text(new), text(old))) == expected
-
-
-@pytest.mark.parametrize("binding", sorted(config.FREE_BINDINGS))
-def test_free_bindings_may_differ(binding):
-    assert config.differences(f"{binding} = 1\nA.x = 1\n", f"{binding} = 2\nA.x = 1\n") == []
-    configurable, parameter = binding.split(".")
-    assert configurable == "Trainer"
-    assert parameter in inspect.signature(settings.Settings).parameters
-
-
-@pytest.mark.parametrize("binding", ["Trainer.num_envs", "Trainer.sync_interval", "PPO.clip"])
-def test_other_bindings_may_not(binding):
-    assert config.differences(f"{binding} = 1\n", f"{binding} = 2\n") == [
-        f"{binding} = 1 there, 2 now"
-    ]
-
-
 def test_the_environment_alone(clean_gin):
     text = (
         "# --seed = 0\nTrainer.environment = @Football()\nTrainer.algorithm = @Unheard()\n"
         "Unheard.of = 3\nFootball.scenario = 'academy_corner'\nFootball.frames = 2\n"
     )
     expected = football.Football("academy_corner", frames=2)
-    assert config.environment_in(text) == expected
+    assert config.environment_in(text, "config.gin") == expected
 
 
 def test_an_environment_that_is_not_there(clean_gin):
     with pytest.raises(errors.ConfigError, match="@Unheard"):
-        config.environment_in("import not_there\nTrainer.environment = @Unheard()\n")
+        config.environment_in("Trainer.environment = @Unheard()\n", "config.gin")

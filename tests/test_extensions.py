@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 NUM_UPDATES = 24
 HERE = command_line.ROOT / "tests" / "extensions"
+MODULES = "--modules=tests.extensions"
 
 # Extension -> arrays of the storage that it brings; score of a random policy, and to be reached.
 EXTENSIONS = {
@@ -85,13 +86,13 @@ def test_killed_and_resumed_is_as_never_stopped(trained, tmp_path):
 def test_actions_that_are_arrays_can_be_evaluated_and_replayed(trained):
     _, workdir = trained
     code, output, errors = command_line.run(
-        "hts_tf.evaluate", f"--workdir={workdir}", "--episodes=3"
+        "hts_tf.evaluate", f"--workdir={workdir}", "--episodes=3", MODULES
     )
     assert code == 0, errors
     assert "3 episodes with the policy of" in output
     for archived in ("--archive=" + str(next(workdir.glob("evaluation_*.bin"))), "--best"):
         code, output, errors = command_line.run(
-            "hts_tf.replay", f"--workdir={workdir}", "--check_only", archived
+            "hts_tf.replay", f"--workdir={workdir}", "--check_only", archived, MODULES
         )
         assert code == 0, errors
         assert "agree with the archive" in output

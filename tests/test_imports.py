@@ -12,9 +12,9 @@ PACKAGE = Path(hts_tf.__file__).parent
 
 # From the ground up: a room imports only from rooms above it in this list, as in docs/design.md.
 FLOORS = [
-    {"errors", "trees"},
-    {"specs", "seeding"},
-    {"system"},
+    {"errors", "trees", "values"},
+    {"specs", "seeding", "configurables"},
+    {"system", "bindings", "operative"},
     {"environments"},
     {"networks", "config"},
     {"algorithms"},

@@ -39,14 +39,14 @@ def test_what_follows_from_others_is_filled_in():
     ],
 )
 def test_counts(name, value):
-    with pytest.raises(errors.ConfigError, match=f"{name} must"):
+    with pytest.raises(errors.ConfigError, match=f"{name} = .*: must"):
         make(**{name: value})
 
 
 @pytest.mark.parametrize("name", ["checkpoint_every_sec", "step_timeout_sec"])
 def test_seconds(name):
     assert getattr(make(**{name: None}), name) is None
-    with pytest.raises(errors.ConfigError, match=f"{name} must"):
+    with pytest.raises(errors.ConfigError, match=f"{name} = .*: must"):
         make(**{name: 0})
 
 

@@ -25,6 +25,28 @@ BAD_FLAGS = [
     ("--gin_bindings=Trainer.checkpoint_every_updates = 0", "Trainer.checkpoint_every_updates"),
     ("--gin_bindings=PPO.num_minibatches = 7", "PPO.num_minibatches"),
     ("--gin_bindings=Trainer.sync_interval = 1000000000000", "bytes"),
+    ("--gin_bindings=mlp.units = (64)", "mlp.units = 64: must be a tuple or list"),
+    ("--gin_bindings=mlp.units = (" + 256 * "4096, " + ")", "bytes of memory are needed"),
+    ("--gin_bindings=mlp.units = (64,", "multi-line statement"),
+    ("--gin_bindings=ActorCritic.torso = @nature_cnn", "is for an image, not for an array (4,)"),
+    ("--gin_bindings=ActorCritic.head = @mlp", "must be a maker of ActionHead"),
+    ("--gin_bindings=Trainer.algorithm = @PPO", "Trainer.algorithm = @PPO: must be of type"),
+    ("--gin_bindings=Trainer.schedule = @HTS()", "Trainer.schedule = @HTS(): "),
+    ("--gin_bindings=Trainer.fingerprints = @Synthetic", "must be True or False"),
+    ("--gin_bindings=Trainer.num_actors = True", "Trainer.num_actors = True: must be a whole"),
+    ("--gin_bindings=Trainer.num_actors = 1000000000", "from 1 to 1,024"),
+    ("--gin_bindings=Trainer.num_envs = 16.0", "Trainer.num_envs = 16.0: must be a whole"),
+    ("--gin_bindings=Trainer.step_timeout_sec = 1e999", "Trainer.step_timeout_sec = inf: must"),
+    ("--gin_bindings=PPO.value_cost = 'x'", "PPO.value_cost = 'x': must be a number from 0"),
+    ("--gin_bindings=PPO.entropy_cost = -1", "PPO.entropy_cost = -1: must be a number from 0"),
+    ("--gin_bindings=PPO.bootstrap_truncated = 'False'", "must be True or False"),
+    ("--gin_bindings=A2C.discount = 2", "A2C.discount = 2: must be"),  # which nobody calls
+    ("--gin_bindings=a/PPO.clip = 1", "a/PPO.clip: scopes have no effect here"),
+    ("--gin_bindings=HTS.num_envs = 1", "num_envs"),
+    ("--gin_bindings=PPO.clip = %nowhere", "nowhere"),
+    ("--gin_bindings=PPO.clip = @PPO()", "recursion"),
+    ("--gin_bindings=import nowhere", "No module named 'nowhere'"),
+    ("--gin_bindings=import hts_tf.evaluate", "DuplicateFlagError: The flag 'workdir' is"),
     ("--gin_files=/nowhere/my.gin", "/nowhere/my.gin"),
     ("--workdir=/dev/null/run", "--workdir"),
 ]
@@ -148,6 +170,10 @@ def test_workdirs_that_do_not_fit(tmp_path):
     code, _, errors = command_line.run(*train)
     assert code == 0, errors
 
+    macro = "--gin_bindings=Trainer.num_executors = %n"
+    for number in (1, 2):  # it is no matter, whatever way it is written
+        code, _, errors = command_line.run(*train, f"--gin_bindings=n = {number}", macro)
+        assert code == 0, errors
     finished = command_line.run(*train, "--gin_bindings=PPO.clip = 0.2")
     assert_refused(finished, "PPO.clip = 0.08 there, 0.2 now")
     assert_refused(command_line.run(*train, "--seed=3"), "--seed = 0 there, 3 now")

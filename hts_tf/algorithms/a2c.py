@@ -3,17 +3,17 @@
 import dataclasses
 from collections.abc import Callable
 
-import gin
 import keras
 import tensorflow as tf
 
-from hts_tf import errors, specs
+from hts_tf import specs, values
 from hts_tf.algorithms import losses, optimizers, returns, update_steps
 from hts_tf.algorithms.algorithm import Algorithm
+from hts_tf.configurables import configurable
 from hts_tf.networks.agent import Agent
 
 
-@gin.configurable
+@configurable
 @dataclasses.dataclass(frozen=True)
 class A2C(Algorithm):
     """A2C's hyperparameters and its update: one gradient step on the whole rollout.
@@ -39,18 +39,13 @@ class A2C(Algorithm):
 
     delayed_gradient = True
 
-    discount: float = 0.993
+    discount: values.Fraction = 0.993
     bootstrap_truncated: bool = True
-    value_cost: float = 0.5
-    entropy_cost: float = 0.01
-    max_gradient_norm: float = 0.5
-    learning_rate: float = 7e-4
+    value_cost: values.Cost = 0.5
+    entropy_cost: values.Cost = 0.01
+    max_gradient_norm: values.Positive = 0.5
+    learning_rate: values.LearningRate = 7e-4
     optimizer: Callable[[float], keras.optimizers.Optimizer] = optimizers.rmsprop
-
-    def __post_init__(self) -> None:
-        errors.check_fraction("A2C.discount", self.discount)
-        errors.check_positive("A2C.max_gradient_norm", self.max_gradient_norm)
-        errors.check_positive("A2C.learning_rate", self.learning_rate)
 
     def make_optimizer(self) -> keras.optimizers.Optimizer:
         """See base class."""

@@ -3,17 +3,17 @@
 import dataclasses
 from collections.abc import Callable
 
-import gin
 import keras
 import tensorflow as tf
 
-from hts_tf import errors, specs, trees
+from hts_tf import errors, specs, trees, values
 from hts_tf.algorithms import losses, optimizers, returns, update_steps
 from hts_tf.algorithms.algorithm import Algorithm
+from hts_tf.configurables import configurable
 from hts_tf.networks.agent import Agent
 
 
-@gin.configurable
+@configurable
 @dataclasses.dataclass(frozen=True)
 class IMPALA(Algorithm):
     """IMPALA's hyperparameters and its update: one gradient step on a batch of unrolls.
@@ -38,25 +38,18 @@ class IMPALA(Algorithm):
       ConfigError: a setting is out of range; the message names its binding.
     """
 
-    discount: float = 0.993
-    v_trace_lambda: float = 1.0
-    clip_rho: float = 1.0
-    clip_c: float = 1.0
+    discount: values.Fraction = 0.993
+    v_trace_lambda: values.Fraction = 1.0
+    clip_rho: values.Positive = 1.0
+    clip_c: values.Positive = 1.0
     bootstrap_truncated: bool = True
-    value_cost: float = 0.25
-    entropy_cost: float = 7.331e-4
-    max_gradient_norm: float | None = None
-    learning_rate: float = 1.2542e-4
+    value_cost: values.Cost = 0.25
+    entropy_cost: values.Cost = 7.331e-4
+    max_gradient_norm: values.Positive | None = None
+    learning_rate: values.LearningRate = 1.2542e-4
     optimizer: Callable[[float], keras.optimizers.Optimizer] = optimizers.adam
 
     def __post_init__(self) -> None:
-        errors.check_fraction("IMPALA.discount", self.discount)
-        errors.check_fraction("IMPALA.v_trace_lambda", self.v_trace_lambda)
-        errors.check_positive("IMPALA.clip_rho", self.clip_rho)
-        errors.check_positive("IMPALA.clip_c", self.clip_c)
-        if self.max_gradient_norm is not None:
-            errors.check_positive("IMPALA.max_gradient_norm", self.max_gradient_norm)
-        errors.check_positive("IMPALA.learning_rate", self.learning_rate)
         if self.clip_c > self.clip_rho:
             raise errors.ConfigError(
                 f"IMPALA.clip_c = {self.clip_c} must not exceed IMPALA.clip_rho = {self.clip_rho}"

@@ -70,7 +70,7 @@ def clipped_policy_loss(log_prob_ratio: tf.Tensor, advantages: tf.Tensor, clip: 
 
 
 def clipped_value_loss(
-    values: tf.Tensor, behaviour_values: tf.Tensor, returns: tf.Tensor, clip: float
+    values: tf.Tensor, behaviour_values: tf.Tensor, returns: tf.Tensor, clip: float | None
 ) -> tf.Tensor:
     """Half the squared error, kept from profiting by moving further than `clip` in one update.
 
@@ -81,11 +81,13 @@ def clipped_value_loss(
       values: by the agent being trained.
       behaviour_values: by the agent that collected the data.
       returns: the targets.
-      clip: how far a value may move.
+      clip: how far a value may move; None leaves it free.
 
     Returns:
       Scalar, to be minimised.
     """
+    if clip is None:
+        return 0.5 * tf.reduce_mean(tf.square(values - returns))
     clipped = behaviour_values + tf.clip_by_value(values - behaviour_values, -clip, clip)
     return 0.5 * tf.reduce_mean(
         tf.maximum(tf.square(values - returns), tf.square(clipped - returns))

@@ -1,10 +1,10 @@
 """The optimizers that the methods were tuned with, some of which are not Keras's own."""
 
-import gin
 import keras
 import tensorflow as tf
 
-from hts_tf import errors
+from hts_tf import values
+from hts_tf.configurables import configurable
 
 
 class Adam(keras.optimizers.Adam):
@@ -36,9 +36,12 @@ class Adam(keras.optimizers.Adam):
         )
 
 
-@gin.configurable(denylist=["learning_rate"])
+@configurable(denylist=["learning_rate"])
 def adam(
-    learning_rate: float, beta_1: float = 0.0, beta_2: float = 0.999, epsilon: float = 1e-7
+    learning_rate: float,
+    beta_1: values.Decay = 0.0,
+    beta_2: values.Decay = 0.999,
+    epsilon: values.Positive = 1e-7,
 ) -> keras.optimizers.Optimizer:
     """Returns the Adam above, by default without momentum, as SEED RL's IMPALA on DeepMind Lab.
 
@@ -51,15 +54,12 @@ def adam(
     Raises:
       ConfigError: a setting is out of range; the message names its binding.
     """
-    errors.check_fraction("adam.beta_1", beta_1)
-    errors.check_fraction("adam.beta_2", beta_2)
-    errors.check_positive("adam.epsilon", epsilon)
     return Adam(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
 
 
-@gin.configurable(denylist=["learning_rate"])
+@configurable(denylist=["learning_rate"])
 def rmsprop(
-    learning_rate: float, decay: float = 0.99, epsilon: float = 1e-5
+    learning_rate: float, decay: values.Decay = 0.99, epsilon: values.Positive = 1e-5
 ) -> keras.optimizers.Optimizer:
     """Returns RMSProp as in Mnih et al. 2016 (arXiv 1602.01783, section 4), and Keras.
 
@@ -75,6 +75,4 @@ def rmsprop(
     Raises:
       ConfigError: a setting is out of range; the message names its binding.
     """
-    errors.check_fraction("rmsprop.decay", decay)
-    errors.check_positive("rmsprop.epsilon", epsilon)
     return keras.optimizers.RMSprop(learning_rate, rho=decay, epsilon=epsilon)

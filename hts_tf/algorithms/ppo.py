@@ -6,21 +6,23 @@ data, and the proximal policy, near which the update is to stay.
 """
 
 import dataclasses
+from typing import Annotated, Literal
 
-import gin
 import keras
 import tensorflow as tf
+from annotated_types import Ge, Le
 
-from hts_tf import errors, specs, trees
+from hts_tf import errors, specs, trees, values
 from hts_tf.algorithms import losses, optimizers, returns, update_steps
 from hts_tf.algorithms.algorithm import Algorithm
+from hts_tf.configurables import configurable
 from hts_tf.networks.agent import Agent
 
 # Of a minibatch.
 _LOGS = ("loss", "policy_loss", "value_loss", "entropy", "kl", "clip_fraction", "gradient_norm")
 
 
-@gin.configurable
+@configurable
 @dataclasses.dataclass(frozen=True)
 class PPO(Algorithm):
     """PPO's hyperparameters and its update; the defaults are those of HTS-RL's football runs.
@@ -29,7 +31,9 @@ class PPO(Algorithm):
       epochs: at least 1.
       num_minibatches: into which the shuffled batch is divided, in each epoch; must divide
         sync_interval * num_envs.
-      clip: of the probability ratio (to 1 +- clip) and of the value's movement.
+      clip: of the probability ratio, to 1 +- clip.
+      value_clip: of the value's movement in one update, in units of the returns; 'clip' takes that
+        of the ratio, which is for rewards of about 1, and None lets it move freely.
       discount: gamma.
       gae_lambda: lambda of generalized advantage estimation.
       bootstrap_truncated: whether an episode cut by a time limit is credited with the value
@@ -49,28 +53,19 @@ class PPO(Algorithm):
       ConfigError: a setting is out of range; the message names its binding.
     """
 
-    epochs: int = 2
-    num_minibatches: int = 8
-    clip: float = 0.08
-    discount: float = 0.993
-    gae_lambda: float = 0.95
+    epochs: Annotated[int, Ge(1), Le(1000)] = 2
+    num_minibatches: values.Count = 8
+    clip: values.Positive = 0.08
+    value_clip: values.Positive | Literal["clip"] | None = "clip"
+    discount: values.Fraction = 0.993
+    gae_lambda: values.Fraction = 0.95
     bootstrap_truncated: bool = True
     decoupled: bool = True
-    value_cost: float = 0.5
-    entropy_cost: float = 0.003
-    max_gradient_norm: float = 0.64
-    learning_rate: float = 3.43e-4
-    adam_epsilon: float = 1e-5
-
-    def __post_init__(self) -> None:
-        errors.check_count("PPO.epochs", self.epochs)
-        errors.check_count("PPO.num_minibatches", self.num_minibatches)
-        errors.check_positive("PPO.clip", self.clip)
-        errors.check_positive("PPO.max_gradient_norm", self.max_gradient_norm)
-        errors.check_positive("PPO.learning_rate", self.learning_rate)
-        errors.check_positive("PPO.adam_epsilon", self.adam_epsilon)
-        errors.check_fraction("PPO.discount", self.discount)
-        errors.check_fraction("PPO.gae_lambda", self.gae_lambda)
+    value_cost: values.Cost = 0.5
+    entropy_cost: values.Cost = 0.003
+    max_gradient_norm: values.Positive = 0.64
+    learning_rate: values.LearningRate = 3.43e-4
+    adam_epsilon: values.Positive = 1e-5
 
     def check_batch(self, sync_interval: int, num_envs: int) -> None:
         """Raises: ConfigError: the minibatches do not divide the batch of one update."""
@@ -171,7 +166,8 @@ class PPO(Algorithm):
         log_prob_ratio = policy.log_prob(steps.action) - proximal_log_prob
         ratio = tf.exp(log_prob_ratio)
         policy_loss = losses.clipped_policy_loss(log_prob_ratio, advantage, self.clip)
-        value_loss = losses.clipped_value_loss(value, proximal_value, value_target, self.clip)
+        value_clip = self.clip if self.value_clip == "clip" else self.value_clip
+        value_loss = losses.clipped_value_loss(value, proximal_value, value_target, value_clip)
         entropy = tf.reduce_mean(policy.entropy())
         loss = policy_loss + self.value_cost * value_loss - self.entropy_cost * entropy
         return loss, {

@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import gin
 import numpy as np
 
 from hts_tf import specs
 from hts_tf.benchmarks import kernel, training_run
+from hts_tf.configurables import configurable
 from hts_tf.environments import base
 from hts_tf.environments.football import environment, football, match
 
@@ -62,7 +62,7 @@ def _read(directory: str, trainer: int) -> tuple[np.ndarray, float]:
     return clocks, sum(map(kernel.processor_sec, kernel.executors_of(trainer)))
 
 
-@gin.configurable
+@configurable
 @dataclasses.dataclass(frozen=True)
 class TimedFootball:
     """Football with clocks.

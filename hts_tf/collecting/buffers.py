@@ -46,7 +46,10 @@ class TicketBuffer:
         holds = fcntl.fcntl(self.fds[1], fcntl.F_GETPIPE_SZ) // _TICKET_BYTES // 2
         if capacity >= holds:  # one place stays free for the ticket of `close`
             self.release()
-            raise errors.ConfigError(f"a buffer holds at most {holds - 1} tickets, not {capacity}")
+            raise errors.ConfigError(
+                "lower Trainer.num_envs or Asynchronous.batch_unrolls: a buffer holds at most "
+                f"{holds - 1} tickets, not {capacity}"
+            )
 
     def enqueue(self, tickets: Iterable[int]) -> None:
         """Adds tickets at the end.

@@ -5,6 +5,7 @@ the executors, and the kernel frees it with its last user, also after `kill -9`.
 in /dev/shm and is not limited by that mount's size (64 MB in many containers), only by memory.
 """
 
+import math
 import mmap
 import os
 from collections.abc import Mapping
@@ -35,7 +36,7 @@ def by_element(array: np.ndarray, axes: int) -> np.ndarray | memoryview:
 
 
 def _aligned_nbytes(shape: tuple[int, ...], dtype: str) -> int:
-    nbytes = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    nbytes = math.prod(shape) * np.dtype(dtype).itemsize
     return -(-nbytes // _ALIGNMENT) * _ALIGNMENT
 
 

@@ -1,15 +1,17 @@
 """A game that is learned in seconds, with any distribution of step times: for tests and benchmarks.
 
-Imported by executor processes: numpy only.
+Imported by executor processes: nothing large but numpy.
 """
 
 import dataclasses
 import time
+from typing import Annotated, Literal
 
-import gin
 import numpy as np
+from annotated_types import Ge, Le
 
-from hts_tf import errors, specs
+from hts_tf import specs
+from hts_tf.configurables import configurable
 from hts_tf.environments import base
 
 _PARETO_SHAPE = 2.5  # heavy-tailed: the variance is finite, the third moment is not
@@ -32,7 +34,7 @@ _UNIT_MEAN = {
 }
 
 
-@gin.configurable
+@configurable
 @dataclasses.dataclass(frozen=True)
 class Synthetic:
     """Follow the light: the observation shows which action is right, one-hot over the actions.
@@ -49,36 +51,18 @@ class Synthetic:
       gamma_shape: of 'gamma'; 1 is 'exponential', less is more uneven.
       mean_step_sec: mean duration of one env step, in seconds.
       burn: spend it computing instead of sleeping.
+
+    Raises:
+      ConfigError: a setting is out of range.
     """
 
-    num_actions: int = 4
-    episode_steps: int = 16
+    num_actions: Annotated[int, Ge(2), Le(256)] = 4
+    episode_steps: Annotated[int, Ge(1), Le(1_000_000)] = 16  # drawn at once
     time_limit: bool = False
-    step_time: str = "constant"
-    gamma_shape: float = 4.0
-    mean_step_sec: float = 0.0
+    step_time: Literal["constant", "exponential", "gamma", "pareto"] = "constant"
+    gamma_shape: Annotated[float, Ge(0.001), Le(1e6)] = 4.0
+    mean_step_sec: Annotated[float, Ge(0), Le(3600)] = 0.0
     burn: bool = False
-
-    def __post_init__(self) -> None:
-        """Raises: ConfigError: a setting is out of range."""
-        if not 2 <= self.num_actions <= 256:
-            raise errors.ConfigError(
-                f"Synthetic.num_actions must be 2 to 256, not {self.num_actions}"
-            )
-        if self.episode_steps < 1:
-            raise errors.ConfigError(
-                f"Synthetic.episode_steps must be at least 1, not {self.episode_steps}"
-            )
-        if self.step_time not in _UNIT_MEAN:
-            raise errors.ConfigError(
-                f"Synthetic.step_time must be one of {', '.join(_UNIT_MEAN)}, "
-                f"not {self.step_time!r}"
-            )
-        errors.check_positive("Synthetic.gamma_shape", self.gamma_shape)
-        if self.mean_step_sec < 0:
-            raise errors.ConfigError(
-                f"Synthetic.mean_step_sec must not be negative, not {self.mean_step_sec}"
-            )
 
     @property
     def spec(self) -> specs.EnvironmentSpec:

@@ -45,7 +45,7 @@ class Keeper:
         """Takes the workdir for this run; returns the newest checkpoint in it.
 
         Args:
-          configuration: operative, see `config.operative`.
+          configuration: operative, see `operative.text`.
           now: the scope of reproducibility.
 
         Raises:

@@ -11,7 +11,7 @@ import platform
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -79,6 +79,16 @@ def source_hash() -> str:
     for path in sorted(_PACKAGE.rglob("*.py")):
         digest.update(str(path.relative_to(_PACKAGE)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
+
+
+def modules(names: Iterable[str]) -> dict[str, str]:
+    """Returns hashes of imported modules that a run's configuration has brought, by name."""
+    found = ((name, getattr(sys.modules.get(name), "__file__", None)) for name in names)
+    return {
+        f"module {name}": hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
+        for name, file in found
+        if file
+    }
 
 
 def commit(checkout: Path = _PACKAGE.parent) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hts_tf import config, errors
+from hts_tf import errors, operative
 from hts_tf.collecting.executor_pool import Attempt
 from hts_tf.files import archive, checkpoint
 from hts_tf.system import terminal, whole
@@ -20,12 +20,13 @@ class Workdir:
 
     Attributes:
       path: the directory.
+      config: the file that remembers how the run was configured.
       archive: the file of finished episodes.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._config = self.path / "config.gin"
+        self.config = self.path / "config.gin"
         self._checkpoints = self.path / "checkpoints"
         self.archive = self.path / archive.FILE_NAME
 
@@ -33,7 +34,7 @@ class Workdir:
         """Writes the run's configuration, or checks that it is the one that is there.
 
         Args:
-          configuration: operative, see `config.operative`.
+          configuration: operative, see `operative.text`.
 
         Raises:
           ConfigError: the directory cannot be written, or holds a run whose results would differ,
@@ -43,14 +44,14 @@ class Workdir:
         with whole.refusing("--workdir"):
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock()
-            if self._config.exists():
-                different = config.differences(self.configuration(), configuration)
+            if self.config.exists():
+                different = operative.differences(self.configuration(), configuration)
                 if different:
                     raise errors.ConfigError(
                         f"--workdir={self.path} holds a run of another configuration: "
                         + "; ".join(different)
                     )
-            whole.write(self._config, configuration.encode())
+            whole.write(self.config, configuration.encode())
 
     def _lock(self) -> None:
         """Locks the directory for as long as this process lives.
@@ -70,11 +71,14 @@ class Workdir:
         """Returns the configuration of the run that is kept here.
 
         Raises:
-          ConfigError: there is none.
+          ConfigError: there is none, or it cannot be read.
         """
-        if not self._config.is_file():
-            raise errors.ConfigError(f"--workdir={self.path} holds no run: no {self._config}")
-        return self._config.read_text(encoding="utf-8")
+        if not self.config.is_file():
+            raise errors.ConfigError(f"--workdir={self.path} holds no run: no {self.config}")
+        try:
+            return self.config.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise errors.ConfigError(f"{self.config} cannot be read: {error}") from error
 
     def keep_attempt(self, attempt: Attempt, seed: int, interval: int) -> Path:
         """Writes what an executor died in to an archive of its own, for `hts_tf.replay`.

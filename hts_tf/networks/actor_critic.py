@@ -7,13 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from hts_tf import specs, trees
+from hts_tf.configurables import configurable
 from hts_tf.networks.action_head import ActionHead, Distribution
 from hts_tf.networks.agent import Agent
 from hts_tf.networks.categorical import Categorical
 from hts_tf.networks.torsos import Seeds, Torso, dense
 
 
-@gin.configurable(denylist=["spec", "seed"])
+@configurable(denylist=["spec", "seed"])
 class ActorCritic(Agent):
     """A torso, with an action head and a linear head for the value.
 

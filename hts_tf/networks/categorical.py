@@ -1,10 +1,10 @@
 """The action head for one choice out of several."""
 
-import gin
 import numpy as np
 import tensorflow as tf
 
 from hts_tf import errors, specs, trees
+from hts_tf.configurables import configurable
 from hts_tf.networks.action_head import ActionHead
 from hts_tf.networks.torsos import Seeds, dense
 
@@ -36,7 +36,7 @@ class CategoricalDistribution:
         return tf.reduce_sum(tf.exp(ours) * (ours - theirs), axis=-1)
 
 
-@gin.configurable(denylist=["action", "seeds"])
+@configurable(denylist=["action", "seeds"])
 class Categorical(ActionHead):
     """Logits by one linear layer; actions by the Gumbel-max trick: argmax(logits + noise).
 

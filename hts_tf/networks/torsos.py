@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
-import gin
 import keras
 import tensorflow as tf
+from annotated_types import Len
 
-from hts_tf import errors, specs, trees
+from hts_tf import errors, specs, trees, values
+from hts_tf.configurables import configurable
 from hts_tf.networks import sparse_convolution
 
 
@@ -53,15 +55,39 @@ class Concatenate(keras.layers.Layer):
         )
 
 
-Torso = Callable[[trees.Tree, Seeds], list[keras.layers.Layer]]
+Torso = Callable[[trees.Tree, Seeds], Sequence[keras.layers.Layer]]
 
 
-@gin.configurable
+def _check_convolutions(spec: specs.ArraySpec, convolutions: Sequence[Sequence[int]]) -> None:
+    shape = spec.dense_shape if isinstance(spec, specs.PixelMapSpec) else spec.shape
+    if len(shape) != 3:
+        raise errors.ConfigError(
+            f"ActorCritic.torso = @nature_cnn is for an image, not for an array {shape}: "
+            "bind another"
+        )
+    side = min(shape[:2])
+    for number, (_, kernel_size, strides) in enumerate(convolutions, 1):
+        if kernel_size > side:
+            raise errors.ConfigError(
+                f"nature_cnn.convolutions: the kernel of number {number} is {kernel_size} wide, "
+                f"but what it gets is only {side} wide"
+            )
+        side = (side - kernel_size) // strides + 1
+
+
+Convolution = Annotated[Sequence[values.Size], Len(3, 3)]  # filters, kernel size, strides
+
+
+@configurable(denylist=["spec", "seeds"])
 def nature_cnn(
     spec: specs.ArraySpec,
     seeds: Seeds,
-    convolutions: Sequence[tuple[int, int, int]] = ((32, 8, 4), (64, 4, 2), (64, 3, 1)),
-    dense: int = 512,
+    convolutions: Annotated[Sequence[Convolution], Len(1, 32)] = (
+        (32, 8, 4),
+        (64, 4, 2),
+        (64, 3, 1),
+    ),
+    dense: values.Size = 512,
 ) -> list[keras.layers.Layer]:
     """Layers of the torso of Mnih et al. 2015 ("Nature CNN"), for images.
 
@@ -80,20 +106,7 @@ def nature_cnn(
             f"{', '.join(name for name, _ in trees.named(spec))}: bind another"
         )
     is_sparse = isinstance(spec, specs.PixelMapSpec)
-    image = spec.dense_shape if is_sparse else spec.shape
-    if len(image) != 3:
-        raise errors.ConfigError(
-            "ActorCritic.torso = @nature_cnn is for images [height, width, channels], not for "
-            f"arrays {image}: bind another"
-        )
-    size = min(image[:2])
-    for _, kernel_size, strides in convolutions:
-        size = (size - kernel_size) // strides + 1
-    if size < 1:
-        raise errors.ConfigError(
-            f"nature_cnn.convolutions = {tuple(convolutions)} leave nothing of an image of "
-            f"{image[0]} x {image[1]}: bind smaller ones, or ActorCritic.torso = @mlp"
-        )
+    _check_convolutions(spec, convolutions)
     gain = math.sqrt(2.0)
     stack: list[keras.layers.Layer] = []
     for sizes in convolutions:
@@ -114,9 +127,9 @@ def nature_cnn(
     ]
 
 
-@gin.configurable
+@configurable(denylist=["spec", "seeds"])
 def mlp(
-    spec: trees.Tree, seeds: Seeds, units: Sequence[int] = (64, 64)
+    spec: trees.Tree, seeds: Seeds, units: Annotated[Sequence[values.Size], Len(0, 256)] = (64, 64)
 ) -> list[keras.layers.Layer]:
     """Layers of a torso of dense ReLU layers, for vectors.
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from hts_tf import config
+from hts_tf import operative
 from hts_tf.files.workdir import Workdir
 
 # What is told of the scope of the runs, and of their configuration.
@@ -27,7 +27,8 @@ def describe(comparisons: Sequence[Path]) -> dict[str, list[str]]:
     scopes, bindings = [], []
     for path in (path for directory in comparisons for path in directory.glob("*/config.gin")):
         workdir = Workdir(path.parent)
-        bindings.append(_resolved(config.bindings(workdir.configuration())))
+        found = operative.bindings(workdir.configuration())
+        bindings.append({name: repr(value) for name, value in found.items()})
         scopes.append(workdir.scope() or {})
     return {**_values(SCOPE, scopes), **_values(BINDINGS, bindings)}
 
@@ -35,13 +36,3 @@ def describe(comparisons: Sequence[Path]) -> dict[str, list[str]]:
 def _values(names: Iterable[str], tables: list[Mapping[str, str]]) -> dict[str, list[str]]:
     values = {name: sorted({table[name] for table in tables if name in table}) for name in names}
     return {name: some for name, some in values.items() if some}
-
-
-def _resolved(bindings: dict[str, str]) -> dict[str, str]:
-    """Returns bindings with the values of macros in their places."""
-    resolved = {}
-    for name, value in bindings.items():
-        while value.startswith("%") and value[1:] in bindings:
-            value = bindings[value[1:]]
-        resolved[name] = value
-    return resolved

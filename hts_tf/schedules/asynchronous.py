@@ -1,16 +1,17 @@
 """The `async` schedule: nobody waits for anybody, policy lag as it comes."""
 
 import time
+from typing import Annotated
 
-import gin
 import numpy as np
+from annotated_types import Ge, Le
 
-from hts_tf import errors
 from hts_tf.collecting.unroll_collector import UnrollCollector
+from hts_tf.configurables import configurable
 from hts_tf.schedules.schedule import Round, Schedule, Span
 
 
-@gin.configurable
+@configurable(denylist=["num_envs"])
 class Asynchronous(Schedule):
     """IMPALA (Espeholt et al. 2018, arXiv 1802.01561): unrolls are learnt from as they complete.
 
@@ -27,7 +28,7 @@ class Asynchronous(Schedule):
     policy_lag = None
     collector_type = UnrollCollector
 
-    def __init__(self, num_envs: int, batch_unrolls: int = 16) -> None:
+    def __init__(self, num_envs: int, batch_unrolls: Annotated[int, Ge(1), Le(8191)] = 16) -> None:
         """Checks the settings.
 
         Args:
@@ -37,7 +38,6 @@ class Asynchronous(Schedule):
         Raises:
           ConfigError: a setting is out of range.
         """
-        errors.check_count("Asynchronous.batch_unrolls", batch_unrolls)
         # Enough for a batch to be complete while each environment writes a further unroll.
         self.num_storages = 1 + -(-batch_unrolls // num_envs)
         super().__init__(num_envs)

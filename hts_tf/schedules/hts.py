@@ -2,12 +2,11 @@
 
 import time
 
-import gin
-
+from hts_tf.configurables import configurable
 from hts_tf.schedules.schedule import Round, Schedule, Span
 
 
-@gin.configurable
+@configurable(denylist=["num_envs"])
 class HTS(Schedule):
     """High-Throughput Synchronous RL (Liu et al. 2020, arXiv 2012.09849, section 4).
 

@@ -2,12 +2,11 @@
 
 import time
 
-import gin
-
+from hts_tf.configurables import configurable
 from hts_tf.schedules.schedule import Round, Schedule, Span
 
 
-@gin.configurable
+@configurable(denylist=["num_envs"])
 class Sync(Schedule):
     """Synchronous RL, as in PPO and A2C: what HTS-RL is compared with.
 

@@ -1,20 +1,21 @@
 """How TensorFlow computes in this process: determinism, threads and precision."""
 
 import contextlib
+from typing import Literal
 
-import gin
 import keras
 import tensorflow as tf
 
-from hts_tf import errors
+from hts_tf import errors, values
+from hts_tf.configurables import configurable
 from hts_tf.system import processors
 
-_PRECISIONS = ("float32", "mixed_bfloat16")
 
-
-@gin.configurable("Compute")
+@configurable("Compute")
 def configure(
-    intra_op_threads: int | None = None, inter_op_threads: int = 8, precision: str = "float32"
+    intra_op_threads: values.Workers | None = None,
+    inter_op_threads: values.Workers = 8,
+    precision: Literal["float32", "mixed_bfloat16"] = "float32",
 ) -> None:
     """Sets TensorFlow up; to be called once, before its first operation.
 
@@ -30,13 +31,6 @@ def configure(
     Raises:
       ConfigError: a setting is out of range.
     """
-    if intra_op_threads is not None:
-        errors.check_count("Compute.intra_op_threads", intra_op_threads)
-    errors.check_count("Compute.inter_op_threads", inter_op_threads)
-    if precision not in _PRECISIONS:
-        raise errors.ConfigError(
-            f"Compute.precision must be one of {', '.join(_PRECISIONS)}, not {precision!r}"
-        )
     if keras.backend.backend() != "tensorflow":  # imported by somebody before us
         raise errors.ConfigError(
             f"Keras runs on {keras.backend.backend()}, not on TensorFlow: unset KERAS_BACKEND"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from hts_tf import errors
 from hts_tf.system import control_groups
 
 
@@ -20,6 +21,20 @@ def memory_available_bytes(root: Path = Path("/")) -> int:
       OSError: there is no /proc/meminfo.
     """
     return max(0, min([_mem_available(root), *_cgroup_headrooms(root)]))
+
+
+def require(nbytes: int, what: str) -> None:
+    """Raises: ConfigError: so many bytes are not available.
+
+    Args:
+      nbytes: that are about to be allocated.
+      what: needs them, and what to lower.
+    """
+    available = memory_available_bytes()
+    if nbytes > available:
+        raise errors.ConfigError(
+            f"{nbytes:,} bytes of memory are needed, but only {available:,} are available: {what}"
+        )
 
 
 def _mem_available(root: Path) -> int:

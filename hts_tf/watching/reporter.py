@@ -33,7 +33,7 @@ class Reporter:
 
         Args:
           env_steps: made so far.
-          configuration: operative, see `config.operative`.
+          configuration: operative, see `operative.text`.
           found: the scope of reproducibility.
         """
         if self._batching is not Batching.ANY_SIZE:

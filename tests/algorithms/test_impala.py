@@ -223,8 +223,7 @@ def test_bad_settings_name_their_binding(name, value):
     with pytest.raises(errors.ConfigError) as error:
         impala.IMPALA(**{name: value})
     message = str(error.value).splitlines()[0]  # gin adds where the value came from
-    assert message.startswith(f"IMPALA.{name} ")
-    assert message.endswith(f"not {value}")
+    assert message.startswith(f"IMPALA.{name} = {value}: must be a ")
 
 
 def test_c_bar_must_not_exceed_rho_bar():

@@ -1,23 +1,22 @@
 """Google Research Football, as gin binds it."""
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import gin
+from annotated_types import Ge, Le
 
 from hts_tf import errors, specs
+from hts_tf.configurables import configurable
 from hts_tf.environments.football import scenario, scenarios, super_mini_map
 from hts_tf.environments.football.environment import FootballEnvironment
 
 if TYPE_CHECKING:
     from hts_tf.environments.football import view
 
-_REWARDS = ("scoring", "scoring,checkpoints")
-_MAX_FRAMES = 8
 _NUM_ACTIONS = 19
 
 
-@gin.configurable
+@configurable
 @dataclasses.dataclass(frozen=True)
 class Football:
     """A football scenario in which the agent controls one player of the left team.
@@ -34,8 +33,8 @@ class Football:
     """
 
     scenario: str
-    rewards: str = "scoring,checkpoints"
-    frames: int = 4
+    rewards: Literal["scoring", "scoring,checkpoints"] = "scoring,checkpoints"
+    frames: Annotated[int, Ge(1), Le(8)] = 4
 
     def __post_init__(self) -> None:
         known = scenarios.names()
@@ -45,14 +44,6 @@ class Football:
             raise errors.ConfigError(
                 f"Football.scenario = {self.scenario!r} is not a scenario of gfootball; "
                 f"{errors.nearest(self.scenario, known)}"
-            )
-        if self.rewards not in _REWARDS:
-            raise errors.ConfigError(
-                f"Football.rewards = {self.rewards!r} is not one of {_REWARDS}"
-            )
-        if self.frames not in range(1, _MAX_FRAMES + 1):
-            raise errors.ConfigError(
-                f"Football.frames = {self.frames!r} is not in 1 to {_MAX_FRAMES}"
             )
         scenario.load(self.scenario).check()
 

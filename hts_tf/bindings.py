@@ -1,0 +1,95 @@
+"""Bindings: when all are parsed, each is checked, and stands there as a value."""
+
+import ast
+import contextlib
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import gin
+from gin.config import ConfigurableReference
+
+from hts_tf import configurables, errors
+
+_Bound = Mapping[tuple[str, str], Mapping[str, Any]]  # (scope, configurable) -> parameter -> value
+
+_GINS = "gin."  # own configurables: macros, constants
+
+
+@gin.config.register_finalize_hook
+def _settle(bound: _Bound) -> dict[tuple[str, str, str], Any]:
+    """Checks all bindings, also of what the run will not call.
+
+    Returns:
+      Their values, with none in it that is called by another name, and, where nothing is bound, the
+      defaults that gin would not write down: what is remembered of a run is what it was made with.
+
+    Raises:
+      ConfigError: a binding has no effect, or its value cannot be used.
+    """
+    settled = {}
+    for (scope, selector), parameters in bound.items():
+        if selector.startswith(_GINS):
+            continue
+        annotations = configurables.annotations(gin.get_configurable(selector))
+        for parameter, value in parameters.items():
+            name = f"{selector.rpartition('.')[2]}.{parameter}"
+            shown = configurables.shorten(repr(value))
+            with _refusing(f"{name} = {shown}"):
+                if scope:
+                    raise errors.ConfigError(f"{scope}/{name}: scopes have no effect here")
+                value = _plain(value, bound)
+                made = copy.deepcopy(value)  # gin's way of calling what is referred to
+            configurables.check(name, made, annotations.get(parameter, Any), shown)
+            settled[scope, selector, parameter] = value
+    gin.config._OPERATIVE_CONFIG.clear()  # these calls were no use yet; there is no public way
+    return {**_silent_defaults(), **settled}
+
+
+def _silent_defaults() -> dict[tuple[str, str, str], Any]:
+    """Returns the defaults that are configurables themselves: gin does not write them down."""
+    return {
+        ("", selector, parameter): _refer(configurables.selector(default), evaluate=False)
+        for selector, parameter, default in configurables.defaults()
+        if configurables.selector(default)
+    }
+
+
+def _refer(selector: str, evaluate: bool) -> ConfigurableReference:
+    try:
+        return ConfigurableReference(selector.rpartition(".")[2], evaluate)
+    except ValueError:  # others have that name, too
+        return ConfigurableReference(selector, evaluate)
+
+
+def _plain(value: Any, bound: _Bound) -> Any:
+    """Returns a value as it would be written without macros, constants and names of modules."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(part, bound) for part in value)
+    if isinstance(value, dict):
+        return {_plain(key, bound): _plain(part, bound) for key, part in value.items()}
+    if not isinstance(value, ConfigurableReference):
+        return value
+    selector = value.configurable.selector
+    if selector == "gin.macro":
+        return _plain(bound[value.config_key]["value"], bound)
+    if selector == "gin.constant":
+        constant = copy.deepcopy(value)
+        with contextlib.suppress(ValueError, SyntaxError):
+            return ast.literal_eval(repr(constant))
+        return value
+    if value.scopes:
+        raise errors.ConfigError(f"{value}: scopes have no effect here")
+    return _refer(selector, value.evaluate)
+
+
+@contextlib.contextmanager
+def _refusing(binding: str) -> Iterator[None]:
+    """Makes a ConfigError of whatever goes wrong when a value is made."""
+    try:
+        yield
+    except errors.ConfigError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise errors.ConfigError(f"{binding}: {reason or type(error).__name__}") from error

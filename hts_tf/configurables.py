@@ -1,0 +1,220 @@
+"""Configurables: what gin binds, and the check of every value against its annotation."""
+
+import contextlib
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+
+import gin
+from annotated_types import Ge, Le, Len
+
+from hts_tf import errors
+
+if TYPE_CHECKING:
+    import pydantic
+
+_SHOWN_CHARACTERS = 60
+
+_made: dict[str, Callable] = {}
+
+
+def configurable(target: Any = None, /, denylist: Sequence[str] = ()) -> Any:
+    """As `gin.configurable`, but calls from Python are checked as the bindings of gin files are.
+
+    Args:
+      target: function or class, or the name by which gin files are to call it.
+      denylist: parameters that callers give: they cannot be bound, and are not checked.
+    """
+    if callable(target):
+        return _make(target, target.__name__, denylist)
+    return lambda actual: _make(actual, target or actual.__name__, denylist)
+
+
+def _make(target: Callable, name: str, denylist: Sequence[str]) -> Callable:
+    if not inspect.isclass(target):
+        target = _checked(target, name, denylist)
+    elif "__init__" in vars(target):  # else that of the base class is checked
+        target.__init__ = _checked(target.__init__, name, denylist)
+    _made[name] = gin.configurable(name, denylist=denylist)(target)
+    return _made[name]
+
+
+def _checked(function: Callable, name: str, denylist: Sequence[str]) -> Callable:
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        given, kinds = signature.bind_partial(*args, **kwargs), annotations(function)
+        for parameter, value in given.arguments.items():
+            if parameter in kinds and parameter not in denylist:
+                checked = check(f"{name}.{parameter}", value, kinds[parameter])
+                given.arguments[parameter] = checked
+        return function(*given.args, **given.kwargs)
+
+    call.__signature__ = signature  # where gin looks for the defaults
+    return call
+
+
+def defaults() -> Iterator[tuple[str, str, Any]]:
+    """Yields (selector, parameter, default) of all that were made here."""
+    for name, target in _made.items():
+        for parameter in inspect.signature(_function(target)).parameters.values():
+            if parameter.default not in (parameter.empty, gin.REQUIRED):
+                yield f"{target.__module__}.{name}", parameter.name, parameter.default
+
+
+def selector(value: Any) -> str | None:
+    """Returns the selector of one that was made here, or None for any other value."""
+    found = (f"{made.__module__}.{name}" for name, made in _made.items() if made is value)
+    return next(found, None)
+
+
+def annotations(target: Callable) -> dict[str, Any]:
+    """Returns those of a function's parameters, or a class's; none where they cannot be had."""
+    with contextlib.suppress(
+        NameError, TypeError, AttributeError, SyntaxError
+    ):  # such as of a partial
+        return typing.get_type_hints(_function(target), include_extras=True)
+    return {}
+
+
+def _function(target: Callable) -> Callable:
+    return target.__init__ if inspect.isclass(target) else target
+
+
+def check(binding: str, value: Any, annotation: Any, shown: str = "") -> Any:
+    """Checks a value as strictly as it is annotated: a bool is no number, a string neither.
+
+    Args:
+      binding: for the message.
+      value: references of gin in it have been evaluated.
+      annotation: a type, perhaps with a range from `values`.
+      shown: the value as it was bound.
+
+    Returns:
+      The value; a whole number that is to be any number has become one.
+
+    Raises:
+      ConfigError: the value is not of that type or range.
+    """
+    import pydantic  # takes a while, and executors need no checks
+
+    try:
+        return _adapter(annotation).validate_python(value)
+    except pydantic.ValidationError:
+        shown = shorten(shown or repr(value))
+        raise errors.ConfigError(f"{binding} = {shown}: must be {describe(annotation)}") from None
+
+
+def shorten(text: str) -> str:
+    """Returns a text on one line, and not all of a long one."""
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+
+
+def _adapter(annotation: Any) -> "pydantic.TypeAdapter":
+    import pydantic
+
+    try:
+        return pydantic.TypeAdapter(
+            _precise(annotation),
+            config=pydantic.ConfigDict(
+                strict=True, arbitrary_types_allowed=True, allow_inf_nan=False
+            ),
+        )
+    except Exception:  # of many kinds: it means something to its author only
+        return pydantic.TypeAdapter(Any)
+
+
+def _precise(annotation: Any) -> Any:
+    """Returns an annotation with what pydantic would not ask of classes and functions."""
+    import pydantic
+
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return Annotated[(_precise(args[0]), *args[1:])]
+    if origin in (Union, types.UnionType):
+        return Union[tuple(map(_precise, args))]  # noqa: UP007  of any number
+    if origin is Callable:
+        return Annotated[annotation, pydantic.AfterValidator(functools.partial(_fits, annotation))]
+    if origin in (list, tuple, Sequence):
+        return origin[tuple(map(_precise, args))]
+    if inspect.isclass(annotation) and annotation.__module__ not in ("builtins", "typing"):
+        return Annotated[Any, pydantic.AfterValidator(functools.partial(_is, annotation))]
+    return annotation
+
+
+def _fits(annotation: Any, function: Callable) -> Callable:
+    """Raises: ValueError: it cannot be called so, or what it makes is certainly something else."""
+    parameters, wanted = typing.get_args(annotation) or (..., Any)
+    if isinstance(parameters, list):
+        own = [None] if inspect.isclass(function) else []  # self
+        try:  # gin may give those that are missing
+            inspect.signature(_function(function)).bind_partial(*own, *parameters)
+        except TypeError as error:
+            raise ValueError from error
+    made = function if inspect.isclass(function) else annotations(function).get("return", wanted)
+    kinds = [typing.get_origin(kind) or kind for kind in (made, wanted)]
+    if all(map(inspect.isclass, kinds)) and not (
+        issubclass(*kinds) or issubclass(*reversed(kinds))
+    ):
+        raise ValueError
+    return function
+
+
+def _is(kind: type, value: Any) -> Any:
+    """Raises: ValueError: a value is not of a class, or has not the members of a protocol."""
+    if not getattr(kind, "_is_protocol", False):
+        fits = isinstance(value, kind)
+    else:
+        from typing_extensions import get_protocol_members  # pydantic brings it
+
+        # Statically, as properties may do anything.
+        members = [inspect.getattr_static(value, m, None) for m in get_protocol_members(kind)]
+        fits = not inspect.isclass(value) and None not in members
+    if not fits:
+        raise ValueError
+    return value
+
+
+_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "True or False",
+    str: "a string",
+    type(None): "None",
+}
+
+
+def describe(annotation: Any) -> str:
+    """Returns in words what an annotation permits."""
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return describe(args[0]) + _describe_limits(args[1:])
+    if origin in (Union, types.UnionType):
+        return " or ".join(map(describe, args))
+    if origin is Literal:
+        return " or ".join(map(repr, args))
+    if origin in (list, tuple, Sequence):
+        return f"a tuple or list, each of it {describe(args[0])}"
+    if origin is type:
+        return f"a kind of {_name(args[0])} (@NAME)"
+    if origin is Callable:
+        return f"a maker of {_name(args[-1])} (@NAME)"
+    return _WORDS.get(annotation, f"of type {_name(annotation)} (@NAME())")
+
+
+def _describe_limits(limits: Sequence[Any]) -> str:
+    match limits:
+        case [Ge(ge=low), Le(le=high)]:
+            return f" from {low:,} to {high:,}"
+        case [Len(min_length=low, max_length=high)]:
+            return f", {low} to {high} long"
+    return f" ({', '.join(map(str, limits))})"
+
+
+def _name(annotation: Any) -> str:
+    return getattr(annotation, "__name__", str(annotation))

@@ -1,0 +1,168 @@
+"""The operative configuration: what a workdir remembers of how its run was configured.
+
+It is read without gin's registry, and nothing that it asks to import is imported.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import gin
+from gin import config_parser
+
+from hts_tf import configurables, errors, values
+
+IMPORTS = "import"  # the name under which `bindings` has them
+_SEED = "--seed"
+
+# Bindings that never change a result: they may differ when a run is resumed.
+FREE_BINDINGS = frozenset(
+    f"Trainer.{name}"
+    for name in (
+        "num_executors",
+        "num_actors",
+        "actor_batch_size",
+        "checkpoint_every_sec",
+        "checkpoint_every_updates",
+        "keep_checkpoints",
+        "fingerprints",
+        "crash_limit",
+        "step_timeout_sec",
+        "archive_episodes",
+    )
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """A reference to a configurable, or to a macro, as it is written."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+class _References(config_parser.ParserDelegate):
+    def configurable_reference(self, name: str, evaluate: bool) -> Reference:
+        return Reference(f"@{name}{'()' if evaluate else ''}")
+
+    def macro(self, name: str) -> Reference:
+        return Reference(f"%{name}")
+
+
+def text(seed: int) -> str:
+    """Returns the loaded configuration: every binding that is used, or may yet be, one a line."""
+    used = gin.operative_config_str(max_line_length=10_000)
+    used = re.sub(r"^# =+\n", "", used, flags=re.MULTILINE)
+    later = [
+        f"{name} = {value!r}\n"
+        for name, value in bindings(gin.config_str(max_line_length=10_000)).items()
+        if name not in bindings(used) and _may_be_called_later(name)
+    ]
+    return f"# {_SEED} = {seed}\n{used}{''.join(later)}"
+
+
+def _may_be_called_later(binding: str) -> bool:
+    """Returns whether it is of a user's configurable, such as one that an update calls."""
+    if "." not in binding:
+        return False
+    module = gin.get_configurable(binding.rpartition(".")[0]).__module__
+    return not module.startswith("hts_tf.")
+
+
+def statements(text: str) -> list[Any]:
+    """Returns a configuration's statements, as `gin.config_parser` has them.
+
+    Raises:
+      ConfigError: it cannot be parsed.
+    """
+    try:
+        return list(config_parser.ConfigParser(text, _References()))
+    except Exception as error:  # tokenize has its own
+        reason = configurables.shorten(str(error))
+        raise errors.ConfigError(f"what a workdir remembers is damaged: {reason}") from error
+
+
+def bindings(text: str) -> dict[str, Any]:
+    """Returns binding -> value of a configuration, with the seed and the imports.
+
+    Values are as gin parses them, references as `Reference`; macros have been replaced by what they
+    stand for.
+
+    Raises:
+      ConfigError: it cannot be parsed.
+    """
+    macros, bound, modules = {}, {}, set()
+    for statement in statements(text):
+        if isinstance(statement, config_parser.ImportStatement):
+            modules.add(statement.module)
+        elif isinstance(statement, config_parser.BindingStatement):
+            name = f"{statement.scope}/{statement.selector}".lstrip("/")
+            if statement.arg_name:
+                bound[f"{name}.{statement.arg_name}"] = statement.value
+            else:
+                macros[f"%{name}"] = statement.value
+
+    def resolved(value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return type(value)(map(resolved, value))
+        if isinstance(value, dict):
+            return {resolved(key): resolved(part) for key, part in value.items()}
+        if isinstance(value, Reference) and value.text in macros:
+            return resolved(macros[value.text])
+        return value
+
+    found = {name: resolved(value) for name, value in bound.items()}
+    seed = re.search(rf"^# {_SEED} = (\d+)$", text, re.MULTILINE)
+    if seed:
+        found[_SEED] = int(seed[1])
+    theirs = tuple(sorted(name for name in modules if not name.startswith("hts_tf.")))
+    return {**found, IMPORTS: theirs} if theirs else found
+
+
+def total_env_steps(text: str) -> int:
+    """Returns the env steps of the run that a workdir remembers. Raises: ConfigError: none."""
+    found = bindings(text).get("Trainer.total_env_steps")
+    configurables.check("Trainer.total_env_steps", found, values.Count)
+    return found
+
+
+def differences(old: str, new: str, places: tuple[str, str] = ("there", "now")) -> list[str]:
+    """Returns what differs between two operative configurations and changes results.
+
+    A binding that one does not have, as its code did not know it yet, had the meaning of the
+    default: that is how defaults of new settings are chosen.
+
+    Args:
+      old: the one.
+      new: the other.
+      places: how to call where the two are from.
+
+    Raises:
+      ConfigError: one cannot be parsed.
+    """
+    sides = [bindings(old), bindings(new)]
+    defaults = dict(_defaults())
+    found = []
+    for name in sorted({*sides[0], *sides[1]} - FREE_BINDINGS):
+        pair = [side.get(name, defaults.get(name, Reference("unset"))) for side in sides]
+        if _comparable(pair[0]) != _comparable(pair[1]):
+            found.append(", ".join(f"{v!r} {p}" for v, p in zip(pair, places, strict=True)))
+            found[-1] = f"{name} = {found[-1]}"
+    return found
+
+
+def _defaults() -> Iterator[tuple[str, Any]]:
+    for selector, parameter, default in configurables.defaults():
+        named = configurables.selector(default)
+        value = Reference(f"@{named.rpartition('.')[2]}") if named else default
+        yield f"{selector.rpartition('.')[2]}.{parameter}", value
+
+
+def _comparable(value: Any) -> Any:
+    """Returns a value that is equal to another one if they mean the same: lists are tuples."""
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_comparable, value))
+    return (bool, value) if isinstance(value, bool) else value

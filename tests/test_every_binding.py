@@ -1,0 +1,160 @@
+"""Every binding of every configurable with values of all kinds: permitted, or refused in a line.
+
+What is bound, and what it may be, is read from the signatures: a new configurable is covered.
+"""
+
+import ast
+import importlib
+import inspect
+import math
+import signal
+import types
+import typing
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import gin
+import pytest
+from annotated_types import Ge, Le, Len
+
+import hts_tf
+from hts_tf import config, configurables, errors
+
+PACKAGE = Path(hts_tf.__file__).parent
+
+LITERALS = [
+    *("None", "True", "False", "0", "1", "2", "7", "-1", "16", "257", "1000000000", f"{10**18}"),
+    *("1" * 400, "0.0", "0.5", "1.0", "-0.5", "1e-300", "1e300", "1e999", "-1e999", "1j"),
+    *("''", "'x'", "'0'", "'False'", "'clip'", "'float32'", "'constant'", "'scoring'", "b'1'"),
+    *("()", "(64)", "(64,)", "[64, 32]", "(0,)", "(-1,)", "(True,)", "(64, 'x')", "(1.5,)"),
+    *("((32, 8, 4),)", "[[32, 8, 4]]", "((32, 8),)", "((32, 8, 0),)", "(((1,),),)", "(1,) * 2"),
+    *("{}", "{'a': 1}", "{1: (2,)}", f"({'1, ' * 300})", "['academy_corner']", "'academy_corner'"),
+]
+NONSENSE = [
+    *("", "(", "(1", "[1, 2", "{'a':", "'x", '"""', ")", "nan", "inf", "x", "...", "-", "--1"),
+    *("1 2", "1,", "@", "%", "@nope", "@nope()", "%nope", "%gin.REQUIRED", "%loop", "@PPO(", "\0"),
+    *("@PPO(1)", "@a/PPO()", "@macro", "@gin.macro()", "@gin.singleton()", "lambda: 1", "1 + 1"),
+    *("@PPO().epochs", "\\", "(" * 300, "é", "0x", "1__0", "%", "%%", "@@PPO"),
+]
+MACROS = ["zero = 0", "many = (64, 32)", "loop = (%loop,)", "made = @PPO()"]
+
+
+def modules():
+    """Imports all modules that make configurables, and returns them."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if "@configurable" in path.read_text():
+            parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+            yield importlib.import_module(".".join(parts))
+
+
+MODULES = list(modules())
+
+
+def registered():
+    """Name -> configurable, of all that gin knows from the package."""
+    return {
+        made.name: made
+        for selector, made in gin.config._REGISTRY.items()
+        if selector.startswith("hts_tf.")
+    }
+
+
+def parameters():
+    """Binding -> annotation, of all that can be bound."""
+    found = {}
+    for name, made in registered().items():
+        function = made.wrapped.__init__ if inspect.isclass(made.wrapped) else made.wrapped
+        hints = typing.get_type_hints(function, include_extras=True)
+        for parameter in inspect.signature(function).parameters:
+            if parameter != "self" and parameter not in (made.denylist or ()):
+                found[f"{name}.{parameter}"] = hints.get(parameter)
+    return found
+
+
+def permitted(value, annotation):
+    """Judges by itself whether an annotation permits a value."""
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return permitted(value, args[0]) and all(
+            limit.ge <= value
+            if isinstance(limit, Ge)
+            else value <= limit.le
+            if isinstance(limit, Le)
+            else limit.min_length <= len(value) <= limit.max_length
+            for limit in args[1:]
+            if isinstance(limit, (Ge, Le, Len)) or pytest.fail(f"{limit} has no judge")
+        )
+    if origin in (typing.Union, types.UnionType):
+        return any(permitted(value, each) for each in args)
+    if origin is typing.Literal:
+        return type(value) is str and value in args
+    if origin is Sequence:
+        return isinstance(value, (list, tuple)) and all(permitted(v, args[0]) for v in value)
+    if origin is type:
+        return inspect.isclass(value) and issubclass(value, args[0])
+    if origin is Callable:
+        if not callable(value):
+            return False
+        made = value if inspect.isclass(value) else inspect.signature(value).return_annotation
+        wanted = typing.get_origin(args[1]) or args[1]
+        return issubclass(typing.get_origin(made) or made, wanted)
+    if annotation is float:
+        return type(value) in (int, float) and abs(value) < math.inf
+    if annotation in (int, bool, str, type(None)):
+        return type(value) is annotation
+    if getattr(annotation, "_is_protocol", False):
+        return not inspect.isclass(value) and hasattr(value, "spec") and hasattr(value, "make")
+    return isinstance(value, annotation)
+
+
+class Hang(BaseException):
+    pass
+
+
+def hang(*_):
+    raise Hang
+
+
+def load(*bindings):
+    """Loads a configuration; returns None, or why it is refused."""
+    signal.signal(signal.SIGALRM, hang)
+    signal.alarm(20)
+    try:
+        config.load("synthetic", "hts_ppo", gin_bindings=[*MACROS[:2], *bindings])
+    except errors.ConfigError as error:
+        message = str(error)
+        assert message
+        assert len(message.splitlines()) == 1
+        assert len(message) < 400, message
+        return message
+    finally:
+        signal.alarm(0)
+    return None
+
+
+def test_all_that_gin_knows_was_made_by_us_and_is_annotated():
+    assert set(registered()) == configurables._made.keys()
+    assert [name for name, annotation in parameters().items() if annotation is None] == []
+
+
+@pytest.mark.parametrize("name", sorted({name.partition(".")[0] for name in parameters()}))
+def test_values_of_all_kinds(name, clean_gin):
+    counts = Counter()
+    references = [f"@{other}{end}" for other in registered() for end in ("", "()")]
+    for binding, annotation in parameters().items():
+        if not binding.startswith(f"{name}."):
+            continue
+        counts["bindings"] += 1
+        for text in [*LITERALS, *references, "%zero", "%many", *NONSENSE]:
+            refusal = load(*MACROS[2:] * ("%loop" in text), f"{binding} = {text}")
+            counts["refused" if refusal else "taken"] += 1
+            if refusal is None:
+                assert text not in NONSENSE, f"{binding} = {text}"
+                bound = gin.get_bindings(name)[binding.partition(".")[2]]
+                assert permitted(bound, annotation), f"{binding} = {text}"
+            elif "must be" in refusal and text in LITERALS:
+                assert refusal.startswith(f"{binding} = "), refusal
+                assert not permitted(ast.literal_eval(text), annotation), refusal
+    assert counts["taken"] >= counts["bindings"]
+    print(f"{name}: {dict(counts)}")

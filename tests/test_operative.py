@@ -1,0 +1,184 @@
+import inspect
+
+import gin
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hts_tf import config, errors, operative, settings
+from hts_tf.environments import synthetic
+from hts_tf.files import scope
+from hts_tf.networks.actor_critic import ActorCritic
+
+pytestmark = pytest.mark.usefixtures("clean_gin")
+
+
+def test_operative_configuration_can_be_taken_apart():
+    config.load("synthetic", "hts_ppo", gin_bindings=["mlp.units = (300, 200, 100)"])
+    ActorCritic(synthetic.Synthetic().spec, 0)
+    text = operative.text(seed=17)
+    bindings = operative.bindings(text)
+    assert bindings["ActorCritic.torso"] == operative.Reference("@mlp")
+    assert bindings["mlp.units"] == (300, 200, 100)
+    assert bindings["Synthetic.num_actions"] == 4
+    assert "PPO.clip" not in bindings  # nobody asked for it
+    assert bindings["--seed"] == 17
+    assert operative.differences(text, operative.text(seed=18)) == ["--seed = 17 there, 18 now"]
+
+
+def test_operative_configuration_can_be_loaded_again():
+    config.load("synthetic", "hts_ppo", gin_bindings=["mlp.units = (30, 20)"])
+    before = ActorCritic(synthetic.Synthetic().spec, 0).parameters_hash()
+    text = operative.text(seed=17)
+    config.load("academy_empty_goal_close", "hts_ppo")
+    config.load_text(text, "config.gin")
+    assert ActorCritic(synthetic.Synthetic().spec, 0).parameters_hash() == before
+    assert operative.text(seed=17) == text
+
+
+def test_a_long_value_stays_in_one_piece():
+    units = tuple(range(1000, 1200))
+    config.load("synthetic", "hts_ppo", gin_bindings=[f"mlp.units = {units}"])
+    bound = gin.query_parameter("mlp.units")
+    assert bound == units
+    text = f"mlp.units = {units}\nx.y = 1\n"
+    assert operative.bindings(text) == {"mlp.units": units, "x.y": 1}
+
+
+def used(*bindings):
+    """The text of a configuration on whose network somebody has looked."""
+    config.load("synthetic", "hts_ppo", gin_bindings=bindings)
+    settings.Settings()
+    ActorCritic(synthetic.Synthetic().spec, 0)
+    return operative.text(seed=0)
+
+
+def test_values_are_remembered_whatever_way_they_were_written():
+    plain = used("mlp.units = (3, 2)", "Trainer.num_executors = 1", "PPO.clip = 0.5")
+    gin.constant("half", 0.5)
+    for written in (
+        ["few = 3", "all = (%few, 2)", "mlp.units = %all", "PPO.clip = %half"],
+        [
+            "mlp.units = (\n3, 2)",
+            "PPO.clip = 5e-1",
+            "Trainer.algorithm = @hts_tf.algorithms.ppo.PPO()",
+        ],
+        ["mlp:\n  units = (3, 2)", "p = @ppo.PPO()", "Trainer.algorithm = %p", "PPO.clip = .5"],
+    ):
+        text = used(*written, "n = 1", "Trainer.num_executors = %n")
+        assert text == plain
+    assert "%" not in plain
+    as_list = used("mlp.units = [3, 2]", "Trainer.num_executors = 1", "PPO.clip = 0.5")
+    assert operative.differences(plain, as_list) == []
+
+
+def test_macros_of_older_workdirs_stand_for_their_values():
+    old = (
+        "n = 1\nall = (%n, 2)\na/n = 5\nTrainer.num_executors = %n\nmlp.units = %all\nA.x = %a/n\n"
+    )
+    assert operative.bindings(old) == {
+        "Trainer.num_executors": 1,
+        "mlp.units": (1, 2),
+        "A.x": 5,
+    }
+    new = "Trainer.num_executors = 2\nmlp.units = [1, 2]\nA.x = 5.0\n"
+    assert operative.differences(old, new) == []
+    assert operative.differences(old, new.replace("[1", "[3")) == [
+        "mlp.units = (1, 2) there, [3, 2] now"
+    ]
+    assert operative.differences("A.x = True\n", "A.x = 1\n") == ["A.x = True there, 1 now"]
+    assert operative.bindings("A.x = '%n'\nn = 1\n") == {"A.x": "%n"}
+
+
+def test_what_an_older_run_did_not_know_had_the_meaning_of_the_default():
+    new = used()
+    old = "".join(
+        line
+        for line in new.splitlines(keepends=True)
+        if "value_clip" not in line and "ActorCritic.head" not in line
+    )
+    assert len(old.splitlines()) == len(new.splitlines()) - 2
+    assert operative.differences(old, new) == []
+    assert operative.differences(old, used("PPO.value_clip = None")) == [
+        "PPO.value_clip = 'clip' there, None now"
+    ]
+    assert operative.differences(old.replace("PPO.clip = 0.08\n", ""), used("PPO.clip = 0.3")) == [
+        "PPO.clip = 0.08 there, 0.3 now"
+    ]
+
+
+def test_defaults_that_are_configurables_are_remembered():
+    assert operative.bindings(used())["ActorCritic.head"] == operative.Reference("@Categorical")
+
+
+def test_imports_are_remembered_and_compared(tmp_path, monkeypatch):
+    (tmp_path / "patches.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    old, new = used(), used("import patches", "import hts_tf.environments.synthetic")
+    assert operative.bindings(new)["import"] == ("patches",)
+    assert operative.differences(old, new) == ["import = unset there, ('patches',) now"]
+    assert scope.modules(("patches", "nowhere")) == {"module patches": "e3b0c44298fc"}
+
+
+def test_what_an_update_may_call_later_is_remembered():
+    @gin.configurable
+    def term_of_a_loss(weight=1.0):
+        return weight
+
+    text = used("term_of_a_loss.weight = 2.0", "rmsprop.decay = 0.5")
+    assert operative.bindings(text)["term_of_a_loss.weight"] == 2.0
+    assert "rmsprop" not in text  # ours are called when the run is built, or never
+    term_of_a_loss()
+    assert operative.text(0).count("term_of_a_loss.weight = 2.0\n") == 1
+
+
+@pytest.mark.parametrize("text", ["A.x = (", "A.x = \n", "\0", "A.x", "A.x = 'y"])
+def test_what_is_damaged_is_reported(text):
+    with pytest.raises(errors.ConfigError, match="damaged"):
+        operative.differences(text, "")
+
+
+OLD = "# a comment\nA.x = 1\nA.y = 'two words'\nscope/B.z = @C()\n"
+
+
+def test_differences():
+    assert operative.differences(OLD, OLD) == []
+    new = OLD.replace("1", "2").replace("A.y", "A.why")
+    assert operative.differences(OLD, new) == [
+        "A.why = unset there, 'two words' now",
+        "A.x = 1 there, 2 now",
+        "A.y = 'two words' there, unset now",
+    ]
+
+
+def test_order_and_comments_are_no_differences():
+    lines = OLD.splitlines()
+    assert operative.differences(OLD, "\n".join(["# other", *reversed(lines[1:])])) == []
+
+
+names_and_values = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 2))
+
+
+@given(names_and_values, names_and_values)
+def test_differences_are_symmetric_and_complete(old, new):
+    def text(values):
+        return "".join(f"A.{name} = {value}\n" for name, value in values.items())
+
+    expected = sum(old.get(name) != new.get(name) for name in {*old, *new})
+    assert len(operative.differences(text(old), text(new))) == expected
+    assert len(operative.differences(text(new), text(old))) == expected
+
+
+@pytest.mark.parametrize("binding", sorted(operative.FREE_BINDINGS))
+def test_free_bindings_may_differ(binding):
+    assert operative.differences(f"{binding} = 1\nA.x = 1\n", f"{binding} = 2\nA.x = 1\n") == []
+    configurable, parameter = binding.split(".")
+    assert configurable == "Trainer"
+    assert parameter in inspect.signature(settings.Settings).parameters
+
+
+@pytest.mark.parametrize("binding", ["Trainer.num_envs", "Trainer.sync_interval", "PPO.clip"])
+def test_other_bindings_may_not(binding):
+    assert operative.differences(f"{binding} = 1\n", f"{binding} = 2\n") == [
+        f"{binding} = 1 there, 2 now"
+    ]
