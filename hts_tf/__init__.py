@@ -1,6 +1,6 @@
 """hts_tf: High-Throughput Synchronous Deep RL in TensorFlow.
 
-The package itself imports nothing to speak of, so that executor processes, which import
+The package itself imports nothing, so that executor processes, which import
 parts of it, never load TensorFlow.
 """
 
@@ -8,11 +8,11 @@ import importlib
 import sys
 from types import ModuleType
 
-from hts_tf.system import start
-
 __version__ = "0.1.0"
 
 if sys.argv[:1] == ["-m"]:  # Python is looking for the module that `python -m hts_tf...` names
+    from hts_tf.system import start
+
     start.begin()
 
 
