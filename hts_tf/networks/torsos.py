@@ -70,7 +70,7 @@ def _check_convolutions(spec: specs.ArraySpec, convolutions: Sequence[Sequence[i
         if kernel_size > side:
             raise errors.ConfigError(
                 f"nature_cnn.convolutions: the kernel of number {number} is {kernel_size} wide, "
-                f"but what it gets is only {side} wide"
+                f"but what it gets is only {side} wide: bind smaller ones, or another torso"
             )
         side = (side - kernel_size) // strides + 1
 

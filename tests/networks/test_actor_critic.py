@@ -147,10 +147,10 @@ def test_nature_cnn_refuses_a_dict():
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((10, 10, 4), "leave nothing of an image of 10 x 10: bind smaller ones, or"),
-        ((84, 35, 4), "leave nothing of an image of 84 x 35"),
-        ((84, 84), r"is for images \[height, width, channels\], not for arrays \(84, 84\)"),
-        ((), r"not for arrays \(\)"),
+        ((10, 10, 4), "the kernel of number 2 is 4 wide, but what it gets is only 1 wide"),
+        ((84, 35, 4), "the kernel of number 3 is 3 wide, but what it gets is only 2 wide"),
+        ((84, 84), r"is for an image, not for an array \(84, 84\): bind another"),
+        ((), r"not for an array \(\)"),
     ],
 )
 def test_nature_cnn_refuses_what_is_too_small(shape, message):
