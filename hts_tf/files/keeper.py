@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import seeding, specs
+from hts_tf import config, operative, seeding, specs
 from hts_tf.collecting.executor_pool import Attempt
 from hts_tf.files import archive, scope
 from hts_tf.files.episodes import EpisodeTracker
@@ -130,9 +130,11 @@ class Keeper:
             path = self._workdir.keep_attempt(attempt, seed, number)
         except OSError as error:
             return f"that episode (seed {seed}) was not kept: {error}"
+        modules = operative.bindings(self._workdir.configuration()).get(operative.IMPORTS, ())
+        trusted = f" --{config.MODULES_FLAG}={','.join(modules)}" if modules else ""
         return (
             f"to replay that episode (seed {seed}): python -m hts_tf.replay "
-            f"--workdir={self._workdir.path} --archive={path} --check_only"
+            f"--workdir={self._workdir.path} --archive={path} --check_only{trusted}"
         )
 
     def close(self) -> None:
