@@ -19,7 +19,8 @@ import pytest
 from annotated_types import Ge, Le, Len
 
 import hts_tf
-from hts_tf import config, configurables, errors
+from hts_tf import config, configurables, errors, settings
+from hts_tf.build import build
 
 PACKAGE = Path(hts_tf.__file__).parent
 
@@ -158,4 +159,45 @@ def test_values_of_all_kinds(name, clean_gin):
                 assert refusal.startswith(f"{binding} = "), refusal
                 assert not permitted(ast.literal_eval(text), annotation), refusal
     assert counts["taken"] >= counts["bindings"]
-    print(f"{name}: {dict(counts)}")
+    print(f"{name}: {dict(counts)}")  # shown with -s
+
+
+def limits(annotation):
+    """Yields the least and the most that an annotation permits, and what it permits by name."""
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        yield from (limit.ge for limit in args[1:] if isinstance(limit, Ge))
+        yield from (limit.le for limit in args[1:] if isinstance(limit, Le))
+    elif origin in (typing.Union, types.UnionType):
+        for each in args:
+            yield from limits(each)
+    elif origin is typing.Literal:
+        yield from args
+    elif annotation is bool:
+        yield from (True, False)
+    elif annotation is type(None):
+        yield None
+
+
+LIMITS = [
+    (binding, value)
+    for binding, annotation in parameters().items()
+    for value in limits(annotation)
+    if not binding.startswith(("Compute.", "Football.", "nature_cnn."))  # built elsewhere
+]
+METHODS = {"A2C": "hts_a2c", "rmsprop": "hts_a2c", "Asynchronous": "impala"}
+METHODS |= {"IMPALA": "impala", "adam": "impala"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(4))
+def test_what_is_just_permitted_can_be_built_or_is_refused_in_a_line(first, tmp_path, clean_gin):
+    refused = []
+    for number, (binding, value) in list(enumerate(LIMITS))[first::8]:  # of all, a minute more
+        method = METHODS.get(binding.partition(".")[0], "hts_ppo")
+        try:
+            config.load("synthetic", method, gin_bindings=[f"{binding} = {value!r}"])
+            build(settings.Settings(), str(tmp_path / str(number)), seed=0).close()
+        except errors.ConfigError as error:
+            refused.append(str(error))
+    assert len(refused) < 5, refused
