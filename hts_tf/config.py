@@ -2,6 +2,8 @@
 
 import contextlib
 import importlib
+import io
+import tokenize
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -76,10 +78,20 @@ def load(
         if not Path(path).is_file():
             raise errors.ConfigError(f"there is no gin file {path!r}")
     with _loading():
+        for text in (*further, *(Path(path).read_text() for path in gin_files)):
+            _check_signs(text)
         gin.add_config_file_search_path(str(gin_directory()))
         gin.parse_config_files_and_bindings(
             [f"methods/{method}.gin", scenario_file, *gin_files], further
         )
+
+
+def _check_signs(text: str) -> None:
+    """Raises: ConfigError: a macro or reference has a sign, which gin's parser would forget."""
+    tokens = [token.string for token in tokenize.generate_tokens(io.StringIO(text).readline)]
+    for sign, what, name in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if sign == "-" and what in ("%", "@"):
+            raise errors.ConfigError(f"-{what}{name}: gin takes no sign here; bind the number")
 
 
 @contextlib.contextmanager
