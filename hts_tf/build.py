@@ -13,6 +13,7 @@ from hts_tf.learner import Learner
 from hts_tf.networks import sketch
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.pipeline import Pipeline
+from hts_tf.schedules.schedule import Schedule
 from hts_tf.settings import Settings
 from hts_tf.system import compute, memory
 from hts_tf.watching.reporter import Reporter
@@ -42,35 +43,14 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
     has_sync_points = schedule.policy_lag is not None
 
     environment = settings.environment.spec
-    planned = sketch.sketch(environment)
-    step = planned.step
-    crew = Crew(
-        num_envs=settings.num_envs,
-        sync_interval=settings.sync_interval,
-        num_executors=settings.num_executors,
-        num_actors=settings.num_actors,
-        actor_batch_size=min(settings.actor_batch_size, settings.num_envs),
-        num_storages=schedule.num_storages,
-        lockstep=schedule.lockstep,
-        crash_limit=settings.crash_limit,
-        step_timeout_sec=settings.step_timeout_sec,
-        traced=trace_intervals > 0,
-    )
+    crew = _crew(settings, schedule, traced=trace_intervals > 0)
     delayed = bool(settings.algorithm.delayed_gradient and schedule.policy_lag)
-    shared = workers.memory_fields(step, environment.max_episode_steps, crew)
-    learnt = data_storage.fields(step, settings.sync_interval, schedule.rollout_width, 1)
-    memory.require(
-        shared_memory.total_nbytes(shared)
-        + shared_memory.total_nbytes(learnt)
-        + _PERMUTATION_BYTES * settings.algorithm.epochs * steps_per_update
-        # Target and behaviour agent; a gradient, and the optimizer's two means.
-        + sketch.nbytes(planned) * (2 + delayed + 3),
-        "lower Trainer.num_envs, Trainer.sync_interval or what the network is made of",
-    )
+    _check_memory(settings, schedule, crew, num_agents=2 + delayed)
 
     weights_seed = seeding.integer(seed, "weights")
     target, behaviour = (ActorCritic(environment, weights_seed) for _ in range(2))
     gradient_agent = ActorCritic(environment, weights_seed) if delayed else None
+    step = target.step
     # Checked for num_envs, as results must not depend on actor_batch_size.
     policy = Policy(behaviour, settings.num_envs)
     collector = schedule.collector_type(Workers(settings.environment, step, policy, seed, crew))
@@ -106,6 +86,38 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
         pipeline.close()
         raise
     return pipeline
+
+
+def _crew(settings: Settings, schedule: Schedule, traced: bool) -> Crew:
+    return Crew(
+        num_envs=settings.num_envs,
+        sync_interval=settings.sync_interval,
+        num_executors=settings.num_executors,
+        num_actors=settings.num_actors,
+        actor_batch_size=min(settings.actor_batch_size, settings.num_envs),
+        num_storages=schedule.num_storages,
+        lockstep=schedule.lockstep,
+        crash_limit=settings.crash_limit,
+        step_timeout_sec=settings.step_timeout_sec,
+        traced=traced,
+    )
+
+
+def _check_memory(settings: Settings, schedule: Schedule, crew: Crew, num_agents: int) -> None:
+    """Raises: ConfigError: memory does not suffice for what is about to be allocated."""
+    environment = settings.environment.spec
+    planned = sketch.sketch(environment)
+    shared = workers.memory_fields(planned.step, environment.max_episode_steps, crew)
+    length, width = settings.sync_interval, schedule.rollout_width
+    learnt = data_storage.fields(planned.step, length, width, 1)
+    memory.require(
+        shared_memory.total_nbytes(shared)
+        + shared_memory.total_nbytes(learnt)
+        + _PERMUTATION_BYTES * settings.algorithm.epochs * length * width
+        # The agents; a gradient, and the optimizer's two means.
+        + sketch.nbytes(planned) * (num_agents + 3),
+        "lower Trainer.num_envs, Trainer.sync_interval or what the network is made of",
+    )
 
 
 def _inference(policy: Policy) -> str:
