@@ -54,7 +54,7 @@ def test_a_signal_at_any_moment(tmp_path, number, seconds):
         _, errors = process.communicate()
     assert process.returncode == 128 + number
     noted = f"{number.name}: stopping at the next sync point (again: at once)"
-    assert errors.strip() in ("", noted)
+    assert without_batching(errors).strip() in ("", noted)
     assert not executors_of(process.pid)
     assert not list(workdir.rglob("*.tmp"))
 
@@ -84,7 +84,13 @@ def test_an_executor_that_dies_when_the_terminal_is_gone(tmp_path, gone):
 def finish(process):
     """Waits for a training with pipes; returns (exit code, standard error)."""
     _, errors = process.communicate()
-    return process.returncode, errors
+    return process.returncode, without_batching(errors)
+
+
+def without_batching(errors):
+    """What was said but the warning that some machines cannot do without."""
+    lines = errors.strip().splitlines()
+    return "\n".join(line for line in lines if not line.startswith("warning: on this machine"))
 
 
 def kept(workdir):
