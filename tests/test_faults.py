@@ -45,6 +45,8 @@ class Game(synthetic.SyntheticEnvironment):
             return base.StepResult(*(np.array([x]) for x in result))
         if fault == "reward" and self._total > 40 and self._step == 5:
             return result._replace(reward=float("nan"))
+        if fault == "large rewards":
+            return result._replace(reward=3e38)
         return result
 
 @gin.configurable
@@ -130,7 +132,7 @@ def test_a_value_that_is_no_number_stops_the_run_at_that_step(tmp_path):
 
 
 def test_a_run_that_diverges_stops_and_saves_nothing_of_it(tmp_path):
-    workdir, code, _, errors = train(tmp_path, "run", "--gin_bindings=PPO.learning_rate = 1e30")
+    workdir, code, _, errors = train(tmp_path, "run", fault="large rewards")
     assert code == 1
     assert "Traceback" not in errors
     last = errors.splitlines()[-1]
