@@ -112,6 +112,8 @@ def _loading() -> Iterator[None]:
 
 def _reason(error: BaseException) -> str:
     """Returns an error in one line, without all of the configuration, which gin may add to it."""
+    if isinstance(error, tokenize.TokenError):
+        return f"a binding or gin file ends before a bracket or string is closed ({error.args[0]})"
     reason = " ".join(str(error).split(" in config string")[0].split())
     ours = isinstance(error, (ValueError, SyntaxError, OSError, ImportError))
     return reason if ours and reason else f"{type(error).__name__}: {reason}"

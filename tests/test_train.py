@@ -27,7 +27,7 @@ BAD_FLAGS = [
     ("--gin_bindings=Trainer.sync_interval = 1000000000000", "bytes"),
     ("--gin_bindings=mlp.units = (64)", "mlp.units = 64: must be a tuple or list"),
     ("--gin_bindings=mlp.units = (" + 256 * "4096, " + ")", "bytes of memory are needed"),
-    ("--gin_bindings=mlp.units = (64,", "multi-line statement"),
+    ("--gin_bindings=mlp.units = (64,", "before a bracket or string is closed"),
     ("--gin_bindings=ActorCritic.torso = @nature_cnn", "is for an image, not for an array (4,)"),
     ("--gin_bindings=ActorCritic.head = @mlp", "must be a maker of ActionHead"),
     ("--gin_bindings=Trainer.algorithm = @PPO", "Trainer.algorithm = @PPO: must be of type"),
