@@ -33,9 +33,6 @@ _STEP, _RESET, _WAIT_ACTION, _WAIT_SYNC, _TOTAL = range(len(TIMES))
 # What an executor is doing.
 STARTING, WAITING, RESETTING, STEPPING = range(4)
 
-# The exit code of an executor whose environment broke a rule: trying again would not mend it.
-RULE_BROKEN = 3
-
 _FAULT_BYTES = 400
 _PR_SET_PDEATHSIG = 1
 
@@ -278,7 +275,7 @@ def main() -> None:
         fault = arrays.group("control")["executor_fault"][task.index]
         text = str(error).encode()[: len(fault)]
         fault[: len(text)] = np.frombuffer(text, np.uint8)
-        sys.exit(RULE_BROKEN)
+        sys.exit(1)
     except Exception:
         # One write: executors share the terminal, and lines of several would mix.
         os.write(2, traceback.format_exc().encode())

@@ -212,8 +212,8 @@ class ExecutorPool:
                 f"while stepping environment {slot}, episode {episode}, "
                 f"env step {len(attempt.actions) - 1}"
             )
-        if code == executor.RULE_BROKEN:
-            fault = self._faults[index].tobytes().rstrip(b"\0").decode(errors="ignore")
+        fault = self._faults[index].tobytes().rstrip(b"\0").decode(errors="ignore")
+        if fault:  # trying again would not mend it
             raise WorkerError(f"{fault} ({where.removeprefix('while ')})", attempt)
         self.crashes += 1
         if what == executor.WAITING or where != self._last_place[index]:
