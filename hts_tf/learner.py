@@ -1,6 +1,5 @@
 """The learner: trains the target agent, one compiled function per update."""
 
-import math
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -131,10 +130,8 @@ class Learner:
 
 def are_finite(variables: Iterable[tf.Variable]) -> bool:
     """Returns whether no variable holds a NaN or an infinity."""
-    # Without copying; and the scalar product is not finite if any element isn't, and takes a
-    # fraction of the time that asking each takes.
-    arrays = (np.asarray(tf.convert_to_tensor(variable)) for variable in variables)
-    return all(math.isfinite(np.vdot(a, a)) or np.isfinite(a).all() for a in arrays)
+    # asarray: without copying
+    return all(specs.all_finite(np.asarray(tf.convert_to_tensor(v))) for v in variables)
 
 
 def assign(variables: list[tf.Variable], state: dict[str, np.ndarray]) -> None:
@@ -147,7 +144,7 @@ def assign(variables: list[tf.Variable], state: dict[str, np.ndarray]) -> None:
         array = state.get(f"variable/{i}")
         if array is None or tuple(variable.shape) != array.shape:
             raise errors.ConfigError("the checkpoint in --workdir is of another network")
-        if not np.isfinite(array).all():
+        if not specs.all_finite(array):
             raise errors.ConfigError(
                 "the checkpoint in --workdir has parameters that are not finite"
             )

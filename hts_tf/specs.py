@@ -249,6 +249,12 @@ def columns(rollout: Rollout) -> Rollout:
     return trees.map(lambda array: array.reshape(len(array), -1, *array.shape[3:]), rollout)
 
 
+def all_finite(array: np.ndarray) -> bool:
+    """Returns whether no element of an array of floats is NaN or infinite."""
+    # The scalar product is not finite if any element isn't, and costs a third of asking all.
+    return math.isfinite(np.vdot(array, array)) or bool(np.isfinite(array).all())
+
+
 def plain(action: np.ndarray) -> Any:
     """Returns an action as environments get it: a number as Python's own, an array as it is."""
     return action if np.ndim(action) else action.item()

@@ -39,9 +39,8 @@ def end(body: Callable[[], int | None]) -> NoReturn:
 def outcome(body: Callable[[], int | None]) -> int:
     """Calls a command's body and returns the exit code.
 
-    Bad input is one line and a 2, a run that cannot go on one line and a 1.
-
-    So is what the machine refuses, such as room on a disk, but with a 1.
+    Bad input is one line and a 2; a run that cannot go on, or what the machine refuses, such as
+    room on a disk, is one line and a 1.
 
     SIGTERM unwinds it as Ctrl-C does, so that its children and half-written files are gone
     afterwards.
