@@ -4,9 +4,10 @@ Imported by executor processes: numpy only.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -86,35 +87,137 @@ class PixelMapSpec(ArraySpec):
 
 @dataclasses.dataclass(frozen=True)
 class DiscreteSpec(ArraySpec):
-    """An action that is one of the integers 0 to num_actions - 1.
+    """One of the integers 0 to num_values - 1: an action, or something observed.
 
     Attributes:
-      num_actions: how many.
+      num_values: how many.
       dtype: "" takes the smallest type that holds them.
     """
 
     shape: tuple[int, ...] = ()
     dtype: str = ""
-    num_actions: int = 0
+    num_values: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises: ConfigError: there are no such values."""
+        _check_num_values(self.num_values)
+        if not self.dtype:
+            object.__setattr__(self, "dtype", np.min_scalar_type(int(self.num_values) - 1).name)
+        super().__post_init__()
+        if self.num_values - 1 > np.iinfo(self.dtype).max:
+            raise errors.ConfigError(f"{self.num_values} values do not fit into {self.dtype}")
+
+    def check(self, arrays: np.ndarray) -> None:
+        """See base class."""
+        highest = arrays.max(initial=0)
+        if highest >= self.num_values:
+            raise errors.ConfigError(
+                f"action {highest}, but the environment has only {self.num_values} actions"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiDiscreteSpec(ArraySpec):
+    """Several such integers, each with a number of values of its own.
+
+    Attributes:
+      num_values: how many each of them has, in the order of the array.
+      shape: () takes a vector of them.
+      dtype: "" takes the smallest type that holds all of them.
+    """
+
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    num_values: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises: ConfigError: there are no such values."""
+        if not isinstance(self.num_values, tuple) or not self.num_values:
+            raise errors.ConfigError(
+                f"a tuple must say how many values there are, not {self.num_values!r}"
+            )
+        for number in self.num_values:
+            _check_num_values(number)
+        highest = max(self.num_values) - 1
+        if not self.dtype:
+            object.__setattr__(self, "dtype", np.min_scalar_type(int(highest)).name)
+        if not self.shape:
+            object.__setattr__(self, "shape", (len(self.num_values),))
+        super().__post_init__()
+        if math.prod(self.shape) != len(self.num_values):
+            raise errors.ConfigError(f"{len(self.num_values)} numbers are no array {self.shape}")
+        if highest > np.iinfo(self.dtype).max:
+            raise errors.ConfigError(f"{highest + 1} values do not fit into {self.dtype}")
+
+    def check(self, arrays: np.ndarray) -> None:
+        """See base class."""
+        highest = arrays.reshape(-1, len(self.num_values)).max(axis=0, initial=0)
+        if (highest >= self.num_values).any():
+            raise errors.ConfigError(
+                f"action {highest.tolist()}, but the environment has only "
+                f"{list(self.num_values)} actions"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class BoxSpec(ArraySpec):
+    """An action of numbers within bounds, and how any number becomes one of these.
+
+    Policies choose without bounds, and what they chose is what is stored and learnt from. What the
+    environment plays is made of it at the last moment, by numpy, in the executor.
+
+    Attributes:
+      low: the lowest of each number, in the order of the array; -inf where there is none.
+      high: the highest, or inf.
+      bounded_by: 'clip' takes the nearest number within the bounds; 'tanh' takes
+        low + (high - low) * (1 + tanh(x)) / 2, for which all bounds must be finite.
+    """
+
+    dtype: str = "float32"
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    bounded_by: Literal["clip", "tanh"] = "clip"
 
     def __post_init__(self) -> None:
         """Raises: ConfigError: there are no such actions."""
-        if not isinstance(self.num_actions, int | np.integer) or self.num_actions < 1:
-            raise errors.ConfigError(f"there must be at least 1 action, not {self.num_actions!r}")
-        highest = int(self.num_actions) - 1
-        if not self.dtype:
-            object.__setattr__(self, "dtype", np.min_scalar_type(highest).name)
         super().__post_init__()
-        if highest > np.iinfo(self.dtype).max:
-            raise errors.ConfigError(f"{self.num_actions} actions do not fit into {self.dtype}")
-
-    def check(self, actions: np.ndarray) -> None:
-        """See base class."""
-        highest = actions.max(initial=0)
-        if highest >= self.num_actions:
+        size = math.prod(self.shape)
+        if len(self.low) != size or len(self.high) != size:
+            raise errors.ConfigError(f"an action {self.shape} has {size} lower and upper bounds")
+        if not all(low <= high for low, high in zip(self.low, self.high, strict=True)):
+            raise errors.ConfigError("an action's lower bounds must not exceed its upper ones")
+        if self.bounded_by not in ("clip", "tanh"):
+            raise errors.ConfigError(f"actions are bounded by clip or tanh, not {self.bounded_by}")
+        if self.bounded_by == "tanh" and not np.isfinite((self.low, self.high)).all():
             raise errors.ConfigError(
-                f"action {highest}, but the environment has only {self.num_actions} actions"
+                "actions without finite bounds cannot be bounded by tanh: clip them"
             )
+
+    @functools.cached_property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """The lowest and the highest action, in the spec's shape and dtype."""
+        low, high = (np.array(b, self.dtype).reshape(self.shape) for b in (self.low, self.high))
+        return low, high
+
+    def check(self, arrays: np.ndarray) -> None:
+        """See base class."""
+        if not np.isfinite(arrays).all():
+            raise errors.ConfigError("an action that is not finite")
+
+    def bounded(self, action: np.ndarray) -> np.ndarray:
+        """Returns what the environment plays for an action."""
+        low, high = self.bounds
+        if self.bounded_by == "clip":
+            return np.clip(action, low, high)
+        # Clipped, too: rounding may lead past a bound.
+        return np.clip(low + (high - low) * (0.5 * (1.0 + np.tanh(action))), low, high).astype(
+            self.dtype, copy=False
+        )
+
+
+def _check_num_values(number: int) -> None:
+    if not isinstance(number, int | np.integer) or number < 1:
+        raise errors.ConfigError(f"there must be at least 1 value, not {number!r}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,8 +225,10 @@ class EnvironmentSpec:
     """What the trainer needs to know of an environment before one exists.
 
     Attributes:
-      observation: of one observation: an `ArraySpec`, or a dict of them.
-      action: of one action.
+      observation: of one observation: an `ArraySpec`, or dicts and tuples of them, also nested. In
+        a dict, an array of bools `ACTION_MASK` says which values of a discrete action, or of each
+        number of a multi-discrete one, one after another, are permitted.
+      action: of one action: a `DiscreteSpec`, `MultiDiscreteSpec`, `BoxSpec`, or bools.
       max_episode_steps: no episode lasts longer, in env steps.
     """
 
@@ -177,6 +282,9 @@ WITH_LAST_ROW = ("observation", "value")
 
 # What else has a column in a table of fingerprints.
 _OTHER_NAMES = {*Rollout._fields, "update", "env_steps", "parameters", "optimizer"}
+
+# The entry of an observation that says which actions are permitted.
+ACTION_MASK = "action_mask"
 
 # Environments have one player each, today; all that is laid out has the axis.
 NUM_PLAYERS = 1

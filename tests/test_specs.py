@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_to_dense_refuses_another_number_of_pixels():
 
 PLAIN = specs.EnvironmentSpec(
     observation=specs.ArraySpec((4,), "float32"),
-    action=specs.DiscreteSpec(num_actions=3),
+    action=specs.DiscreteSpec(num_values=3),
     max_episode_steps=10,
 )
 DICT = dataclasses.replace(
@@ -91,7 +92,7 @@ def test_discrete_actions():
     [(1, "uint8"), (256, "uint8"), (257, "uint16"), (300, "uint16"), (2**16 + 1, "uint32")],
 )
 def test_every_action_has_a_number(num_actions, dtype):
-    spec = specs.DiscreteSpec(num_actions=num_actions)
+    spec = specs.DiscreteSpec(num_values=num_actions)
     assert spec.dtype == dtype
     spec.check(np.array([num_actions - 1], dtype))
 
@@ -99,9 +100,19 @@ def test_every_action_has_a_number(num_actions, dtype):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: specs.DiscreteSpec(num_actions=300, dtype="uint8"), "300 actions do not fit"),
-        (lambda: specs.DiscreteSpec(num_actions=0), "at least 1 action, not 0"),
-        (lambda: specs.DiscreteSpec(num_actions=2.0), "at least 1 action, not 2.0"),
+        (lambda: specs.DiscreteSpec(num_values=300, dtype="uint8"), "300 values do not fit"),
+        (lambda: specs.DiscreteSpec(num_values=0), "at least 1 value, not 0"),
+        (lambda: specs.DiscreteSpec(num_values=2.0), "at least 1 value, not 2.0"),
+        (lambda: specs.MultiDiscreteSpec(num_values=[2]), r"a tuple must say how many"),
+        (lambda: specs.MultiDiscreteSpec(num_values=()), "a tuple must say how many"),
+        (lambda: specs.MultiDiscreteSpec(num_values=(2, 0)), "at least 1 value, not 0"),
+        (lambda: specs.MultiDiscreteSpec((3,), num_values=(2, 2)), r"2 numbers are no array \(3,\)"),
+        (lambda: specs.MultiDiscreteSpec((), "uint8", num_values=(2, 257)), "257 values do not"),
+        (lambda: specs.BoxSpec((2,), low=(0.0,), high=(1.0,)), "2 lower and upper bounds"),
+        (lambda: specs.BoxSpec((1,), low=(2.0,), high=(1.0,)), "must not exceed"),
+        (lambda: specs.BoxSpec((1,), low=(math.nan,), high=(1.0,)), "must not exceed"),
+        (lambda: box("tanh", high=math.inf), "without finite bounds"),
+        (lambda: box("nonsense"), "not nonsense"),
         (lambda: specs.ArraySpec([3], "float32"), r"shape is a tuple of sizes, not \[3\]"),
         (lambda: specs.ArraySpec((3, 0), "float32"), r"shape is a tuple of sizes, not \(3, 0\)"),
         (lambda: specs.ArraySpec((3,), "object"), "not 'object'"),
@@ -112,6 +123,35 @@ def test_every_action_has_a_number(num_actions, dtype):
 def test_specs_of_what_cannot_be_are_refused(make, message):
     with pytest.raises(errors.ConfigError, match=message):
         make()
+
+
+def box(bounded_by, low=-2.0, high=4.0):
+    return specs.BoxSpec((2,), low=(low,) * 2, high=(high,) * 2, bounded_by=bounded_by)
+
+
+def test_multi_discrete_actions():
+    spec = specs.MultiDiscreteSpec(num_values=(2, 300))
+    assert (spec.shape, spec.dtype) == ((2,), "uint16")
+    spec.check(np.array([[1, 299], [0, 0]], np.uint16))
+    spec.check(np.zeros((0, 2), np.uint16))
+    with pytest.raises(errors.ConfigError, match=r"action \[2, 1\], but .* only \[2, 300\]"):
+        spec.check(np.array([[1, 1], [2, 1]], np.uint16))
+
+
+def test_clipped_actions():
+    action = np.array([-3.0, 3.5], np.float32)
+    assert box("clip").bounded(action).tolist() == [-2.0, 3.5]
+    assert box("clip", high=math.inf).bounded(np.float32([9e9, 0])).tolist() == [np.float32(9e9), 0]
+    assert action.tolist() == [-3.0, 3.5]
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_actions_through_tanh_stay_within_bounds(number):
+    bounded = box("tanh").bounded(np.float32([number, 0.0]))
+    assert bounded.dtype == np.float32
+    assert bounded[1] == 1.0
+    assert -2.0 <= bounded[0] <= 4.0
+    np.testing.assert_allclose(bounded[0], -2 + 6 * (1 + math.tanh(number)) / 2, atol=1e-5)
 
 
 def test_leaves_of_a_step():

@@ -29,6 +29,7 @@ def make(config: base.EnvironmentConfig) -> "Checked":
 class Checked(base.Environment):
     """An environment, held to the protocol.
 
+    What it is to play comes within its bounds, see `specs.BoxSpec`.
     What it hands over comes out in one form: reward and score as float, endings as bool, and an
     episode that is both terminated and truncated (as Gymnasium's TimeLimit makes them) as
     terminated.
@@ -43,6 +44,7 @@ class Checked(base.Environment):
         """
         self._environment = environment
         self._max_episode_steps = spec.max_episode_steps
+        self._bounded = spec.action.bounded if isinstance(spec.action, specs.BoxSpec) else None
         self._steps = 0
         self._leaves = [
             (name, _leaf(leaf)) for name, leaf in trees.named(spec.observation, "observation")
@@ -72,6 +74,8 @@ class Checked(base.Environment):
                 f"the episode goes on after {self._max_episode_steps:,} env steps, the spec's "
                 "max_episode_steps"
             )
+        if self._bounded:
+            action = self._bounded(action)
         result = self._write(observation, self._environment.step, action)
         if type(result) is base.StepResult:
             reward, score, terminated, truncated = result

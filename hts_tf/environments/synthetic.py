@@ -69,7 +69,7 @@ class Synthetic:
         """See `EnvironmentSpec`."""
         return specs.EnvironmentSpec(
             observation=specs.ArraySpec((self.num_actions,), "float32"),
-            action=specs.DiscreteSpec(num_actions=self.num_actions),
+            action=specs.DiscreteSpec(num_values=self.num_actions),
             max_episode_steps=self.episode_steps,
         )
 

@@ -51,17 +51,17 @@ class Categorical(ActionHead):
                 "ActorCritic.head = @Categorical is for discrete actions, not for arrays "
                 f"{action.shape} of {action.dtype}: bind another"
             )
-        self._linear = dense(action.num_actions, seeds, gain=0.01)
+        self._linear = dense(action.num_values, seeds, gain=0.01)
 
     @property
     def parameters(self) -> dict[str, specs.ArraySpec]:
         """See base class."""
-        return {"logits": specs.ArraySpec((self.action.num_actions,), "float32")}
+        return {"logits": specs.ArraySpec((self.action.num_values,), "float32")}
 
     @property
     def noise(self) -> specs.ArraySpec:
         """See base class."""
-        return specs.ArraySpec((self.action.num_actions,), "float32")
+        return specs.ArraySpec((self.action.num_values,), "float32")
 
     def call(self, features: tf.Tensor, observation: trees.Tree) -> dict[str, tf.Tensor]:
         """See base class."""

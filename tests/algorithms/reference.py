@@ -12,7 +12,7 @@ from hts_tf.networks.actor_critic import ActorCritic
 
 SPEC = specs.EnvironmentSpec(
     observation=specs.ArraySpec((3,), "float32"),
-    action=specs.DiscreteSpec(num_actions=3),
+    action=specs.DiscreteSpec(num_values=3),
     max_episode_steps=10,
 )
 NUM_STEPS, NUM_ENVS = 4, 3

@@ -7,7 +7,7 @@ from hts_tf.collecting.ledger import Place
 from hts_tf.environments import base
 
 DISCRETE = specs.step_spec(
-    specs.EnvironmentSpec(specs.ArraySpec((2,), "float32"), specs.DiscreteSpec(num_actions=3), 9),
+    specs.EnvironmentSpec(specs.ArraySpec((2,), "float32"), specs.DiscreteSpec(num_values=3), 9),
     {"logits": specs.ArraySpec((3,), "float32")},
 )
 PAIR = specs.ArraySpec((2,), "float32")

@@ -7,7 +7,7 @@ from hts_tf.collecting import data_storage, shared_memory
 STEP = specs.step_spec(
     specs.EnvironmentSpec(
         observation=specs.ArraySpec((4, 2), "uint16"),
-        action=specs.DiscreteSpec(num_actions=5),
+        action=specs.DiscreteSpec(num_values=5),
         max_episode_steps=7,
     ),
     {"logits": specs.ArraySpec((5,), "float32")},

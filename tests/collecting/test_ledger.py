@@ -7,7 +7,7 @@ from hts_tf import specs
 from hts_tf.collecting import ledger
 from hts_tf.collecting.ledger import Place
 
-DISCRETE = specs.DiscreteSpec(num_actions=256)
+DISCRETE = specs.DiscreteSpec(num_values=256)
 PAIR = specs.ArraySpec((2,), "float32")
 
 

@@ -16,7 +16,7 @@ from hts_tf.networks.categorical import Categorical
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
 MAX_BATCH = 12
-THREE = specs.DiscreteSpec(num_actions=3)
+THREE = specs.DiscreteSpec(num_values=3)
 VECTOR = specs.EnvironmentSpec(
     observation=specs.ArraySpec((5,), "float32"), action=THREE, max_episode_steps=10
 )
@@ -31,7 +31,7 @@ TREE = specs.EnvironmentSpec(
 )
 FOOTBALL = specs.EnvironmentSpec(
     observation=super_mini_map.spec(4),
-    action=specs.DiscreteSpec(num_actions=19),
+    action=specs.DiscreteSpec(num_values=19),
     max_episode_steps=400,
 )
 

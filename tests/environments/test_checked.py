@@ -44,7 +44,7 @@ def show_all(observation):
 
 
 def make(observation, show=show_all, result=None, max_episode_steps=1000):
-    spec = specs.EnvironmentSpec(observation, specs.DiscreteSpec(num_actions=2), max_episode_steps)
+    spec = specs.EnvironmentSpec(observation, specs.DiscreteSpec(num_values=2), max_episode_steps)
     environment = checked.Checked(Puppet(show, result), spec)
     return environment, trees.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), observation)
 
@@ -217,3 +217,19 @@ def test_the_spec_has_to_fit():
     environment = checked.Checked(Puppet(show_all), spec)
     with pytest.raises(ValueError, match=r"shorter|longer"):
         environment.reset(0, {"picture": np.zeros((3, 4), np.uint8)})
+
+
+def test_actions_come_within_bounds():
+    class Game(Puppet):
+        def step(self, action, observation):
+            self.played = action
+            return super().step(action, observation)
+
+    game = Game(show_all)
+    action = specs.BoxSpec((2,), low=(-1.0, 0.0), high=(1.0, math.inf))
+    spec = specs.EnvironmentSpec(specs.ArraySpec((1,), "bool"), action, 9)
+    observation = np.zeros(1, bool)
+    environment = checked.Checked(game, spec)
+    environment.reset(0, observation)
+    environment.step(np.float32([-7.5, 7.5]), observation)
+    assert game.played.tolist() == [-1.0, 7.5]

@@ -16,12 +16,12 @@ pytestmark = pytest.mark.usefixtures("op_determinism")
 
 FOOTBALL = specs.EnvironmentSpec(
     observation=super_mini_map.spec(4),
-    action=specs.DiscreteSpec(num_actions=19),
+    action=specs.DiscreteSpec(num_values=19),
     max_episode_steps=400,
 )
 VECTOR = specs.EnvironmentSpec(
     observation=specs.ArraySpec((5,), "float32"),
-    action=specs.DiscreteSpec(num_actions=3),
+    action=specs.DiscreteSpec(num_values=3),
     max_episode_steps=10,
 )
 DICT = dataclasses.replace(
@@ -168,7 +168,7 @@ def test_mlp_takes_arrays_of_any_kind(shape, dtype):
 
 
 def test_more_actions_than_a_byte_counts():
-    spec = dataclasses.replace(VECTOR, action=specs.DiscreteSpec(num_actions=300))
+    spec = dataclasses.replace(VECTOR, action=specs.DiscreteSpec(num_values=300))
     agent = ActorCritic(spec, 0, SMALL_MLP)
     noise = np.zeros((2, 300), np.float32)
     noise[0, 299] = noise[1, 255] = 1e6

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("op_determinism")
 
 
 def make(num_actions):
-    return Categorical(specs.DiscreteSpec(num_actions=num_actions), torsos.Seeds(0))
+    return Categorical(specs.DiscreteSpec(num_values=num_actions), torsos.Seeds(0))
 
 
 def draw(seed, interval, shape, num_actions):

@@ -52,7 +52,7 @@ class Football:
         """Reads the scenario, but starts no engine."""
         return specs.EnvironmentSpec(
             observation=super_mini_map.spec(self.frames),
-            action=specs.DiscreteSpec(num_actions=_NUM_ACTIONS),
+            action=specs.DiscreteSpec(num_values=_NUM_ACTIONS),
             max_episode_steps=scenario.load(self.scenario).max_episode_steps,
         )
 
