@@ -106,7 +106,7 @@ def test_every_action_has_a_number(num_actions, dtype):
         (lambda: specs.MultiDiscreteSpec(num_values=[2]), r"a tuple must say how many"),
         (lambda: specs.MultiDiscreteSpec(num_values=()), "a tuple must say how many"),
         (lambda: specs.MultiDiscreteSpec(num_values=(2, 0)), "at least 1 value, not 0"),
-        (lambda: specs.MultiDiscreteSpec((3,), num_values=(2, 2)), r"2 numbers are no array \(3,\)"),
+        (lambda: specs.MultiDiscreteSpec((3,), num_values=(2, 2)), "2 numbers are no array"),
         (lambda: specs.MultiDiscreteSpec((), "uint8", num_values=(2, 257)), "257 values do not"),
         (lambda: specs.BoxSpec((2,), low=(0.0,), high=(1.0,)), "2 lower and upper bounds"),
         (lambda: specs.BoxSpec((1,), low=(2.0,), high=(1.0,)), "must not exceed"),
