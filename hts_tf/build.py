@@ -12,6 +12,7 @@ from hts_tf.files.workdir import Workdir
 from hts_tf.learner import Learner
 from hts_tf.networks import sketch
 from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.networks.agent import Agent
 from hts_tf.pipeline import Pipeline
 from hts_tf.schedules.schedule import Schedule
 from hts_tf.settings import Settings
@@ -37,7 +38,6 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
         suffice; the message says what to change.
     """
     schedule = settings.schedule(settings.num_envs)
-    settings.algorithm.check_batch(settings.sync_interval, schedule.rollout_width)
     steps_per_update = settings.sync_interval * schedule.rollout_width
     num_updates = -(-settings.total_env_steps // steps_per_update)
     has_sync_points = schedule.policy_lag is not None
@@ -45,7 +45,9 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
     environment = settings.environment.spec
     crew = _crew(settings, schedule, traced=trace_intervals > 0)
     delayed = bool(settings.algorithm.delayed_gradient and schedule.policy_lag)
-    _check_memory(settings, schedule, crew, num_agents=2 + delayed)
+    planned = sketch.sketch(environment)
+    _check_learning(settings, schedule, planned)
+    _check_memory(settings, schedule, crew, planned, num_agents=2 + delayed)
 
     weights_seed = seeding.integer(seed, "weights")
     target, behaviour = (ActorCritic(environment, weights_seed) for _ in range(2))
@@ -103,10 +105,22 @@ def _crew(settings: Settings, schedule: Schedule, traced: bool) -> Crew:
     )
 
 
-def _check_memory(settings: Settings, schedule: Schedule, crew: Crew, num_agents: int) -> None:
+def _check_learning(settings: Settings, schedule: Schedule, planned: Agent) -> None:
+    """Raises: ConfigError: the algorithm cannot train such an agent on such batches."""
+    sequence_length = planned.sequence_length(settings.sync_interval)
+    if sequence_length and not settings.algorithm.recurrent:
+        raise errors.ConfigError(
+            f"Trainer.algorithm = @{type(settings.algorithm).__name__}() cannot train an agent "
+            "that remembers: leave ActorCritic.core unbound"
+        )
+    settings.algorithm.check_batch(settings.sync_interval, schedule.rollout_width, sequence_length)
+
+
+def _check_memory(
+    settings: Settings, schedule: Schedule, crew: Crew, planned: Agent, num_agents: int
+) -> None:
     """Raises: ConfigError: memory does not suffice for what is about to be allocated."""
     environment = settings.environment.spec
-    planned = sketch.sketch(environment)
     shared = workers.memory_fields(planned.step, environment.max_episode_steps, crew)
     length, width = settings.sync_interval, schedule.rollout_width
     learnt = data_storage.fields(planned.step, length, width, 1)

@@ -17,7 +17,7 @@ from hts_tf import (
     errors,
     operative,
 )
-from hts_tf.environments import base, synthetic  # noqa: F401  gin configurables
+from hts_tf.environments import base, recall, synthetic  # noqa: F401  gin configurables
 from hts_tf.environments.football import football, scenarios  # noqa: F401
 
 # The flag that names modules which a workdir's configuration may import, see `load_text`.

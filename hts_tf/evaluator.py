@@ -17,15 +17,19 @@ from hts_tf.system import processors
 class _Match:
     """One environment, playing one evaluation episode after another."""
 
-    def __init__(self, environment: base.EnvironmentConfig, seed: int) -> None:
+    def __init__(
+        self, environment: base.EnvironmentConfig, seed: int, initial_state: trees.Tree
+    ) -> None:
         spec = environment.spec
         self._environment = checked.make(environment)
         self._seed = seed
         self._action_bytes = spec.action.nbytes
         self.observation = trees.map(lambda s: np.zeros(s.shape, s.dtype), spec.observation)
+        self._initial_state = initial_state
 
     def begin(self, number: int) -> None:
         self.number = number
+        self.state = self._initial_state
         self._actions = bytearray()
         self._score = 0.0
         self._return = 0.0
@@ -94,7 +98,8 @@ def evaluate(
       ProtocolError: an environment broke a rule.
     """
     parallel = min(max_parallel, num_episodes)
-    matches = [_Match(environment, seed) for _ in range(parallel)]
+    initial_state = trees.map(lambda s: np.zeros(s.shape, s.dtype), policy.state)
+    matches = [_Match(environment, seed, initial_state) for _ in range(parallel)]
 
     def noise(match: _Match) -> np.ndarray:
         drawn = policy.draw_noise(match.random, ())
@@ -106,11 +111,13 @@ def evaluate(
         try:
             list(threads.map(_Match.begin, matches, range(parallel)))
             while matches:
-                observations = [match.observation for match in matches]
                 answer = policy.act(
-                    trees.map(lambda *leaves: np.stack(leaves), *observations),
+                    _stacked([match.observation for match in matches]),
                     np.stack([noise(match) for match in matches]),
+                    _stacked([match.state for match in matches]),
                 )
+                for row, match in enumerate(matches):
+                    match.state = trees.map(lambda array, row=row: array[row], answer.state)
                 ended = list(threads.map(_Match.step, matches, answer.action))
                 for match in itertools.compress(matches.copy(), ended):
                     finished[match.number] = match.record()
@@ -124,3 +131,7 @@ def evaluate(
             for match in matches:
                 match.close()
     return [finished[number] for number in sorted(finished)]
+
+
+def _stacked(parts: list[trees.Tree]) -> trees.Tree:
+    return trees.map(lambda *leaves: np.stack(leaves), *parts)

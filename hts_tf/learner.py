@@ -56,14 +56,15 @@ class Learner:
         self.after_update: Callable[[specs.Rollout], None] | None = None
         self._seed = seed
         self.num_updates = num_updates
-        self._epochs = algorithm.epochs
+        length = agent.sequence_length(len(rollout_shapes.reward)) or 1
+        self._permutations_shape = algorithm.epochs, rollout_shapes.reward.size // length
         delayed = {} if gradient_agent is None else {"gradient_agent": gradient_agent}
 
         @tf.function(
             autograph=False,  # whose translation of Python takes longer than tracing it
             input_signature=[
                 trees.map(lambda x: tf.TensorSpec(x.shape, x.dtype), specs.columns(rollout_shapes)),
-                tf.TensorSpec((algorithm.epochs, rollout_shapes.reward.size), tf.int32),
+                tf.TensorSpec(self._permutations_shape, tf.int32),
                 tf.TensorSpec((), tf.float32),
             ],
         )
@@ -88,9 +89,7 @@ class Learner:
         Raises:
           DivergenceError: it has made parameters that are not finite.
         """
-        permutations = seeding.permutations(
-            self._seed, self.updates, self._epochs, rollout.reward.size
-        )
+        permutations = seeding.permutations(self._seed, self.updates, *self._permutations_shape)
         progress = np.float32(self.updates / self.num_updates)
         columns = trees.map(tf.convert_to_tensor, specs.columns(rollout))
         logs = self._update(columns, permutations, progress)

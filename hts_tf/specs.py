@@ -258,7 +258,8 @@ class Rollout(NamedTuple):
       truncated: T rows, bool: a time limit ended the episode in step t.
       truncation_value: T rows, float32: where truncated, the behaviour agent's value of the
         episode's own last observation (which is not observation[t + 1]); elsewhere meaningless.
-      state: what a recurrent agent remembers; empty, as there is none yet.
+      state: T + 1 rows, what the agent remembers before it sees the observation; all zeros where
+        that is the first of an episode. Empty for agents that remember nothing.
     """
 
     observation: trees.Tree = ()
@@ -278,7 +279,7 @@ class Rollout(NamedTuple):
 StepSpec = Rollout
 
 # Fields with a row more than there are steps: what the next interval starts from.
-WITH_LAST_ROW = ("observation", "value")
+WITH_LAST_ROW = ("observation", "value", "state")
 
 # What else has a column in a table of fingerprints.
 _OTHER_NAMES = {*Rollout._fields, "update", "env_steps", "parameters", "optimizer"}
@@ -290,12 +291,15 @@ ACTION_MASK = "action_mask"
 NUM_PLAYERS = 1
 
 
-def step_spec(environment: EnvironmentSpec, policy: Mapping[str, ArraySpec]) -> StepSpec:
+def step_spec(
+    environment: EnvironmentSpec, policy: Mapping[str, ArraySpec], state: trees.Tree = ()
+) -> StepSpec:
     """Returns what a step consists of.
 
     Args:
       environment: what the environment says.
       policy: of the distribution's parameters.
+      state: of what the agent remembers.
 
     Raises:
       ConfigError: a parameter has a name that is something else's, or none that Python could have.
@@ -314,6 +318,7 @@ def step_spec(environment: EnvironmentSpec, policy: Mapping[str, ArraySpec]) -> 
         terminated=flag,
         truncated=flag,
         truncation_value=number,
+        state=state,
     )
 
 
@@ -337,7 +342,7 @@ class Answer(NamedTuple):
       action: [n, ...].
       policy: [n, ...], the parameters of the distribution that the actions are from.
       value: [n] float32, of the observations.
-      state: [n, ...], what the agent remembers now.
+      state: [n, ...], what the agent remembers then.
     """
 
     action: trees.Tree

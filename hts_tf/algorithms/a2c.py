@@ -38,6 +38,7 @@ class A2C(Algorithm):
     """
 
     delayed_gradient = True
+    recurrent = True
 
     discount: values.Fraction = 0.993
     bootstrap_truncated: bool = True
@@ -63,7 +64,9 @@ class A2C(Algorithm):
         """See base class."""
         # The stored values are those of the gradient's own parameters: nothing to compute anew.
         targets = returns.n_step_returns(rollout, self.discount, self.bootstrap_truncated)
-        batch = update_steps.merge_time_and_batch((update_steps.steps(rollout), *targets))
+        interval = rollout.reward.shape[0]
+        length = interval if agent.sequence_length(interval) else None
+        batch = update_steps.pieces((update_steps.steps(rollout), *targets), length)
         learning_rate = update_steps.decay_learning_rate(optimizer, self.learning_rate, progress)
         logs = update_steps.descend(
             self.loss, batch, agent, optimizer, self.max_gradient_norm, gradient_agent
@@ -77,7 +80,7 @@ class A2C(Algorithm):
     def loss(
         self, agent: Agent, steps: specs.Rollout, advantage: tf.Tensor, value_target: tf.Tensor
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """The loss of a batch of M steps; see `losses.actor_critic_loss`.
+        """The loss of a batch of M steps, or [T, B]; see `losses.actor_critic_loss`.
 
         Args:
           agent: at whose parameters the gradient is taken.

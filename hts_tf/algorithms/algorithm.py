@@ -20,12 +20,16 @@ class Algorithm(abc.ABC):
         says that the target agent itself does. Such an algorithm cannot be used where the
         policy lag varies. Those that correct for the lag with the stored logits have no such
         argument.
+      recurrent: whether `update` can train agents that remember, see `Agent.sequence_length`.
     """
 
     epochs: int = 0
     delayed_gradient: bool = False
+    recurrent: bool = False
 
-    def check_batch(self, sync_interval: int, num_envs: int) -> None:  # noqa: B027  any will do
+    def check_batch(  # noqa: B027  any will do
+        self, sync_interval: int, num_envs: int, sequence_length: int | None = None
+    ) -> None:
         """Raises: ConfigError: the algorithm cannot divide a batch of that shape as it should."""
 
     @abc.abstractmethod
@@ -50,7 +54,8 @@ class Algorithm(abc.ABC):
           agent: the target agent; its parameters change.
           optimizer: from `make_optimizer`, built for the agent.
           rollout: T steps of B environments, as tensors.
-          permutations: [epochs, T * B] int32, orders in which to visit the batch.
+          permutations: [epochs, n] int32, orders in which to visit the n pieces of the batch, see
+            `update_steps.pieces`: T * B steps, or sequences.
           progress: scalar, the part of all updates that came before this one, 0 to 1.
 
         Returns:

@@ -38,6 +38,8 @@ class IMPALA(Algorithm):
       ConfigError: a setting is out of range; the message names its binding.
     """
 
+    recurrent = True
+
     discount: values.Fraction = 0.993
     v_trace_lambda: values.Fraction = 1.0
     clip_rho: values.Positive = 1.0

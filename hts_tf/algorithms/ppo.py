@@ -53,6 +53,8 @@ class PPO(Algorithm):
       ConfigError: a setting is out of range; the message names its binding.
     """
 
+    recurrent = True
+
     epochs: Annotated[int, Ge(1), Le(1000)] = 2
     num_minibatches: values.Count = 8
     clip: values.Positive = 0.08
@@ -67,8 +69,18 @@ class PPO(Algorithm):
     learning_rate: values.LearningRate = 3.43e-4
     adam_epsilon: values.Positive = 1e-5
 
-    def check_batch(self, sync_interval: int, num_envs: int) -> None:
+    def check_batch(
+        self, sync_interval: int, num_envs: int, sequence_length: int | None = None
+    ) -> None:
         """Raises: ConfigError: the minibatches do not divide the batch of one update."""
+        if sequence_length and sync_interval // sequence_length * num_envs % self.num_minibatches:
+            raise errors.ConfigError(
+                f"PPO.num_minibatches = {self.num_minibatches} does not divide the "
+                f"{sync_interval // sequence_length * num_envs} sequences of "
+                f"Trainer.num_envs = {num_envs} times "
+                f"Trainer.sync_interval = {sync_interval} over {sequence_length} env steps, what "
+                "a core learns from; see ActorCritic.sequence_length"
+            )
         if sync_interval * num_envs % self.num_minibatches:
             raise errors.ConfigError(
                 f"PPO.num_minibatches = {self.num_minibatches} does not divide the batch of "
@@ -115,11 +127,12 @@ class PPO(Algorithm):
             importance * normalised,
             value_targets,
         )
-        batch = update_steps.merge_time_and_batch(batch)
+        length = agent.sequence_length(rollout.reward.shape[0])
+        batch = update_steps.pieces(batch, length)
         learning_rate = update_steps.decay_learning_rate(optimizer, self.learning_rate, progress)
 
-        def add_step(sums: dict[str, tf.Tensor], rows: tf.Tensor) -> dict[str, tf.Tensor]:
-            minibatch = tf.nest.map_structure(lambda x: tf.gather(x, rows), batch)
+        def add_step(sums: dict[str, tf.Tensor], numbers: tf.Tensor) -> dict[str, tf.Tensor]:
+            minibatch = update_steps.take(batch, numbers, length)
             step = update_steps.descend(
                 self.loss, minibatch, agent, optimizer, self.max_gradient_norm
             )
@@ -147,7 +160,7 @@ class PPO(Algorithm):
         advantage: tf.Tensor,
         value_target: tf.Tensor,
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """PPO's loss (equation 9) on a minibatch of M steps.
+        """PPO's loss (equation 9) on a minibatch of M steps, or of sequences [L, M].
 
         Args:
           agent: the target agent.

@@ -12,6 +12,36 @@ from hts_tf.networks.agent import Agent
 Logs = dict[str, tf.Tensor]
 
 
+def pieces(arrays: Any, length: int | None) -> Any:
+    """Divides a rollout's arrays into what may be learnt from in any order.
+
+    Args:
+      arrays: a structure of tensors [T, B, ...].
+      length: of sequences, see `Agent.sequence_length`; a divisor of T.
+
+    Returns:
+      Steps [T * B, ...] without a length, else sequences [length, T / length * B, ...], those that
+      begin first before others.
+    """
+    if length is None:
+        return merge_time_and_batch(arrays)
+
+    def cut(x: tf.Tensor) -> tf.Tensor:
+        tail = x.shape[2:]
+        parts = tf.reshape(x, (-1, length, x.shape[1], *tail))
+        return tf.reshape(
+            tf.transpose(parts, (1, 0, *range(2, 3 + len(tail)))), (length, -1, *tail)
+        )
+
+    return tf.nest.map_structure(cut, arrays)
+
+
+def take(arrays: Any, numbers: tf.Tensor, length: int | None) -> Any:
+    """Returns those `pieces` that have these numbers."""
+    axis = 0 if length is None else 1
+    return tf.nest.map_structure(lambda x: tf.gather(x, numbers, axis=axis), arrays)
+
+
 def merge_time_and_batch(arrays: Any) -> Any:
     """Returns a structure of tensors [T, B, ...] as one of [T * B, ...]."""
     return tf.nest.map_structure(
@@ -20,9 +50,15 @@ def merge_time_and_batch(arrays: Any) -> Any:
 
 
 def steps(rollout: specs.Rollout) -> specs.Rollout:
-    """Returns what a loss needs of a rollout's T steps: observations and actions, [T, B, ...]."""
-    observation = trees.map(lambda x: x[:-1], rollout.observation)
-    return specs.Rollout(observation=observation, action=rollout.action)
+    """Returns what a loss needs of a rollout's T steps, [T, B, ...].
+
+    Observations and actions; and of an agent that remembers, its state and where episodes end.
+    """
+    observation, state = trees.map(lambda x: x[:-1], (rollout.observation, rollout.state))
+    found = specs.Rollout(observation=observation, action=rollout.action)
+    if not state:
+        return found
+    return found._replace(state=state, terminated=rollout.terminated, truncated=rollout.truncated)
 
 
 def evaluate_in_chunks(
@@ -31,10 +67,12 @@ def evaluate_in_chunks(
     """Evaluates an agent as `Agent.evaluate`, in little memory; not for gradients.
 
     Args:
-      agent: any without a memory.
-      rollout: [T, B, ...], known when traced; here only the observations.
-      rows_at_once: of T * B.
+      agent: any.
+      rollout: [T, B, ...], known when traced; see `Agent.evaluate`.
+      rows_at_once: of T * B; one that remembers takes a column, at least.
     """
+    if rollout.state:
+        return _evaluate_columns(agent, rollout, rows_at_once)
     leading = tf.nest.flatten(rollout.observation)[0].shape[:2]
     rows = trees.map(lambda x: tf.reshape(x, (-1, *x.shape[2:])), rollout.observation)
     count = leading.num_elements()
@@ -50,6 +88,38 @@ def evaluate_in_chunks(
     if whole < count:
         parts.append(evaluate(trees.map(lambda x: x[whole:], rows)))
     return trees.map(lambda *x: tf.reshape(tf.concat(x, 0), (*leading, *x[0].shape[1:])), *parts)
+
+
+def _evaluate_columns(
+    agent: Agent, rollout: specs.Rollout, rows_at_once: int
+) -> tuple[trees.Tree, tf.Tensor]:
+    rows, num_columns = tf.nest.flatten(rollout.observation)[0].shape[:2]
+    most = max(1, rows_at_once // rows)
+    width = max(n for n in range(1, num_columns + 1) if n <= most and num_columns % n == 0)
+    needed = specs.Rollout(
+        observation=rollout.observation,
+        state=rollout.state,
+        terminated=rollout.terminated,
+        truncated=rollout.truncated,
+    )
+
+    def evaluate(first: tf.Tensor) -> tuple[trees.Tree, tf.Tensor]:
+        return agent.evaluate(trees.map(lambda x: x[:, first : first + width], needed))
+
+    signature = trees.map(lambda leaf: leaf.dtype, (agent.step.policy, agent.step.value))
+    answers = tf.map_fn(
+        evaluate,
+        tf.range(0, num_columns, width),
+        parallel_iterations=1,
+        fn_output_signature=signature,
+    )
+
+    def joined(x: tf.Tensor) -> tf.Tensor:
+        """From [columns / width, rows, width, ...] to [rows, columns, ...]."""
+        x = tf.transpose(x, (1, 0, *range(2, x.shape.rank)))
+        return tf.reshape(x, (rows, num_columns, *x.shape[3:]))
+
+    return trees.map(joined, answers)
 
 
 def decay_learning_rate(

@@ -183,7 +183,7 @@ class Actor:
         # Rows that need only a value get some noise too: their action is dropped.
         noise = self._noise[np.minimum(asked.step, len(self._noise) - 1), slots]
         start = time.perf_counter()
-        answer = self._policy.act(asked.observation, noise)
+        answer = self._policy.act(asked.observation, noise, asked.state)
         self.times.add(_INFERENCE, start, len(slots))
         self.batches += 1
         self.observations += len(slots)

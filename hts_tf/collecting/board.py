@@ -59,6 +59,7 @@ class Questions(NamedTuple):
       step: [n], the row of the observation.
       is_last: [n] bool, whether it is the last of a truncated episode, to be valued only.
       observation: [n * P, ...].
+      state: [n * P, ...], what the agent remembers; zeros where an episode begins.
     """
 
     slots: np.ndarray
@@ -66,6 +67,7 @@ class Questions(NamedTuple):
     step: np.ndarray
     is_last: np.ndarray
     observation: trees.Tree
+    state: trees.Tree
 
 
 class Board:
@@ -171,13 +173,22 @@ class Board:
         """Returns what is asked in some slots, all of them on the actors' turn."""
         place = self.ledger.places(slots)
         k = self.interval[slots] % self._num_storages
-        observation = trees.map(lambda a: a[k, place.step, slots], self._columns.observation)
-        return Questions(slots, k, place.step, place.episode_over, observation)
+        columns = self._columns
+        if columns.state:  # the learner, too, starts from there
+            first = place.length == 0
+            for _, array in trees.named(columns.state):
+                array[k[first], place.step[first], slots[first]] = 0.0
+        observation, state = trees.map(
+            lambda a: a[k, place.step, slots], (columns.observation, columns.state)
+        )
+        return Questions(slots, k, place.step, place.episode_over, observation, state)
 
     def answer(self, asked: Questions, answer: specs.Answer) -> tuple[np.ndarray, np.ndarray]:
         """Writes the answers, [n * P, ...], each in one of three ways.
 
-        An ordinary observation gets an action, and it is the executor's turn. The last one of a
+        An ordinary observation gets an action, and it is the executor's turn; only then what the
+        agent remembers goes on with the step, so that it has seen each observation once. The last
+        one of a
         truncated episode gets a value only, which belongs to the step before, and it is the
         executor's turn, too. The one at the interval's end gets a value only, and the slot has
         finished: nobody's turn until the trainer begins its next interval.
@@ -185,7 +196,7 @@ class Board:
         Returns:
           The slots in which it is the executors' turn now, and those that have finished.
         """
-        slots, k, step, is_last, _ = asked
+        slots, k, step, is_last = asked[:4]
         columns = self._columns
         finished = (step == self.sync_interval) & ~is_last
         rows = slice(None)
@@ -199,6 +210,12 @@ class Board:
         columns.action[here] = answer.action[rows]
         for name, array in columns.policy.items():
             array[here] = answer.policy[name][rows]
+        if columns.state:
+            after = here[0], here[1] + 1, here[2]
+            for (_, array), (_, state) in zip(
+                trees.named(columns.state), trees.named(answer.state), strict=True
+            ):
+                array[after] = state[rows]
         answered = slots[~finished]
         self.give_to_executors(answered)
         return answered, slots[finished]
@@ -216,12 +233,13 @@ class Board:
     def enter_interval(self, slots: Sequence[int], interval: int) -> None:
         """Takes slots that have finished an interval to step 0 of the next: the actors' turn.
 
-        The last observation of the one is the first of the other. Numbering comes before the move,
+        The last observation of the one is the first of the other, and so is what the agent
+        remembers. Numbering comes before the move,
         which is last: from there on, a ticket that a dead executor has left is worth as much as
         any other.
         """
         before, now = (number % self._num_storages for number in (interval - 1, interval))
-        for _, array in trees.named(self.storages.observation):
+        for _, array in trees.named((self.storages.observation, self.storages.state)):
             array[now, 0, slots] = array[before, -1, slots]
         self.interval[slots] = interval
         for slot in slots:

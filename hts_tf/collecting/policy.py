@@ -1,4 +1,4 @@
-"""Acting: an action is a pure function of (observation, parameters, noise), whatever the batch."""
+"""Acting: a pure function of (observation, state, parameters, noise), whatever the batch."""
 
 import enum
 
@@ -38,6 +38,7 @@ class Policy:
     meanwhile (they change only at sync points, when no actor has work; but see `Asynchronous`).
 
     Attributes:
+      state: what the agent remembers, as its specs.
       batching: the fastest way that was found to give every observation the same bits, whatever
         the size of the batch, its place in it, and its company.
     """
@@ -46,35 +47,39 @@ class Policy:
         """Compiles the policy and finds out how it may be batched on this machine.
 
         Args:
-          agent: the behaviour agent; one that remembers nothing.
+          agent: the behaviour agent.
           max_batch: the most observations in one call of `act`.
         """
         self._max_batch = max(max_batch, _MIN_BATCH)
         self.draw_noise = agent.draw_noise
+        self.state = agent.step.state
 
         @tf.function(
             autograph=False,
             input_signature=trees.map(
                 lambda leaf: tf.TensorSpec((None, *leaf.shape), leaf.dtype),
-                (agent.step.observation, agent.noise),
+                (agent.step.observation, agent.noise, agent.step.state),
             ),
         )
-        def act(observation: trees.Tree, noise: tf.Tensor) -> specs.Answer:
-            return agent.act(observation, agent.initial_state(tf.shape(noise)[0]), noise)
+        def act(observation: trees.Tree, noise: tf.Tensor, state: trees.Tree) -> specs.Answer:
+            return agent.act(observation, state, noise)
 
         self._act = act
         for self.batching in Batching:
             if self.batching is Batching.ALONE or self._is_batch_invariant(agent):
                 break
 
-    def act(self, observation: trees.Tree, noise: np.ndarray) -> specs.Answer:
+    def act(
+        self, observation: trees.Tree, noise: np.ndarray, state: trees.Tree = ()
+    ) -> specs.Answer:
         """Chooses actions.
 
         Args:
           observation: [B, ...], B at most `max_batch`.
           noise: [B, ...], see `draw_noise`; zeros choose the most probable actions.
+          state: [B, ...], what an agent that remembers does remember.
         """
-        questions = (observation, noise)
+        questions = (observation, noise, state)
         if self.batching is Batching.ALONE:
             answers = [
                 self._padded(_rows(questions, slice(i, i + 1)), _MIN_BATCH)
@@ -87,7 +92,9 @@ class Policy:
             rows = _MIN_BATCH
         return self._padded(questions, rows)
 
-    def _padded(self, questions: tuple[trees.Tree, np.ndarray], at_least: int) -> specs.Answer:
+    def _padded(
+        self, questions: tuple[trees.Tree, np.ndarray, trees.Tree], at_least: int
+    ) -> specs.Answer:
         """Computes a batch of at least so many rows, filled up with copies of the last one."""
         size = len(questions[1])
         if size < at_least:
@@ -108,6 +115,7 @@ class Policy:
         questions = (
             trees.map(lambda s: example_observations(s, count, random), agent.step.observation),
             agent.draw_noise(random, (count,)),
+            trees.map(lambda s: example_observations(s, count, random), agent.step.state),
         )
         chunks = np.array_split(np.arange(count), -(-count // self._max_batch))
         expected = _concatenated([self.act(*_rows(questions, rows)) for rows in chunks])

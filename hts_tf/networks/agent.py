@@ -33,8 +33,19 @@ class Agent(keras.Model, abc.ABC):
         """Draws noise [*shape, ...]."""
 
     @abc.abstractmethod
-    def initial_state(self, size: tf.Tensor | int) -> trees.Tree:
-        """Returns what it remembers when so many episodes begin, [size, ...]."""
+    def sequence_length(self, interval: int) -> int | None:
+        """Returns how it is to be trained: in sequences, or step by step.
+
+        Args:
+          interval: env steps of a rollout.
+
+        Returns:
+          The length of the sequences of env steps into which a rollout may be divided, each with
+          the state that it began with; a divisor of `interval`. None if it remembers nothing.
+
+        Raises:
+          ConfigError: it is made for another interval.
+        """
 
     @abc.abstractmethod
     def act(self, observation: trees.Tree, state: trees.Tree, noise: tf.Tensor) -> specs.Answer:
@@ -42,7 +53,8 @@ class Agent(keras.Model, abc.ABC):
 
         Args:
           observation: [B, ...].
-          state: [B, ...], what it remembers of the episode so far.
+          state: [B, ...] as `step.state`, what it remembers of the episode so far; zeros before the
+            first observation.
           noise: [B, ...]; zeros choose the most probable actions.
         """
 
@@ -51,8 +63,9 @@ class Agent(keras.Model, abc.ABC):
         """Returns the parameters of the policy's distributions, and the values, both [...].
 
         Args:
-          rollout: tensors [...] of any shape, such as [T + 1, B] or [M]; only the observations
-            are used.
+          rollout: tensors [...] of any shape, such as [T + 1, B] or [M], of which only the
+            observations are used. If it remembers, time comes first: [L, B]; and used are the
+            first row of the state, and after which observations an episode ended.
         """
 
     @abc.abstractmethod

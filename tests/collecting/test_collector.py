@@ -227,9 +227,9 @@ def count_batches(collector):
     class Counted:
         draw_noise = policy.draw_noise
 
-        def act(self, observation, noise):
+        def act(self, observation, noise, state):
             sizes.append(len(observation))
-            return policy.act(observation, noise)
+            return policy.act(observation, noise, state)
 
     collector.workers.policy = Counted()
     return sizes
@@ -672,7 +672,7 @@ class RandomWalk:
     def draw_noise(self, random, shape):
         return random.standard_normal((*shape, 2)).astype(np.float32)
 
-    def act(self, observation, noise):
+    def act(self, observation, noise, state):
         value = observation["place"][:, 1] + np.float32(10) * observation["clock"]
         return specs.Answer(noise, {"mean": -noise}, value.astype(np.float32))
 
@@ -754,7 +754,7 @@ def test_a_policy_that_raises_ends_the_wait():
     class BrokenPolicy:
         draw_noise = make_policy().draw_noise
 
-        def act(self, observation, noise):
+        def act(self, observation, noise, state):
             raise FloatingPointError("no numbers left")
 
     step = make_network().step

@@ -43,7 +43,7 @@ def draw_noise(seed, shape):
 def observations_and_noise(spec, count=MAX_BATCH, seed=1):
     random = np.random.default_rng(seed)
     observation = trees.map(lambda s: example_observations(s, count, random), spec.observation)
-    noise = draw_noise(seed, (count, spec.action.num_actions))
+    noise = draw_noise(seed, (count, spec.action.num_values))
     return observation, noise
 
 
@@ -186,9 +186,6 @@ class Formula:
         self.step = specs.step_spec(VECTOR, self._head.parameters)
         self.noise = self._head.noise
         self.draw_noise = self._head.draw_noise
-
-    def initial_state(self, size):
-        return ()
 
     def act(self, observation, state, noise):
         logits, value = self._function(observation)

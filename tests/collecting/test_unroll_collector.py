@@ -196,7 +196,7 @@ def test_a_policy_that_raises_ends_the_wait():
     class BrokenPolicy:
         draw_noise = make_policy().draw_noise
 
-        def act(self, observation, noise):
+        def act(self, observation, noise, state):
             raise FloatingPointError("no numbers left")
 
     with collecting(GAMES[True], BrokenPolicy()) as collector:
