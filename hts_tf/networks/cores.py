@@ -107,4 +107,5 @@ def _initialisers(seeds: Seeds) -> dict[str, object]:
         "kernel_initializer": seeds.orthogonal(1.0),
         "recurrent_initializer": seeds.orthogonal(1.0),
         "dtype": "float32",
+        "seed": 0,  # of dropout, which there is none of; Keras keeps it among the variables
     }
