@@ -8,8 +8,24 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import specs, trees
+from hts_tf import errors, specs, trees
 from hts_tf.networks.torsos import Seeds
+
+
+def action_mask_of(observation: trees.Tree) -> Any | None:
+    """Returns the entry `specs.ACTION_MASK` of an observation, or of its spec; None without one."""
+    return observation.get(specs.ACTION_MASK) if isinstance(observation, dict) else None
+
+
+def described(action: specs.ArraySpec) -> str:
+    """Returns in words what kind of action a spec is of."""
+    return f"an action of {type(action).__name__}, {_array(action)}"
+
+
+def _array(spec: trees.Tree) -> str:
+    if not isinstance(spec, specs.ArraySpec):
+        return "no single array"
+    return f"an array {spec.shape} of {spec.dtype}"
 
 
 class Distribution(Protocol):
@@ -46,7 +62,48 @@ class ActionHead(keras.Model, abc.ABC):
           ConfigError: the head is for another kind of action.
         """
         super().__init__(dtype="float32")
+        if not self.serves(action):
+            raise errors.ConfigError(
+                f"ActorCritic.head = @{type(self).__name__} is not for {described(action)}: "
+                "bind another"
+            )
         self.action = action
+
+    @classmethod
+    def serves(cls, action: specs.ArraySpec) -> bool:
+        """Returns whether the head is for such actions; a head that does not say takes any."""
+        return True
+
+    @property
+    def action_mask(self) -> specs.ArraySpec | None:
+        """What an observation's `specs.ACTION_MASK` must be, which the head then keeps to.
+
+        None, unless the head says otherwise: nothing can be forbidden.
+        """
+        return None
+
+    def check_mask(self, observation: trees.Tree) -> None:
+        """Checks that the head can keep to the mask in an observation, if there is one.
+
+        Args:
+          observation: its spec.
+
+        Raises:
+          ConfigError: the head cannot, or not to one of that shape or dtype.
+        """
+        mask, name = action_mask_of(observation), f"ActorCritic.head = @{type(self).__name__}"
+        if mask is None:
+            return
+        if self.action_mask is None:
+            raise errors.ConfigError(
+                f"{name} cannot keep to the observation's {specs.ACTION_MASK}: bind another, or "
+                "give that array another name"
+            )
+        needed, found = _array(self.action_mask), _array(mask)
+        if found != needed:
+            raise errors.ConfigError(
+                f"{name} needs an observation whose {specs.ACTION_MASK} is {needed}, not {found}"
+            )
 
     @property
     @abc.abstractmethod

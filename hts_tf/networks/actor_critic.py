@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from hts_tf import errors, specs, trees, values
 from hts_tf.configurables import configurable
+from hts_tf.networks import choice
 from hts_tf.networks.action_head import ActionHead, Distribution
 from hts_tf.networks.agent import Agent
-from hts_tf.networks.categorical import Categorical
 from hts_tf.networks.cores import CoreMaker
 from hts_tf.networks.torsos import Seeds, Torso, dense
 
@@ -27,7 +27,7 @@ class ActorCritic(Agent):
         spec: specs.EnvironmentSpec,
         seed: int,
         torso: Torso = gin.REQUIRED,
-        head: Callable[[specs.ArraySpec, Seeds], ActionHead] = Categorical,
+        head: Callable[[specs.ArraySpec, Seeds], ActionHead] | None = None,
         core: CoreMaker | None = None,
         sequence_length: values.Count | None = None,
     ) -> None:
@@ -37,11 +37,14 @@ class ActorCritic(Agent):
           spec: of the environment.
           seed: of the initial weights.
           torso: builds the torso's layers, for example `@nature_cnn`.
-          head: builds the action head.
+          head: builds the action head; None for the one that is for the environment's actions.
           core: builds the core: `@lstm`, `@gru`; None for an agent that remembers nothing.
           sequence_length: in env steps, of the sequences into which algorithms that shuffle divide
             what a core learns from, each with the state that it began with; must divide
             sync_interval. None takes whole intervals.
+
+        Raises:
+          ConfigError: torso or head do not fit the environment.
         """
         super().__init__()
         seeds = Seeds(seed)
@@ -49,7 +52,8 @@ class ActorCritic(Agent):
         self._sequence_length = sequence_length
         self._torso = torso(spec.observation, seeds)
         self._core = core(seeds) if core else None
-        self._head = head(spec.action, seeds)
+        self._head = (head or choice.head_for(spec.action))(spec.action, seeds)
+        self._head.check_mask(spec.observation)
         self._value_head = dense(1, seeds, gain=1.0)
         zeros = (spec.observation, self._core.state if self._core else ())
         self(*trees.map(lambda leaf: np.zeros((2, *leaf.shape), leaf.dtype), zeros))

@@ -3,10 +3,23 @@
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import errors, specs, trees
+from hts_tf import specs, trees
 from hts_tf.configurables import configurable
-from hts_tf.networks.action_head import ActionHead
+from hts_tf.networks.action_head import ActionHead, action_mask_of
 from hts_tf.networks.torsos import Seeds, dense
+
+# The logit of what must not be taken. Probabilities and gradients there are zero, and yet log_prob,
+# entropy and KL stay finite, which they would not with -inf.
+FORBIDDEN = -1e9
+
+
+def permitted(logits: tf.Tensor, observation: trees.Tree) -> tf.Tensor:
+    """Returns logits [B, A] in which those are `FORBIDDEN` that the observation's mask forbids.
+
+    Without a mask they are as they were; where it forbids everything, all are alike.
+    """
+    mask = action_mask_of(observation)
+    return logits if mask is None else tf.where(mask, logits, FORBIDDEN)
 
 
 class CategoricalDistribution:
@@ -40,32 +53,42 @@ class CategoricalDistribution:
 class Categorical(ActionHead):
     """Logits by one linear layer; actions by the Gumbel-max trick: argmax(logits + noise).
 
-    Orthogonal initialisation, gain 0.01.
+    Keeps to the observation's mask of permitted actions. Orthogonal initialisation, gain 0.01.
     """
 
     def __init__(self, action: specs.ArraySpec, seeds: Seeds) -> None:
         """See base class."""
         super().__init__(action, seeds)
-        if not isinstance(action, specs.DiscreteSpec):
-            raise errors.ConfigError(
-                "ActorCritic.head = @Categorical is for discrete actions, not for arrays "
-                f"{action.shape} of {action.dtype}: bind another"
-            )
-        self._linear = dense(action.num_values, seeds, gain=0.01)
+        self._linear = dense(self.num_logits, seeds, gain=0.01)
+
+    @classmethod
+    def serves(cls, action: specs.ArraySpec) -> bool:
+        """See base class."""
+        return isinstance(action, specs.DiscreteSpec)
+
+    @property
+    def num_logits(self) -> int:
+        """How many logits there are for one action."""
+        return self.action.num_values
+
+    @property
+    def action_mask(self) -> specs.ArraySpec:
+        """See base class."""
+        return specs.ArraySpec((self.num_logits,), "bool")
 
     @property
     def parameters(self) -> dict[str, specs.ArraySpec]:
         """See base class."""
-        return {"logits": specs.ArraySpec((self.action.num_values,), "float32")}
+        return {"logits": specs.ArraySpec((self.num_logits,), "float32")}
 
     @property
     def noise(self) -> specs.ArraySpec:
         """See base class."""
-        return specs.ArraySpec((self.action.num_values,), "float32")
+        return specs.ArraySpec((self.num_logits,), "float32")
 
     def call(self, features: tf.Tensor, observation: trees.Tree) -> dict[str, tf.Tensor]:
         """See base class."""
-        return {"logits": self._linear(features)}
+        return {"logits": permitted(self._linear(features), observation)}
 
     def draw_noise(self, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Draws standard Gumbel numbers."""
