@@ -16,7 +16,7 @@ def side_by_side(logits: tf.Tensor, num_values: Sequence[int]) -> tf.Tensor:
       logits: those of each choice, one after another.
       num_values: A, of each of the K choices.
     """
-    unchanged = [[0, 0]] * (logits.shape.rank - 1)
+    unchanged = [[0, 0]] * (len(logits.shape) - 1)
     rows = [
         tf.pad(row, [*unchanged, [0, max(num_values) - size]], constant_values=FORBIDDEN)
         for row, size in zip(tf.split(logits, num_values, axis=-1), num_values, strict=True)

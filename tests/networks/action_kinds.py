@@ -52,9 +52,7 @@ def actions(action, leading, seed=0):
 
 def expected(action, policy):
     """What a head's distribution with these parameters is to be."""
-    if isinstance(action, specs.DiscreteSpec):
-        return tfd.Categorical(logits=policy["logits"])
-    if isinstance(action, specs.MultiDiscreteSpec):
+    if isinstance(action, (specs.DiscreteSpec, specs.MultiDiscreteSpec)):
         return _Choices(action, policy["logits"])
     if action.dtype == "bool":
         return tfd.Independent(tfd.Bernoulli(logits=policy["logits"]), len(action.shape))
@@ -67,14 +65,13 @@ def expected(action, policy):
 
 class _Choices:
     def __init__(self, action, logits):
-        parts = tf.split(logits, action.num_values, axis=-1)
+        parts = tf.split(logits, np.atleast_1d(action.num_values), axis=-1)
         self.choices = [tfd.Categorical(logits=part) for part in parts]
-        self._flat = lambda value: np.reshape(
-            value, (*value.shape[: value.ndim - len(action.shape)], -1)
-        )
+        self._leading = tf.shape(logits)[:-1]
 
     def log_prob(self, value):
-        value = self._flat(np.asarray(value))
+        shape = tf.concat([self._leading, [len(self.choices)]], 0)
+        value = tf.cast(tf.reshape(value, shape), tf.int32)
         return sum(choice.log_prob(value[..., i]) for i, choice in enumerate(self.choices))
 
     def entropy(self):

@@ -21,6 +21,7 @@ from tests.networks.action_kinds import KINDS, MASKED
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
 HEADS = (Categorical, MultiCategorical, Bernoulli, Gaussian)
+LIGHT = specs.ArraySpec((5,), "float32")
 SMALL_MLP = functools.partial(torsos.mlp, units=(8,))
 LEADING = [(), (6,), (2, 5)]
 
@@ -31,7 +32,7 @@ def make(action):
     return head_for(action)(action, torsos.Seeds(0))
 
 
-def make_agent(action, observation=specs.ArraySpec((5,), "float32")):
+def make_agent(action, observation=LIGHT):
     agent = ActorCritic(specs.EnvironmentSpec(observation, action, 10), 0, SMALL_MLP)
     random = np.random.default_rng(0)
     for variable in agent.variables:  # away from the nearly uniform policy of the start
@@ -129,10 +130,58 @@ def test_answers_do_not_depend_on_the_batch(action):
 def test_masked_answers_do_not_depend_on_the_batch(kind):
     size = make(KINDS[kind]).action_mask.shape
     observation = {
-        "light": specs.ArraySpec((5,), "float32"),
+        "light": LIGHT,
         specs.ACTION_MASK: specs.ArraySpec(size, "bool"),
     }
     assert Policy(make_agent(KINDS[kind], observation), 5).batching is Batching.ANY_SIZE
+
+
+def without_the_last(action):
+    """The action without the last value of each choice, and the mask that forbids these."""
+    sizes = np.atleast_1d(action.num_values)
+    fewer = np.maximum(sizes - 1, 1)
+    mask = np.concatenate([np.arange(a) < b for a, b in zip(sizes, fewer, strict=True)])
+    if isinstance(action, specs.DiscreteSpec):
+        return specs.DiscreteSpec(num_values=fewer[0]), mask
+    return specs.MultiDiscreteSpec(num_values=tuple(fewer.tolist()), shape=action.shape), mask
+
+
+@pytest.mark.parametrize("question", ["log_prob", "entropy", "kl_divergence"])
+@pytest.mark.parametrize("kind", MASKED)
+def test_what_is_forbidden_might_as_well_not_be_there(kind, question):
+    """Gradients, too: none goes through its logits, and all are finite."""
+    action, rows = KINDS[kind], 6
+    fewer, mask = without_the_last(action)
+    head, features = make(action), np.random.default_rng(0).normal(size=(rows, 7))
+    head(features, None)
+    kernel, bias = head.trainable_variables
+    kernel.assign(np.random.default_rng(1).normal(size=kernel.shape))
+    other = np.random.default_rng(2).normal(size=(rows, len(mask))).astype(np.float32)
+    taken = action_kinds.actions(fewer, (rows,))
+
+    def ask(distribution, ours, theirs):
+        arguments = {
+            "log_prob": lambda: [taken],
+            "entropy": lambda: [],
+            "kl_divergence": lambda: [distribution({"logits": theirs})],
+        }[question]()
+        return getattr(distribution({"logits": ours}), question)(*arguments)
+
+    with tf.GradientTape() as tape:
+        logits = head(features, {specs.ACTION_MASK: np.stack([mask] * rows)})["logits"]
+        answer = ask(head.distribution, logits, np.where(mask, other, np.float32(-1e9)))
+    gradients = tape.gradient(answer, [kernel, bias])
+    expected = ask(
+        functools.partial(action_kinds.expected, fewer),
+        tf.boolean_mask(logits, mask, axis=1),
+        other[:, mask],
+    )
+    np.testing.assert_allclose(answer, expected, rtol=1e-4, atol=1e-5)
+    for gradient in gradients:
+        gradient = np.abs(gradient)
+        assert np.isfinite(gradient).all()
+        assert gradient[..., mask].max() > 0
+        assert gradient[..., ~mask].max() == 0
 
 
 @pytest.mark.parametrize("head", HEADS)

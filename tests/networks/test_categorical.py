@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hts_tf import errors, seeding, specs
 from hts_tf.networks import torsos
@@ -129,5 +131,56 @@ def test_kl_divergence_against_tensorflow_probability(shape):
 
 @pytest.mark.parametrize("action", [specs.ArraySpec((2,), "float32"), specs.ArraySpec((), "uint8")])
 def test_an_action_that_is_no_choice_is_refused(action):
-    with pytest.raises(errors.ConfigError, match=r"^ActorCritic\.head = @Categorical is for"):
+    with pytest.raises(errors.ConfigError, match=r"^ActorCritic\.head = @Categorical is not for"):
         Categorical(action, torsos.Seeds(0))
+
+
+@pytest.mark.parametrize(
+    "observation",
+    [np.ones(3, np.float32), {"light": np.ones(3)}, ({specs.ACTION_MASK: np.ones(5, bool)},), None],
+)
+def test_without_a_mask_logits_are_what_the_layer_says(observation):
+    head, features = make(5), random_logits((3, 7))
+    actual = head(features, observation)["logits"]
+    assert actual.numpy().tobytes() == head._linear(features).numpy().tobytes()
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(st.integers(1, 2**5 - 1), min_size=8, max_size=8),
+    st.integers(0, 1000),
+    st.sampled_from([0.1, 1e3, 1e6]),
+)
+def test_what_is_forbidden_is_never_taken(bits, seed, largest):
+    head, random = make(5), np.random.default_rng(seed)
+    mask = np.array([[bool(each >> i & 1) for i in range(5)] for each in bits])
+    features = random.normal(0, largest, (8, 4)).astype(np.float32)
+    policy = head(features, {"light": features, specs.ACTION_MASK: mask})
+    for noise in (head.draw_noise(random, (8,)), np.zeros((8, 5), np.float32)):
+        actions = head.act(policy, noise).numpy()
+        assert mask[np.arange(8), actions].all()
+
+
+def test_masked_actions_sample_what_is_permitted():
+    """Each as often as it would be if there were nothing else."""
+    count, head = 40_000, make(4)
+    features = np.repeat(random_logits((1, 7)), count, axis=0) * 100
+    mask = np.array([[True, False, True, True]] * count)
+    policy = head(features, {specs.ACTION_MASK: mask})
+    actions = head.act(policy, head.draw_noise(np.random.default_rng(0), (count,))).numpy()
+    odds = np.where(mask[0], np.exp(head._linear(features[:1])[0]), 0)
+    probability = odds / odds.sum()
+    frequency = np.bincount(actions, minlength=4) / count
+    deviation = np.sqrt(probability * (1 - probability) / count)
+    assert (np.abs(frequency - probability) <= 4 * deviation).all()
+    assert 0.1 < probability.max() < 0.9
+
+
+def test_a_mask_that_forbids_everything_leaves_all_finite():
+    """Such as in an observation that nobody acts on."""
+    head = make(4)
+    policy = head(random_logits((2, 7)), {specs.ACTION_MASK: np.zeros((2, 4), bool)})
+    actions = head.act(policy, head.draw_noise(np.random.default_rng(0), (2,)))
+    distribution = head.distribution(policy)
+    np.testing.assert_allclose(distribution.log_prob(actions), [-np.log(4)] * 2, rtol=1e-6)
+    np.testing.assert_allclose(distribution.entropy(), [np.log(4)] * 2, rtol=1e-6)
