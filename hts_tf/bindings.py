@@ -58,7 +58,7 @@ def _silent_defaults() -> dict[tuple[str, str, str], Any]:
 def _refer(selector: str, evaluate: bool) -> ConfigurableReference:
     try:
         return ConfigurableReference(selector.rpartition(".")[2], evaluate)
-    except ValueError:  # others have that name, too
+    except KeyError:  # others have that name, too
         return ConfigurableReference(selector, evaluate)
 
 

@@ -20,7 +20,7 @@ MODULES = "--modules=tests.extensions"
 
 # Extension -> arrays of the storage that it brings; score of a random policy, and to be reached.
 EXTENSIONS = {
-    "forbidden": ({"observation/light", "observation/permitted", "logits"}, 0.4, 0.6),
+    "forbidden": ({"observation/light", "observation/action_mask", "logits"}, 0.4, 0.6),
     "dial": ({"observation", "mean", "std"}, 0.25, 0.35),
     "sensors": ({"observation/row", "observation/camera", "logits"}, 0.25, 0.4),
 }

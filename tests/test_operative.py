@@ -108,7 +108,8 @@ def test_what_an_older_run_did_not_know_had_the_meaning_of_the_default():
 
 
 def test_defaults_that_are_configurables_are_remembered():
-    assert operative.bindings(used())["ActorCritic.head"] == operative.Reference("@Categorical")
+    bound = operative.bindings(used("Trainer.algorithm = @A2C()"))
+    assert bound["A2C.optimizer"] == operative.Reference("@rmsprop")
 
 
 def test_imports_are_remembered_and_compared(tmp_path, monkeypatch):

@@ -1,14 +1,12 @@
-"""A step with a further field: which actions are permitted, and a head that keeps to it."""
+"""An observation that says which actions are permitted."""
 
 import dataclasses
 
 import gin
 import numpy as np
-import tensorflow as tf
 
 from hts_tf import specs
 from hts_tf.environments import base, synthetic
-from hts_tf.networks.categorical import Categorical
 
 
 @gin.configurable
@@ -21,7 +19,7 @@ class Forbidden(synthetic.Synthetic):
         spec = super().spec
         permitted = specs.ArraySpec((self.num_actions,), "bool")
         return dataclasses.replace(
-            spec, observation={"light": spec.observation, "permitted": permitted}
+            spec, observation={"light": spec.observation, specs.ACTION_MASK: permitted}
         )
 
     def make(self):
@@ -51,13 +49,4 @@ class _Game(base.Environment):
     def _forbid(self, observation):
         permitted = self._random.random(self._num_actions) < 0.5
         self._permitted = permitted | (observation["light"] > 0)
-        observation["permitted"][...] = self._permitted
-
-
-@gin.configurable(denylist=["action", "seeds"])
-class MaskedCategorical(Categorical):
-    """Never takes an action that the observation does not permit."""
-
-    def call(self, features, observation):
-        logits = super().call(features, observation)["logits"]
-        return {"logits": tf.where(observation["permitted"], logits, -1e9)}
+        observation[specs.ACTION_MASK][...] = self._permitted
