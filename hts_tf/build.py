@@ -64,6 +64,7 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
         num_updates,
         seed,
         gradient_agent,
+        settings.reward_scaling,
     )
     keeper = Keeper(settings, Workdir(workdir), seed)
     reporter = Reporter(

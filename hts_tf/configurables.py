@@ -140,7 +140,7 @@ def _precise(annotation: Any) -> Any:
         return Union[tuple(map(_precise, args))]  # noqa: UP007  of any number
     if origin is Callable:
         return Annotated[annotation, pydantic.AfterValidator(functools.partial(_fits, annotation))]
-    if origin in (list, tuple, Sequence):
+    if origin in (list, tuple, dict, Sequence):
         return origin[tuple(map(_precise, args))]
     if inspect.isclass(annotation) and annotation.__module__ not in ("builtins", "typing"):
         return Annotated[Any, pydantic.AfterValidator(functools.partial(_is, annotation))]
@@ -200,6 +200,8 @@ def describe(annotation: Any) -> str:
         return " or ".join(map(repr, args))
     if origin in (list, tuple, Sequence):
         return f"a tuple or list, each of it {describe(args[0])}"
+    if origin is dict:
+        return f"a dict, each value of it {describe(args[1])}"
     if origin is type:
         return f"a kind of {_name(args[0])} (@NAME)"
     if origin is Callable:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from hts_tf import errors, seeding, specs, trees
 from hts_tf.algorithms.algorithm import Algorithm
+from hts_tf.algorithms.reward_scaling import ReturnScaling
 from hts_tf.networks.agent import Agent
 
 
@@ -25,6 +26,7 @@ class Learner:
       gradient_agent: where an algorithm with `delayed_gradient` takes its gradient, or None for
         the target agent itself. The schedule gives it the parameters that collected the rollout
         of the next step.
+      reward_scaling: scales rewards before the algorithm sees them, or None.
       after_update: called with what an update has just learnt from, for fingerprints: here it
         costs no time of the sync point.
     """
@@ -37,6 +39,7 @@ class Learner:
         num_updates: int,
         seed: int,
         gradient_agent: Agent | None = None,
+        reward_scaling: Callable[[int, float], ReturnScaling] | None = None,
     ) -> None:
         """Creates the optimizer and declares the update.
 
@@ -47,11 +50,16 @@ class Learner:
           num_updates: in the whole run, for schedules that decay.
           seed: of the run.
           gradient_agent: see the attribute; with the same parameters as the agent.
+          reward_scaling: makes it from the number of columns and the algorithm's discount.
         """
         self.agent = agent
         self.gradient_agent = gradient_agent
         self.optimizer = algorithm.make_optimizer()
         self.optimizer.build(agent.trainable_variables)
+        self.reward_scaling = None
+        if reward_scaling is not None:
+            num_columns = rollout_shapes.reward[0].size
+            self.reward_scaling = reward_scaling(num_columns, algorithm.discount)
         self.updates = 0
         self.after_update: Callable[[specs.Rollout], None] | None = None
         self._seed = seed
@@ -71,9 +79,13 @@ class Learner:
         def update(
             rollout: specs.Rollout, permutations: tf.Tensor, progress: tf.Tensor
         ) -> dict[str, tf.Tensor]:
-            return algorithm.update(
+            if self.reward_scaling is not None:
+                rollout = self.reward_scaling.scale(rollout)
+            logs = algorithm.update(
                 agent, self.optimizer, rollout, permutations, progress, **delayed
             )
+            agent.observe(rollout)
+            return logs
 
         self._update = update
 
@@ -95,7 +107,7 @@ class Learner:
         logs = self._update(columns, permutations, progress)
         self.updates += 1
         logs = {name: float(value) for name, value in logs.items()}
-        if not are_finite(self.agent.variables) or not are_finite(self.optimizer.variables):
+        if not are_finite(self.agent.variables) or not are_finite(self.state_variables):
             raise DivergenceError(
                 f"update {self.updates:,} made parameters that are not finite ("
                 + ", ".join(f"{name} {value:g}" for name, value in logs.items())
@@ -106,8 +118,14 @@ class Learner:
             self.after_update(rollout)
         return logs
 
+    @property
+    def state_variables(self) -> list[tf.Variable]:
+        """What updates depend on beside the agents: of the optimizer, and of the reward scaling."""
+        scaling = self.reward_scaling.variables if self.reward_scaling else []
+        return [*self.optimizer.variables, *scaling]
+
     def state(self) -> dict[str, np.ndarray]:
-        """Returns what `restore` takes: the agent's variables first, then the optimizer's."""
+        """Returns what `restore` takes: the agent's variables first."""
         return {
             "run/updates": np.array(self.updates),
             **{f"variable/{i}": v.numpy() for i, v in enumerate(self._variables())},
@@ -124,7 +142,7 @@ class Learner:
 
     def _variables(self) -> list[tf.Variable]:
         delayed = self.gradient_agent.variables if self.gradient_agent else []
-        return [*self.agent.variables, *self.optimizer.variables, *delayed]
+        return [*self.agent.variables, *self.state_variables, *delayed]
 
 
 def are_finite(variables: Iterable[tf.Variable]) -> bool:

@@ -11,6 +11,7 @@ from hts_tf import errors, values
 # Whoever has settings has all that gin files bind.
 from hts_tf.algorithms import a2c, impala, ppo  # noqa: F401
 from hts_tf.algorithms.algorithm import Algorithm
+from hts_tf.algorithms.reward_scaling import ReturnScaling
 from hts_tf.configurables import configurable
 from hts_tf.environments import base
 from hts_tf.networks import actor_critic  # noqa: F401
@@ -28,6 +29,8 @@ class Settings:
       environment: recipe of the environments.
       algorithm: whose update the learner runs.
       schedule: who waits for whom.
+      reward_scaling: `@ReturnScaling`, or None for rewards as they are. What is reported of rewards
+        is never scaled.
       num_envs: environments stepped at once.
       num_executors: processes that step them; None takes one for each usable processor core. No
         influence on results.
@@ -56,6 +59,7 @@ class Settings:
     environment: base.EnvironmentConfig = gin.REQUIRED
     algorithm: Algorithm = gin.REQUIRED
     schedule: type[Schedule] = gin.REQUIRED
+    reward_scaling: type[ReturnScaling] | None = None
     num_envs: Annotated[int, Ge(1), Le(8191)] = 16  # a pipe holds no more tickets
     num_executors: values.Workers | None = None
     num_actors: values.Workers = 4
@@ -88,4 +92,19 @@ class Settings:
                 f"Trainer.algorithm = @{type(self.algorithm).__name__}() takes its gradient at "
                 "the parameters that collected the data; under Trainer.schedule = "
                 f"@{self.schedule.__name__} these vary, so it cannot be used"
+            )
+        if self.reward_scaling is not None:
+            self._check_reward_scaling()
+
+    def _check_reward_scaling(self) -> None:
+        scaling = f"Trainer.reward_scaling = @{self.reward_scaling.__name__}"
+        if self.schedule.policy_lag is None:
+            raise errors.ConfigError(
+                f"{scaling} adds up rewards from one rollout to the next; under Trainer.schedule = "
+                f"@{self.schedule.__name__} these are of other environments each time: bind None"
+            )
+        if not hasattr(self.algorithm, "discount"):
+            raise errors.ConfigError(
+                f"{scaling} needs an algorithm with a discount; Trainer.algorithm = "
+                f"@{type(self.algorithm).__name__}() has no attribute of that name"
             )

@@ -55,7 +55,12 @@ def make_square(size: int) -> Square: ...
             [PPO, "x", lambda: None, None],
             "a maker of Square (@NAME)",
         ),
-        (dict[str, int], [{}, {"a": 1}], [{1: 1}, {"a": "b"}, ()], "of type dict"),
+        (
+            dict[str, int],
+            [{}, {"a": 1}],
+            [{1: 1}, {"a": "b"}, ()],
+            "a dict, each value of it a whole",
+        ),
         (tuple[int, ...], [(1, 2)], [(1, "x"), 1], "a tuple or list"),
         ("what it is, is for its author", [1, None], [], ""),
         (Any, [1, None], [], ""),

@@ -106,6 +106,10 @@ def permitted(value, annotation):
         return type(value) is str and value in args
     if origin is Sequence:
         return isinstance(value, (list, tuple)) and all(permitted(v, args[0]) for v in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(
+            permitted(k, args[0]) and permitted(v, args[1]) for k, v in value.items()
+        )
     if origin is type:
         return inspect.isclass(value) and issubclass(value, args[0])
     if origin is Callable:

@@ -21,11 +21,13 @@ class Algorithm(abc.ABC):
         policy lag varies. Those that correct for the lag with the stored logits have no such
         argument.
       recurrent: whether `update` can train agents that remember, see `Agent.sequence_length`.
+      discount: gamma; an algorithm that has none cannot be used with `Trainer.reward_scaling`.
     """
 
     epochs: int = 0
     delayed_gradient: bool = False
     recurrent: bool = False
+    discount: float
 
     def check_batch(  # noqa: B027  any will do
         self, sync_interval: int, num_envs: int, sequence_length: int | None = None

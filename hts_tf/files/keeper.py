@@ -71,7 +71,7 @@ class Keeper:
             start = time.perf_counter()
             parameters, optimizer = (  # asarray: without copying
                 [np.asarray(tf.convert_to_tensor(variable)) for variable in variables]
-                for variables in (learner.agent.variables, learner.optimizer.variables)
+                for variables in (learner.agent.variables, learner.state_variables)
             )
             taken = fingerprint(rollout, parameters, optimizer)
             log.append(learner.updates, learner.updates * steps_per_update, taken)

@@ -1,8 +1,8 @@
 """The actor-critic agent: a torso for the kind of observation, perhaps a core, and two heads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-import gin
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -12,7 +12,11 @@ from hts_tf.networks import choice
 from hts_tf.networks.action_head import ActionHead, Distribution
 from hts_tf.networks.agent import Agent
 from hts_tf.networks.cores import CoreMaker
-from hts_tf.networks.torsos import Seeds, Torso, dense
+from hts_tf.networks.normalisation import ObservationNormaliser
+from hts_tf.networks.torsos import Seeds, Torso, dense, without_mask
+
+# From features to what a core makes of them, and what it remembers then.
+_Remember = Callable[[tf.Tensor], tuple[tf.Tensor, trees.Tree]]
 
 
 @configurable(denylist=["spec", "seed"])
@@ -26,34 +30,50 @@ class ActorCritic(Agent):
         self,
         spec: specs.EnvironmentSpec,
         seed: int,
-        torso: Torso = gin.REQUIRED,
+        torso: Torso | None = None,
         head: Callable[[specs.ArraySpec, Seeds], ActionHead] | None = None,
         core: CoreMaker | None = None,
         sequence_length: values.Count | None = None,
+        value_torso: Torso | None = None,
+        normalise_observations: bool = False,
     ) -> None:
         """Builds the agent; the same seed gives the same weights.
 
         Args:
           spec: of the environment.
           seed: of the initial weights.
-          torso: builds the torso's layers, for example `@nature_cnn`.
-          head: builds the action head; None for the one that is for the environment's actions.
+          torso: builds the torso's layers, for example `@nature_cnn`; None takes what suits the
+            observation (`choice.torso_for`).
+          head: builds the action head; None takes the one that is for the environment's actions
+            (`choice.head_for`).
           core: builds the core: `@lstm`, `@gru`; None for an agent that remembers nothing.
           sequence_length: in env steps, of the sequences into which algorithms that shuffle divide
             what a core learns from, each with the state that it began with; must divide
             sync_interval. None takes whole intervals.
+          value_torso: builds a torso for the value alone; None lets it share the other one.
+          normalise_observations: whether torsos see arrays of floats by `ObservationNormaliser`.
 
         Raises:
-          ConfigError: torso or head do not fit the environment.
+          ConfigError: torso or head do not fit the environment, or a core has a value torso beside
+            it.
         """
-        super().__init__()
+        super().__init__(autocast=False)  # each layer does it, as precisely as it needs to
+        if core and value_torso:
+            raise errors.ConfigError(
+                "ActorCritic.value_torso has no memory: with ActorCritic.core bound, leave it None"
+            )
         seeds = Seeds(seed)
         self._spec = spec
         self._sequence_length = sequence_length
-        self._torso = torso(spec.observation, seeds)
+        seen = without_mask(spec.observation)
+        self._normaliser = ObservationNormaliser(seen) if normalise_observations else None
+        if self._normaliser is not None:
+            seen = self._normaliser.normalised
+        self._torso = (torso or choice.torso_for(seen))(seen, seeds)
         self._core = core(seeds) if core else None
         self._head = (head or choice.head_for(spec.action))(spec.action, seeds)
         self._head.check_mask(spec.observation)
+        self._value_torso = value_torso(seen, seeds) if value_torso else None
         self._value_head = dense(1, seeds, gain=1.0)
         zeros = (spec.observation, self._core.state if self._core else ())
         self(*trees.map(lambda leaf: np.zeros((2, *leaf.shape), leaf.dtype), zeros))
@@ -97,32 +117,29 @@ class ActorCritic(Agent):
         Returns:
           The policy's parameters [B, ...], and the values [B] float32.
         """
-        policy, value, _ = self._advance(observation, state)
+        policy, value, _ = self._answers(observation, self._step(state))
         return policy, value
 
-    def _advance(
-        self, observation: trees.Tree, state: trees.Tree
+    def _answers(
+        self, observation: trees.Tree, remember: _Remember
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor, trees.Tree]:
-        features = self._features(observation)
-        if self._core is not None:
-            features, state = self._core(features, state)
-        return *self._heads(features, observation), state
-
-    def _features(self, observation: trees.Tree) -> tf.Tensor:
-        features = observation
-        for layer in self._torso:
-            features = layer(features)
-        return features
-
-    def _heads(
-        self, features: tf.Tensor, observation: trees.Tree
-    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """Returns policy and value of observations [B, ...], and the state after them."""
+        seen = without_mask(observation)
+        if self._normaliser is not None:
+            seen = self._normaliser(seen)
+        features, state = remember(_through(self._torso, seen))
         policy = self._head(features, observation)
-        return policy, tf.squeeze(self._value_head(features), -1)
+        if self._value_torso is not None:
+            features = _through(self._value_torso, seen)
+        return policy, tf.squeeze(self._value_head(features), -1), state
+
+    def _step(self, state: trees.Tree) -> _Remember:
+        """Returns what advances a state by one observation; without a core nothing changes."""
+        return lambda features: self._core(features, state) if self._core else (features, state)
 
     def act(self, observation: trees.Tree, state: trees.Tree, noise: tf.Tensor) -> specs.Answer:
         """See base class."""
-        policy, value, state = self._advance(observation, state)
+        policy, value, state = self._answers(observation, self._step(state))
         return specs.Answer(self._head.act(policy, noise), policy, value, state)
 
     def evaluate(self, rollout: specs.Rollout) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
@@ -131,27 +148,41 @@ class ActorCritic(Agent):
         first, first_spec = tf.nest.flatten(observation)[0], tf.nest.flatten(spec)[0]
         num_leading = first.shape.rank - len(first_spec.shape)
         if num_leading == 1:
-            return self._heads(self._features(observation), observation)
+            return self(observation)
         leading = tf.shape(first)[:num_leading]
         rows = trees.map(lambda x, leaf: tf.reshape(x, (-1, *leaf.shape)), observation, spec)
-        features = self._features(rows)
-        if self._core is not None:
-            features = self._unroll(features, rollout, leading)
+        remember = self._unroll(rollout, leading) if self._core else self._step(())
+        policy, value, _ = self._answers(rows, remember)
         return tf.nest.map_structure(
-            lambda x: tf.reshape(x, tf.concat([leading, tf.shape(x)[1:]], 0)),
-            self._heads(features, rows),
+            lambda x: tf.reshape(x, tf.concat([leading, tf.shape(x)[1:]], 0)), (policy, value)
         )
 
-    def _unroll(self, features: tf.Tensor, rollout: specs.Rollout, leading: tf.Tensor) -> tf.Tensor:
-        """Returns the core's outputs [L * B, ...] to features [L * B, F] of a rollout."""
-        length = leading[0]
+    def _unroll(self, rollout: specs.Rollout, leading: tf.Tensor) -> _Remember:
+        """Returns what advances through a rollout of sequences, whose first axes are `leading`."""
         ended = rollout.terminated | rollout.truncated
-        begins = tf.concat([tf.zeros_like(ended[:1]), ended], 0)[:length]
+        begins = tf.concat([tf.zeros_like(ended[:1]), ended], 0)[: leading[0]]
         state = trees.map(lambda x: x[0], rollout.state)
-        features = tf.reshape(features, tf.concat([leading, tf.shape(features)[1:]], 0))
-        outputs = self._core.unroll(features, state, begins)
-        return tf.reshape(outputs, (-1, outputs.shape[-1]))
+
+        def remember(features: tf.Tensor) -> tuple[tf.Tensor, trees.Tree]:
+            features = tf.reshape(features, tf.concat([leading, tf.shape(features)[1:]], 0))
+            outputs = self._core.unroll(features, state, begins)
+            return tf.reshape(outputs, (-1, outputs.shape[-1])), ()
+
+        return remember
 
     def distribution(self, policy: dict[str, tf.Tensor]) -> Distribution:
         """See base class."""
         return self._head.distribution(policy)
+
+    def observe(self, rollout: specs.Rollout) -> None:
+        """See base class: it takes observations into their statistics, each of them once."""
+        if self._normaliser is not None:
+            # The last row is the next rollout's first.
+            rows = trees.map(lambda x: x[:-1], without_mask(rollout.observation))
+            self._normaliser.update(rows)
+
+
+def _through(layers: Sequence[keras.layers.Layer], x: trees.Tree) -> tf.Tensor:
+    for layer in layers:
+        x = layer(x)
+    return x

@@ -72,6 +72,13 @@ class Agent(keras.Model, abc.ABC):
     def distribution(self, policy: trees.Tree) -> Distribution:
         """Returns the distributions over actions that have these parameters."""
 
+    def observe(self, rollout: specs.Rollout) -> None:
+        """Takes in a rollout [T, B] that the agent has just learnt from; most do nothing here.
+
+        For statistics among its variables, which change at no other time. Traced as part of the
+        update.
+        """
+
     def copy_from(self, other: "Agent") -> None:
         """Takes over the parameters of an agent of the same kind."""
         if not hasattr(self, "_copy"):

@@ -1,6 +1,7 @@
 """Which network is for which kind of environment, where none is bound."""
 
-from hts_tf import errors, specs
+from hts_tf import errors, specs, trees
+from hts_tf.networks import by_entry, torsos
 from hts_tf.networks.action_head import ActionHead, described
 from hts_tf.networks.bernoulli import Bernoulli
 from hts_tf.networks.categorical import Categorical
@@ -8,6 +9,19 @@ from hts_tf.networks.gaussian import Gaussian
 from hts_tf.networks.multi_categorical import MultiCategorical
 
 _HEADS = (Categorical, MultiCategorical, Bernoulli, Gaussian)
+
+
+def torso_for(observation: trees.Tree) -> torsos.Torso:
+    """Returns the torso for a kind of observation.
+
+    A pixel map, or an image (`torsos.image_shape`) at least 36 wide: `nature_cnn`; a smaller one:
+    `small_cnn`; a dict or tuple with any of these in it: `by_entry`. All else, also an image less
+    than 3 wide: `mlp`.
+
+    Args:
+      observation: its spec; a mask of actions in it does not count.
+    """
+    return by_entry.suited(torsos.without_mask(observation))
 
 
 def head_for(action: specs.ArraySpec) -> type[ActionHead]:

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import keras
+import numpy as np
 import tensorflow as tf
 from annotated_types import Len
 
@@ -32,17 +33,34 @@ def dense(units: int, seeds: Seeds, gain: float) -> keras.layers.Dense:
 
 
 class ToFloat(keras.layers.Layer):
-    """Casts observations to float32 and scales them as their specs say."""
+    """Makes floats of observations.
+
+    Numbers and bools are cast, and scaled as their specs say; discrete ones become one-hot
+    vectors [B, sum of num_values], one after another.
+    """
 
     def __init__(self, spec: trees.Tree, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        self._scale = trees.map(lambda leaf: leaf.scale, spec)
+        self._spec = spec
 
     def call(self, observation: trees.Tree) -> trees.Tree:
-        """Casts and scales: any shape."""
-        return trees.map(
-            lambda x, scale: tf.cast(x, self.compute_dtype) * scale, observation, self._scale
-        )
+        """Converts: any shapes [B, ...]."""
+        return trees.map(self._to_float, self._spec, observation)
+
+    def _to_float(self, spec: specs.ArraySpec, x: tf.Tensor) -> tf.Tensor:
+        if is_discrete(spec):
+            return tf.cast(_one_hot(spec, x), self.compute_dtype)
+        return tf.cast(x, self.compute_dtype) * spec.scale
+
+
+def _one_hot(spec: specs.DiscreteSpec | specs.MultiDiscreteSpec, x: tf.Tensor) -> tf.Tensor:
+    """Returns [B, sum of num_values] bool of integers [B, ...]."""
+    size = math.prod(spec.shape)
+    counts = [spec.num_values] * size if isinstance(spec, specs.DiscreteSpec) else spec.num_values
+    places = np.repeat(np.arange(size), counts)  # of the integer that each bool asks
+    values_ = np.concatenate([np.arange(count) for count in counts])  # for which value
+    flat = tf.reshape(tf.cast(x, tf.int64), (-1, size))
+    return tf.gather(flat, places, axis=1) == values_
 
 
 class Concatenate(keras.layers.Layer):
@@ -58,21 +76,40 @@ class Concatenate(keras.layers.Layer):
 Torso = Callable[[trees.Tree, Seeds], Sequence[keras.layers.Layer]]
 
 
-def _check_convolutions(spec: specs.ArraySpec, convolutions: Sequence[Sequence[int]]) -> None:
-    shape = spec.dense_shape if isinstance(spec, specs.PixelMapSpec) else spec.shape
-    if len(shape) != 3:
-        raise errors.ConfigError(
-            f"ActorCritic.torso = @nature_cnn is for an image, not for an array {shape}: "
-            "bind another"
-        )
-    side = min(shape[:2])
-    for number, (_, kernel_size, strides) in enumerate(convolutions, 1):
-        if kernel_size > side:
-            raise errors.ConfigError(
-                f"nature_cnn.convolutions: the kernel of number {number} is {kernel_size} wide, "
-                f"but what it gets is only {side} wide: bind smaller ones, or another torso"
-            )
-        side = (side - kernel_size) // strides + 1
+def without_mask(observation: trees.Tree) -> trees.Tree:
+    """Returns what torsos see of an observation, or of its spec: all but `specs.ACTION_MASK`.
+
+    Raises:
+      ConfigError: nothing else is in it.
+    """
+    if not isinstance(observation, dict):
+        return observation
+    seen = {name: entry for name, entry in observation.items() if name != specs.ACTION_MASK}
+    if not seen:
+        raise errors.ConfigError("the environment's observation has nothing in it to be seen")
+    return seen
+
+
+def is_discrete(spec: specs.ArraySpec) -> bool:
+    """Returns whether arrays of a kind hold choices, not amounts."""
+    return isinstance(spec, (specs.DiscreteSpec, specs.MultiDiscreteSpec))
+
+
+def image_shape(spec: specs.ArraySpec) -> tuple[int, int, int] | None:
+    """Returns [height, width, channels] of an image; None for what is none.
+
+    An image is a pixel map, or any three-dimensional array that is not discrete. If its first axis
+    is shorter than both others, that one has the channels, as in stacked frames; else the last has.
+    """
+    if isinstance(spec, specs.PixelMapSpec):
+        return spec.dense_shape
+    if len(spec.shape) != 3 or is_discrete(spec):
+        return None
+    return (*spec.shape[1:], spec.shape[0]) if _channels_first(spec) else spec.shape
+
+
+def _channels_first(spec: specs.ArraySpec) -> bool:
+    return spec.shape[0] < min(spec.shape[1:])
 
 
 Convolution = Annotated[Sequence[values.Size], Len(3, 3)]  # filters, kernel size, strides
@@ -92,7 +129,7 @@ def nature_cnn(
     """Layers of the torso of Mnih et al. 2015 ("Nature CNN"), for images.
 
     Args:
-      spec: of the observation: a [height, width, channels] array or a pixel map.
+      spec: of the observation: an image, see `image_shape`.
       seeds: of the initialisers.
       convolutions: (filters, kernel size, strides) of each.
       dense: units of the last layer.
@@ -100,13 +137,39 @@ def nature_cnn(
     Raises:
       ConfigError: the observation is not an image, or too small.
     """
-    if not isinstance(spec, specs.ArraySpec):
-        raise errors.ConfigError(
-            "ActorCritic.torso = @nature_cnn is for one image, not for an observation of "
-            f"{', '.join(name for name, _ in trees.named(spec))}: bind another"
-        )
+    return _convolutional("nature_cnn", spec, seeds, convolutions, dense)
+
+
+@configurable(denylist=["spec", "seeds"])
+def small_cnn(
+    spec: specs.ArraySpec, seeds: Seeds, filters: values.Size = 16, dense: values.Size = 128
+) -> list[keras.layers.Layer]:
+    """Layers of the torso of Young and Tian 2019 (MinAtar, arXiv 1903.03176), for small images.
+
+    One convolution, 3 wide with strides of 1, and a dense layer.
+
+    Args:
+      spec: of the observation: an image at least 3 wide, see `image_shape`.
+      seeds: of the initialisers.
+      filters: of the convolution.
+      dense: units of the last layer.
+
+    Raises:
+      ConfigError: the observation is not an image, or too small.
+    """
+    return _convolutional("small_cnn", spec, seeds, ((filters, 3, 1),), dense)
+
+
+def _convolutional(
+    name: str,
+    spec: specs.ArraySpec,
+    seeds: Seeds,
+    convolutions: Sequence[Sequence[int]],
+    dense: int,
+) -> list[keras.layers.Layer]:
+    """Returns convolutions and a dense layer, all ReLU. Raises: ConfigError: they do not fit."""
+    _check_convolutions(name, spec, convolutions)
     is_sparse = isinstance(spec, specs.PixelMapSpec)
-    _check_convolutions(spec, convolutions)
     gain = math.sqrt(2.0)
     stack: list[keras.layers.Layer] = []
     for sizes in convolutions:
@@ -118,6 +181,8 @@ def nature_cnn(
     if is_sparse and len(stack) > 1:
         stack[:2] = [sparse_convolution.SparseConv2DPair(*stack[:2])]
     layers: list[keras.layers.Layer] = [] if is_sparse else [ToFloat(spec)]
+    if not is_sparse and _channels_first(spec):
+        layers.append(keras.layers.Permute((2, 3, 1)))
     for layer in stack:
         layers += [layer, keras.layers.ReLU()]
     return [
@@ -127,20 +192,50 @@ def nature_cnn(
     ]
 
 
+def _check_convolutions(
+    name: str, spec: specs.ArraySpec, convolutions: Sequence[Sequence[int]]
+) -> None:
+    if not isinstance(spec, specs.ArraySpec):
+        raise errors.ConfigError(
+            f"the torso @{name} is for one image, not for an observation of "
+            f"{', '.join(leaf for leaf, _ in trees.named(spec))}: bind another"
+        )
+    shape = image_shape(spec)
+    if shape is None:
+        raise errors.ConfigError(
+            f"the torso @{name} is for an image, not for an array {spec.shape}: bind another"
+        )
+    side = min(shape[:2])
+    for number, (_, kernel_size, strides) in enumerate(convolutions, 1):
+        if kernel_size > side:
+            raise errors.ConfigError(
+                f"@{name}: the kernel of number {number} is {kernel_size} wide, "
+                f"but what it gets is only {side} wide: bind smaller ones, or another torso"
+            )
+        side = (side - kernel_size) // strides + 1
+
+
 @configurable(denylist=["spec", "seeds"])
 def mlp(
-    spec: trees.Tree, seeds: Seeds, units: Annotated[Sequence[values.Size], Len(0, 256)] = (64, 64)
+    spec: trees.Tree,
+    seeds: Seeds,
+    units: Annotated[Sequence[values.Size], Len(0, 256)] = (64, 64),
+    activation: Literal["relu", "tanh"] = "relu",
 ) -> list[keras.layers.Layer]:
-    """Layers of a torso of dense ReLU layers, for vectors.
+    """Layers of a torso of dense layers, for vectors.
 
     Args:
       spec: of the observation: arrays of any shape.
       seeds: of the initialisers.
       units: of each layer.
+      activation: of each layer; 'tanh' is usual for PPO on MuJoCo.
     """
     gain = math.sqrt(2.0)
     return [
         ToFloat(spec),
         keras.layers.Flatten() if isinstance(spec, specs.ArraySpec) else Concatenate(),
-        *(keras.layers.Dense(n, "relu", kernel_initializer=seeds.orthogonal(gain)) for n in units),
+        *(
+            keras.layers.Dense(n, activation, kernel_initializer=seeds.orthogonal(gain))
+            for n in units
+        ),
     ]

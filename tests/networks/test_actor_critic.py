@@ -140,7 +140,7 @@ def test_the_order_of_a_dict_does_not_matter():
 
 
 def test_nature_cnn_refuses_a_dict():
-    with pytest.raises(errors.ConfigError, match=r"ActorCritic\.torso = @nature_cnn .*map, facts"):
+    with pytest.raises(errors.ConfigError, match=r"the torso @nature_cnn .*map, facts"):
         ActorCritic(DICT, 0, torsos.nature_cnn)
 
 

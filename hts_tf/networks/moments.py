@@ -1,0 +1,47 @@
+"""Running mean and variance."""
+
+import keras
+import tensorflow as tf
+
+_EPSILON = 1e-8  # added to variances, as in VecNormalize and Gymnasium's wrappers
+
+
+class RunningMoments(keras.layers.Layer):
+    """Mean and variance of all arrays seen so far: variables that are not trained, in float64.
+
+    Each update merges the moments of a batch with those so far (Chan, Golub and LeVeque 1979,
+    "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", equations 2.1).
+    Squares are taken of deviations only, so that a large mean costs no digits. It is VecNormalize's
+    rule, without the pretended first 0.0001 observations that it begins with.
+
+    Attributes:
+      mean: [...]; 0 before the first update.
+      variance: [...], of the population; 1 before the first update.
+      count: scalar, how many arrays were seen.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        """Creates the variables, for arrays of this shape."""
+        super().__init__(dtype="float64", autocast=False)
+        # Without autocast: half precision elsewhere is no concern of statistics.
+        kind = {"dtype": "float64", "trainable": False, "autocast": False}
+        self.mean = self.add_weight(shape, "zeros", name="mean", **kind)
+        self.variance = self.add_weight(shape, "ones", name="variance", **kind)
+        self.count = self.add_weight((), "zeros", name="count", **kind)
+
+    def update(self, batch: tf.Tensor) -> None:
+        """Takes in arrays [n, ...], n at least 1."""
+        batch = tf.cast(batch, tf.float64)
+        count = tf.cast(tf.shape(batch)[0], tf.float64)
+        mean = tf.reduce_mean(batch, axis=0)
+        squares = tf.reduce_sum(tf.square(batch - mean), axis=0)
+        total = self.count + count
+        shift = mean - self.mean
+        squares += self.variance * self.count + tf.square(shift) * (self.count * count / total)
+        self.mean.assign(self.mean + shift * (count / total))
+        self.variance.assign(squares / total)
+        self.count.assign(total)
+
+    def inverse_deviation(self) -> tf.Tensor:
+        """Returns 1 / sqrt(variance + 1e-8), [...] float64."""
+        return 1.0 / tf.sqrt(self.variance + _EPSILON)

@@ -1,0 +1,73 @@
+"""Normalisation of observations by running statistics, as it is usual for MuJoCo."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from hts_tf import specs, trees, values
+from hts_tf.configurables import configurable
+from hts_tf.networks import torsos
+from hts_tf.networks.moments import RunningMoments
+
+
+@configurable(denylist=["spec"])
+class ObservationNormaliser(keras.layers.Layer):
+    """Shifts and scales arrays of floats to mean 0 and variance 1, then clips them.
+
+    Images, discrete observations, bools and whole numbers stay as they are. The statistics are
+    variables that are not trained: they travel with the agent's parameters.
+
+    Attributes:
+      normalised: the spec of what comes out; what was normalised has a scale of 1 there.
+    """
+
+    def __init__(self, spec: trees.Tree, limit: values.Positive = 10.0) -> None:
+        """Creates the statistics.
+
+        Args:
+          spec: of the observation.
+          limit: what is normalised is clipped to +-limit.
+        """
+        # float32 has too few digits for the difference of large numbers.
+        super().__init__(dtype="float64", autocast=False)
+        self._spec = spec
+        self._limit = limit
+        self._moments = [
+            RunningMoments(leaf.shape) for _, leaf in trees.named(spec) if _is_normalised(leaf)
+        ]
+        self.normalised = trees.map(
+            lambda leaf: (
+                dataclasses.replace(leaf, dtype="float32", scale=1.0)
+                if _is_normalised(leaf)
+                else leaf
+            ),
+            spec,
+        )
+
+    def call(self, observation: trees.Tree) -> trees.Tree:
+        """Normalises [B, ...]; rows do not influence each other, not even in their rounding."""
+        moments = iter(self._moments)
+
+        def normalise(leaf: specs.ArraySpec, x: tf.Tensor) -> tf.Tensor:
+            if not _is_normalised(leaf):
+                return x
+            known = next(moments)
+            x = (tf.cast(x, tf.float64) - known.mean) * known.inverse_deviation()
+            return tf.cast(tf.clip_by_value(x, -self._limit, self._limit), tf.float32)
+
+        return trees.map(normalise, self._spec, observation)
+
+    def update(self, observation: trees.Tree) -> None:
+        """Takes [T, B, ...] into the statistics."""
+        moments = iter(self._moments)
+
+        def take(leaf: specs.ArraySpec, x: tf.Tensor) -> None:
+            if _is_normalised(leaf):
+                next(moments).update(tf.reshape(x, (-1, *leaf.shape)))
+
+        trees.map(take, self._spec, observation)
+
+
+def _is_normalised(leaf: specs.ArraySpec) -> bool:
+    return leaf.dtype.startswith("float") and torsos.image_shape(leaf) is None
