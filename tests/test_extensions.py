@@ -22,11 +22,12 @@ MODULES = "--modules=tests.extensions"
 EXTENSIONS = {
     "forbidden": ({"observation/light", "observation/action_mask", "logits"}, 0.4, 0.6),
     "dial": ({"observation", "mean", "std"}, 0.25, 0.35),
+    "far": ({"observation", "logits"}, 0.25, 0.4),
     "sensors": ({"observation/row", "observation/camera", "logits"}, 0.25, 0.4),
 }
 
 
-def start(extension, workdir):
+def start(extension, workdir, *flags):
     return command_line.start(
         "hts_tf.train",
         f"--workdir={workdir}",
@@ -35,6 +36,7 @@ def start(extension, workdir):
         "--gin_bindings=Trainer.sync_interval = 32",
         f"--gin_bindings=Trainer.total_env_steps = {NUM_UPDATES * 32 * 16}",
         "--gin_bindings=PPO.learning_rate = 0.003",
+        *flags,
     )
 
 
@@ -80,6 +82,27 @@ def test_killed_and_resumed_is_as_never_stopped(trained, tmp_path):
     assert code == 0, errors
     for name in (fingerprint_log.TABLE, fingerprint_log.CELLS, archive.FILE_NAME):
         assert (tmp_path / name).read_bytes() == (workdir / name).read_bytes()
+
+
+@pytest.mark.parametrize("trained", ["far"], indirect=True)
+def test_statistics_do_not_depend_on_the_number_of_executors(trained, tmp_path):
+    extension, workdir = trained
+    one = "--gin_bindings=Trainer.num_executors = 1"
+    code, _, errors = command_line.finish(start(extension, tmp_path, one))
+    assert code == 0, errors
+    table = fingerprint_log.TABLE
+    assert (tmp_path / table).read_bytes() == (workdir / table).read_bytes()
+
+
+@pytest.mark.parametrize("trained", ["far"], indirect=True)
+def test_a_policy_is_evaluated_with_the_statistics_that_it_was_trained_with(trained):
+    _, workdir = trained
+    code, _, errors = command_line.run(
+        "hts_tf.evaluate", f"--workdir={workdir}", "--episodes=50", MODULES
+    )
+    assert code == 0, errors
+    scores = np.genfromtxt(next(workdir.glob("evaluation_*.csv")), delimiter=",", names=True)
+    assert scores["score"].mean() > 0.4
 
 
 @pytest.mark.parametrize("trained", ["dial"], indirect=True)

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from hts_tf import errors, learner, specs, trees
+from hts_tf.algorithms.a2c import A2C
+from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.algorithms.ppo import PPO
+from hts_tf.algorithms.reward_scaling import ReturnScaling
 from hts_tf.collecting import data_storage
 from hts_tf.environments import synthetic
 from hts_tf.networks import torsos
@@ -54,3 +57,97 @@ def test_values_that_are_not_finite_are_not_taken_from_a_checkpoint(learning):
     state["variable/1"] = np.full_like(state["variable/1"], np.nan)
     with pytest.raises(errors.ConfigError, match="has parameters that are not finite"):
         trained.restore(state)
+
+
+def rollout_of(agent, seed):
+    rollout = data_storage.empty(agent.step, T, N)
+    random = np.random.default_rng(seed)
+    for _, array in trees.named(specs.leaves(rollout)):
+        array[...] = random.normal(5, 3, array.shape) if array.dtype.kind == "f" else 0
+    rollout.truncated[...] = random.random(rollout.truncated.shape) < 0.2
+    return rollout
+
+
+def with_statistics(algorithm, delayed=False):
+    """A learner whose agent normalises observations, and that scales rewards."""
+    spec = synthetic.Synthetic().spec
+    torso = functools.partial(torsos.mlp, units=(8,))
+    agents = [ActorCritic(spec, 0, torso, normalise_observations=True) for _ in range(2)]
+    shapes = data_storage.empty(agents[0].step, T, N)
+    gradient_agent = agents[1] if delayed else None
+    return learner.Learner(agents[0], algorithm, shapes, 10, 0, gradient_agent, ReturnScaling)
+
+
+ALGORITHMS = [(PPO(num_minibatches=2), False), (A2C(), False), (A2C(), True)]
+
+
+@pytest.mark.parametrize(("algorithm", "delayed"), ALGORITHMS)
+def test_statistics_belong_to_the_state(op_determinism, algorithm, delayed):
+    """A learner that goes on from a saved state comes to the same bits."""
+    trained = with_statistics(algorithm, delayed)
+    trained.step(rollout_of(trained.agent, 0))
+    resumed = with_statistics(algorithm, delayed)
+    resumed.restore(trained.state())
+    for each in (trained, resumed):
+        if delayed:
+            each.gradient_agent.copy_from(each.agent)
+        each.step(rollout_of(each.agent, 1))
+    ours, theirs = trained.state(), resumed.state()
+    assert ours.keys() == theirs.keys()
+    for name, array in ours.items():
+        assert array.tobytes() == theirs[name].tobytes(), name
+    variables = [array.shape for array in ours.values()]
+    assert variables.count((N,)) >= 1  # the returns so far
+    mean, _, count = trained.agent.non_trainable_variables
+    seen = np.concatenate([rollout_of(trained.agent, i).observation[:-1] for i in (0, 1)])
+    np.testing.assert_allclose(mean, seen.reshape(-1, 4).mean(axis=0), rtol=1e-6)
+    assert float(count) == 2 * T * N
+
+
+def test_an_agent_for_evaluation_takes_the_statistics_from_a_checkpoint(op_determinism):
+    trained = with_statistics(PPO(num_minibatches=2))
+    trained.step(rollout_of(trained.agent, 0))
+    alone = with_statistics(PPO(num_minibatches=2)).agent
+    learner.assign(alone.variables, trained.state())
+    assert alone.parameters_hash() == trained.agent.parameters_hash()
+
+
+class Recorder(Algorithm):
+    """Trains nothing, and returns what it was given."""
+
+    discount = 0.5
+
+    def make_optimizer(self):
+        return PPO().make_optimizer()
+
+    def update(self, agent, optimizer, rollout, permutations, progress):
+        _, value = agent.evaluate(rollout)
+        return {
+            **{f"reward_{t}": rollout.reward[t, 0] for t in range(T)},
+            "value": value[0, 0],
+        }
+
+
+def test_the_algorithm_sees_scaled_rewards_and_the_statistics_of_before(op_determinism):
+    trained = with_statistics(Recorder())
+    fingerprinted = []
+    trained.after_update = fingerprinted.append
+    rollout = rollout_of(trained.agent, 0)
+    raw, row = rollout.reward.copy(), rollout.observation[0, 0]
+    value = float(trained.agent(row)[1][0])
+    logs = trained.step(rollout)
+    np.testing.assert_allclose(logs["value"], value, rtol=1e-6)
+    assert abs(float(trained.agent(row)[1][0]) - value) > 1e-3
+    variance = float(trained.reward_scaling.variables[2])
+    for t in range(T):
+        expected = raw[t, 0, 0] / np.sqrt(variance + 1e-8)
+        np.testing.assert_allclose(logs[f"reward_{t}"], expected, rtol=1e-5)
+    np.testing.assert_array_equal(fingerprinted[0].reward, raw)
+
+
+def test_statistics_that_are_not_finite_are_noticed(op_determinism):
+    trained = with_statistics(Recorder())
+    rollout = rollout_of(trained.agent, 0)
+    rollout.reward[3, 2] = np.inf
+    with pytest.raises(learner.DivergenceError, match="update 1 made parameters that are not fin"):
+        trained.step(rollout)

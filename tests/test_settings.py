@@ -3,7 +3,10 @@ import dataclasses
 import pytest
 
 from hts_tf import errors
+from hts_tf.algorithms import algorithm
 from hts_tf.algorithms.a2c import A2C
+from hts_tf.algorithms.impala import IMPALA
+from hts_tf.algorithms.reward_scaling import ReturnScaling
 from hts_tf.environments.synthetic import Synthetic
 from hts_tf.schedules.asynchronous import Asynchronous
 from hts_tf.schedules.hts import HTS
@@ -58,6 +61,27 @@ def test_more_executors_than_environments():
 def test_a_delayed_gradient_needs_a_lag_that_does_not_vary():
     with pytest.raises(errors.ConfigError, match=r"algorithm = @A2C\(\).*@Asynchronous"):
         make(schedule=Asynchronous)
+
+
+class Undiscounted(algorithm.Algorithm):
+    def make_optimizer(self):
+        raise NotImplementedError
+
+    def update(self, *args):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        ({"schedule": Asynchronous, "algorithm": IMPALA()}, "under Trainer.schedule = @Asynchron"),
+        ({"algorithm": Undiscounted()}, r"algorithm = @Undiscounted\(\) has no attribute of that"),
+    ],
+)
+def test_where_rewards_cannot_be_scaled(others, message):
+    make(**others)
+    with pytest.raises(errors.ConfigError, match=rf"reward_scaling = @ReturnScaling .*{message}"):
+        make(reward_scaling=ReturnScaling, **others)
 
 
 def test_settings_stay_as_they_were_checked():

@@ -28,6 +28,7 @@ class RunningMoments(keras.layers.Layer):
         self.mean = self.add_weight(shape, "zeros", name="mean", **kind)
         self.variance = self.add_weight(shape, "ones", name="variance", **kind)
         self.count = self.add_weight((), "zeros", name="count", **kind)
+        self.built = True  # nothing waits for a first call
 
     def update(self, batch: tf.Tensor) -> None:
         """Takes in arrays [n, ...], n at least 1."""

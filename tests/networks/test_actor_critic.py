@@ -210,6 +210,33 @@ def test_observations_are_scaled_as_their_spec_says():
     assert_close(scaled, floats, rtol=1e-5)
 
 
+def test_a_torso_for_the_value_alone():
+    shared = make()
+    agent = ActorCritic(VECTOR, 0, SMALL_MLP, value_torso=functools.partial(torsos.mlp, units=(7,)))
+    observation = example(VECTOR, (4,))
+    policy, value = agent(observation)
+    assert_close(policy, shared(observation)[0], rtol=1e-6)  # it is built with the same seeds
+    assert np.abs(value - shared(observation)[1]).max() > 0.1
+    with tf.GradientTape(persistent=True) as tape:
+        policy, value = agent(observation)
+        losses = [tf.reduce_sum(tf.square(policy["logits"])), tf.reduce_sum(tf.square(value))]
+    of_policy, of_value = (tape.gradient(loss, agent.trainable_variables) for loss in losses)
+    trained_by = [(p is not None, v is not None) for p, v in zip(of_policy, of_value, strict=True)]
+    assert trained_by.count((True, False)) == 6  # two layers, and the head
+    assert trained_by.count((False, True)) == 4
+
+
+def test_what_is_not_bound_is_chosen():
+    spec = {"light": specs.ArraySpec((5,), "float32"), "mask": specs.ArraySpec((3,), "bool")}
+    spec[specs.ACTION_MASK] = spec.pop("mask")
+    agent = ActorCritic(dataclasses.replace(VECTOR, observation=spec), 0)
+    assert agent.trainable_variables[0].shape == (5, 64)
+    same = ActorCritic(VECTOR, 0, torsos.mlp)
+    assert agent.parameters_hash() == same.parameters_hash()
+    light, mask = np.ones((2, 5), np.float32), np.ones((2, 3), bool)
+    assert_close(agent({"light": light, specs.ACTION_MASK: mask}), same(light), rtol=1e-6)
+
+
 def test_copy_from_copies_once():
     source, target = make(1), make(2)
     target.copy_from(source)

@@ -1,11 +1,14 @@
 import pytest
 
 from hts_tf import errors, specs
+from hts_tf.environments.football import super_mini_map
 from hts_tf.networks import choice
 from hts_tf.networks.bernoulli import Bernoulli
+from hts_tf.networks.by_entry import by_entry
 from hts_tf.networks.categorical import Categorical
 from hts_tf.networks.gaussian import Gaussian
 from hts_tf.networks.multi_categorical import MultiCategorical
+from hts_tf.networks.torsos import mlp, nature_cnn, small_cnn
 
 
 @pytest.mark.parametrize(
@@ -29,3 +32,42 @@ def test_the_head_for_each_kind_of_action(action, head):
 def test_other_actions_are_refused_in_a_line(dtype):
     with pytest.raises(errors.ConfigError, match=rf"^no action head is for .*\(2,\) of {dtype}: b"):
         choice.head_for(specs.ArraySpec((2,), dtype))
+
+
+VECTOR = specs.ArraySpec((17,), "float64")
+NUMBER = specs.ArraySpec((), "float32")
+CHOICE = specs.DiscreteSpec(num_values=16)
+ATARI = specs.ArraySpec((84, 84, 4), "uint8", scale=1 / 255)
+MINATAR = specs.ArraySpec((10, 10, 4), "bool")
+MASK = specs.ArraySpec((4,), "bool")
+
+
+@pytest.mark.parametrize(
+    ("observation", "torso"),
+    [
+        (VECTOR, mlp),
+        (NUMBER, mlp),
+        (CHOICE, mlp),
+        (specs.MultiDiscreteSpec(num_values=(3, 4)), mlp),
+        (specs.ArraySpec((84, 84), "uint8"), mlp),
+        (specs.ArraySpec((1, 5, 1), "uint8"), mlp),
+        (specs.DiscreteSpec((40, 40, 3), num_values=5), mlp),
+        (ATARI, nature_cnn),
+        (specs.ArraySpec((4, 84, 84), "uint8"), nature_cnn),
+        (specs.ArraySpec((36, 36, 1), "float32"), nature_cnn),
+        (super_mini_map.spec(4), nature_cnn),
+        (specs.ArraySpec((35, 84, 1), "uint8"), small_cnn),
+        (MINATAR, small_cnn),
+        (specs.ArraySpec((3, 3, 1), "int32"), small_cnn),
+        ({"position": VECTOR, "goal": CHOICE}, mlp),
+        ((VECTOR, {"a": (NUMBER,)}), mlp),
+        ({"position": VECTOR, "image": ATARI}, by_entry),
+        ((VECTOR, {"a": (MINATAR,)}), by_entry),
+        ({"map": super_mini_map.spec(4)}, by_entry),
+        ({"state": VECTOR, specs.ACTION_MASK: MASK}, mlp),
+        ({"image": ATARI, specs.ACTION_MASK: MASK}, by_entry),
+        ({"state": VECTOR, specs.ACTION_MASK: MINATAR}, mlp),
+    ],
+)
+def test_what_suits_an_observation(observation, torso):
+    assert choice.torso_for(observation) is torso
