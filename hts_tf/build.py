@@ -68,7 +68,7 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
     )
     keeper = Keeper(settings, Workdir(workdir), seed)
     reporter = Reporter(
-        Path(workdir), policy.batching, has_sync_points, num_updates * steps_per_update
+        Path(workdir), policy.batching, settings.unrepeatable, num_updates * steps_per_update
     )
     tracer = None
     if trace_intervals:

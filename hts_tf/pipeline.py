@@ -133,7 +133,8 @@ class Pipeline:
             self._keeper.save(self._next_round, self.state())
 
     def _round_over(self, outcome: Round, seconds: float) -> None:
-        self._keeper.round_over(outcome, self._next_round - 1)
+        number = self._next_round - 1
+        self._keeper.round_over(outcome, number, self.collector.cut_short(number))
         activity = self.collector.workers.activity() if outcome.collected is not None else {}
         self._reporter.round_over(outcome, seconds, self._env_steps(), activity, self._keeper)
         if self._tracer:

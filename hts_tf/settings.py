@@ -74,6 +74,15 @@ class Settings:
     step_timeout_sec: values.Seconds | None = 300.0
     archive_episodes: bool = True
 
+    @property
+    def unrepeatable(self) -> str:
+        """Why no run repeats, with the reason as a clause; "" if all do."""
+        if self.schedule.policy_lag is None:
+            return "its schedule has no sync points"
+        if not self.environment.spec.history_free:
+            return "its environment is not free of history"
+        return ""
+
     def __post_init__(self) -> None:
         defaults = {
             "num_executors": min(self.num_envs, processors.usable_cores()),

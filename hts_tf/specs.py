@@ -230,11 +230,15 @@ class EnvironmentSpec:
         number of a multi-discrete one, one after another, are permitted.
       action: of one action: a `DiscreteSpec`, `MultiDiscreteSpec`, `BoxSpec`, or bools.
       max_episode_steps: no episode lasts longer, in env steps.
+      history_free: whether (episode seed, actions) determine all of an episode, see
+        `environments.base`. Where they do not, no run repeats, and an episode whose executor has
+        died ends as truncated.
     """
 
     observation: trees.Tree
     action: ArraySpec
     max_episode_steps: int
+    history_free: bool = True
 
 
 class Rollout(NamedTuple):
@@ -255,7 +259,7 @@ class Rollout(NamedTuple):
       reward: T rows, float32.
       score: T rows, float32, what is reported as success.
       terminated: T rows, bool: the episode ended by its rules in step t.
-      truncated: T rows, bool: a time limit ended the episode in step t.
+      truncated: T rows, bool: a time limit ended the episode in step t, or it could not go on.
       truncation_value: T rows, float32: where truncated, the behaviour agent's value of the
         episode's own last observation (which is not observation[t + 1]); elsewhere meaningless.
       state: T + 1 rows, what the agent remembers before it sees the observation; all zeros where

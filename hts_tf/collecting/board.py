@@ -38,6 +38,8 @@ def fields(
       storages it selects the one that the slot is written to.
     board/sync_point: how many sync points there have been: tells one wait from another.
     board/answered: [num_envs], the ledger's version at which each slot was last answered.
+    board/cut_short: [num_storages, T, num_envs], see `Board.cut_short`.
+    board/has_history: whether an environment is known not to be free of history.
     """
     return shared_memory.grouped(
         storage=data_storage.fields(step, sync_interval, num_envs, num_storages),
@@ -46,6 +48,8 @@ def fields(
             "interval": ((num_envs,), "int64"),
             "sync_point": ((1,), "int64"),
             "answered": ((num_envs,), "int64"),
+            "cut_short": ((num_storages, sync_interval, num_envs), "bool"),
+            "has_history": ((1,), "bool"),
         },
     )
 
@@ -82,6 +86,8 @@ class Board:
       sync_interval: T.
       interval: [num_envs], see `fields`.
       answered: [num_envs], see `fields`.
+      cut_short: [K, T, num_envs] bool, where a running episode was cut short before a step.
+      has_history: [1] bool, see `fields`.
     """
 
     def __init__(self, arrays: shared_memory.SharedArrays, step: specs.StepSpec) -> None:
@@ -91,6 +97,8 @@ class Board:
         own = arrays.group("board")
         self.interval = own["interval"]
         self.answered = own["answered"]
+        self.cut_short = own["cut_short"]
+        self.has_history = own["has_history"]
         self.sync_interval = self.storages.action.shape[1]
         self._num_storages = len(self.storages.action)
         self._interval = self.interval.data
@@ -105,6 +113,8 @@ class Board:
         self._score = columns.score.data
         self._terminated = columns.terminated.data
         self._truncated = columns.truncated.data
+        self._truncation_value = columns.truncation_value
+        self._value = columns.value
 
     def clear(self) -> None:
         """Sets every slot before its first episode, with nobody's turn yet."""
@@ -166,6 +176,23 @@ class Board:
         self._terminated[k, step, slot] = result.terminated
         self._truncated[k, step, slot] = result.truncated
         return Place(place.episode, place.length + 1, step + 1, bool(result.truncated))
+
+    def cut(self, slot: int, place: Place) -> None:
+        """Ends a slot's episode before its next step, as truncated, where it has come to.
+
+        Its last observation is the one there, which has just been valued. At an interval's
+        beginning there is no step to mark: the interval before has ended with that value, which is
+        what a truncation comes to.
+
+        Args:
+          slot: whose turn it is.
+          place: where it stands, at least one step into the episode.
+        """
+        k, step = self._interval[slot] % self._num_storages, place.step
+        self.cut_short[k, step, slot] = True
+        if step:
+            self._truncation_value[k, step - 1, slot] = self._value[k, step, slot]
+            self._truncated[k, step - 1, slot] = True
 
     # ---- The actors' turn -----------------------------------------------------------------------
 
@@ -241,6 +268,7 @@ class Board:
         before, now = (number % self._num_storages for number in (interval - 1, interval))
         for _, array in trees.named((self.storages.observation, self.storages.state)):
             array[now, 0, slots] = array[before, -1, slots]
+        self.cut_short[now, :, slots] = False
         self.interval[slots] = interval
         for slot in slots:
             self.ledger.move(slot, self.ledger.place(slot)._replace(step=0))

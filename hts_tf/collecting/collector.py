@@ -49,6 +49,10 @@ class Collector:
         """Returns the storage that an interval fills."""
         return self.storages[interval % len(self.storages)]
 
+    def cut_short(self, interval: int) -> np.ndarray:
+        """Returns where episodes were in an interval, [T, num_envs] bool; see `Board.cut`."""
+        return self._board.cut_short[interval % len(self.storages)]
+
     def wait(self) -> None:
         """Waits until every environment has finished its part of the interval: the sync point.
 

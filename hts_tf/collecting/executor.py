@@ -124,6 +124,7 @@ class Executor:
         self._states = states
         self._doing = doing
         self._times = times
+        self._astray: set[int] = set()  # slots whose environment is not where their episode is
         # Half of the environments go to the actors together, which makes for batches that are
         # worth computing, while the other half keeps this process busy.
         self._group = -(-len(environments) // 2)
@@ -182,6 +183,9 @@ class Executor:
         if place.episode_over:
             self._begin_episode(slot, place, board.observation(slot, place.step))
             return
+        if slot in self._astray:
+            self._leave_episode(slot, place)
+            return
         action, observation = board.begin_step(slot, place)
         self._note(STEPPING, slot, place.episode)
         start = time.perf_counter()
@@ -192,6 +196,15 @@ class Executor:
             self._begin_episode(slot, place, observation)
         else:
             self._ledger.move(slot, place)
+
+    def _leave_episode(self, slot: int, place: Place) -> None:
+        """Begins the next episode where the environment cannot go on with this one."""
+        self._astray.remove(slot)
+        if place.length:
+            self._board.cut(slot, place)
+        else:  # nothing of it has been played: it is begun once more
+            place = place._replace(episode=place.episode - 1)
+        self._begin_episode(slot, place, self._board.observation(slot, place.step))
 
     def _begin_episode(self, slot: int, place: Place, observation: trees.Tree) -> None:
         start = time.perf_counter()
@@ -207,20 +220,24 @@ class Executor:
     def _restore_all(self) -> None:
         """Brings every environment to where the ledger says that it is.
 
-        Where one arrives elsewhere, the run goes on from there, and a line says so.
+        Where one arrives elsewhere, its episode ends. From then on nobody in this run tries again,
+        so that whoever takes the place of this executor does the same; and a line says so, once.
         """
-        astray = [str(slot) for slot in self._environments if not self._restore(slot)]
-        if astray:
+        self._astray = {slot for slot in self._environments if not self._restore(slot)}
+        if self._astray and not self._board.has_history[0]:
+            self._board.has_history[0] = True
             terminal.warn(
-                f"environment {', '.join(astray)} does not keep to its seed: the same actions led "
-                "its episode to another observation; the run goes on from there, and its results "
-                "will not repeat"
+                f"environment {', '.join(map(str, sorted(self._astray)))} does not keep to its "
+                "seed: the same actions led its episode to another observation; episodes of "
+                "executors that die end as truncated, and results will not repeat"
             )
 
     def _restore(self, slot: int) -> bool:
         """Returns whether the observation there is the one that the board has."""
         if self._ledger.place(slot).episode_over:  # it begins with a reset
             return True
+        if self._board.has_history[0]:
+            return False
         episode, actions = self._ledger.current(slot)
         observation = trees.map(np.empty_like, self._board.observation(slot, 0))
         self._reset(slot, episode, observation)

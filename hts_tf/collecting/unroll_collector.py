@@ -46,6 +46,7 @@ class UnrollCollector:
         self.workers = workers
         self.storages = data_storage.each(workers.board.storages)
         self.policy_version = 0
+        self._cut_short = np.zeros((0, 0), bool)  # of the unrolls taken last
         self._board = workers.board
         self._num_envs = workers.crew.num_envs
         # A slot may have several unrolls in it.
@@ -80,6 +81,10 @@ class UnrollCollector:
         """
         with self.workers.failing():
             return self._copy(self._finished.dequeue_many(n))
+
+    def cut_short(self, interval: int) -> np.ndarray:
+        """Returns where episodes were in the unrolls taken last, [T, n] bool; see `Board.cut`."""
+        return self._cut_short
 
     def state(self, next_interval: int) -> dict[str, np.ndarray]:
         """Returns what `restore` takes: what keeps episodes and noise from being used twice.
@@ -117,10 +122,12 @@ class UnrollCollector:
         # Not a buffer that is used again: TensorFlow may still hold on to the last one.
         rollout = data_storage.empty(self.workers.step, self._board.sync_interval, len(slots))
         versions = np.zeros(len(slots), np.int64)
+        self._cut_short = np.zeros((self._board.sync_interval, len(slots)), bool)
         for column, slot in enumerate(slots):
             k = self._taken[slot] % len(self.storages)
             data_storage.copy_slot(self.storages[k], slot, rollout, column)
             versions[column] = self._versions[k, slot]
+            self._cut_short[:, column] = self._board.cut_short[k, :, slot]
             with self._lock:
                 self._taken[slot] += 1
                 if slot in self._waiting:

@@ -85,6 +85,7 @@ class Workers:
         )
         self.board = board.Board(self._memory, step)
         self.board.clear()
+        self.board.has_history[0] = not environment.spec.history_free
         self._control = self._memory.group("control")
         self._control["executor_time"].fill(0.0)
         shape = (crew.sync_interval, crew.num_envs, specs.NUM_PLAYERS)

@@ -3,8 +3,9 @@
 Observations are written where the caller says (straight into shared memory), never returned; all
 of it, in every call: what is there before means nothing.
 An episode is history-free: (episode seed, actions so far) determine every observation, reward
-and ending to the bit, whatever the environment played before and in whichever process. What of all
-this can be seen from outside is checked, always (`checked`).
+and ending to the bit, whatever the environment played before and in whichever process; unless its
+`EnvironmentSpec.history_free` says otherwise. What of all this can be seen from outside is checked,
+always (`checked`); `hts_tf.check_environment` tries the rest.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable

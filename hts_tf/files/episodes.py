@@ -1,6 +1,7 @@
 """Episode statistics: what the finished episodes were, from what is in the storages."""
 
 import collections
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -45,7 +46,11 @@ class EpisodeTracker:
         self.finished = 0
 
     def add(
-        self, rollout: specs.Rollout, interval: int, slots: np.ndarray | None = None
+        self,
+        rollout: specs.Rollout,
+        interval: int,
+        slots: np.ndarray | None = None,
+        cut_short: np.ndarray | None = None,
     ) -> list[archive.Record]:
         """Counts in an interval.
 
@@ -54,23 +59,31 @@ class EpisodeTracker:
           interval: its number.
           slots: [B], the environment that each column is of, each environment's columns in the
             order of time; None for one column of each, in order.
+          cut_short: [T, B] bool, where the running episode was cut short before a step, see
+            `Board.cut`; None for nowhere.
 
         Returns:
-          The episodes that finished in it; those that did in the same step, in slot order; column
-          by column if `slots` are given.
+          The episodes that ended in it; those that did in the same step, in slot order; column by
+          column if `slots` are given. The outcome of one that was cut short is not known, and it
+          does not count as finished.
         """
+        if cut_short is None:
+            cut_short = np.zeros(rollout.reward.shape[:2], bool)
         if slots is None:
-            return self._add(rollout, interval, range(len(self._number)))
+            return self._add(rollout, interval, range(len(self._number)), cut_short)
         return [
             record
             for column, slot in enumerate(slots.tolist())
             for record in self._add(
-                trees.map(lambda array, c=column: array[:, c : c + 1], rollout), interval, [slot]
+                trees.map(lambda array, c=column: array[:, c : c + 1], rollout),
+                interval,
+                [slot],
+                cut_short[:, column : column + 1],
             )
         ]
 
     def _add(
-        self, rollout: specs.Rollout, interval: int, slots: Sequence[int]
+        self, rollout: specs.Rollout, interval: int, slots: Sequence[int], cut_short: np.ndarray
     ) -> list[archive.Record]:
         """Counts in an interval of so many different slots."""
         running = self._running[:, slots]
@@ -78,40 +91,47 @@ class EpisodeTracker:
             array[:, :, 0]
             for array in (rollout.score, rollout.reward, rollout.terminated, rollout.truncated)
         )
-        ended = terminated | truncated
-        finished = []
-        begin = np.zeros(ended.shape[1], int)  # the running episodes' first steps in here
-        for step in range(len(ended)):
-            running[0] += score[step]
-            running[1] += reward[step]
-            running[2] += 1
-            for column in np.flatnonzero(ended[step]).tolist():
+        finished = terminated | truncated
+        finished[:-1] &= ~cut_short[1:]
+        records = []
+        begin = np.zeros(finished.shape[1], int)  # the running episodes' first steps in here
+
+        def end(columns: np.ndarray, step: int, is_finished: bool) -> None:
+            """Ends the episodes of these columns before a step."""
+            for column in np.flatnonzero(columns).tolist():
                 slot = slots[column]
                 sums = running[:, column].tolist()
-                episode = Episode(sums[0], sums[1], int(sums[2]))
-                self.recent.append(episode)
-                actions = rollout.action[begin[column] : step + 1, column].tobytes()
-                finished.append(
+                if is_finished:
+                    self.recent.append(Episode(sums[0], sums[1], int(sums[2])))
+                    self.finished += 1
+                actions = rollout.action[begin[column] : step, column].tobytes()
+                records.append(
                     archive.Record(
                         slot=slot,
                         episode=self._number[slot],
                         seed=seeding.episode_seed(self._seed, slot, self._number[slot]),
                         interval=interval,
-                        score=episode.score,
-                        episode_return=episode.episode_return,
+                        score=sums[0] if is_finished else math.nan,
+                        episode_return=sums[1] if is_finished else math.nan,
                         actions=self._actions[slot] + actions,
                         action_bytes=rollout.action[0, 0].nbytes,
                     )
                 )
                 self._number[slot] += 1
                 self._actions[slot] = b""
-                begin[column] = step + 1
-            running[:, ended[step]] = 0
+                begin[column] = step
+            running[:, columns] = 0
+
+        for step in range(len(finished)):
+            end(cut_short[step], step, is_finished=False)
+            running[0] += score[step]
+            running[1] += reward[step]
+            running[2] += 1
+            end(finished[step], step + 1, is_finished=True)
         for column, slot in enumerate(slots):
             self._actions[slot] += rollout.action[begin[column] :, column].tobytes()
         self._running[:, slots] = running
-        self.finished += len(finished)
-        return finished
+        return records
 
     def means(self) -> Episode | None:
         """Returns the means over `recent`, or None before any episode has finished."""

@@ -63,7 +63,7 @@ class Keeper:
     def begin(self, learner: Learner, steps_per_update: int) -> None:
         """Begins with the rounds; from now on, the learner's updates get fingerprints."""
         self._saved_at = time.monotonic()
-        if not self._settings.fingerprints or self._settings.schedule.policy_lag is None:
+        if not self._settings.fingerprints or self._settings.unrepeatable:
             return
         log = FingerprintLog(self._workdir.path, specs.leaves(learner.agent.step), learner.updates)
 
@@ -79,12 +79,12 @@ class Keeper:
 
         self._log, learner.after_update = log, keep
 
-    def round_over(self, outcome: Round, number: int) -> None:
-        """Takes the episodes that finished in a round."""
+    def round_over(self, outcome: Round, number: int, cut_short: np.ndarray) -> None:
+        """Takes the episodes that ended in a round; for `cut_short` see `EpisodeTracker.add`."""
         if outcome.collected is not None:
-            finished = self.episodes.add(outcome.collected, number, outcome.slots)
+            ended = self.episodes.add(outcome.collected, number, outcome.slots, cut_short)
             if self._settings.archive_episodes:
-                self._archive.append(finished)
+                self._archive.append(ended)
 
     def save_if_due(self, number: int, updates: int, state: Callable[[], State]) -> bool:
         """Saves a checkpoint if the settings say so, and returns whether it did.

@@ -17,12 +17,19 @@ class Reporter:
     """Writes TensorBoard's event files and the progress line."""
 
     def __init__(
-        self, directory: Path, batching: Batching, has_sync_points: bool, total_env_steps: int
+        self, directory: Path, batching: Batching, unrepeatable: str, total_env_steps: int
     ) -> None:
-        """Shows nothing yet; event files will be written to the directory."""
+        """Shows nothing yet.
+
+        Args:
+          directory: where event files will be written.
+          batching: of the actors.
+          unrepeatable: see `Settings.unrepeatable`.
+          total_env_steps: of the whole run.
+        """
         self._directory = directory
         self._batching = batching
-        self._has_sync_points = has_sync_points
+        self._unrepeatable = unrepeatable
         self._progress = display.ProgressLine(total_env_steps)
         self._sps = 0.0
         self._earlier_minutes = 0.0
@@ -45,10 +52,10 @@ class Reporter:
         self._tensorboard.restart(env_steps)
         self._tensorboard.text("configuration", configuration)
         self._tensorboard.text("scope", "\n".join(f"{k}: {v}" for k, v in found.items()))
-        if self._has_sync_points:
-            terminal.say(scope.line(found))
+        if self._unrepeatable:
+            terminal.say(f"not reproducible, as {self._unrepeatable}: no fingerprints")
         else:
-            terminal.say("not reproducible, as its schedule has no sync points: no fingerprints")
+            terminal.say(scope.line(found))
 
     def round_over(
         self,
