@@ -28,9 +28,10 @@ from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import errors
-from hts_tf.benchmarks import interval_times, training_run
+from hts_tf.benchmarks import training_run
 from hts_tf.environments import synthetic
 from hts_tf.environments.football import football
+from hts_tf.schedules import interval_times
 from hts_tf.system import command, processors
 
 _SCENARIOS = flags.DEFINE_list(
@@ -237,7 +238,7 @@ def row(sweep: str, case: Case, timing: Timing) -> Row:
     expected = formula = None
     if game and case.schedule in interval_times.SCHEDULES:
         size = (case.num_envs, case.sync_interval)
-        expected = interval_times.expected_sec(case.schedule, game, *size)
+        expected = interval_times.expected_sec(case.schedule, game.draw_step_sec, *size)
         if case.schedule == "hts":
             formula = interval_times.formula_sec(game, *size)
     return Row(

@@ -145,6 +145,31 @@ def test_a_slot_that_has_finished_is_nobodys_until_it_enters_the_next_interval(s
     assert slots.ledger.place(0) == (0, 0, 0, False)
 
 
+def test_an_episode_is_cut_after_its_last_step(slots):
+    answer(slots, [1])
+    step(slots, 1)
+    answer(slots, [1])
+    slots.cut(1, slots.ledger.place(1))
+    storage = slots.storages
+    assert np.argwhere(slots.cut_short).tolist() == [[0, 1, 1]]
+    assert np.argwhere(storage.truncated).tolist() == [[0, 0, 1, 0]]
+    assert storage.truncation_value[0, 0, 1] == [10]
+
+
+def test_an_episode_is_cut_between_intervals_and_the_mark_goes_with_the_storage(slots):
+    for interval in range(1, 4):
+        for _ in range(SYNC_INTERVAL):
+            answer(slots, [1])
+            step(slots, 1)
+        answer(slots, [1])
+        slots.enter_interval([1], interval)
+        if interval == 1:
+            answer(slots, [1])
+            slots.cut(1, slots.ledger.place(1))
+        assert np.argwhere(slots.cut_short).tolist() == ([] if interval == 3 else [[1, 0, 1]])
+    assert not slots.storages.truncated.any()
+
+
 def test_sync_points_are_counted(slots):
     assert slots.sync_points() == 0
     slots.next_sync_point()

@@ -142,6 +142,32 @@ class IgnoresItsSeed(synthetic.Synthetic):
         game._show = show_brighter
         return game
 
+class Diary(synthetic.SyntheticEnvironment):
+    pages = 0  # steps in its life, shown on top of everything else
+
+    def step(self, action, observation):
+        self.pages += 1
+        return super().step(action, observation)
+
+    def _show(self, observation):
+        super()._show(observation)
+        observation += self.pages
+
+@dataclasses.dataclass(frozen=True)
+class KeepsADiary(synthetic.Synthetic):
+    says_so: bool = False
+
+    @property
+    def spec(self):
+        return dataclasses.replace(super().spec, history_free=not self.says_so)
+
+    def make(self):
+        return Diary(self)
+
+@dataclasses.dataclass(frozen=True)
+class DiesWithItsDiary(DiesNowAndThen, KeepsADiary):
+    pass
+
 class Parent(synthetic.SyntheticEnvironment):
     def __init__(self, config, command):
         super().__init__(config)
@@ -554,6 +580,100 @@ def test_an_environment_that_does_not_keep_to_its_seed_is_told_of(broken_games, 
             run_intervals(collector, 1, 2)
         warning = "environment 0, 1, 2, 3, 4 does not keep to its seed" if warns else "seed"
         assert (warning in capfd.readouterr().err) == warns
+
+
+def assert_nothing_is_made_up(storages, cuts, slot):
+    """Of a game that keeps a diary: each row follows from the one before, or begins an episode.
+
+    Returns where the slot's episodes were cut short, as (interval, step), and its last episode.
+    """
+    episode, length, pages = 0, 0, None
+    cut_at = []
+    for interval, (storage, cut) in enumerate(zip(storages, cuts, strict=True)):
+        row = trees.map(lambda x, slot=slot: x[:, slot], storage)
+        noise = noise_of(interval)[:, slot]
+        if cut[0, slot]:
+            cut_at.append((interval, 0))
+            assert length > 0
+            episode, length = episode + 1, 0
+        for t in range(SYNC_INTERVAL):
+            if length == 0:
+                pages = row.observation[t].min()  # the environment may be a new one
+            expected = shown(slot, episode, length, pages)
+            np.testing.assert_array_equal(row.observation[t], expected)
+            assert row.value[t] == value_of(expected)
+            assert row.action[t] == np.argmax(row.policy["logits"][t] + noise[t])
+            length, pages = length + 1, pages + 1
+            last = shown(slot, episode, length, pages)
+            is_cut = t + 1 < SYNC_INTERVAL and cut[t + 1, slot]
+            if is_cut:
+                cut_at.append((interval, t + 1))
+                assert row.truncated[t]
+                assert length < 5
+            assert (row.terminated[t] or row.truncated[t]) == (is_cut or length == 5)
+            if row.truncated[t]:
+                assert row.truncation_value[t] == value_of(last)
+            if row.terminated[t] or row.truncated[t]:
+                episode, length = episode + 1, 0
+        if length:
+            np.testing.assert_array_equal(row.observation[-1], last)
+            assert row.value[-1] == value_of(last)
+    return cut_at, episode
+
+
+def shown(slot, episode, length, pages):
+    """What a game that keeps a diary shows after so many steps of an episode, and of its life."""
+    random = np.random.default_rng(seeding.episode_seed(SEED, slot, episode))
+    return np.eye(3, dtype=np.float32)[random.integers(3, size=6)[length]] + np.float32(pages)
+
+
+def run_cut_short(collector, first, last):
+    """As `run_intervals`; returns where episodes were cut short, too."""
+    storages, cuts = [], []
+    for interval in range(first, last):
+        storages += run_intervals(collector, interval, interval + 1)
+        cuts.append(collector.cut_short(interval).copy())
+    return storages, cuts
+
+
+@pytest.mark.parametrize("says_so", [False, True])
+def test_an_episode_that_cannot_be_brought_back_ends_as_truncated(broken_games, capfd, says_so):
+    with collecting(broken_games.KeepsADiary(3, 5, says_so=says_so), num_executors=1) as collector:
+        collector.start()
+        storages, cuts = run_cut_short(collector, 0, 2)
+        for interval in (2, 3):  # each slot is in the middle of an episode
+            os.kill(pids(collector)[0], signal.SIGKILL)
+            more = run_cut_short(collector, interval, interval + 1)
+            storages, cuts = storages + more[0], cuts + more[1]
+        played = episodes(collector)
+    for slot in range(NUM_ENVS):
+        cut_at, episode = assert_nothing_is_made_up(storages, cuts, slot)
+        assert cut_at == [(2, 0), (3, 0)]
+        assert played[slot][0] == episode
+    assert capfd.readouterr().err.count("does not keep to its seed") == (not says_so)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("says_so", "time_limit"), [(False, True), (True, False)])
+@pytest.mark.parametrize("where", ["before step", "after reset", "before move", "after move"])
+def test_wherever_an_executor_dies_nothing_is_made_up(broken_games, where, says_so, time_limit):
+    game = broken_games.DiesWithItsDiary(
+        3, 5, time_limit=time_limit, says_so=says_so, where=where, probability=0.1
+    )
+    with collecting(game, crash_limit=1000, lockstep=time_limit) as collector:
+        collector.start()
+        storages, cuts = [], []
+        while len(storages) < NUM_INTERVALS or not all(  # within intervals, and where they begin
+            any(cut[rows].any() for cut in cuts) for rows in (slice(0, 1), slice(1, None))
+        ):
+            more = run_cut_short(collector, len(storages), len(storages) + 1)
+            storages, cuts = storages + more[0], cuts + more[1]
+        played = episodes(collector)
+    for slot in range(NUM_ENVS):
+        cut_at, episode = assert_nothing_is_made_up(storages, cuts, slot)
+        assert len(cut_at) == sum(int(cut[:, slot].sum()) for cut in cuts)
+        assert played[slot][0] == episode
+    assert_gone(collector)
 
 
 def children_of(leader):

@@ -1,5 +1,7 @@
 import contextlib
 import functools
+import itertools
+import math
 import os
 import signal
 
@@ -11,8 +13,10 @@ from hts_tf.collecting.executor_pool import WorkerError
 from hts_tf.collecting.policy import Policy
 from hts_tf.collecting.unroll_collector import UnrollCollector
 from hts_tf.collecting.workers import Crew, Workers
+from hts_tf.files.episodes import EpisodeTracker
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.watching import playback
 from tests.collecting.test_collector import (
     GAMES,
     NUM_ENVS,
@@ -190,6 +194,32 @@ def test_the_death_of_an_executor_whose_slots_all_wait_is_survived():
         of_slot = take_unrolls(collector, 2 * NUM_STORAGES)
     for slot, unrolls in enumerate(of_slot):
         assert_replayed(GAMES[True], slot, unrolls)
+
+
+def test_episodes_that_were_cut_short_are_counted_right(broken_games):  # noqa: F811
+    tracker = EpisodeTracker(NUM_ENVS, SEED)
+    records = []
+    with collecting(broken_games.KeepsADiary(3, 5)) as collector:
+        collector.start()
+        collector.begin()
+        for count in itertools.count():
+            if count in (4, 8):
+                os.kill(pids(collector)[0], signal.SIGKILL)
+            unrolls = collector.take(NUM_ENVS)
+            records += tracker.add(unrolls.rollout, 0, unrolls.slots, collector.cut_short(0))
+            if count > 8 and any(math.isnan(record.score) for record in records[: -4 * NUM_ENVS]):
+                break
+    unknown = [record for record in records if math.isnan(record.score)]
+    assert unknown
+    assert tracker.finished == len(records) - len(unknown)
+    for slot in range(NUM_ENVS):
+        of_slot = [record for record in records if record.slot == slot]
+        assert [record.episode for record in of_slot] == list(range(len(of_slot)))
+    for record in records:
+        playing = playback.Playback(GAMES[False].make(), GAMES[False].spec, record)
+        assert len(list(playing)) == 1 + record.length
+        assert playing.disagreements() == []  # the seed is the right one
+        assert bool(playing.last.ending) == (record not in unknown)
 
 
 def test_a_policy_that_raises_ends_the_wait():

@@ -1,4 +1,5 @@
 import io
+import math
 
 import numpy as np
 import pytest
@@ -166,3 +167,51 @@ def test_restored_tracker_goes_on(rollouts, data):
     assert second.finished == whole.finished
     for name, array in whole.state().items():
         np.testing.assert_array_equal(second.state()[name], array)
+
+
+@given(some_rollouts, st.data())
+def test_an_episode_that_was_cut_short_has_no_outcome(rollouts, data):
+    """As where it ended, but for the outcome; there is no end to see where an interval begins."""
+    num_envs = rollouts[0].reward.shape[1]
+    cuts = [np.zeros(rollout.reward.shape[:2], bool) for rollout in rollouts]
+    expected = {(r.slot, r.episode): r for r in naive_records(rollouts)}
+    for slot in range(num_envs):
+        number = 0
+        for interval, rollout in enumerate(rollouts):
+            for step in range(len(rollout.reward)):
+                if not (rollout.terminated | rollout.truncated)[step, slot, 0]:
+                    continue
+                if rollout.truncated[step, slot, 0] and data.draw(st.booleans()):
+                    record = expected[slot, number]
+                    record = record._replace(score=None, episode_return=None)
+                    if step + 1 < len(rollout.reward):
+                        cuts[interval][step + 1, slot] = True
+                    elif interval + 1 < len(rollouts):
+                        cuts[interval + 1][0, slot] = True
+                        rollout.truncated[step, slot] = False
+                        rollout.terminated[step, slot] = False
+                        record = record._replace(interval=interval + 1)
+                    else:
+                        record = expected[slot, number]  # nobody knows
+                    expected[slot, number] = record
+                number += 1
+    tracker = EpisodeTracker(num_envs, SEED)
+    records = [
+        record
+        for interval, (rollout, cut) in enumerate(zip(rollouts, cuts, strict=True))
+        for record in tracker.add(rollout, interval, cut_short=cut)
+    ]
+    assert {(r.slot, r.episode): unknown_as_none(r) for r in records} == expected
+    known = [record for record in expected.values() if record.score is not None]
+    assert tracker.finished == len(known)
+    assert sorted(tracker.recent) == sorted(
+        Episode(r.score, r.episode_return, r.length) for r in known
+    )
+
+
+def unknown_as_none(record):
+    """NaN equals nothing."""
+    if math.isnan(record.score):
+        assert math.isnan(record.episode_return)
+        return record._replace(score=None, episode_return=None)
+    return record

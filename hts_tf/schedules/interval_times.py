@@ -8,9 +8,9 @@ The time of everything else is taken as nothing: actors, learner, hand-over.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
-import tensorflow_probability as tfp
 
 from hts_tf.environments import synthetic
 
@@ -20,13 +20,17 @@ _DRAWS_AT_ONCE = 1 << 20
 
 
 def expected_sec(
-    schedule: str, game: synthetic.Synthetic, num_envs: int, sync_interval: int, repeats: int = 2000
+    schedule: str,
+    draw_step_sec: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray],
+    num_envs: int,
+    sync_interval: int,
+    repeats: int = 2000,
 ) -> float:
     """Returns the mean over so many simulated intervals, in seconds.
 
     Args:
       schedule: 'hts' or 'sync'.
-      game: whose step times to draw.
+      draw_step_sec: (generator, shape) -> durations of env steps, in seconds.
       num_envs: n.
       sync_interval: alpha.
       repeats: the standard error shrinks with their root: well below 1 % for steps of finite
@@ -37,7 +41,7 @@ def expected_sec(
     seconds = []
     for start in range(0, repeats, at_once):
         size = (min(at_once, repeats - start), num_envs, sync_interval)
-        steps = game.draw_step_sec(random, size)
+        steps = draw_step_sec(random, size)
         if schedule == "hts":
             seconds.append(steps.sum(axis=2).max(axis=1))
         else:
@@ -59,6 +63,8 @@ def formula_sec(game: synthetic.Synthetic, num_envs: int, sync_interval: int) ->
         return sync_interval * game.mean_step_sec
     if game.step_time == "pareto":
         return None
+    import tensorflow_probability as tfp  # takes seconds, and the rest needs none of it
+
     shape = game.gamma_shape if game.step_time == "gamma" else 1.0
     quantiles = tfp.math.igammainv(
         np.float64(shape * sync_interval), 1.0 - np.array([1.0, math.exp(-1.0)]) / num_envs
