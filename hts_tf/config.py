@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import io
+import re
 import tokenize
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -38,7 +39,7 @@ def names(kind: str) -> list[str]:
     return sorted(path.stem for path in (gin_directory() / kind).glob("*.gin"))
 
 
-def check_names(scenario: str, method: str) -> None:
+def check_names(scenario: str, method: str = "hts_ppo") -> None:
     """Raises: ConfigError: one of them is unknown; see `load`."""
     if method not in names("methods"):
         raise errors.ConfigError(
@@ -68,6 +69,18 @@ def load(
       ConfigError: something is unknown or misspelt, or a value cannot be used.
     """
     check_names(scenario, method)
+    files, further = _sources(scenario, gin_files, gin_bindings)
+    with _loading():
+        for text in (*further, *(Path(path).read_text() for path in gin_files)):
+            _check_signs(text)
+        gin.add_config_file_search_path(str(gin_directory()))
+        gin.parse_config_files_and_bindings([f"methods/{method}.gin", *files], further)
+
+
+def _sources(
+    scenario: str, gin_files: Sequence[str], gin_bindings: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Returns all gin files but the method's, and the bindings that come after them; see `load`."""
     further = list(gin_bindings)
     if scenario in names("scenarios"):
         scenario_file = f"scenarios/{scenario}.gin"
@@ -77,13 +90,7 @@ def load(
     for path in gin_files:
         if not Path(path).is_file():
             raise errors.ConfigError(f"there is no gin file {path!r}")
-    with _loading():
-        for text in (*further, *(Path(path).read_text() for path in gin_files)):
-            _check_signs(text)
-        gin.add_config_file_search_path(str(gin_directory()))
-        gin.parse_config_files_and_bindings(
-            [f"methods/{method}.gin", scenario_file, *gin_files], further
-        )
+    return [scenario_file, *gin_files], further
 
 
 def _check_signs(text: str) -> None:
@@ -187,3 +194,25 @@ def environment_in(
         found = gin.get_bindings("environment/gin.macro")["value"]
         configurables.check(_ENVIRONMENT, found, base.EnvironmentConfig)
         return found
+
+
+def environment_for(
+    scenario: str, gin_files: Sequence[str] = (), gin_bindings: Sequence[str] = ()
+) -> base.EnvironmentConfig:
+    """Returns the environment of trainings on a scenario; for arguments and errors see `load`.
+
+    What files and bindings say of all else is passed over, see `environment_in`.
+    """
+    check_names(scenario)
+    files, further = _sources(scenario, gin_files, gin_bindings)
+    with _loading():
+        text = "\n".join([*map(_with_includes, files), *further])
+        _check_signs(text)
+    return environment_in(text, "--gin_files", operative.bindings(text).get(operative.IMPORTS, ()))
+
+
+def _with_includes(path: str) -> str:
+    """Returns the text of a gin file, ours or the user's, and of those that it includes."""
+    ours = gin_directory() / path
+    text = (ours if ours.is_file() else Path(path)).read_text()
+    return re.sub(r"^include (['\"])(.+)\1", lambda m: _with_includes(m[2]), text, flags=re.M)

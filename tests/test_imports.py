@@ -26,7 +26,7 @@ FLOORS = [
     {"watching"},
     {"pipeline", "evaluator", "comparison"},
     {"build"},
-    {"train", "evaluate", "replay", "compare", "compare_runs", "doctor"},
+    {"train", "evaluate", "replay", "compare", "compare_runs", "doctor", "check_environment"},
     {"plot_curves", "plot_timeline", "report", "benchmarks"},
 ]
 ROLES = [("collecting", "executor"), ("collecting", "actor"), ("learner",)]

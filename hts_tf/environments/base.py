@@ -67,6 +67,14 @@ class EnvironmentConfig(Protocol):
         """Builds one environment, in the process that will step it."""
 
 
+@runtime_checkable
+class Checkable(Protocol):
+    """What an `EnvironmentConfig` may be, too: `hts_tf.check_environment` then asks it."""
+
+    def check(self) -> list[str]:
+        """Returns what a checker of its own kind has to say against it, a line each."""
+
+
 class Watched(Environment, Protocol):
     """An environment that shows itself, with the same episodes to the bit.
 

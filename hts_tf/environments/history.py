@@ -1,0 +1,243 @@
+"""Whether episodes are free of history: the same ones, played in several ways, to the bit.
+
+An episode that is free of history depends on its seed and its actions alone (`environments.base`).
+Only its absence can be shown: what no episode here has come across may still be there.
+"""
+
+import hashlib
+import os
+import pickle
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from hts_tf import errors, specs, trees
+from hts_tf.environments import base, checked, random_actions
+from hts_tf.system import child, command
+
+Moment = dict[str, bytes]  # array -> hash, after a reset or an env step
+
+# The ways in which each episode is played again.
+WAYS = ("in a used environment", "in a fresh one", "by a copy of its actions", "in another process")
+
+
+class Played(NamedTuple):
+    """An episode that was played.
+
+    Attributes:
+      seed: that the environment was reset with.
+      actions: [n], one for each env step.
+      moments: [n + 1], what the reset and each env step have brought.
+      seconds: [n + 1], how long they took.
+      has_ended: whether the episode has; else it was broken off.
+    """
+
+    seed: int
+    actions: list[np.ndarray]
+    moments: list[Moment]
+    seconds: list[float]
+    has_ended: bool
+
+
+class Difference(NamedTuple):
+    """Where an episode that was played again first differs.
+
+    Attributes:
+      way: of `WAYS`.
+      episode: its number, from 0.
+      step: env steps played before; None for the reset.
+      array: which differs there.
+    """
+
+    way: str
+    episode: int
+    step: int | None
+    array: str
+
+
+class Findings(NamedTuple):
+    """What was found out about an environment.
+
+    Attributes:
+      differences: the first of each way in which there is any.
+      seeds_matter: whether another seed, with the same actions, makes for another episode.
+      played: the episodes in the environment that played all of them, in that order; the first
+        time each, one that was broken off, and once more.
+    """
+
+    differences: list[Difference]
+    seeds_matter: bool
+    played: list[Played]
+
+
+def find_out(
+    config: base.EnvironmentConfig, seeds: Sequence[int], max_steps: int | None = None
+) -> Findings:
+    """Plays an episode of each seed in all ways.
+
+    Args:
+      config: recipe of the environment.
+      seeds: of the episodes, at least one.
+      max_steps: episodes are broken off after so many env steps.
+
+    Raises:
+      ProtocolError: the environment broke a rule.
+      RunError: it failed in another process.
+      ConfigError: it is not known what its actions may be.
+    """
+    used = checked.make(config)
+    try:
+        first = [play(used, config.spec, seed, max_steps) for seed in seeds]
+        half = max(1, len(first[0].actions) // 2)
+        broken_off = play(used, config.spec, seeds[0], half)
+        again = [play(used, config.spec, seed, max_steps) for seed in seeds]
+        other_seed = play(used, config.spec, seeds[0] + 1, max_steps, draws=seeds[0])
+    finally:
+        used.close()
+    fresh = _each_in_a_fresh_one(config, seeds, max_steps)
+    copies = [[action.copy() for action in played.actions] for played in first]
+    copied = _each_in_a_fresh_one(config, seeds, max_steps, copies)
+    ways = [
+        [played.moments for played in again],
+        [played.moments for played in fresh],
+        [played.moments for played in copied],
+        _in_another_process(config, seeds, max_steps),
+    ]
+    differences = []
+    for way, episodes in zip(WAYS, ways, strict=True):
+        for episode, (played, moments) in enumerate(zip(first, episodes, strict=True)):
+            place = first_difference(played.moments, moments)
+            if place:
+                differences.append(Difference(way, episode, *place))
+                break
+    return Findings(
+        differences,
+        first_difference(first[0].moments, other_seed.moments) is not None,
+        [*first, broken_off, *again],
+    )
+
+
+def play(
+    environment: base.Environment,
+    spec: specs.EnvironmentSpec,
+    seed: int,
+    max_steps: int | None = None,
+    actions: Sequence[np.ndarray] | None = None,
+    draws: int | None = None,
+) -> Played:
+    """Plays an episode.
+
+    Args:
+      environment: that plays, a `Checked` one.
+      spec: of the environment.
+      seed: to reset it with.
+      max_steps: it is broken off after so many env steps.
+      actions: to play; None draws them at random.
+      draws: seed of what is drawn; None takes the episode's.
+
+    Raises:
+      ProtocolError: the environment broke a rule.
+      ConfigError: it is not known what its actions may be.
+    """
+    random = np.random.default_rng(seed if draws is None else draws)
+    observation = trees.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), spec.observation)
+    played = Played(seed, [], [], [], has_ended=False)
+
+    def look(start: float, **numbers: np.generic) -> None:
+        played.seconds.append(time.perf_counter() - start)
+        found = [*trees.named(observation, "observation"), *numbers.items()]
+        played.moments.append({name: _hash(array) for name, array in found})
+
+    start = time.perf_counter()
+    environment.reset(seed, observation)
+    look(start)
+    most = spec.max_episode_steps if max_steps is None else max_steps
+    for step in range(most if actions is None else len(actions)):
+        if actions is None:
+            action = random_actions.draw(spec.action, observation, random)
+        else:
+            action = actions[step]
+        played.actions.append(action.copy())
+        start = time.perf_counter()
+        result = environment.step(specs.plain(action), observation)
+        look(
+            start,
+            reward=np.float32(result.reward),
+            score=np.float32(result.score),
+            terminated=np.bool_(result.terminated),
+            truncated=np.bool_(result.truncated),
+        )
+        if action.tobytes() != played.actions[-1].tobytes():
+            raise checked.ProtocolError(
+                f"an action was written to in env step {step} of its episode, by whom it was given "
+                "to be read only"
+            )
+        if result.terminated or result.truncated:
+            return played._replace(has_ended=True)
+    return played
+
+
+def first_difference(one: list[Moment], other: list[Moment]) -> tuple[int | None, str] | None:
+    """Returns the first env step (None for the reset) and array in which episodes differ, if any.
+
+    Of several arrays in a step it is the first one: observations come before rewards and endings.
+    """
+    for number, (a, b) in enumerate(zip(one, other, strict=False)):
+        for name in a:
+            if a[name] != b[name]:
+                return number - 1 if number else None, name
+    return None
+
+
+def _hash(array: np.ndarray | np.generic) -> bytes:
+    return hashlib.blake2b(array.tobytes(), digest_size=16).digest()
+
+
+def _each_in_a_fresh_one(
+    config: base.EnvironmentConfig,
+    seeds: Sequence[int],
+    max_steps: int | None,
+    actions: Sequence[Sequence[np.ndarray] | None] | None = None,
+) -> list[Played]:
+    played = []
+    for seed, copy in zip(seeds, actions or [None] * len(seeds), strict=True):
+        fresh = checked.make(config)
+        try:
+            played.append(play(fresh, config.spec, seed, max_steps, copy))
+        finally:
+            fresh.close()
+    return played
+
+
+def _in_another_process(
+    config: base.EnvironmentConfig, seeds: Sequence[int], max_steps: int | None
+) -> list[list[Moment]]:
+    result = subprocess.run(
+        [sys.executable, "-m", "hts_tf.environments.history"],
+        input=pickle.dumps((config, seeds, max_steps)),
+        stdout=subprocess.PIPE,
+        check=False,
+        preexec_fn=child.end_with_parent,
+    )
+    if result.returncode:
+        raise errors.RunError(
+            f"in another process the environment failed, with exit code {result.returncode}; its "
+            "own message is above"
+        )
+    return pickle.loads(result.stdout)
+
+
+def _play_for_another_process() -> None:
+    """Answers `_in_another_process`; what the environment prints goes elsewhere."""
+    with os.fdopen(os.dup(1), "wb") as output:
+        os.dup2(2, 1)
+        played = _each_in_a_fresh_one(*pickle.load(sys.stdin.buffer))
+        pickle.dump([episode.moments for episode in played], output)
+
+
+if __name__ == "__main__":
+    command.end(_play_for_another_process)
