@@ -49,7 +49,14 @@ def check() -> int:
     findings = history.find_out(environment, seeds, _STEPS.value)
     print("\n" + "\n".join(compared(findings)))
     print("\n" + "\n".join(timed(findings.played)))
-    print("\n" + "\n".join(forecast(step_times(findings.played))))
+    print(
+        "\n"
+        + "\n".join(
+            forecast(
+                step_times(findings.played), _ENVS.value, _SYNC_INTERVAL.value, _LEARNING_SEC.value
+            )
+        )
+    )
     if findings.differences:
         return terminal.fail(
             "episodes are not free of history, so results will not repeat; to train all the same, "
@@ -139,15 +146,19 @@ def step_times(played: Sequence[history.Played]) -> np.ndarray:
     return np.concatenate(seconds)
 
 
-def forecast(seconds: np.ndarray) -> Iterator[str]:
+def forecast(
+    seconds: np.ndarray, num_envs: int, sync_interval: int, learning_sec: float
+) -> Iterator[str]:
     """Yields how much faster `hts` is to be expected than `sync`, line by line.
 
     Args:
       seconds: of env steps, see `step_times`.
+      num_envs: stepped at once.
+      sync_interval: env steps of an interval.
+      learning_sec: that an update takes; 0 if it is not known.
     """
-    num_envs, learning = _ENVS.value, _LEARNING_SEC.value
     cores = min(num_envs, processors.usable_cores())
-    yield f"expected of {num_envs} environments, in intervals of {_SYNC_INTERVAL.value} env steps:"
+    yield f"expected of {num_envs} environments, in intervals of {sync_interval} env steps:"
     for executors in sorted({num_envs, cores}, reverse=True):
         each = math.ceil(num_envs / executors)
 
@@ -155,10 +166,10 @@ def forecast(seconds: np.ndarray) -> Iterator[str]:
             return random.choice(seconds, (*size, n)).sum(axis=-1)
 
         hts, sync = (
-            interval_times.expected_sec(schedule, draw, executors, _SYNC_INTERVAL.value, 200)
+            interval_times.expected_sec(schedule, draw, executors, sync_interval, 200)
             for schedule in ("hts", "sync")
         )
-        hts, sync = max(hts, learning), sync + learning
+        hts, sync = max(hts, learning_sec), sync + learning_sec
         here = ", as many as there are cores here" if executors == cores else ""
         yield (
             f"  {executors} executors{here}: hts {hts:.3g} s, sync {sync:.3g} s: "
@@ -167,11 +178,11 @@ def forecast(seconds: np.ndarray) -> Iterator[str]:
     yield "assumed: env steps, with the resets after them, take what they took here, each as likely"
     yield "as another and independent of others; executors step one environment at a time, and have"
     yield "a core each; " + (
-        f"an update takes {learning:g} s, in hts meanwhile, in sync afterwards"
-        if learning
+        f"an update takes {learning_sec:g} s, in hts meanwhile, in sync afterwards"
+        if learning_sec
         else "learning takes no time (see --learning_sec; in hts it goes on meanwhile)"
     )
-    yield "left out: policy and hand-over, which decide where env steps take far less than 1 ms, and"
+    yield "left out: policy and hand-over, which decide where env steps take well under 1 ms, and"
     yield "that they and the learner need cores, too"
 
 

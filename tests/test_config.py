@@ -19,7 +19,7 @@ def test_every_method_with_every_scenario(method, scenario):
         assert environment.scenario == scenario
     else:
         assert isinstance(environment, synthetic.Synthetic)
-    assert environment.spec.action.num_actions >= 2
+    assert environment.spec.action.num_values >= 2
 
 
 def test_names_are_those_of_the_files():

@@ -1,0 +1,102 @@
+import os
+
+import numpy as np
+import pytest
+
+from hts_tf import errors
+from hts_tf.environments import checked, history
+from tests.environments.games_with_history import Crashing, Game
+
+SEEDS = [2, 4]
+
+
+def find_out(fault, **options):
+    game = Game(3, 5, fault=fault, parent=os.getpid())
+    return history.find_out(game, SEEDS, **options)
+
+
+def test_a_sound_game():
+    found = find_out("")
+    assert found.differences == []
+    assert found.seeds_matter
+    assert [played.seed for played in found.played] == [2, 4, 2, 2, 4]
+    assert [len(played.actions) for played in found.played] == [5, 5, 2, 5, 5]
+    assert [played.has_ended for played in found.played] == [True, True, False, True, True]
+    for played in found.played:
+        assert len(played.moments) == len(played.seconds) == len(played.actions) + 1
+
+
+def test_a_game_that_its_seed_does_not_change():
+    found = find_out("seed")
+    assert (found.differences, found.seeds_matter) == ([], False)
+
+
+USED, FRESH, COPIED, ELSEWHERE = history.WAYS
+
+
+@pytest.mark.parametrize(
+    ("fault", "differences"),
+    [
+        # Of the first episode, which was played in a new environment, or else of the second.
+        (
+            "reset",
+            [
+                (USED, 0, None, "observation/light"),
+                *((way, 1, None, "observation/light") for way in (FRESH, COPIED, ELSEWHERE)),
+            ],
+        ),
+        ("left", [(USED, 0, 2, "score")]),
+        ("lucky", [(way, 0, 1, "reward") for way in (FRESH, COPIED, ELSEWHERE)]),
+    ],
+)
+def test_what_a_game_remembers(fault, differences):
+    assert find_out(fault).differences == differences
+
+
+def test_a_game_that_is_another_one_in_another_process():
+    """There it prints, too, which is not mixed with its answer."""
+    [difference] = find_out("process").differences
+    assert (difference.way, difference.step) == (ELSEWHERE, 1)
+    assert difference.array in ("reward", "score")
+
+
+def test_long_episodes_are_broken_off():
+    found = find_out("", max_steps=2)
+    assert [len(played.actions) for played in found.played] == [2, 2, 1, 2, 2]
+    assert not any(played.has_ended for played in found.played)
+
+
+def test_a_game_that_writes_to_its_actions():
+    with pytest.raises(checked.ProtocolError, match="written to in env step 0"):
+        find_out("writes")
+
+
+def test_another_seed_with_the_same_draws_has_the_same_actions():
+    game = Game(3, 5)
+    one, other, third = (
+        history.play(checked.make(game), game.spec, seed, draws=draws)
+        for seed, draws in [(2, None), (4, 2), (4, None)]
+    )
+    assert one.actions == other.actions != third.actions
+
+
+def test_the_first_difference():
+    one = [{"a": b"1", "b": b"2"}, {"a": b"3", "b": b"4"}]
+    assert history.first_difference(one, one) is None
+    assert history.first_difference(one, [one[0], {"a": b"3", "b": b"5"}]) == (0, "b")
+    assert history.first_difference(one, [{"a": b"0", "b": b"0"}, one[1]]) == (None, "a")
+
+
+def test_a_game_that_fails_in_another_process():
+    with pytest.raises(
+        errors.RunError, match="in another process the environment failed, with exit code 7"
+    ):
+        history.find_out(Crashing(3, 5, parent=os.getpid()), SEEDS)
+
+
+def test_actions_are_kept_as_they_were_played():
+    game = Game(3, 5)
+    played = history.play(checked.make(game), game.spec, 2)
+    again = history.play(checked.make(game), game.spec, 2, actions=played.actions)
+    assert history.first_difference(played.moments, again.moments) is None
+    np.testing.assert_array_equal(played.actions, again.actions)
