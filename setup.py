@@ -50,6 +50,8 @@ setup(
     python_requires=">=3.10",
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
+    # A Gymnasium before 1.0 finds the scenarios by itself; later ones have no plugins any more.
+    entry_points={"gymnasium.envs": ["hts_tf = hts_tf.football:register_scenarios"]},
     # The gin files stand at the top of the repository, where people look for them, and are
     # installed inside the package.
     packages=[*find_packages(include=["hts_tf", "hts_tf.*"]), "hts_tf.gin_configs"],

@@ -1,8 +1,8 @@
 """Google Research Football, stepped at the engine instead of through its Python wrappers.
 
 Observations, rewards and endings are bit for bit those of
-`gfootball.env.create_environment(scenario, representation="extracted", stacked=True,
-rewards=..., number_of_left_players_agent_controls=1)`. The rules transcribed here are those of
+`gfootball.env.create_environment(scenario, representation=..., stacked=frames > 1, rewards=...,
+number_of_left_players_agent_controls=1)`. The rules transcribed here are those of
 `FootballEnvCore`, `CheckpointRewardWrapper` and `FrameStack` in gfootball 2.10.2, without the
 deep copies, conversions and traces that take as long as a third of the engine's own step.
 Time is counted as the engine does, so that an episode has one env step more than the scenario's
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hts_tf.environments import base
-from hts_tf.environments.football import checkpoint_reward, super_mini_map
+from hts_tf.environments.football import checkpoint_reward, simple115v2, super_mini_map
 from hts_tf.environments.football import scenario as football_scenario
 from hts_tf.environments.football.match import FootballMatch
 
@@ -31,8 +31,18 @@ class FootballEnvironment:
     work.
     """
 
-    def __init__(self, scenario: str, rewards: str, frames: int) -> None:
-        """Prepares a match; for the arguments see `football.Football`."""
+    def __init__(
+        self, scenario: str, rewards: str, frames: int, representation: str = "extracted"
+    ) -> None:
+        """Prepares a match.
+
+        Args:
+          scenario: as the other two, see `football.Football`.
+          rewards: the same.
+          frames: the same.
+          representation: what a frame is: "extracted", as in `super_mini_map.spec`, or
+            "simple115v2", as in `simple115v2.spec`.
+        """
         self._scenario = football_scenario.load(scenario)
 
         import gfootball_engine
@@ -47,6 +57,9 @@ class FootballEnvironment:
         self._right = actions.action_right._backend_action
 
         self._num_frames = frames
+        self._encode = {"extracted": _super_mini_map, "simple115v2": simple115v2.encode}[
+            representation
+        ]
         self._frames = b""  # of the observation; bytes move faster than arrays so small
         self._checkpoint_reward = (
             checkpoint_reward.CheckpointReward() if "checkpoints" in rewards else None
@@ -72,7 +85,7 @@ class FootballEnvironment:
             self._checkpoint_reward.reset()
         self._running = True
 
-        self._frames = super_mini_map.FRAME.pack(*_pixels(self._match.info)) * self._num_frames
+        self._frames = self._encode(self._match.info) * self._num_frames
         observation.data.cast("B")[:] = self._frames
 
     def step(self, action: int, observation: np.ndarray) -> base.StepResult:
@@ -100,7 +113,7 @@ class FootballEnvironment:
             ball = _point(info.ball_position) if _agent_has_ball(info) else None
             reward = self._checkpoint_reward(goal_reward, ball)
 
-        frame = super_mini_map.FRAME.pack(*_pixels(info))
+        frame = self._encode(info)
         self._frames = self._frames[len(frame) :] + frame
         observation.data.cast("B")[:] = self._frames
         return base.StepResult(reward, float(goal_reward), terminated, truncated)
@@ -163,6 +176,10 @@ def points(team: "gfootball_engine.PlayerInfoVec") -> list[super_mini_map.Point]
     """Returns where the players of a team stand."""
     # By index: iteration ends with a C++ exception, which costs more than the players do.
     return [_point(team[index].position) for index in range(len(team))]
+
+
+def _super_mini_map(info: "gfootball_engine.SharedInfo") -> bytes:
+    return super_mini_map.FRAME.pack(*_pixels(info))
 
 
 def _pixels(info: "gfootball_engine.SharedInfo") -> list[int]:

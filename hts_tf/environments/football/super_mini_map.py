@@ -5,8 +5,11 @@ The positions decode to exactly the image of
 right team, the ball and the active player.
 """
 
+import functools
 import struct
 from collections.abc import Iterable
+
+import numpy as np
 
 from hts_tf import specs
 
@@ -61,6 +64,30 @@ def encode(
     active_pixel = specs.PixelMapSpec.NO_PIXEL if active == -1 else left[active]
     right = [_pixel(x, y) for x, y in right_team]
     return [*_without_repeats(left), *_without_repeats(right), _pixel(*ball), active_pixel]
+
+
+def to_image(positions: np.ndarray) -> np.ndarray:
+    """Decodes frames into the image that gfootball's wrappers make of them.
+
+    Args:
+      positions: [frames, 24] uint16, oldest frame first.
+
+    Returns:
+      [72, 96, 4 * frames] uint8, 255 where there is a pixel; a frame's channels are those of
+      gfootball, frames follow one another.
+    """
+    channels, offsets = _channels(len(positions))
+    image = np.zeros(HEIGHT * WIDTH * channels, np.uint8)
+    places = positions * np.intp(channels) + offsets
+    image[places[positions != specs.PixelMapSpec.NO_PIXEL]] = 255
+    return image.reshape(HEIGHT, WIDTH, channels)
+
+
+@functools.cache
+def _channels(frames: int) -> tuple[int, np.ndarray]:
+    """Returns how many there are, and that of each position: [frames, 24]."""
+    planes = max(_PLANES) + 1
+    return frames * planes, np.arange(frames)[:, np.newaxis] * planes + np.array(_PLANES)
 
 
 def _pixel(x: float, y: float) -> int:

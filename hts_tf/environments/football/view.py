@@ -21,19 +21,27 @@ _RENDERED_SIZE = 960, 540  # pixels
 class FootballView(FootballEnvironment):
     """A football environment that shows itself; see `base.Watched`."""
 
-    def __init__(self, scenario: str, rewards: str, frames: int, render: bool) -> None:
+    def __init__(
+        self,
+        scenario: str,
+        rewards: str,
+        frames: int,
+        render: bool,
+        representation: str = "extracted",
+    ) -> None:
         """Prepares a match.
 
         Args:
-          scenario: as the other two, see `football.Football`.
+          scenario: as the others but one, see `FootballEnvironment`.
           rewards: the same.
           frames: the same.
           render: pictures are gfootball's own, in 3-D, instead of drawn from above.
+          representation: see `FootballEnvironment`.
 
         Raises:
           ConfigError: the renderer cannot run here.
         """
-        super().__init__(scenario, rewards, frames)
+        super().__init__(scenario, rewards, frames, representation)
         self.title = scenario
         self.action_names = tuple(map(str, self._core_actions))
         self._match_type = _RenderedMatch if render else _WatchedMatch

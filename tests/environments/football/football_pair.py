@@ -10,19 +10,19 @@ from tests.pixel_maps import to_dense
 _RIGHT, _SHOT, _SPRINT = 5, 12, 13
 
 
-def _make_stock(scenario, rewards, stacked=True):
+def make_stock(scenario, rewards, stacked=True, representation="extracted"):
     from gfootball import env as gfootball_env
 
     return gfootball_env.create_environment(
         env_name=scenario,
-        representation="extracted",
+        representation=representation,
         stacked=stacked,
         rewards=rewards,
         number_of_left_players_agent_controls=1,
     )
 
 
-def _reset_stock(stock, seed):
+def reset_stock(stock, seed):
     random.seed(seed)  # as scenarios find them in ours
     np.random.seed(seed)
     config = stock.unwrapped._config
@@ -49,13 +49,13 @@ class Pair:
         config = football.Football(scenario, rewards, frames)
         self.spec = config.spec
         self.ours = config.make()
-        self.stock = _make_stock(scenario, rewards, stacked=frames > 1)
+        self.stock = make_stock(scenario, rewards, stacked=frames > 1)
         self.observation = np.zeros(self.spec.observation.shape, self.spec.observation.dtype)
 
     def play(self, seed, actions):
         """Plays to the end of the episode or of the actions; returns all results."""
         self.ours.reset(seed, self.observation)
-        self._compare(_reset_stock(self.stock, seed))
+        self._compare(reset_stock(self.stock, seed))
         results = []
         for action in actions:
             stock_observation, stock_reward, stock_done, info = self.stock.step(action)

@@ -1,0 +1,190 @@
+import itertools
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from football_pair import make_stock, purposeful_actions, reset_stock
+
+gymnasium = pytest.importorskip("gymnasium")
+
+from gymnasium.utils import env_checker  # noqa: E402
+
+import hts_tf.football  # noqa: E402
+from hts_tf import errors  # noqa: E402
+from hts_tf.environments.football import football, scenarios  # noqa: E402
+from tests.pixel_maps import to_dense  # noqa: E402
+
+GAME = "hts_tf/academy_3_vs_1_with_keeper-v0"
+REPRESENTATIONS = ["extracted", "positions", "simple115v2"]
+
+
+def make(environment_id=GAME, **arguments):
+    return gymnasium.make(environment_id, **arguments)
+
+
+def play(environment, seed, actions):
+    """Plays one episode; returns all that it brought."""
+    observation, _ = environment.reset(seed=seed)
+    seen = [observation.tobytes()]
+    for action in actions:
+        observation, *rest = environment.step(action)
+        seen.append((observation.tobytes(), *rest))
+        if rest[1] or rest[2]:
+            break
+    return seen
+
+
+def test_all_scenarios_are_registered_once():
+    ids = {name for name in gymnasium.registry if name.startswith("hts_tf/")}
+    assert ids == {f"hts_tf/{name}-v0" for name in scenarios.names()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        hts_tf.football.register_scenarios()
+
+
+REGISTERING = """
+import sys
+import gymnasium
+before = set(sys.modules)
+import hts_tf.football
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def test_registering_imports_next_to_nothing():
+    command = [sys.executable, "-c", REGISTERING]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert "hts_tf.football" in output
+    assert [name for name in output if not name.startswith("hts_tf")] in ([], ["pkgutil"])
+    assert "hts_tf.environments.football.environment" not in output
+
+
+def test_one_string_is_enough_in_a_fresh_process():
+    code = f"""
+import sys
+import gymnasium
+environment = gymnasium.make("hts_tf.football:{GAME}", representation="simple115v2")
+print(environment.reset(seed=3)[0].tobytes().hex())
+assert not any(name.startswith("tensorflow") for name in sys.modules), "imports TensorFlow"
+"""
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    environment = make(representation="simple115v2")
+    assert process.stdout.strip() == environment.reset(seed=3)[0].tobytes().hex()
+    environment.close()
+
+
+@pytest.mark.parametrize("representation", REPRESENTATIONS)
+def test_gymnasiums_checker_finds_nothing(representation):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if representation == "simple115v2":  # nothing bounds its numbers
+            warnings.filterwarnings("ignore", ".*Box observation space m.*imum value is -?inf.*")
+        environment = make(representation=representation)
+        env_checker.check_env(environment.unwrapped)
+        environment.close()
+
+
+@pytest.mark.parametrize(
+    ("representation", "frames"), [("extracted", 4), ("extracted", 1), ("simple115v2", 1)]
+)
+def test_episodes_equal_gfootballs(representation, frames):
+    ours = make(representation=representation, frames=frames)
+    stock = make_stock(
+        "academy_3_vs_1_with_keeper", "scoring,checkpoints", frames > 1, representation
+    )
+    assert ours.observation_space.shape == stock.observation_space.shape
+    for seed in range(3):
+        np.testing.assert_array_equal(ours.reset(seed=seed)[0], reset_stock(stock, seed))
+        for action in itertools.islice(purposeful_actions(seed), 100):
+            observation, reward, terminated, truncated, info = ours.step(action)
+            stock_observation, stock_reward, done, stock_info = stock.step(action)
+            assert observation.dtype == stock_observation.dtype
+            np.testing.assert_array_equal(observation, stock_observation)
+            assert reward == float(stock_reward)
+            assert terminated + truncated == done
+            assert info["score_reward"] == info["score"] == stock_info["score_reward"]
+            if done:
+                break
+    ours.close()
+    stock.close()
+
+
+def test_positions_are_what_is_stored():
+    spec = football.Football("academy_3_vs_1_with_keeper", frames=2).spec.observation
+    positions = make(representation="positions", frames=2)
+    images = make(representation="extracted", frames=2)
+    assert positions.observation_space.shape == spec.shape
+    encoded, image = positions.reset(seed=1)[0], images.reset(seed=1)[0]
+    for action in itertools.islice(purposeful_actions(1), 10):
+        np.testing.assert_array_equal(to_dense(spec, encoded) * 255, image)
+        encoded, image = positions.step(action)[0], images.step(action)[0]
+    positions.close()
+    images.close()
+
+
+@pytest.mark.parametrize("representation", REPRESENTATIONS)
+def test_seed_and_actions_determine_an_episode(representation):
+    fresh, used = make(representation=representation), make(representation=representation)
+    actions = list(itertools.islice(purposeful_actions(0), 40))
+    for seed in (11, 12):
+        play(used, seed, actions[seed:])
+    expected = play(fresh, 5, actions)
+    assert play(used, 5, actions) == expected
+    assert play(used, 6, actions) != expected
+    fresh.close()
+    used.close()
+
+
+def test_episodes_without_a_seed_follow_from_the_last_one():
+    environment = make()
+    seeds = []
+    for _ in range(2):
+        assert environment.reset(seed=7)[1] == {"seed": 7}
+        seeds.append([environment.reset()[1]["seed"] for _ in range(3)])
+    assert seeds[0] == seeds[1]
+    assert len(set(seeds[0])) == 3
+    first, info = environment.reset()
+    np.testing.assert_array_equal(environment.reset(seed=info["seed"])[0], first)
+    assert environment.reset(seed=2**31 + 7)[1] == {"seed": 7}
+    environment.close()
+
+
+def test_pictures_change_nothing():
+    plain, shown = make(), make(render_mode="rgb_array")
+    actions = list(itertools.islice(purposeful_actions(0), 10))
+    assert play(plain, 0, actions) == play(shown, 0, actions)
+    picture = shown.render()
+    assert (picture.shape, picture.dtype) == ((640, 944, 3), np.uint8)
+    shown.reset(seed=1)
+    assert (shown.render() != picture).any()
+    assert plain.unwrapped.render() is None
+    plain.close()
+    shown.close()
+
+
+def test_time_limit_truncates():
+    environment = make("hts_tf/academy_run_to_score-v0", representation="positions")
+    *_, (_, _, terminated, truncated, _) = play(environment, 1, itertools.repeat(0))
+    assert (terminated, truncated) == (False, True)
+    environment.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"representation": "raw"}, "representation = 'raw' is none of extracted, positions"),
+        ({"rewards": "checkpoints"}, "Football.rewards"),
+        ({"frames": 9}, "Football.frames"),
+    ],
+)
+def test_bad_arguments_are_refused_by_name(arguments, message):
+    with pytest.raises(errors.ConfigError, match=message):
+        make(**arguments)
+
+
+def test_an_unknown_scenario_is_gymnasiums_to_refuse():
+    with pytest.raises(gymnasium.error.NameNotFound, match="academy_3_vs_1_with_keeper"):
+        make("hts_tf/academy_3_vs_1_with_keper-v0")
