@@ -16,7 +16,7 @@ FLOORS = [
     {"specs", "seeding", "configurables"},
     {"system", "bindings", "operative"},
     {"environments"},
-    {"networks", "config"},
+    {"networks", "config", "football"},
     {"algorithms"},
     {"collecting"},
     {"learner"},

@@ -3,6 +3,8 @@
 Not part of hts_tf. In a virtual environment of its own:
   pip install torch==2.13.0 stable-baselines3 gymnasium gym==0.25.2, and the gfootball wheel;
   OPENBLAS_NUM_THREADS=1 python stable_baselines3_ppo.py academy_3_vs_1_with_keeper 40960
+With `hts_tf` for a third argument it trains on our Gymnasium football instead, for which hts_tf
+must be importable; `stable_baselines3_football.py` sees to all of that, and compares.
 """
 
 import sys
@@ -38,6 +40,13 @@ class Football(gymnasium.Env):
         return observation, float(reward), done, False, info
 
 
+def make(scenario: str, football: str) -> gymnasium.Env:
+    """Returns stacked super mini maps with checkpoint rewards: stock ("gfootball") or "hts_tf"."""
+    if football == "gfootball":
+        return Football(scenario)
+    return gymnasium.make(f"hts_tf.football:hts_tf/{scenario}-v0")
+
+
 class PrintSps(BaseCallback):
     """Prints env steps per second of each iteration (rollout and update)."""
 
@@ -58,8 +67,9 @@ class PrintSps(BaseCallback):
 def main() -> None:
     """Trains with the settings of gin_configs/methods/hts_ppo.gin."""
     scenario, total = sys.argv[1], int(sys.argv[2])
+    football = sys.argv[3] if len(sys.argv) > 3 else "gfootball"
     torch.set_num_threads(2)
-    envs = SubprocVecEnv([lambda: Football(scenario) for _ in range(16)])
+    envs = SubprocVecEnv([lambda: make(scenario, football) for _ in range(16)])
     model = PPO(
         "CnnPolicy",
         envs,

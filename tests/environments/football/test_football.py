@@ -172,7 +172,7 @@ def test_step_needs_a_running_episode():
 def test_spec():
     spec = football.Football("academy_corner", frames=2).spec
     assert spec.observation.shape == (2, 24)
-    assert spec.action.num_actions == 19
+    assert spec.action.num_values == 19
     assert spec.max_episode_steps == 401
     assert football.Football("11_vs_11_stochastic").spec.max_episode_steps == 3001
 

@@ -36,7 +36,7 @@ def view():
 def test_football_can_be_watched(view):
     assert isinstance(GAME, base.Watchable)
     assert view.title == "academy_empty_goal_close"
-    assert len(view.action_names) == GAME.spec.action.num_actions
+    assert len(view.action_names) == GAME.spec.action.num_values
     assert view.action_names[RIGHT] == "right"
     assert view.action_names[SHOT] == "shot"
 

@@ -1,4 +1,5 @@
 import itertools
+import re
 import subprocess
 import sys
 import warnings
@@ -14,8 +15,10 @@ from gymnasium.utils import env_checker  # noqa: E402
 import hts_tf.football  # noqa: E402
 from hts_tf import errors  # noqa: E402
 from hts_tf.environments.football import football, scenarios  # noqa: E402
+from tests import command_line  # noqa: E402
 from tests.pixel_maps import to_dense  # noqa: E402
 
+README = command_line.ROOT / "README.md"
 GAME = "hts_tf/academy_3_vs_1_with_keeper-v0"
 REPRESENTATIONS = ["extracted", "positions", "simple115v2"]
 
@@ -59,6 +62,14 @@ def test_registering_imports_next_to_nothing():
     assert "hts_tf.football" in output
     assert [name for name in output if not name.startswith("hts_tf")] in ([], ["pkgutil"])
     assert "hts_tf.environments.football.environment" not in output
+
+
+def test_the_readmes_lines_play():
+    [lines] = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+    code = f"{lines}\nprint(observation.shape, info)"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.splitlines()[-1] == "(72, 96, 16) {'score': 0.0, 'score_reward': 0}"
 
 
 def test_one_string_is_enough_in_a_fresh_process():
