@@ -49,13 +49,14 @@ def _settle(bound: _Bound) -> dict[tuple[str, str, str], Any]:
 def _silent_defaults() -> dict[tuple[str, str, str], Any]:
     """Returns the defaults that are configurables themselves: gin does not write them down."""
     return {
-        ("", selector, parameter): _refer(configurables.selector(default), evaluate=False)
+        ("", selector, parameter): refer(configurables.selector(default), evaluate=False)
         for selector, parameter, default in configurables.defaults()
         if configurables.selector(default)
     }
 
 
-def _refer(selector: str, evaluate: bool) -> ConfigurableReference:
+def refer(selector: str, evaluate: bool) -> ConfigurableReference:
+    """Returns a reference to a configurable, by its short name if no other has that."""
     try:
         return ConfigurableReference(selector.rpartition(".")[2], evaluate)
     except KeyError:  # others have that name, too
@@ -80,7 +81,7 @@ def _plain(value: Any, bound: _Bound) -> Any:
         return value
     if value.scopes:
         raise errors.ConfigError(f"{value}: scopes have no effect here")
-    return _refer(selector, value.evaluate)
+    return refer(selector, value.evaluate)
 
 
 @contextlib.contextmanager

@@ -10,13 +10,13 @@ from hts_tf.files import scope
 from hts_tf.files.keeper import Keeper
 from hts_tf.files.workdir import Workdir
 from hts_tf.learner import Learner
-from hts_tf.networks import sketch
+from hts_tf.networks import choice, sketch
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.networks.agent import Agent
 from hts_tf.pipeline import Pipeline
 from hts_tf.schedules.schedule import Schedule
 from hts_tf.settings import Settings
-from hts_tf.system import compute, memory
+from hts_tf.system import compute, memory, terminal
 from hts_tf.watching.reporter import Reporter
 from hts_tf.watching.tracer import Tracer
 
@@ -45,6 +45,9 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
     environment = settings.environment.spec
     crew = _crew(settings, schedule, traced=trace_intervals > 0)
     delayed = bool(settings.algorithm.delayed_gradient and schedule.policy_lag)
+    chosen = choice.bind(environment)
+    if chosen:
+        terminal.say(f"chosen by what the environment says: {', '.join(chosen)}")
     planned = sketch.sketch(environment)
     _check_learning(settings, schedule, planned)
     _check_memory(settings, schedule, crew, planned, num_agents=2 + delayed)

@@ -27,11 +27,8 @@ def pieces(arrays: Any, length: int | None) -> Any:
         return merge_time_and_batch(arrays)
 
     def cut(x: tf.Tensor) -> tf.Tensor:
-        tail = x.shape[2:]
-        parts = tf.reshape(x, (-1, length, x.shape[1], *tail))
-        return tf.reshape(
-            tf.transpose(parts, (1, 0, *range(2, 3 + len(tail)))), (length, -1, *tail)
-        )
+        parts = tf.reshape(x, (-1, length, *x.shape[1:]))
+        return tf.concat(tf.unstack(parts), axis=1)
 
     return tf.nest.map_structure(cut, arrays)
 

@@ -1,6 +1,8 @@
 """Which network is for which kind of environment, where none is bound."""
 
-from hts_tf import errors, specs, trees
+import gin
+
+from hts_tf import bindings, configurables, errors, specs, trees
 from hts_tf.networks import by_entry, torsos
 from hts_tf.networks.action_head import ActionHead, described
 from hts_tf.networks.bernoulli import Bernoulli
@@ -8,6 +10,7 @@ from hts_tf.networks.categorical import Categorical
 from hts_tf.networks.gaussian import Gaussian
 from hts_tf.networks.multi_categorical import MultiCategorical
 
+_AGENT = "ActorCritic"
 _HEADS = (Categorical, MultiCategorical, Bernoulli, Gaussian)
 
 
@@ -33,3 +36,24 @@ def head_for(action: specs.ArraySpec) -> type[ActionHead]:
         f"no action head is for {described(action)}: bind one of your own as ActorCritic.head, or "
         "change the environment's spec"
     )
+
+
+def bind(environment: specs.EnvironmentSpec) -> list[str]:
+    """Binds in gin what `ActorCritic` would choose, so that the run's workdir remembers it.
+
+    Returns:
+      The bindings, as gin files have them; none where all is bound already.
+    """
+    bound = gin.get_bindings(_AGENT)
+    chosen = {}
+    if bound.get("torso") is None:
+        chosen["torso"] = torso_for(environment.observation)
+    if bound.get("head") is None:
+        chosen["head"] = head_for(environment.action)
+    made = []
+    with gin.unlock_config():
+        for parameter, maker in chosen.items():
+            reference = bindings.refer(configurables.selector(maker), evaluate=False)
+            gin.bind_parameter(f"{_AGENT}.{parameter}", reference)
+            made.append(f"{_AGENT}.{parameter} = {reference!r}")
+    return made
