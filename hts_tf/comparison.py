@@ -29,7 +29,8 @@ class Run(NamedTuple):
     seed: int
 
     def __str__(self) -> str:
-        return f"{self.scenario}-{self.method}-seed{self.seed}"
+        scenario = self.scenario.replace("/", "-").replace(":", "-")  # it names a directory
+        return f"{scenario}-{self.method}-seed{self.seed}"
 
 
 class Measured(NamedTuple):

@@ -20,6 +20,7 @@ from hts_tf import (
 )
 from hts_tf.environments import base, recall, synthetic  # noqa: F401  gin configurables
 from hts_tf.environments.football import football, scenarios  # noqa: F401
+from hts_tf.environments.gymnasiums import gymnasium, registry  # noqa: F401
 
 # The flag that names modules which a workdir's configuration may import, see `load_text`.
 MODULES_FLAG = "modules"
@@ -45,11 +46,29 @@ def check_names(scenario: str, method: str = "hts_ppo") -> None:
         raise errors.ConfigError(
             f"unknown method {method!r}; {errors.nearest(method, names('methods'))}"
         )
-    known = {*names("scenarios"), *scenarios.names()}
-    if scenario not in known:
+    _scenario(scenario)
+
+
+def _scenario(name: str) -> tuple[str, list[str]]:
+    """Returns a scenario's gin file and what is to be added. Raises: ConfigError: it is unknown."""
+    if name in names("scenarios"):
+        return f"scenarios/{name}.gin", []
+    if name in scenarios.names():
+        return "football.gin", [f"Football.scenario = {name!r}"]
+    module, _ = registry.split(name)
+    theirs = [module] if module and not registry.is_trusted(module) else []
+    try:
+        for module in theirs:  # gin imports it next, and the workdir remembers that
+            importlib.import_module(module)
+        file = f"{registry.family(registry.find(name))}.gin"
+    except (Exception, SystemExit) as error:
+        if registry.looks_like_id(name):
+            raise errors.ConfigError(f"--scenario={name}: {_reason(error)}") from error
+        known = {*names("scenarios"), *scenarios.names()}
         raise errors.ConfigError(
-            f"unknown scenario {scenario!r}; {errors.nearest(scenario, known)}"
-        )
+            f"unknown scenario {name!r}; {errors.nearest(name, known, registry.names())}"
+        ) from error
+    return file, [*(f"import {module}" for module in theirs), f"Gymnasium.id = {name!r}"]
 
 
 def load(
@@ -60,7 +79,8 @@ def load(
     The configurables that the files bind must have been imported; the environments are, here.
 
     Args:
-      scenario: a file of `gin_configs/scenarios`, or any scenario of gfootball.
+      scenario: a file of `gin_configs/scenarios`, any scenario of gfootball, or any id of
+        Gymnasium.
       method: a file of `gin_configs/methods`.
       gin_files: paths of further files.
       gin_bindings: further bindings, the last word.
@@ -81,12 +101,8 @@ def _sources(
     scenario: str, gin_files: Sequence[str], gin_bindings: Sequence[str]
 ) -> tuple[list[str], list[str]]:
     """Returns all gin files but the method's, and the bindings that come after them; see `load`."""
-    further = list(gin_bindings)
-    if scenario in names("scenarios"):
-        scenario_file = f"scenarios/{scenario}.gin"
-    else:
-        scenario_file = "football.gin"
-        further.insert(0, f"Football.scenario = {scenario!r}")
+    scenario_file, added = _scenario(scenario)
+    further = [*added, *gin_bindings]
     for path in gin_files:
         if not Path(path).is_file():
             raise errors.ConfigError(f"there is no gin file {path!r}")

@@ -26,8 +26,14 @@ def check_positive(binding: str, value: object) -> None:
         raise ConfigError(f"{binding} must be a positive number, not {value!r}")
 
 
-def nearest(name: object, known: Iterable[str]) -> str:
-    """Returns a hint at what an unknown name may have been meant to be."""
+def nearest(name: object, known: Iterable[str], others: Iterable[str] = ()) -> str:
+    """Returns a hint at what an unknown name may have been meant to be.
+
+    Args:
+      name: unknown.
+      known: all of them are named if it is like none.
+      others: which are too many for that.
+    """
     known = sorted(known)
-    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
+    near = difflib.get_close_matches(str(name), [*known, *sorted(others)], n=3, cutoff=0.4)
     return f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"

@@ -1,10 +1,13 @@
 """Command line: evaluates the newest checkpoint of a run."""
 
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 from absl import flags
+from PIL import Image
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import config, errors, evaluator, learner, settings  # noqa: F401  gin configurables
@@ -15,8 +18,8 @@ from hts_tf.files.episodes import Episode
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks import sketch
 from hts_tf.networks.actor_critic import ActorCritic
-from hts_tf.system import command, compute, memory, whole
-from hts_tf.watching import display, playback, video
+from hts_tf.system import command, compute, memory, terminal, whole
+from hts_tf.watching import display
 
 _EPISODES = flags.DEFINE_integer("episodes", 100, "how many to play", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "selects the episodes", lower_bound=0)
@@ -61,32 +64,41 @@ def evaluate() -> None:
     rows = ([number, *episode] for number, episode in enumerate(episodes))
     whole.write_csv(path, ["episode", *Episode._fields], rows)
     archive.write(path.with_suffix(".bin"), records)
-    _show(environment, records[0], env_steps, workdir.path / "evaluation")
+    if isinstance(environment, base.Watchable):
+        _show(workdir, path.with_suffix(".bin"), env_steps)
     print(f"{len(episodes)} episodes with the policy of {env_steps:,} env steps, also in {path}")
     for name, values in zip(Episode._fields, np.transpose(episodes), strict=True):
         print(f"\n{name}: mean {values.mean():.3f}, standard deviation {values.std():.3f}")
         print(histogram(values))
 
 
-def _show(
-    environment: base.EnvironmentConfig, record: archive.Record, env_steps: int, directory: Path
-) -> None:
-    """Writes an episode's video for TensorBoard, if the environment can be watched.
+def _show(workdir: Workdir, episodes: Path, env_steps: int) -> None:
+    """Writes the first episode's video for TensorBoard; if there can be none, a line says why.
+
+    It is played again by `hts_tf.replay`: many renderers do not go together with TensorFlow in one
+    process.
 
     Args:
-      environment: recipe of the environment.
-      record: of the episode.
-      env_steps: of the policy that played it.
-      directory: of the event file. Not the training's: TensorBoard follows only the newest of a
-        directory, and the training may go on.
+      workdir: of the run.
+      episodes: their archive.
+      env_steps: of the policy that played them.
     """
-    if not isinstance(environment, base.Watchable):
-        return
-    player = environment.watch()
-    playing = playback.Playback(player, environment.spec, record)
-    content, size = video.gif(video.frames(player, playing, record), video.FPS)
-    player.close()
-    tensorboard = display.TensorBoard(directory)
+    modules = ",".join(run_flags.MODULES.value)
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "first.gif")
+        flags_ = [f"--workdir={workdir.path}", f"--archive={episodes}", "--episode=0"]
+        flags_ += [f"--output={path}", *([f"--{config.MODULES_FLAG}={modules}"] if modules else [])]
+        command_ = [sys.executable, "-m", "hts_tf.replay", *flags_]
+        replay = subprocess.run(command_, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if not path.exists():
+            reason = replay.stderr.strip().splitlines() or [f"exit code {replay.returncode}"]
+            terminal.warn(f"no video of the first episode: {reason[-1]}")
+            return
+        content = path.read_bytes()
+        size = Image.open(path).size
+    # Not the training's directory: TensorBoard follows only the newest file of one, and the
+    # training may go on.
+    tensorboard = display.TensorBoard(workdir.path / "evaluation")
     tensorboard.animation(env_steps, "evaluation/first_episode", content, size)
     tensorboard.close()
 

@@ -39,12 +39,12 @@ _OUTPUT = flags.DEFINE_string(
     "output", None, "the video, .mp4 or .gif; default: replays/... in the workdir"
 )
 _FPS = flags.DEFINE_float(
-    "fps", video.FPS, "env steps per second; football's own are 10", 1.0, 100.0
+    "fps", None, "env steps per second; default: the environment's own", *video.FPS_RANGE
 )
 _RENDER = flags.DEFINE_bool(
     "render",
     False,
-    "gfootball's own 3-D pictures, some 0.5 s each. Without DISPLAY they need OpenGL "
+    "of football: gfootball's own 3-D pictures, some 0.5 s each. Without DISPLAY they need OpenGL "
     "through EGL (Debian: libegl1, libgl1-mesa-dri), no display or GPU; with DISPLAY, an X server",
 )
 
@@ -122,7 +122,7 @@ def replay(
                 pass
         else:
             pictures = video.frames(player, playing, record)
-            video.write(output, pictures, _FPS.value)
+            video.write(output, pictures, _FPS.value or video.fps(player))
     finally:
         player.close()
     return playing.disagreements()

@@ -11,7 +11,9 @@ from hts_tf.settings import Settings
 from hts_tf.system import command, compute, terminal, whole
 
 _SCENARIO = flags.DEFINE_string(
-    "scenario", "academy_empty_goal_close", "a file of gin_configs/scenarios, or of gfootball"
+    "scenario",
+    "academy_empty_goal_close",
+    "a file of gin_configs/scenarios, a scenario of gfootball, or an id of Gymnasium",
 )
 _METHOD = flags.DEFINE_string("method", "hts_ppo", "a file of gin_configs/methods")
 _WORKDIR = flags.DEFINE_string("workdir", None, "where the run is kept", required=True)

@@ -80,14 +80,17 @@ class Watched(Environment, Protocol):
 
     Attributes:
       title: what is played.
-      action_names: of each action.
+      fps: how many env steps a second look natural; None if nothing says so.
     """
 
     title: str
-    action_names: tuple[str, ...]
+    fps: float | None
 
     def picture(self) -> "Image.Image":
         """Returns a picture of how the last env step, or reset, has left things: RGB."""
+
+    def action_name(self, action: Any) -> str:
+        """Returns an action, as `step` gets it before it is bounded, in a word or few numbers."""
 
 
 @runtime_checkable
@@ -98,7 +101,8 @@ class Watchable(Protocol):
         """Builds one environment to watch.
 
         Args:
-          render: pictures are the simulator's own; else they are plainly drawn.
+          render: pictures are the simulator's own; else they are plainly drawn, where something
+            can draw them.
 
         Raises:
           ConfigError: the simulator cannot make pictures here.

@@ -16,7 +16,8 @@ from hts_tf.system import whole
 from hts_tf.watching import playback
 
 SUFFIXES = (".mp4", ".gif")
-FPS = 10.0  # env steps per second: those of football
+FPS = 10.0  # env steps per second, where an environment does not say which look natural
+FPS_RANGE = 1.0, 100.0
 
 _CAPTION_HEIGHT = 80  # pixels
 _MARGIN = 32
@@ -24,7 +25,12 @@ _BACKGROUND = (16, 26, 22)
 _TEXT = (240, 245, 242)
 _FAINT = (160, 178, 169)
 _HIGHLIGHT = (240, 228, 66)
-_GIF_WIDTH = 640  # pixels
+_GIF_WIDTH = 640  # pixels, at most
+_GIF_FRAMES = 1000  # at most
+_LEAST_WIDTH = 480  # of a picture: smaller ones are scaled up
+_SIZES = 26, 19  # of the letters, where they find room
+_SMALLEST = 9
+_GAP = 16  # between texts
 _HOLD_SEC = 1.5  # how long the last frame stays
 
 
@@ -39,14 +45,29 @@ def frames(
       record: of the episode.
     """
     for moment in moments:
-        picture = environment.picture()
+        picture = _enlarged(environment.picture())
         frame = Image.new(
             "RGB", (picture.width, picture.height + _CAPTION_HEIGHT), color=_BACKGROUND
         )
         frame.paste(picture, (0, _CAPTION_HEIGHT))
-        action = "" if moment.action is None else environment.action_names[moment.action]
+        action = "" if moment.action is None else environment.action_name(moment.action)
         _write_caption(frame, environment.title, record, moment, action)
         yield frame
+
+
+def fps(environment: base.Watched) -> float:
+    """Returns how many env steps a second show an environment as it is meant to be seen."""
+    low, high = FPS_RANGE
+    return min(max(environment.fps or FPS, low), high)
+
+
+def _enlarged(picture: Image.Image) -> Image.Image:
+    """Returns a picture on which there is room for a caption, each pixel a square of pixels."""
+    factor = -(-_LEAST_WIDTH // picture.width)
+    if factor == 1:
+        return picture
+    size = picture.width * factor, picture.height * factor
+    return picture.resize(size, Image.Resampling.NEAREST)
 
 
 def name(record: archive.Record) -> str:
@@ -60,26 +81,47 @@ def _write_caption(
     frame: Image.Image, title: str, record: archive.Record, moment: playback.Moment, action: str
 ) -> None:
     pencil = ImageDraw.Draw(frame)
-    large, small = (ImageFont.load_default(size=size) for size in (26, 19))
-    top, bottom = 26, 57
-    middle, right = frame.width * 0.58, frame.width - _MARGIN
-    score_color = _HIGHLIGHT if moment.gained else _TEXT
     ending = f" ({moment.ending})" if moment.ending else ""
-    pencil.text((_MARGIN, top), title, _TEXT, large, anchor="lm")
-    pencil.text((_MARGIN, bottom), name(record), _FAINT, small, anchor="lm")
-    pencil.text((middle, top), action.replace("_", " "), _TEXT, large, anchor="mm")
     step = f"step {moment.step} of {record.length}{ending}"
-    pencil.text((middle, bottom), step, _FAINT, small, anchor="mm")
-    pencil.text((right, top), f"score {moment.score:g}", score_color, large, anchor="rm")
-    episode_return = f"return {moment.episode_return:.2f}"
-    pencil.text((right, bottom), episode_return, _FAINT, small, anchor="rm")
+    score_color = _HIGHLIGHT if moment.gained else _TEXT
+    upper = title, action.replace("_", " "), f"score {moment.score:g}"
+    lower = name(record), step, f"return {moment.episode_return:.2f}"
+    _write_line(pencil, frame.width, 26, _SIZES[0], upper, (_TEXT, _TEXT, score_color))
+    _write_line(pencil, frame.width, 57, _SIZES[1], lower, (_FAINT,) * 3)
+
+
+def _write_line(
+    pencil: ImageDraw.ImageDraw,
+    width: int,
+    height: int,
+    size: int,
+    texts: tuple[str, str, str],
+    colors: tuple[tuple[int, int, int], ...],
+) -> None:
+    """Writes texts on the left, in the middle and on the right, in smaller letters if need be."""
+    margin = min(_MARGIN, width // 30)
+    middle, right = width * 0.58, width - margin
+    while True:
+        font = ImageFont.load_default(size=size)
+        lengths = [font.getlength(text) for text in texts]
+        half = lengths[1] / 2
+        # The middle one moves aside, where it has no room in its place.
+        least, most = margin + lengths[0] + _GAP + half, right - lengths[2] - _GAP - half
+        if least <= most or size <= _SMALLEST:
+            break
+        size -= 1
+    middle = max(min(middle, most), least)
+    for text, color, place, anchor in zip(
+        texts, colors, (margin, middle, right), ("lm", "mm", "rm"), strict=True
+    ):
+        pencil.text((place, height), text, color, font, anchor=anchor)
 
 
 def write(path: Path, pictures: Iterable[Image.Image], fps: float) -> None:
     """Writes a video; the last frame stays for a while.
 
     Args:
-      path: ends in .mp4 (H.264, as browsers play it) or .gif (smaller, 640 pixels wide).
+      path: ends in .mp4 (H.264, as browsers play it) or .gif (smaller, at most 640 pixels wide).
       pictures: the frames, all of one size; at least one. An mp4 is made as they come.
       fps: frames per second.
 
@@ -107,23 +149,37 @@ def check(path: Path) -> None:
 
 
 def gif(pictures: Iterable[Image.Image], fps: float) -> tuple[bytes, tuple[int, int]]:
-    """Returns an animated GIF that repeats forever, and its (width, height) in pixels."""
-    small = []
-    for picture in pictures:
-        size = _GIF_WIDTH, round(picture.height * _GIF_WIDTH / picture.width)
-        resized = picture.resize(size, Image.Resampling.LANCZOS)
-        # One palette for all of them: what does not move stays the same, and takes no space.
-        small.append(
-            resized.quantize(palette=small[0], dither=Image.Dither.NONE)
-            if small
-            else resized.quantize(128, Image.Quantize.MAXCOVERAGE)  # players are few pixels
-        )
+    """Returns an animated GIF that repeats forever, and its (width, height) in pixels.
+
+    Of many pictures it has every second, or fourth, ..., for as long as these: at most 1000.
+    """
+    small: list[Image.Image] = []
+    stride, last = 1, None
+    for number, picture in enumerate(pictures):
+        last = picture
+        if number % stride == 0:
+            small.append(_small(picture, small))
+            if len(small) > _GIF_FRAMES:
+                del small[1::2]
+                stride *= 2
+    if number % stride:
+        small.append(_small(last, small))
     content = io.BytesIO()
-    durations = [1000 / fps] * (len(small) - 1) + [1000 * _HOLD_SEC]
+    durations = [1000 * stride / fps] * (len(small) - 1) + [1000 * _HOLD_SEC]
     small[0].save(
         content, "GIF", save_all=True, append_images=small[1:], duration=durations, loop=0
     )
     return content.getvalue(), small[0].size
+
+
+def _small(picture: Image.Image, others: list[Image.Image]) -> Image.Image:
+    width = min(picture.width, _GIF_WIDTH)
+    size = width, round(picture.height * width / picture.width)
+    resized = picture.resize(size, Image.Resampling.LANCZOS)
+    # One palette for all of them: what does not move stays the same, and takes no space.
+    if others:
+        return resized.quantize(palette=others[0], dither=Image.Dither.NONE)
+    return resized.quantize(128, Image.Quantize.MAXCOVERAGE)  # players are few pixels
 
 
 def _mp4(pictures: Iterable[Image.Image], fps: float) -> bytes:

@@ -14,13 +14,18 @@ class Show:
     """Something to watch: a picture that gets brighter."""
 
     title = "a show"
-    action_names = ("wait", "turn_up")
+    fps = None
 
-    def __init__(self):
+    def __init__(self, size=(500, 100), action="turn_up"):
         self.brightness = 0
+        self.size = size
+        self.action = action
 
     def picture(self):
-        return Image.new("RGB", (320, 100), (self.brightness,) * 3)
+        return Image.new("RGB", self.size, (self.brightness,) * 3)
+
+    def action_name(self, action):
+        return self.action
 
 
 def moments(show, count):
@@ -29,8 +34,8 @@ def moments(show, count):
         yield Moment(step, 1 if step else None, 0.0, 0.0, 0.0, "")
 
 
-def show_frames(count):
-    show = Show()
+def show_frames(count, show=None):
+    show = show or Show()
     record = Record(1, 2, 4, 5, 0.0, 0.0, bytes(count - 1))
     return list(video.frames(show, moments(show, count), record))
 
@@ -40,14 +45,49 @@ def test_a_frame_is_the_picture_of_its_moment_under_a_caption():
     assert len(frames) == 4
     for step, frame in enumerate(frames):
         caption_height = frame.height - 100
-        picture = frame.crop((0, caption_height, 320, frame.height))
+        picture = frame.crop((0, caption_height, 500, frame.height))
         assert picture.getextrema() == ((20 * step, 20 * step),) * 3
-        caption = frame.crop((0, 0, 320, caption_height)).convert("L")
+        caption = frame.crop((0, 0, 500, caption_height)).convert("L")
         low, high = caption.getextrema()
         assert low < 50, "dark ground"
         assert high > 200, "light letters"
-    captions = [frame.crop((0, 0, 320, caption_height)).tobytes() for frame in frames]
+    captions = [frame.crop((0, 0, 500, caption_height)).tobytes() for frame in frames]
     assert len(set(captions)) == 4, "the step is in it"
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        ((160, 210), (480, 630)),
+        ((64, 64), (512, 512)),
+        ((480, 480), (480, 480)),
+        ((1, 1), (480,) * 2),
+    ],
+)
+def test_small_pictures_are_enlarged_by_whole_factors(size, shown):
+    width, height = shown
+    (frame,) = show_frames(1, Show(size))
+    assert (frame.width, frame.height - 80) == (width, height)
+
+
+@pytest.mark.parametrize("action", ["", "up", "-0.25 1.00 -1.00 0.31 0.07 -0.66"])
+@pytest.mark.parametrize("title", ["a show", "ALE/ElevatorAction-v5"])
+def test_texts_of_a_caption_do_not_touch(action, title):
+    show = Show((160, 210), action)
+    show.title = title
+    frame = show_frames(2, show)[1]
+    upper = frame.crop((0, 10, frame.width, 42)).convert("L")
+    dark = [upper.crop((x, 0, x + 1, 32)).getextrema()[1] < 40 for x in range(frame.width)]
+    # Stretches without letters as wide as between texts, and the margins.
+    gaps = "".join("x" if is_dark else " " for is_dark in dark).split()
+    assert sum(len(gap) >= 14 for gap in gaps) >= (4 if action else 3)
+
+
+def test_fps_are_the_environments_within_limits():
+    show = Show()
+    assert video.fps(show) == 10
+    for show.fps, expected in [(50, 50), (1000, 100), (0.1, 1)]:
+        assert video.fps(show) == expected
 
 
 def test_names():
@@ -69,6 +109,19 @@ def test_gif_plays_every_frame_and_holds_the_last():
     assert image.info["loop"] == 0, "forever"
 
 
+def test_gif_of_many_frames_leaves_some_out_but_takes_as_long(monkeypatch):
+    monkeypatch.setattr(video, "_GIF_FRAMES", 4)
+    content, _ = video.gif(show_frames(12), fps=20)
+    image = Image.open(io.BytesIO(content))
+    shown, durations = [], []
+    for number in range(image.n_frames):
+        image.seek(number)
+        durations.append(image.info["duration"])
+        shown.append(image.convert("L").getpixel((250, image.height - 50)))
+    assert shown == pytest.approx([0, 80, 160, 220], abs=6), "steps 0, 4, 8 and the last"
+    assert durations[:-1] == [200] * 3
+
+
 def test_gif_of_one_frame():
     content, _ = video.gif(show_frames(1), fps=10)
     assert content.startswith(b"GIF89a")
@@ -87,7 +140,7 @@ def test_mp4_is_h264_of_the_pictures(tmp_path):
     assert about["size"] == frames[0].size
     assert len(shown) > len(frames), "the last one is held"
     for number in (0, 3, 5):
-        middle = shown[number].getpixel((160, frames[0].height - 50))
+        middle = shown[number].getpixel((250, frames[0].height - 50))
         assert middle == pytest.approx((20 * number,) * 3, abs=6)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import gfootball_engine
 
 _RENDERED_SIZE = 960, 540  # pixels
+_FPS = 10.0  # as the matches' clock has it
 
 
 class FootballView(FootballEnvironment):
@@ -43,7 +44,8 @@ class FootballView(FootballEnvironment):
         """
         super().__init__(scenario, rewards, frames, representation)
         self.title = scenario
-        self.action_names = tuple(map(str, self._core_actions))
+        self.fps = _FPS
+        self._action_names = tuple(map(str, self._core_actions))
         self._match_type = _RenderedMatch if render else _WatchedMatch
         if render:
             _check_renderer(scenario)
@@ -51,6 +53,10 @@ class FootballView(FootballEnvironment):
     def picture(self) -> Image.Image:
         """Returns a picture of how the last env step, or reset, has left things."""
         return self._match.picture()
+
+    def action_name(self, action: int) -> str:
+        """Returns what gfootball calls an action."""
+        return self._action_names[action]
 
     def _new_match(self) -> FootballMatch:
         return self._match_type(self._scenario)

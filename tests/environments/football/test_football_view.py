@@ -36,9 +36,10 @@ def view():
 def test_football_can_be_watched(view):
     assert isinstance(GAME, base.Watchable)
     assert view.title == "academy_empty_goal_close"
-    assert len(view.action_names) == GAME.spec.action.num_values
-    assert view.action_names[RIGHT] == "right"
-    assert view.action_names[SHOT] == "shot"
+    assert len({view.action_name(action) for action in range(GAME.spec.action.num_values)}) == 19
+    assert view.action_name(RIGHT) == "right"
+    assert view.action_name(SHOT) == "shot"
+    assert view.fps == 10
 
 
 def test_watching_changes_nothing(view):

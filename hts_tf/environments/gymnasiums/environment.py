@@ -1,0 +1,252 @@
+"""A Gymnasium environment in the form that executors step."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces as gymnasium_spaces
+
+from hts_tf import errors, specs, trees
+from hts_tf.environments import base, checked
+from hts_tf.environments.gymnasiums import masks, registry, spaces, wrapping
+
+if TYPE_CHECKING:
+    from gymnasium.envs.registration import EnvSpec
+
+_SEED = 0  # of the reset that shows whether there are masks
+_NUMBERS = (int, float, np.integer, np.floating)
+
+
+class Recipe(NamedTuple):
+    """How to build one.
+
+    Attributes:
+      registered: what `Gymnasium.id` stands for.
+      kwargs: see `Gymnasium`.
+      wrappers: see `Gymnasium`.
+      max_episode_steps: see `Gymnasium`.
+      bounded_by: see `Gymnasium`.
+      action_mask: see `Gymnasium`.
+    """
+
+    registered: "EnvSpec"
+    kwargs: dict[str, Any]
+    wrappers: Sequence[Any]
+    max_episode_steps: int | None
+    bounded_by: Literal["clip", "tanh"]
+    action_mask: bool
+
+
+class GymnasiumEnvironment(base.Environment):
+    """Writes a Gymnasium environment's observations where they belong, and plays actions on it.
+
+    Attributes:
+      spec: of the environment.
+      env: Gymnasium's, with all wrappers.
+      played: how actions are played.
+    """
+
+    def __init__(
+        self, recipe: Recipe, has_info_mask: bool | None = None, render_mode: str | None = None
+    ) -> None:
+        """Builds it.
+
+        Args:
+          recipe: what to build.
+          has_info_mask: masks come with `info`; None resets the environment once, to see.
+          render_mode: of Gymnasium.
+
+        Raises:
+          ConfigError: it cannot be built, or is none that we serve.
+        """
+        self._id = recipe.registered.id
+        self._steps = 0
+        self._time_limit = recipe.max_episode_steps
+        self.env, self._raw_reward = _build(recipe, render_mode)
+        try:
+            if has_info_mask is None:
+                has_info_mask = "action_mask" in _first_info(self.env, self._id)
+            self._lay_out(recipe, has_info_mask)
+        except BaseException:
+            self.close()
+            raise
+
+    def _lay_out(self, recipe: Recipe, has_info_mask: bool) -> None:
+        space = self.env.observation_space
+        self.played = spaces.played(self.env.action_space, recipe.bounded_by)
+        self._play = self.played.action
+        is_dict = isinstance(space, gymnasium_spaces.Dict)
+        self.mask_is_observed = is_dict and specs.ACTION_MASK in space.spaces
+        if self.mask_is_observed:
+            space = gymnasium_spaces.Dict(
+                {key: part for key, part in space.items() if key != specs.ACTION_MASK}
+            )
+        spec, self._write_shown = spaces.observed(space)
+        if is_dict and specs.ACTION_MASK in spec:
+            raise errors.ConfigError(
+                f"Gymnasium.id = {self._id!r}: the observation has a key that is too much like "
+                f"{specs.ACTION_MASK!r}"
+            )
+        self._mask = None
+        self._inside = not is_dict
+        if recipe.action_mask and (self.mask_is_observed or has_info_mask):
+            sizes = spaces.values(self.env.action_space)
+            if sizes is None:
+                raise errors.ConfigError(
+                    f"Gymnasium.id = {self._id!r} has masks, but none of Discrete or MultiDiscrete "
+                    "actions: bind Gymnasium.action_mask = False to do without"
+                )
+            self._mask = masks.Mask(sizes, self.played.spec.shape)
+            observation = spec if is_dict else {"observation": spec}
+            spec = {**observation, specs.ACTION_MASK: self._mask.spec}
+        self.spec = specs.EnvironmentSpec(
+            spec, self.played.spec, self._time_limit or _episode_steps(self.env, recipe.registered)
+        )
+
+    @property
+    def has_info_mask(self) -> bool:
+        """Whether masks come with `info`."""
+        return self._mask is not None and not self.mask_is_observed
+
+    def reset(self, seed: int, observation: trees.Tree) -> None:
+        """See base class.
+
+        Raises:
+          ProtocolError: the observation is not of its space, or a mask is missing or useless.
+        """
+        self._steps = 0
+        shown, info = self.env.reset(seed=seed)
+        self._write(shown, info, observation, over=False)
+
+    def step(self, action: Any, observation: trees.Tree) -> base.StepResult:
+        """See base class.
+
+        Raises:
+          ProtocolError: as `reset`.
+        """
+        self._steps += 1
+        shown, reward, terminated, truncated, info = self.env.step(self._play(action))
+        if self._steps == self._time_limit:
+            truncated = True
+        # What is of no such type is for `checked` to refuse.
+        if isinstance(reward, _NUMBERS):
+            reward = float(reward)
+        if type(terminated) is np.bool_:
+            terminated = bool(terminated)
+        if type(truncated) is np.bool_:
+            truncated = bool(truncated)
+        score = reward
+        if self._raw_reward is not None:
+            score = self._raw_reward.take()
+            if isinstance(score, _NUMBERS):
+                score = float(score)
+        self._write(shown, info, observation, terminated or truncated)
+        return base.StepResult(reward, score, terminated, truncated)
+
+    def close(self) -> None:
+        """See base class."""
+        if self.env is not None:
+            env, self.env = self.env, None
+            env.close()
+
+    def _write(self, shown: Any, info: Any, observation: trees.Tree, over: bool) -> None:
+        if self._mask is None:
+            try:
+                self._write_shown(shown, observation)
+            except (ValueError, TypeError, KeyError, IndexError) as error:
+                raise self._error("observation", error) from error
+            return
+        place = observation["observation"] if self._inside else observation
+        try:
+            self._write_shown(shown, place)
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            raise self._error("observation", error) from error
+        mask = (shown if self.mask_is_observed else info).get(specs.ACTION_MASK)
+        try:
+            self._mask.write(mask, observation[specs.ACTION_MASK], over)
+        except (ValueError, TypeError) as error:
+            raise self._error("action mask", error) from error
+
+    def _error(self, what: str, error: Exception) -> checked.ProtocolError:
+        where = f"env step {self._steps - 1} of its episode" if self._steps else "reset"
+        fault = registry.in_a_line(error)
+        if isinstance(error, KeyError):
+            fault = f"lacks {fault}"
+        return checked.ProtocolError(f"{self._id} broke a rule in {where}: the {what} {fault}")
+
+
+def _build(
+    recipe: Recipe, render_mode: str | None
+) -> tuple[gymnasium.Env, wrapping.RawReward | None]:
+    """Returns an environment with its wrappers, and the rewards before these, if there are any."""
+    found = wrapping.find(recipe.wrappers)
+    kwargs = {**recipe.kwargs, **({"render_mode": render_mode} if render_mode else {})}
+    env_id = recipe.registered.id
+    try:
+        if registry.family(recipe.registered) == registry.ATARI:
+            registry.hush_ale()
+        env = gymnasium.make(
+            recipe.registered,
+            max_episode_steps=None if recipe.max_episode_steps is None else -1,
+            disable_env_checker=True,  # `checked` does what can be done in every step
+            **kwargs,
+        )
+    except Exception as error:
+        reason = registry.in_a_line(error)
+        family = registry.family(recipe.registered)
+        is_missing = isinstance(error, (ImportError, gymnasium.error.DependencyNotInstalled))
+        if is_missing and family != registry.GYMNASIUM:  # where Gymnasium itself says what to do
+            raise registry.missing(env_id, family, reason) from error
+        binding = f"Gymnasium.id = {env_id!r}"
+        if recipe.kwargs:
+            binding += f" with Gymnasium.kwargs = {recipe.kwargs!r:.80}"
+        # Without the words that Gymnasium adds about who was called how.
+        reason = reason.partition(" was raised from the environment")[0]
+        raise errors.ConfigError(
+            f"{binding} cannot be built: {type(error).__name__}: {reason}"
+        ) from error
+    raw_reward = wrapping.RawReward(env) if found else None
+    try:
+        return wrapping.wrap(raw_reward or env, found), raw_reward
+    except BaseException:
+        env.close()
+        raise
+
+
+def _first_info(env: gymnasium.Env, env_id: str) -> dict[str, Any]:
+    try:
+        _, info = env.reset(seed=_SEED)
+    except Exception as error:
+        raise errors.ConfigError(
+            f"Gymnasium.id = {env_id!r} cannot be reset: {type(error).__name__}: "
+            f"{registry.in_a_line(error)}"
+        ) from error
+    return info if isinstance(info, dict) else {}
+
+
+def _episode_steps(env: gymnasium.Env, registered: "EnvSpec") -> int:
+    """Returns the most env steps that an episode can last.
+
+    Wrappers may skip frames, but play at least one for each env step.
+
+    Raises:
+      ConfigError: there is no limit.
+    """
+    limits = []
+    layer = env
+    while isinstance(layer, gymnasium.Wrapper):
+        if isinstance(layer, gymnasium.wrappers.TimeLimit):
+            limits.append(layer._max_episode_steps)
+        layer = layer.env
+    if registry.family(registered) == registry.ATARI:
+        frames = layer.spec.kwargs.get("max_num_frames_per_episode")
+        skip = layer.spec.kwargs.get("frameskip", 1)
+        least = min(skip) if isinstance(skip, (tuple, list)) else skip
+        if frames:
+            limits.append(-(-frames // least))
+    if not limits:
+        raise errors.ConfigError(
+            f"Gymnasium.max_episode_steps must be bound: {registered.id} has no limit of its own"
+        )
+    return min(limits)

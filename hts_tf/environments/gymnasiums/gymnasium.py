@@ -1,0 +1,139 @@
+"""Environments of Gymnasium (Towers et al. 2024, arXiv 2407.17032), as gin binds them.
+
+Gymnasium itself is imported inside functions: who trains on something else needs no such package.
+"""
+
+import dataclasses
+import functools
+import pickle
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from hts_tf import errors, specs, values
+from hts_tf.configurables import configurable
+from hts_tf.environments.gymnasiums import registry
+
+if TYPE_CHECKING:
+    from hts_tf.environments.gymnasiums import environment, view
+
+_NOT_IN_KWARGS = ("id", "max_episode_steps", "render_mode", "disable_env_checker")
+
+
+class _Found(NamedTuple):
+    """What is only known when an environment has been built."""
+
+    spec: specs.EnvironmentSpec
+    recipe: "environment.Recipe"
+    has_info_mask: bool
+
+
+@configurable
+@dataclasses.dataclass(frozen=True)
+class Gymnasium:
+    """Any environment that is registered with Gymnasium.
+
+    Each episode begins with `reset(seed=its own)`. The score of an env step is the environment's
+    reward as it is before `wrappers`; the reward is what comes out of them.
+
+    Observations may be of any Box, Discrete, MultiDiscrete, MultiBinary, or Dict and Tuple of
+    these; see `spaces.observed`. Characters of keys that are no letter, digit, '_', '-' or '.'
+    become '_'. Actions may be Discrete, MultiDiscrete, MultiBinary, or a Box of floats.
+
+    Masks of permitted actions are what an observation's entry "action_mask" has, else what
+    `info["action_mask"]` has at the first reset and in every step; see `masks.Mask`. They become
+    the observation's entry `specs.ACTION_MASK`; an observation that is no Dict becomes
+    {"observation": ..., "action_mask": ...}.
+
+    Attributes:
+      id: as `gymnasium.make` takes it: 'CartPole-v1', 'ALE/Pong-v5', 'module:MyEnv-v0'. The module
+        must have been imported (in a gin file: `import module`).
+      kwargs: keyword arguments of the environment.
+      wrappers: from the inside to the outside: names in `gymnasium.wrappers` or in our `atari`,
+        'module:Name', or pairs (name, {keyword: value}).
+      max_episode_steps: episodes are truncated after so many env steps, as they are outside of the
+        wrappers; None leaves them the environment's own limit.
+      bounded_by: how any number becomes one within a Box of actions, see `specs.BoxSpec`.
+      action_mask: use masks, where the environment gives them.
+
+    Raises:
+      ConfigError: nothing is registered under the id, a package is missing, a wrapper is none, or
+        a module has not been imported.
+    """
+
+    id: str
+    kwargs: dict[str, Any] | None = None
+    wrappers: Sequence[str | Sequence[Any]] = ()
+    max_episode_steps: values.Count | None = None
+    bounded_by: Literal["clip", "tanh"] = "clip"
+    action_mask: bool = True
+
+    def __post_init__(self) -> None:
+        for name in self.kwargs or {}:
+            if name in _NOT_IN_KWARGS or not isinstance(name, str):
+                raise errors.ConfigError(f"Gymnasium.kwargs cannot have {name!r}")
+        module, _ = registry.split(self.id)
+        if module:
+            registry.imported("id", module)
+        registry.check_strings("kwargs", self.kwargs)
+        registry.check_strings("wrappers", self.wrappers)
+        registry.find(self.id)
+        if self.wrappers:
+            from hts_tf.environments.gymnasiums import wrapping
+
+            wrapping.find(self.wrappers)
+
+    @property
+    def spec(self) -> specs.EnvironmentSpec:
+        """Builds an environment, the first time, and resets it to see whether there are masks.
+
+        It travels with this when pickled.
+
+        Raises:
+          ConfigError: it cannot be built, or has spaces that we do not serve.
+        """
+        return self._found.spec
+
+    def make(self) -> "environment.GymnasiumEnvironment":
+        """Builds one environment."""
+        from hts_tf.environments.gymnasiums import environment
+
+        found = self._found
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # when it was built for the spec, they were shown
+            made = environment.GymnasiumEnvironment(found.recipe, found.has_info_mask)
+        if made.spec != found.spec:
+            made.close()
+            raise errors.ConfigError(
+                f"Gymnasium.id = {self.id!r} has other spaces each time that it is built"
+            )
+        return made
+
+    def watch(self, render: bool = False) -> "view.GymnasiumView":
+        """Builds one that shows itself, always by its own renderer; see `base.Watchable`."""
+        from hts_tf.environments.gymnasiums import view
+
+        return view.GymnasiumView(self)
+
+    @functools.cached_property
+    def _found(self) -> _Found:
+        from hts_tf.environments.gymnasiums import environment
+
+        recipe = environment.Recipe(
+            registry.find(self.id),
+            dict(self.kwargs or {}),
+            tuple(self.wrappers),
+            self.max_episode_steps,
+            self.bounded_by,
+            self.action_mask,
+        )
+        try:
+            pickle.dumps(recipe)
+        except Exception as error:
+            raise errors.ConfigError(
+                f"Gymnasium.id = {self.id!r} cannot travel to executors, as its entry point or an "
+                f"argument is no part of a module: {registry.in_a_line(error)}"
+            ) from error
+        built = environment.GymnasiumEnvironment(recipe)
+        built.close()
+        return _Found(built.spec, recipe, built.has_info_mask)
