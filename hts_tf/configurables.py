@@ -186,6 +186,7 @@ _WORDS = {
     bool: "True or False",
     str: "a string",
     type(None): "None",
+    Any: "anything",
 }
 
 
@@ -201,7 +202,8 @@ def describe(annotation: Any) -> str:
     if origin in (list, tuple, Sequence):
         return f"a tuple or list, each of it {describe(args[0])}"
     if origin is dict:
-        return f"a dict, each value of it {describe(args[1])}"
+        named = "a dict {'name': value}"
+        return named if args[1] is Any else f"{named}, each value {describe(args[1])}"
     if origin is type:
         return f"a kind of {_name(args[0])} (@NAME)"
     if origin is Callable:

@@ -3,15 +3,19 @@
 #
 #   ./launch/setup.sh            whatever is missing; nothing when all is there
 #   ./launch/setup.sh --force    .venv from scratch
+#   ./launch/setup.sh --extras=gymnasium,atari,mujoco
+#                                also what environments other than football need
 #
 # .venv/hts_tf-stamp is written last and holds the fingerprint of all that determines the set-up:
 #   no stamp          the set-up never finished: .venv is made anew
 #   another stamp     setup.py, the processor, ... changed: .venv is updated in place
 #   the right stamp   nothing to do
+# Its further lines are the extras that were installed: they stay, and others are only added.
 # The gfootball wheel takes minutes to build, so it is kept in the user's cache for other clones.
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+known_extras=(gymnasium atari mujoco)
 venv=$root/.venv
 stamp=$venv/hts_tf-stamp
 football=hts_tf/environments/football
@@ -58,9 +62,52 @@ fingerprint() {
   } | sha256sum
 }
 
-# is_complete PYTHON
+# is_complete PYTHON: whether all is there but, perhaps, extras.
 is_complete() {
-  [[ -e $stamp && $venv/bin/python -ef $1 && $(<"$stamp") == "$(fingerprint "$1")" ]]
+  [[ -e $stamp && $venv/bin/python -ef $1 && $(sed -n 1p "$stamp") == "$(fingerprint "$1")" ]]
+}
+
+# ---- Extras -------------------------------------------------------------------------------------
+
+# read_extras ARGUMENT...: sets $extras, one a line, from --extras=A,B.
+read_extras() {
+  local argument name
+  extras=
+  for argument; do
+    [[ $argument == --extras=* ]] || continue
+    for name in $(IFS=,; set -f; printf '%s ' ${argument#*=}); do
+      [[ " ${known_extras[*]} " == *" $name "* ]] ||
+        die "There is no extra '$name'; there are: ${known_extras[*]}"
+      extras+=$name$'\n'
+    done
+  done
+}
+
+# installed_extras: those of the stamp, one a line.
+installed_extras() { if [[ -e $stamp ]]; then sed -n '2,$p' "$stamp"; fi; }
+
+# missing_extras: those of $extras that are not installed, one a line.
+missing_extras() {
+  local name
+  for name in $extras; do
+    [[ $'\n'$(installed_extras)$'\n' == *$'\n'$name$'\n'* ]] || printf '%s\n' "$name"
+  done
+}
+
+# joined NAME...: names with commas between them, each once, in the order of $known_extras.
+joined() {
+  local name found=
+  for name in "${known_extras[@]}"; do
+    [[ " $* " == *" $name "* ]] && found+=,$name
+  done
+  printf '%s\n' "${found#,}"
+}
+
+# write_stamp PYTHON EXTRAS: EXTRAS with commas between them.
+write_stamp() {
+  # shellcheck disable=SC2086  # words are what is wanted
+  { fingerprint "$1" && printf '%s\n' ${2//,/ }; } >"$stamp.new"
+  mv "$stamp.new" "$stamp"
 }
 
 # ---- Debian packages ----------------------------------------------------------------------------
@@ -222,11 +269,11 @@ install_project() {
   "$venv/bin/python" -m pip install --disable-pip-version-check --editable "${root}[$1]"
 }
 
-# install_all WHEEL_DIRECTORY
+# install_all WHEEL_DIRECTORY EXTRAS
 install_all() {
   # Reinstalled by force, for the same version may have been built for another processor.
   "$venv/bin/python" -m pip install --force-reinstall --no-deps "$1"/gfootball-*.whl
-  install_project football,plot,report,video,test
+  install_project "football,plot,report,video,test${2:+,$2}"
   "$venv/bin/python" -m hts_tf.networks.native_ops
   "$venv/bin/python" -c 'import gfootball_engine, tensorflow_probability'
   cp "$1/gfootball-build.json" "$venv/"
@@ -235,9 +282,14 @@ install_all() {
 # ---- The whole ----------------------------------------------------------------------------------
 
 main() {
-  local python wheel build
-  if [[ ${1-} == --force ]]; then rm -f "$stamp"; fi
-  if python=$(find_python /usr) && is_complete "$python"; then return; fi
+  local python wheel build wanted argument extras
+  read_extras "$@"
+  for argument; do
+    if [[ $argument == --force ]]; then rm -f "$stamp"; fi
+  done
+  if python=$(find_python /usr) && is_complete "$python" && [[ ! $(missing_extras) ]]; then
+    return
+  fi
 
   unset PYTHONPATH PYTHONHOME  # they would let pip find packages outside .venv
   mkdir -p "$cache/wheels" "$cache/log"
@@ -245,9 +297,18 @@ main() {
   if ! flock -n 9; then
     say "Another set-up of yours is running; waiting for it to end."
     flock 9
-    if python=$(find_python /usr) && is_complete "$python"; then return; fi
   fi
   stop_jobs_on_exit
+  # shellcheck disable=SC2046  # words are what is wanted
+  wanted=$(joined $(installed_extras) $extras)
+  if python=$(find_python /usr) && is_complete "$python"; then
+    [[ $(missing_extras) ]] || return 0
+    say "Adding $(joined $(missing_extras)) (log: $cache/log/pip.log)"
+    start "$cache/log/pip.log" install_project "football,plot,report,video,test,$wanted"
+    await "$wanted" "$job"
+    write_stamp "$python" "$wanted"
+    return
+  fi
   rm -rf "$cache"/wheels/.building.*  # of builds that were killed: we hold the lock
 
   install_packages
@@ -277,11 +338,10 @@ main() {
     await "gfootball" "$build"
   fi
   say "Installing hts_tf and gfootball (log: $cache/log/pip.log)"
-  start "$cache/log/pip.log" install_all "$wheel"
+  start "$cache/log/pip.log" install_all "$wheel" "$wanted"
   await "hts_tf and gfootball" "$job"
 
-  fingerprint "$python" >"$stamp.new"
-  mv "$stamp.new" "$stamp"
+  write_stamp "$python" "$wanted"
   say "All is there ($SECONDS s)."
 }
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Trains on a football scenario, after setting up whatever is missing.
+# Trains on a scenario of football or an environment of Gymnasium, after setting up what is missing.
 #
 #   ./launch/train.sh [SCENARIO] [flags for hts_tf.train]
 #   ./launch/train.sh academy_3_vs_1_with_keeper --seed=1
+#   ./launch/train.sh ALE/Pong-v5
 #
 # Results go to runs/SCENARIO-METHOD-seedSEED unless --workdir says otherwise.
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-"$root/launch/setup.sh"
 
 # flag NAME DEFAULT [ARGUMENT...]: the value of --NAME=VALUE or --NAME VALUE; the last one counts.
 flag() {
@@ -30,7 +30,21 @@ fi
 scenario=$(flag scenario academy_empty_goal_close "$@")
 method=$(flag method hts_ppo "$@")
 seed=$(flag seed 0 "$@")
-workdir=$(flag workdir "$root/runs/$scenario-$method-seed$seed" "$@")
+workdir=$(flag workdir "$root/runs/${scenario//[\/:]/-}-$method-seed$seed" "$@")
+
+# extra SCENARIO: what an environment of Gymnasium needs to be installed; nothing for others.
+extra() {
+  local id=${1#gymnasium:}
+  case $id in
+    ALE/* | *NoFrameskip-v[0-9] | ale_py:*) echo atari ;;
+    Ant-v* | HalfCheetah-v* | Hopper-v* | Humanoid-v* | HumanoidStandup-v* | Inverted*Pendulum-v* | \
+      Pusher-v* | Reacher-v* | Swimmer-v* | Walker2d-v*) echo mujoco ;;
+    *:* | *-v[0-9]*) echo gymnasium ;;
+  esac
+}
+
+extra=$(extra "$scenario")
+"$root/launch/setup.sh" ${extra:+"--extras=$extra"}
 
 # Until it knows what to do with them, Python must not get signals: it would show where it stood.
 exec env --block-signal=INT,TERM "$root/.venv/bin/python" \

@@ -1,9 +1,10 @@
 import gin
 import pytest
 
-from hts_tf import config, errors, settings  # noqa: F401  gin configurables
+from hts_tf import config, errors, operative, settings  # noqa: F401  gin configurables
 from hts_tf.environments import synthetic
 from hts_tf.environments.football import football
+from hts_tf.environments.gymnasiums import gymnasium
 
 pytestmark = pytest.mark.usefixtures("clean_gin")
 
@@ -35,6 +36,58 @@ def test_a_scenario_without_a_file_of_its_own_is_gfootballs():
     assert gin.query_parameter("Football.scenario") == scenario
     config.load(scenario, "hts_ppo", gin_bindings=["Football.scenario = '5_vs_5'"])
     assert gin.query_parameter("Football.scenario") == "5_vs_5"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "torso"),
+    [
+        ("CartPole-v1", "@mlp"),
+        ("gymnasium:FrozenLake-v1", "@mlp"),
+        ("ALE/Pong-v5", "@nature_cnn"),
+        ("PongNoFrameskip-v4", "@nature_cnn"),
+        ("HalfCheetah-v5", "@mlp"),
+    ],
+)
+def test_a_scenario_that_is_an_id_is_gymnasiums(scenario, torso):
+    config.load(scenario, "hts_ppo")
+    environment = config.environment()
+    assert isinstance(environment, gymnasium.Gymnasium)
+    assert environment.id == scenario
+    assert str(gin.query_parameter("ActorCritic.torso")) == torso
+    text = operative.text(0)
+    assert operative.IMPORTS not in operative.bindings(text), "nobody has to trust Gymnasium"
+    config.load_text(text, "config.gin")
+    assert config.environment() == environment
+    assert config.environment_in(text, "config.gin") == environment
+
+
+def test_an_id_of_a_users_module_is_remembered_with_its_import(tmp_path, monkeypatch):
+    register = (
+        "import gymnasium\ngymnasium.register('Own-v0', 'own_games:Game', max_episode_steps=9)"
+    )
+    (tmp_path / "own_games.py").write_text(register)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    config.load("own_games:Own-v0", "hts_ppo")
+    assert config.environment().id == "own_games:Own-v0"
+    text = operative.text(0)
+    assert operative.bindings(text)[operative.IMPORTS] == ("own_games",)
+    with pytest.raises(errors.ConfigError, match="--modules=own_games"):
+        config.load_text(text, "config.gin")
+    config.load_text(text, "config.gin", ["own_games"])
+    assert config.environment().id == "own_games:Own-v0"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "says"),
+    [
+        ("CartPol-v1", "--scenario=CartPol-v1: Gymnasium.id = 'CartPol-v1' is not registered"),
+        ("CartPole", "unknown scenario 'CartPole'; did you mean CartPole-v1"),
+        ("nowhere:Game-v0", "--scenario=nowhere:Game-v0: No module named 'nowhere'"),
+        ("ALE/Pung-v5", "did you mean ALE/Pong-v5"),
+    ],
+)
+def test_unknown_ids(scenario, says):
+    assert says in refusal(scenario, "hts_ppo")
 
 
 def test_later_files_and_bindings_win(tmp_path):

@@ -110,6 +110,8 @@ def permitted(value, annotation):
         return isinstance(value, dict) and all(
             permitted(k, args[0]) and permitted(v, args[1]) for k, v in value.items()
         )
+    if annotation is typing.Any:
+        return True
     if origin is type:
         return inspect.isclass(value) and issubclass(value, args[0])
     if origin is Callable:
@@ -197,11 +199,14 @@ def limits(annotation):
         yield None
 
 
+BUILT_ELSEWHERE = ("Compute.", "Football.", "Gymnasium.", "nature_cnn.")
 LIMITS = [
     (binding, value)
     for binding, annotation in parameters().items()
     for value in limits(annotation)
-    if not binding.startswith(("Compute.", "Football.", "nature_cnn."))  # built elsewhere
+    if not binding.startswith(
+        ("Compute.", "Football.", "Gymnasium.", "nature_cnn.")
+    )  # built elsewhere
 ]
 METHODS = {"A2C": "hts_a2c", "rmsprop": "hts_a2c", "Asynchronous": "impala"}
 METHODS |= {"IMPALA": "impala", "adam": "impala"}

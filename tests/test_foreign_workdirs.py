@@ -131,3 +131,31 @@ def test_no_command_does_what_it_asks_for(module, workdir, tmp_path, command, re
 def test_a_report_does_not(module, workdir, tmp_path):
     assert origin.describe([workdir.parent])["Trainer.total_env_steps"] == ["16"]
     assert not (tmp_path / "done").exists()
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [
+        f"Gymnasium.id = '{MODULE}:Game-v0'",
+        f"Gymnasium.id = '{MODULE}.part:Game-v0'",
+        f"Gymnasium.id = 'CartPole-v1'\nGymnasium.wrappers = ['{MODULE}:Wrapper']",
+        f"Gymnasium.id = 'CartPole-v1'\nGymnasium.wrappers = [('{MODULE}.part:Wrapper', {{}})]",
+        f"Gymnasium.id = 'CartPole-v1'\nGymnasium.kwargs = {{'entry_point': '{MODULE}:Game'}}",
+        "Gymnasium.id = 'CartPole-v1'\n"
+        f"Gymnasium.wrappers = [('TimeLimit', {{'max_episode_steps': '{MODULE}:x'}})]",
+    ],
+)
+@pytest.mark.parametrize("load", [config.load_text, config.environment_in])
+def test_environments_and_wrappers_import_nothing_by_themselves(
+    module, tmp_path, clean_gin, load, asks
+):
+    importlib.import_module("hts_tf.settings")
+    text = f"{asks}\nTrainer.environment = @Gymnasium()\nActorCritic.torso = @mlp\n"
+    with pytest.raises(errors.ConfigError, match=f"names {MODULE}.*is not imported") as error:
+        load(text, "config.gin", ["mine"])
+    assert len(str(error.value).splitlines()) == 1
+    assert not (tmp_path / "done").exists()
+    # The line that it asks for is one that has to be trusted.
+    with pytest.raises(errors.ConfigError, match=f"--modules={MODULE}"):
+        load(f"import {MODULE}.part\n{text}", "config.gin", ["mine"])
+    assert not (tmp_path / "done").exists()

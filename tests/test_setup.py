@@ -259,6 +259,70 @@ def test_a_changed_setup_py_updates_in_place(set_up, tree):
     assert set_up().stdout == ""
 
 
+ADDING = 'install_project() { echo "$1" > "$HOME/added"; }'
+
+
+def added(tmp_path):
+    """The extras that pip was asked for last; those of football and tests come first."""
+    names = (tmp_path / "added").read_text().strip().split(",")
+    assert names[:5] == ["football", "plot", "report", "video", "test"]
+    return names[5:]
+
+
+def test_extras_are_added_once(set_up, tree, tmp_path):
+    set_up()
+    (tree / ".venv/mine").touch()
+    assert set_up(ADDING, "--extras=atari").stdout.splitlines() == ["atari"]
+    assert added(tmp_path) == ["atari"]
+    assert set_up(arguments="--extras=atari").stdout == ""
+    assert set_up().stdout == "", "the set-up without extras is there, too"
+    assert set_up(ADDING, "--extras=mujoco,atari").stdout.splitlines() == ["atari,mujoco"]
+    assert added(tmp_path) == ["atari", "mujoco"]
+    for arguments in ("", "--extras=", "--extras=mujoco", "--extras=atari --extras=mujoco"):
+        assert set_up(arguments=arguments).stdout == ""
+    assert (tree / ".venv/mine").exists()
+
+
+ALL = 'install_all() { echo "$2" > "$HOME/added"; }'
+
+
+def test_extras_of_the_first_set_up_and_of_updates(set_up, tree, tmp_path):
+    assert set_up(ALL, "--extras=gymnasium").stdout.splitlines() == EVERYTHING
+    assert (tmp_path / "added").read_text() == "gymnasium\n"
+    assert set_up(arguments="--extras=gymnasium").stdout == ""
+    with (tree / "setup.py").open("a") as file:
+        file.write("\n# changed\n")
+    assert set_up(ALL, "--extras=mujoco").stdout.splitlines() == UPDATE
+    assert (tmp_path / "added").read_text() == "gymnasium,mujoco\n"
+    assert set_up(arguments="--extras=gymnasium,mujoco").stdout == ""
+
+
+def test_extras_that_cannot_be_added_leave_what_is_there(set_up, tree):
+    set_up()
+    failing = "install_project() { echo no network; return 3; }\nunset -f await"
+    source = "$(sed -n '/^await() {/,/^}/p' launch/setup.sh)"
+    result = set_up(f'{failing}\neval "{source}"', "--extras=atari")
+    assert result.returncode != 0
+    assert "no network" in result.stderr
+    assert set_up().stdout == "", "football is as it was"
+    assert set_up(arguments="--extras=atari").stdout.splitlines() == ["atari"]
+
+
+def test_extras_that_there_are_not(set_up):
+    result = set_up(arguments="--extras=atari,box2d")
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        "[set-up] There is no extra 'box2d'; there are: gymnasium atari mujoco"
+    ]
+    assert not result.stdout
+
+
+def test_every_extra_of_the_set_up_is_the_packages(run):
+    declared = run('sed -n "/^EXTRAS/,/^}/p" setup.py').stdout
+    for name in run('printf "%s\n" "${known_extras[@]}"').stdout.split():
+        assert f'    "{name}": [' in declared
+
+
 def test_place_interpreter_and_processor_determine_the_set_up(run, tree):
     changes = ["", "processor() { echo another; }", "ln -s . here; root+=/here"]
     prints = [run(f"{change}\nfingerprint python3.11").stdout for change in changes]
@@ -327,7 +391,7 @@ await It "$job"
 @pytest.fixture
 def launch(tree):
     """Runs a launch command in a tree that is set up, with an interpreter that prints its call."""
-    script(tree / "launch/setup.sh", "")
+    script(tree / "launch/setup.sh", 'echo "set-up $*" >&2')
     script(tree / ".venv/bin/python", 'printf "%s\\n" "${@:2}"; [[ $2 != "$FAIL" ]]')
 
     def launch(name: str, *arguments: str, fail: str = "") -> subprocess.CompletedProcess:
@@ -353,6 +417,8 @@ def launch(tree):
             "academy_empty_goal_close",
             "academy_empty_goal_close-ppo-seed3",
         ),
+        (["ALE/Pong-v5"], "ALE/Pong-v5", "ALE-Pong-v5-hts_ppo-seed0"),
+        (["mine.games:My/Game-v0"], "mine.games:My/Game-v0", "mine.games-My-Game-v0-hts_ppo-seed0"),
     ],
 )
 def test_train_chooses_a_workdir(launch, tree, arguments, scenario, workdir):
@@ -360,6 +426,27 @@ def test_train_chooses_a_workdir(launch, tree, arguments, scenario, workdir):
     assert call[0] == "hts_tf.train"
     assert f"--scenario={scenario}" in call
     assert call[-1] == f"--workdir={tree}/runs/{workdir}"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "extra"),
+    [
+        ("academy_corner", ""),
+        ("11_vs_11_easy_stochastic", ""),
+        ("synthetic", ""),
+        ("CartPole-v1", "gymnasium"),
+        ("gymnasium:CartPole-v1", "gymnasium"),
+        ("mine:Game-v0", "gymnasium"),
+        ("ALE/Pong-v5", "atari"),
+        ("PongNoFrameskip-v4", "atari"),
+        ("HalfCheetah-v5", "mujoco"),
+        ("InvertedDoublePendulum-v5", "mujoco"),
+        ("gymnasium:Walker2d-v4", "mujoco"),
+    ],
+)
+def test_train_sets_up_what_a_scenario_needs(launch, scenario, extra):
+    expected = f"set-up --extras={extra}\n" if extra else "set-up \n"
+    assert launch("train.sh", scenario).stderr == expected
 
 
 @pytest.mark.parametrize("workdir", [["--workdir=/x y"], ["--workdir", "/x y"]])

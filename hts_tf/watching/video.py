@@ -84,10 +84,14 @@ def _write_caption(
     ending = f" ({moment.ending})" if moment.ending else ""
     step = f"step {moment.step} of {record.length}{ending}"
     score_color = _HIGHLIGHT if moment.gained else _TEXT
-    upper = title, action.replace("_", " "), f"score {moment.score:g}"
+    upper = title, action.replace("_", " "), f"score {_short(moment.score)}"
     lower = name(record), step, f"return {moment.episode_return:.2f}"
     _write_line(pencil, frame.width, 26, _SIZES[0], upper, (_TEXT, _TEXT, score_color))
     _write_line(pencil, frame.width, 57, _SIZES[1], lower, (_FAINT,) * 3)
+
+
+def _short(score: float) -> str:
+    return f"{score:.0f}" if score == round(score) else f"{score:.2f}"
 
 
 def _write_line(

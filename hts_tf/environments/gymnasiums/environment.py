@@ -24,7 +24,7 @@ class Recipe(NamedTuple):
     Attributes:
       registered: what `Gymnasium.id` stands for.
       kwargs: see `Gymnasium`.
-      wrappers: see `Gymnasium`.
+      wrappers: see `wrapping.find`.
       max_episode_steps: see `Gymnasium`.
       bounded_by: see `Gymnasium`.
       action_mask: see `Gymnasium`.
@@ -32,7 +32,7 @@ class Recipe(NamedTuple):
 
     registered: "EnvSpec"
     kwargs: dict[str, Any]
-    wrappers: Sequence[Any]
+    wrappers: Sequence[wrapping.Wrapper]
     max_episode_steps: int | None
     bounded_by: Literal["clip", "tanh"]
     action_mask: bool
@@ -180,7 +180,6 @@ def _build(
     recipe: Recipe, render_mode: str | None
 ) -> tuple[gymnasium.Env, wrapping.RawReward | None]:
     """Returns an environment with its wrappers, and the rewards before these, if there are any."""
-    found = wrapping.find(recipe.wrappers)
     kwargs = {**recipe.kwargs, **({"render_mode": render_mode} if render_mode else {})}
     env_id = recipe.registered.id
     try:
@@ -206,9 +205,9 @@ def _build(
         raise errors.ConfigError(
             f"{binding} cannot be built: {type(error).__name__}: {reason}"
         ) from error
-    raw_reward = wrapping.RawReward(env) if found else None
+    raw_reward = wrapping.RawReward(env) if recipe.wrappers else None
     try:
-        return wrapping.wrap(raw_reward or env, found), raw_reward
+        return wrapping.wrap(raw_reward or env, recipe.wrappers), raw_reward
     except BaseException:
         env.close()
         raise

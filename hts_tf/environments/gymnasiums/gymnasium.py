@@ -117,12 +117,12 @@ class Gymnasium:
 
     @functools.cached_property
     def _found(self) -> _Found:
-        from hts_tf.environments.gymnasiums import environment
+        from hts_tf.environments.gymnasiums import environment, wrapping
 
         recipe = environment.Recipe(
             registry.find(self.id),
             dict(self.kwargs or {}),
-            tuple(self.wrappers),
+            wrapping.find(self.wrappers),
             self.max_episode_steps,
             self.bounded_by,
             self.action_mask,

@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -185,7 +186,9 @@ def _reason(name: str) -> str:
     import gymnasium
 
     try:
-        gymnasium.spec(name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            gymnasium.spec(name)
     except (gymnasium.error.VersionNotFound, gymnasium.error.DeprecatedEnv) as error:
         return in_a_line(error)
     except Exception:  # ours is shorter
@@ -194,4 +197,4 @@ def _reason(name: str) -> str:
     near = errors.nearest(name, known)
     if near.startswith("known are"):
         near = f"{len(known)} others are"
-    return f"{near}; MODULE:ID imports the module that registers it"
+    return f"{near} (MODULE:ID is for what a module registers)"

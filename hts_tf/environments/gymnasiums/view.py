@@ -1,6 +1,7 @@
 """Gymnasium environments to watch: the same episodes, with a picture of each env step."""
 
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,26 +55,29 @@ class GymnasiumView(GymnasiumEnvironment):
         if isinstance(spec, specs.BoxSpec):
             action = spec.bounded(action)
         numbers = np.ravel(self.played.action(action))
-        kind = ".2f" if isinstance(spec, specs.BoxSpec) else "d"
+        kind = ".1f" if isinstance(spec, specs.BoxSpec) else "d"
         shown = " ".join(f"{number:{kind}}" for number in numbers[:_NUMBERS_SHOWN])
         return f"{shown} ..." if len(numbers) > _NUMBERS_SHOWN else shown
 
     def _try(self, config: "Gymnasium") -> None:
         found = config._found
-        trial = GymnasiumEnvironment(found.recipe, found.has_info_mask, _MODE)
+        trial = None
         try:
-            modes = trial.env.metadata.get("render_modes") or ()
-            if _MODE not in modes:
-                raise ValueError(f"its render modes are {', '.join(map(str, modes)) or 'none'}")
-            trial.env.reset(seed=0)
-            _picture(trial.env)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # they would be about what is asked here
+                trial = GymnasiumEnvironment(found.recipe, found.has_info_mask, _MODE)
+                modes = trial.env.metadata.get("render_modes") or ()
+                if _MODE not in modes:
+                    raise ValueError(f"its render modes are {list(modes)}")
+                trial.env.reset(seed=0)
+                _picture(trial.env)
         except Exception as error:
             raise errors.ConfigError(
-                f"{config.id} has no pictures ({type(error).__name__}: "
-                f"{registry.in_a_line(error)}); add --check_only"
+                f"{config.id} has no pictures ({registry.in_a_line(error)}); add --check_only"
             ) from error
         finally:
-            trial.close()
+            if trial is not None:
+                trial.close()
 
 
 def _picture(env: Any) -> Image.Image:
