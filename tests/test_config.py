@@ -1,7 +1,7 @@
 import gin
 import pytest
 
-from hts_tf import config, errors, operative, settings  # noqa: F401  gin configurables
+from hts_tf import config, errors, operative, settings
 from hts_tf.environments import synthetic
 from hts_tf.environments.football import football
 from hts_tf.environments.gymnasiums import gymnasium
@@ -54,6 +54,7 @@ def test_a_scenario_that_is_an_id_is_gymnasiums(scenario, torso):
     assert isinstance(environment, gymnasium.Gymnasium)
     assert environment.id == scenario
     assert str(gin.query_parameter("ActorCritic.torso")) == torso
+    settings.Settings()
     text = operative.text(0)
     assert operative.IMPORTS not in operative.bindings(text), "nobody has to trust Gymnasium"
     config.load_text(text, "config.gin")
@@ -69,6 +70,7 @@ def test_an_id_of_a_users_module_is_remembered_with_its_import(tmp_path, monkeyp
     monkeypatch.syspath_prepend(str(tmp_path))
     config.load("own_games:Own-v0", "hts_ppo")
     assert config.environment().id == "own_games:Own-v0"
+    settings.Settings()
     text = operative.text(0)
     assert operative.bindings(text)[operative.IMPORTS] == ("own_games",)
     with pytest.raises(errors.ConfigError, match="--modules=own_games"):

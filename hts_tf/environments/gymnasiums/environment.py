@@ -181,10 +181,9 @@ def _build(
 ) -> tuple[gymnasium.Env, wrapping.RawReward | None]:
     """Returns an environment with its wrappers, and the rewards before these, if there are any."""
     kwargs = {**recipe.kwargs, **({"render_mode": render_mode} if render_mode else {})}
-    env_id = recipe.registered.id
+    env_id, family = recipe.registered.id, registry.family(recipe.registered)
     try:
-        if registry.family(recipe.registered) == registry.ATARI:
-            registry.hush_ale()
+        registry.quieten(family)
         env = gymnasium.make(
             recipe.registered,
             max_episode_steps=None if recipe.max_episode_steps is None else -1,
@@ -193,7 +192,6 @@ def _build(
         )
     except Exception as error:
         reason = registry.in_a_line(error)
-        family = registry.family(recipe.registered)
         is_missing = isinstance(error, (ImportError, gymnasium.error.DependencyNotInstalled))
         if is_missing and family != registry.GYMNASIUM:  # where Gymnasium itself says what to do
             raise registry.missing(env_id, family, reason) from error

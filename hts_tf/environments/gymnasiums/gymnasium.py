@@ -110,10 +110,14 @@ class Gymnasium:
         return made
 
     def watch(self, render: bool = False) -> "view.GymnasiumView":
-        """Builds one that shows itself, always by its own renderer; see `base.Watchable`."""
+        """Builds one that shows itself, always by its own renderer; see `base.Watchable`.
+
+        Raises:
+          ConfigError: it makes no pictures, or not here.
+        """
         from hts_tf.environments.gymnasiums import view
 
-        return view.GymnasiumView(self)
+        return view.GymnasiumView(self.id, self._found.recipe, self._found.has_info_mask)
 
     @functools.cached_property
     def _found(self) -> _Found:

@@ -166,11 +166,24 @@ def _gymnasium() -> ModuleType:
     return gymnasium
 
 
-def hush_ale() -> None:
-    """Lets the Arcade Learning Environment say nothing each time that one is made."""
-    import ale_py
+def quieten(which: str) -> None:
+    """Stops what a family's simulator writes each time that an environment is built.
 
-    ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
+    Args:
+      which: family.
+
+    Raises:
+      ImportError: it is not installed.
+    """
+    if which == ATARI:
+        import ale_py
+
+        ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
+    elif which == MUJOCO:
+        import mujoco
+
+        # By itself it writes them to a file in the current directory, too.
+        mujoco.set_mju_user_warning(lambda text: warnings.warn(text, stacklevel=1))
 
 
 def _load_ale() -> str:

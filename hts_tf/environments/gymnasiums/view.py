@@ -2,17 +2,14 @@
 
 import os
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from hts_tf import errors, specs
 from hts_tf.environments.gymnasiums import registry
-from hts_tf.environments.gymnasiums.environment import GymnasiumEnvironment
-
-if TYPE_CHECKING:
-    from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
+from hts_tf.environments.gymnasiums.environment import GymnasiumEnvironment, Recipe
 
 _MODE = "rgb_array"
 _NUMBERS_SHOWN = 8
@@ -21,11 +18,13 @@ _NUMBERS_SHOWN = 8
 class GymnasiumView(GymnasiumEnvironment):
     """A Gymnasium environment that shows itself; see `base.Watched`."""
 
-    def __init__(self, config: "Gymnasium") -> None:
+    def __init__(self, env_id: str, recipe: Recipe, has_info_mask: bool) -> None:
         """Builds it, and tries its renderer on another one.
 
         Args:
-          config: of the environment.
+          env_id: see `Gymnasium.id`.
+          recipe: as the other one, see `GymnasiumEnvironment`.
+          has_info_mask: the same.
 
         Raises:
           ConfigError: it makes no pictures, or not here.
@@ -34,10 +33,9 @@ class GymnasiumView(GymnasiumEnvironment):
             os.environ.setdefault("MUJOCO_GL", "egl")
             os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
         os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-        found = config._found
-        self._try(config)
-        super().__init__(found.recipe, found.has_info_mask, _MODE)
-        self.title = registry.split(config.id)[1]
+        _try(env_id, recipe, has_info_mask)
+        super().__init__(recipe, has_info_mask, _MODE)
+        self.title = registry.split(env_id)[1]
         fps = self.env.metadata.get("render_fps")
         self.fps = float(fps) if isinstance(fps, (int, float)) and fps > 0 else None
         meanings = getattr(self.env.unwrapped, "get_action_meanings", list)
@@ -59,25 +57,26 @@ class GymnasiumView(GymnasiumEnvironment):
         shown = " ".join(f"{number:{kind}}" for number in numbers[:_NUMBERS_SHOWN])
         return f"{shown} ..." if len(numbers) > _NUMBERS_SHOWN else shown
 
-    def _try(self, config: "Gymnasium") -> None:
-        found = config._found
-        trial = None
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # they would be about what is asked here
-                trial = GymnasiumEnvironment(found.recipe, found.has_info_mask, _MODE)
-                modes = trial.env.metadata.get("render_modes") or ()
-                if _MODE not in modes:
-                    raise ValueError(f"its render modes are {list(modes)}")
-                trial.env.reset(seed=0)
-                _picture(trial.env)
-        except Exception as error:
-            raise errors.ConfigError(
-                f"{config.id} has no pictures ({registry.in_a_line(error)}); add --check_only"
-            ) from error
-        finally:
-            if trial is not None:
-                trial.close()
+
+def _try(env_id: str, recipe: Recipe, has_info_mask: bool) -> None:
+    """Raises: ConfigError: there are no pictures."""
+    trial = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they would be about what is asked here
+            trial = GymnasiumEnvironment(recipe, has_info_mask, _MODE)
+            modes = trial.env.metadata.get("render_modes") or ()
+            if _MODE not in modes:
+                raise ValueError(f"its render modes are {list(modes)}")
+            trial.env.reset(seed=0)
+            _picture(trial.env)
+    except Exception as error:
+        raise errors.ConfigError(
+            f"{env_id} has no pictures ({registry.in_a_line(error)}); add --check_only"
+        ) from error
+    finally:
+        if trial is not None:
+            trial.close()
 
 
 def _picture(env: Any) -> Image.Image:

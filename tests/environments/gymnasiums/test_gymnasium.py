@@ -1,6 +1,7 @@
 """The configurable: what it refuses, and what it knows before executors exist."""
 
 import dataclasses
+import os
 import pickle
 import subprocess
 import sys
@@ -155,6 +156,27 @@ def test_who_does_not_use_gymnasium_does_not_load_it():
         "assert not {'gymnasium', 'ale_py', 'mujoco', 'cv2'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("env_id", ["HalfCheetah-v5", "ALE/Pong-v5"])
+def test_executors_leave_nothing_and_say_nothing(env_id, tmp_path):
+    program = (
+        "import pickle, sys\n"
+        "for environment in [pickle.load(sys.stdin.buffer).make() for _ in range(2)]:\n"
+        "    environment.env.reset(seed=0); environment.close()\n"
+    )
+    made = Gymnasium(env_id)
+    assert made.spec
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        input=2 * pickle.dumps(made),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(command_line.ROOT)},
+        capture_output=True,
+        check=True,
+    )
+    assert (found.stdout, found.stderr) == (b"", b"")
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---- Bad input ----------------------------------------------------------------------------------
