@@ -59,7 +59,7 @@ def make_square(size: int) -> Square: ...
             dict[str, int],
             [{}, {"a": 1}],
             [{1: 1}, {"a": "b"}, ()],
-            "a dict, each value of it a whole",
+            "a dict {'name': value}, each value a whole",
         ),
         (tuple[int, ...], [(1, 2)], [(1, "x"), 1], "a tuple or list"),
         ("what it is, is for its author", [1, None], [], ""),
