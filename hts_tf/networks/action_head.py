@@ -25,7 +25,7 @@ def described(action: specs.ArraySpec) -> str:
 def _array(spec: trees.Tree) -> str:
     if not isinstance(spec, specs.ArraySpec):
         return "no single array"
-    return f"an array {spec.shape} of {spec.dtype}"
+    return f"an array {tuple(map(int, spec.shape))} of {spec.dtype}"
 
 
 class Distribution(Protocol):

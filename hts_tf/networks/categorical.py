@@ -69,7 +69,7 @@ class Categorical(ActionHead):
     @property
     def num_logits(self) -> int:
         """How many logits there are for one action."""
-        return self.action.num_values
+        return int(self.action.num_values)
 
     @property
     def action_mask(self) -> specs.ArraySpec:

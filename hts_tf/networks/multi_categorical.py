@@ -57,7 +57,7 @@ class MultiCategorical(Categorical):
     @property
     def num_logits(self) -> int:
         """See base class."""
-        return sum(self.action.num_values)
+        return int(sum(self.action.num_values))
 
     def act(self, policy: dict[str, tf.Tensor], noise: tf.Tensor) -> tf.Tensor:
         """See base class."""
