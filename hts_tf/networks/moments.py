@@ -10,8 +10,9 @@ class RunningMoments(keras.layers.Layer):
     """Mean and variance of all arrays seen so far: variables that are not trained, in float64.
 
     Each update merges the moments of a batch with those so far (Chan, Golub and LeVeque 1979,
-    "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances"). Squares are taken of deviations only, so that a large mean costs no digits. It is VecNormalize's
-    rule, without the pretended first 0.0001 observations that it begins with.
+    "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances"). Squares are taken
+    of deviations only, so that a large mean costs no digits. It is VecNormalize's rule, without the
+    pretended first 0.0001 observations that it begins with.
 
     Attributes:
       mean: [...]; 0 before the first update.
