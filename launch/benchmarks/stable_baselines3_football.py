@@ -50,12 +50,13 @@ def set_up() -> str:
 
 
 def run(python: str, *arguments: object) -> str:
-    """Returns what a script printed, on one line or many."""
+    """Returns what a script printed; ends with what it complained of if it failed."""
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(_HERE.parents[2])}
     command = [python, *map(str, arguments)]
-    return subprocess.run(
-        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
+    process = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if process.returncode:
+        sys.exit(process.stderr)
+    return process.stdout
 
 
 def step(football: str, scenario: str, seconds: float) -> float:

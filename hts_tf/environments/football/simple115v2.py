@@ -56,14 +56,13 @@ def encode(info: "gfootball_engine.SharedInfo") -> bytes:
 
 def _team(team: "gfootball_engine.PlayerInfoVec") -> list[float]:
     """Returns where all players stand, then where all of them move."""
+    positions: list[float] = []
+    directions: list[float] = []
     # By index: iteration ends with a C++ exception, which costs more than the players do.
-    players = [team[index] for index in range(len(team))]
-    absent = [-1.0] * 2 * (_TEAM_SIZE - len(players))
-    positions = [player.position for player in players]
-    directions = [player.direction for player in players]
-    return [
-        *(point[axis] for point in positions for axis in (0, 1)),
-        *absent,
-        *(point[axis] for point in directions for axis in (0, 1)),
-        *absent,
-    ]
+    for index in range(len(team)):
+        player = team[index]
+        position, direction = player.position, player.direction
+        positions += position[0], position[1]
+        directions += direction[0], direction[1]
+    absent = [-1.0] * (2 * _TEAM_SIZE - len(positions))
+    return [*positions, *absent, *directions, *absent]
