@@ -4,7 +4,8 @@
 
 The two alternate, so that a machine that is slower for a while is so for both. What is counted:
   stepping: one process steps one environment with random actions, resets included, from its first
-    reset on; stock gfootball is called through its own wrappers (and a method that hands on).
+    reset on, per second of processor time; stock gfootball is called through its own wrappers (and
+    a method that hands on).
   training: `stable_baselines3_ppo.py`, the median over its iterations (rollout and update).
 
 Both have the same engine, that of launch/setup.sh. torch and Stable-Baselines3 are installed into a
@@ -26,7 +27,9 @@ from absl import app, flags
 
 _SCENARIO = flags.DEFINE_string("scenario", "academy_3_vs_1_with_keeper", "of gfootball")
 _REPEATS = flags.DEFINE_integer("repeats", 3, "of each pair", lower_bound=1)
-_SECONDS = flags.DEFINE_float("seconds", 20.0, "of stepping, each time", lower_bound=0.1)
+_SECONDS = flags.DEFINE_float(
+    "seconds", 20.0, "of processor time, of stepping, each time", lower_bound=0.1
+)
 _ENV_STEPS = flags.DEFINE_integer("env_steps", 14_336, "of each training", lower_bound=6_144)
 
 _FOOTBALLS = ("hts_tf", "gfootball")
@@ -60,20 +63,20 @@ def run(python: str, *arguments: object) -> str:
 
 
 def step(football: str, scenario: str, seconds: float) -> float:
-    """Returns env steps per second of one environment, in this process."""
+    """Returns env steps per second of processor time of one environment, in this process."""
     from stable_baselines3_ppo import make
 
     environment = make(scenario, football)
     environment.reset()
     actions = np.random.default_rng(0).integers(environment.action_space.n, size=10_000)
     env_steps = 0
-    start = now = time.perf_counter()
+    start = now = time.process_time()
     while now - start < seconds:
         *_, terminated, truncated, _ = environment.step(actions[env_steps % len(actions)])
         if terminated or truncated:
             environment.reset()
         env_steps += 1
-        now = time.perf_counter()
+        now = time.process_time()
     return env_steps / (now - start)
 
 

@@ -100,7 +100,7 @@ def test_episodes_equal_gfootballs(scenario, frames):
         "academy_3_vs_1_with_keeper",
         "academy_counterattack_hard",
         "academy_single_goal_versus_lazy",
-        "5_vs_5",
+        "1_vs_1_easy",
         "11_vs_11_stochastic",
     ],
 )
