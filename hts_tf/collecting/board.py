@@ -38,7 +38,7 @@ def fields(
       storages it selects the one that the slot is written to.
     board/sync_point: how many sync points there have been: tells one wait from another.
     board/answered: [num_envs], the ledger's version at which each slot was last answered.
-    board/cut_short: [num_storages, T, num_envs], see `Board.cut_short`.
+    board/cut_short: [num_storages, T, num_envs], see `Board.cut`.
     board/has_history: whether an environment is known not to be free of history.
     """
     return shared_memory.grouped(

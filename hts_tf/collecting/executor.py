@@ -243,7 +243,9 @@ class Executor:
         self._reset(slot, episode, observation)
         for action in actions[:, 0]:
             self._note(STEPPING, slot, episode)
-            self._environments[slot].step(specs.plain(action), observation)
+            result = self._environments[slot].step(specs.plain(action), observation)
+            if result.terminated or result.truncated:  # where the episode went on before
+                return False
         return self._board.shows(slot, observation)
 
     def _note(self, what: int, slot: int, episode: int) -> None:

@@ -2,7 +2,7 @@
 
 Episodes are history-free, so (episode seed, actions so far) is the whole state of an environment:
 what a checkpoint stores in place of an engine, and what an executor starts from, also one that
-takes the place of a dead one.
+takes the place of a dead one. (Of an environment with history it is not, see `Board.cut`.)
 """
 
 from typing import Any, NamedTuple

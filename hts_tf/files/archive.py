@@ -38,7 +38,8 @@ class Record(NamedTuple):
       episode: its number in that environment, from 0.
       seed: what the environment was reset with.
       interval: the interval in which it ended, from 0.
-      score: sum of the scores, kept as float32; NaN if it is not known.
+      score: sum of the scores, kept as float32; NaN if it is not known, as the episode was cut
+        short.
       episode_return: sum of the rewards, kept as float32; NaN if it is not known.
       actions: from the first to the last, the bytes of one after those of the other.
       action_bytes: of one action.
