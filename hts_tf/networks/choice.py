@@ -1,5 +1,7 @@
 """Which network is for which kind of environment, where none is bound."""
 
+from typing import Any
+
 import gin
 
 from hts_tf import bindings, configurables, errors, specs, trees
@@ -44,11 +46,10 @@ def bind(environment: specs.EnvironmentSpec) -> list[str]:
     Returns:
       The bindings, as gin files have them; none where all is bound already.
     """
-    bound = gin.get_bindings(_AGENT)
     chosen = {}
-    if bound.get("torso") is None:
+    if _bound("torso") is None:
         chosen["torso"] = torso_for(environment.observation)
-    if bound.get("head") is None:
+    if _bound("head") is None:
         chosen["head"] = head_for(environment.action)
     made = []
     with gin.unlock_config():
@@ -57,3 +58,10 @@ def bind(environment: specs.EnvironmentSpec) -> list[str]:
             gin.bind_parameter(f"{_AGENT}.{parameter}", reference)
             made.append(f"{_AGENT}.{parameter} = {reference!r}")
     return made
+
+
+def _bound(parameter: str) -> Any:
+    try:
+        return gin.query_parameter(f"{_AGENT}.{parameter}")
+    except ValueError:  # nothing is
+        return None

@@ -1,3 +1,4 @@
+import gin
 import numpy as np
 import pytest
 
@@ -81,3 +82,25 @@ def test_numbers_of_values_may_be_numpys():
     head.check_mask({specs.ACTION_MASK: specs.ArraySpec((5,), "bool")})
     policy = head(np.ones((4, 7), np.float32), {specs.ACTION_MASK: np.ones((4, 5), bool)})
     assert head.act(policy, np.zeros((4, 5), np.float32)).shape == (4, 2)
+
+
+ENVIRONMENT = specs.EnvironmentSpec(VECTOR, specs.DiscreteSpec(num_values=3), 10)
+
+
+@pytest.mark.usefixtures("clean_gin")
+def test_what_is_chosen_is_bound():
+    both = ["ActorCritic.torso = @mlp", "ActorCritic.head = @Categorical"]
+    assert choice.bind(ENVIRONMENT) == both
+    assert choice.bind(ENVIRONMENT) == []
+    for binding in both:
+        assert binding in gin.config_str()
+
+
+@pytest.mark.usefixtures("clean_gin")
+def test_what_is_bound_is_left_alone():
+    gin.parse_config(
+        "ActorCritic.torso = @nature_cnn\nActorCritic.head = None\nActorCritic.core = @lstm"
+    )
+    gin.finalize()
+    assert choice.bind(ENVIRONMENT) == ["ActorCritic.head = @Categorical"]
+    assert "ActorCritic.torso = @nature_cnn" in gin.config_str()
