@@ -46,8 +46,6 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
     crew = _crew(settings, schedule, traced=trace_intervals > 0)
     delayed = bool(settings.algorithm.delayed_gradient and schedule.policy_lag)
     chosen = choice.bind(environment)
-    if chosen:
-        terminal.say(f"chosen by what the environment says: {', '.join(chosen)}")
     planned = sketch.sketch(environment)
     _check_learning(settings, schedule, planned)
     _check_memory(settings, schedule, crew, planned, num_agents=2 + delayed)
@@ -91,6 +89,8 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
     except (errors.ConfigError, OSError):
         pipeline.close()
         raise
+    if chosen:
+        terminal.say(f"chosen by what the environment says: {', '.join(chosen)}")
     return pipeline
 
 
