@@ -80,6 +80,7 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
     configuration = operative.text(seed)
     found = {
         **scope.describe(),
+        **scope.simulators(),
         **scope.modules(operative.bindings(configuration).get(operative.IMPORTS, ())),
         **compute.describe(),
         "inference": _inference(policy),

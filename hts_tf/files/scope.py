@@ -19,6 +19,15 @@ import hts_tf
 
 PACKAGES = ("numpy", "tensorflow", "keras", "tensorflow-probability", "gfootball")
 
+# Of environments of Gymnasium: module -> package.
+SIMULATORS = {
+    "gymnasium": "gymnasium",
+    "ale_py": "ale-py",
+    "mujoco": "mujoco",
+    "Box2D": "box2d",
+    "cv2": "opencv-python",
+}
+
 # Instruction sets for which TensorFlow or the engine has code of its own, as /proc/cpuinfo calls
 # them.
 PROCESSOR_FEATURES = (
@@ -89,6 +98,14 @@ def modules(names: Iterable[str]) -> dict[str, str]:
         for name, file in found
         if file
     }
+
+
+def simulators() -> dict[str, str]:
+    """Returns the versions of what environments of Gymnasium in this process consist of."""
+    if "gymnasium" not in sys.modules:  # others of them football loads, but does not use
+        return {}
+    found = (package for module, package in SIMULATORS.items() if module in sys.modules)
+    return {package: package_version(package) for package in found}
 
 
 def commit(checkout: Path = _PACKAGE.parent) -> str | None:

@@ -1,3 +1,4 @@
+import ast
 import importlib
 import json
 import subprocess
@@ -23,6 +24,23 @@ def test_describes_everything():
     for value in described.values():
         assert value
         assert value in scope.line(described)
+
+
+@pytest.mark.parametrize(
+    ("program", "names"),
+    [
+        ("import cv2", set()),
+        ("import gymnasium, ale_py", {"gymnasium", "ale-py"}),
+        ("import gymnasium, cv2", {"gymnasium", "opencv-python"}),
+    ],
+)
+def test_simulators_are_those_that_are_used(program, names):
+    code = f"{program}\nfrom hts_tf.files import scope; print(scope.simulators())"
+    command = [sys.executable, "-c", code]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    described = ast.literal_eval(found.splitlines()[-1])
+    assert set(described) == names
+    assert all(version[0].isdigit() for version in described.values())
 
 
 def test_imports_nothing_heavy():
