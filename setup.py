@@ -26,15 +26,17 @@ REQUIREMENTS = [
     "pillow>=10.1",  # TensorBoard brings it, but not this new
 ]
 
+GYMNASIUM = ["gymnasium>=1.3,<1.5", "pygame>=2.1.3"]
+
 EXTRAS = {
     # gfootball's wrappers speak the gym API from before 0.26.  It has no binary on PyPI, and its
     # build wants psutil and the engine's libraries: launch/setup.sh sees to all of that.
     "football": ["gfootball==2.10.2", "gym==0.25.2", "psutil>=5.9"],
-    # Pictures of classic control and toy text need pygame, which classic-control brings.
-    "gymnasium": ["gymnasium[classic-control]>=1.3,<1.5"],
-    # OpenCV by the name that gfootball knows: two of them would overwrite each other's files.
-    "atari": ["gymnasium[classic-control]>=1.3,<1.5", "ale-py>=0.12,<0.13", "opencv-python>=4.8"],
-    "mujoco": ["gymnasium[classic-control,mujoco]>=1.3,<1.5"],
+    # Pygame draws classic control and toy text, OpenCV scales Atari's frames. By the names that
+    # gfootball knows them: pygame-ce or opencv-python-headless would overwrite their files.
+    "gymnasium": [*GYMNASIUM],
+    "atari": [*GYMNASIUM, "ale-py>=0.12,<0.13", "opencv-python>=4.8"],
+    "mujoco": [*GYMNASIUM, "gymnasium[mujoco]"],
     "plot": ["matplotlib>=3.8,<4"],
     "report": [
         "matplotlib>=3.8,<4",
