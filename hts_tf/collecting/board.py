@@ -215,9 +215,8 @@ class Board:
 
         An ordinary observation gets an action, and it is the executor's turn; only then what the
         agent remembers goes on with the step, so that it has seen each observation once. The last
-        one of a
-        truncated episode gets a value only, which belongs to the step before, and it is the
-        executor's turn, too. The one at the interval's end gets a value only, and the slot has
+        one of a truncated episode gets a value only, which belongs to the step before, and it is
+        the executor's turn, too. The one at the interval's end gets a value only, and the slot has
         finished: nobody's turn until the trainer begins its next interval.
 
         Returns:
@@ -261,9 +260,8 @@ class Board:
         """Takes slots that have finished an interval to step 0 of the next: the actors' turn.
 
         The last observation of the one is the first of the other, and so is what the agent
-        remembers. Numbering comes before the move,
-        which is last: from there on, a ticket that a dead executor has left is worth as much as
-        any other.
+        remembers. Numbering comes before the move, which is last: from there on, a ticket that a
+        dead executor has left is worth as much as any other.
         """
         before, now = (number % self._num_storages for number in (interval - 1, interval))
         for _, array in trees.named((self.storages.observation, self.storages.state)):
