@@ -45,6 +45,7 @@ class Checked(base.Environment):
         self._environment = environment
         self._max_episode_steps = spec.max_episode_steps
         self._bounded = spec.action.bounded if isinstance(spec.action, specs.BoxSpec) else None
+        self._choices = _choices(spec)
         self._steps = 0
         self._leaves = [
             (name, _leaf(leaf)) for name, leaf in trees.named(spec.observation, "observation")
@@ -56,17 +57,20 @@ class Checked(base.Environment):
         """See base class.
 
         Raises:
-          ProtocolError: the observation is not written, or not finite.
+          ProtocolError: the observation is not written or not finite, or permits no action.
         """
         self._steps = 0
         self._write(observation, self._environment.reset, seed)
+        if self._choices is not None:
+            self._check_mask(observation)
 
     def step(self, action: Any, observation: trees.Tree) -> base.StepResult:
         """See base class.
 
         Raises:
-          ProtocolError: the observation is not written or not finite, reward or score are not
-            finite numbers, endings are not yes or no, or the episode is longer than the spec says.
+          ProtocolError: the observation is not written or not finite, or permits no action where
+            one follows; reward or score are not finite numbers, endings are not yes or no, or the
+            episode is longer than the spec says.
         """
         self._steps += 1
         if self._steps > self._max_episode_steps:
@@ -87,15 +91,25 @@ class Checked(base.Environment):
                 and type(terminated) is type(truncated) is bool
                 and not (terminated and truncated)
             ):
+                if self._choices is not None and not (terminated or truncated):
+                    self._check_mask(observation)
                 return result
         try:
-            return _plain(result)
+            result = _plain(result)
         except ValueError as error:
             raise self._error(str(error)) from None
+        if self._choices is not None and not (result.terminated or result.truncated):
+            self._check_mask(observation)
+        return result
 
     def close(self) -> None:
         """See base class."""
         self._environment.close()
+
+    def _check_mask(self, observation: trees.Tree) -> None:
+        mask = observation[specs.ACTION_MASK]
+        if not np.logical_or.reduceat(mask, self._choices).all():
+            raise self._error(f"the observation/{specs.ACTION_MASK} permits nothing")
 
     def _error(self, fault: str) -> ProtocolError:
         where = f"env step {self._steps - 1} of its episode" if self._steps else "reset"
@@ -121,6 +135,15 @@ class Checked(base.Environment):
             if fault:
                 raise self._error(f"the {name} {fault}")
         return result
+
+
+def _choices(spec: specs.EnvironmentSpec) -> np.ndarray | None:
+    """Returns where each choice begins in an observation's mask of actions; None without one."""
+    if not isinstance(spec.observation, dict) or specs.ACTION_MASK not in spec.observation:
+        return None
+    if isinstance(spec.action, specs.MultiDiscreteSpec):
+        return np.cumsum([0, *spec.action.num_values[:-1]])
+    return np.zeros(1, int) if isinstance(spec.action, specs.DiscreteSpec) else None
 
 
 class _Floats:

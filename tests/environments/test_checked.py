@@ -233,3 +233,38 @@ def test_actions_come_within_bounds():
     environment.reset(0, observation)
     environment.step(np.float32([-7.5, 7.5]), observation)
     assert game.played.tolist() == [-1.0, 7.5]
+
+
+@pytest.mark.parametrize(
+    ("action", "mask", "is_refused"),
+    [
+        (specs.DiscreteSpec(num_values=3), [0, 0, 1], False),
+        (specs.DiscreteSpec(num_values=3), [0, 0, 0], True),
+        (specs.MultiDiscreteSpec(num_values=(1, 2)), [1, 0, 1], False),
+        (specs.MultiDiscreteSpec(num_values=(1, 2)), [1, 0, 0], True),
+        (specs.MultiDiscreteSpec(num_values=(1, 2)), [0, 1, 1], True),
+    ],
+)
+def test_masks_that_permit_nothing(action, mask, is_refused):
+    """Unless the episode is over: then nobody asks."""
+
+    def show(observation):
+        observation[specs.ACTION_MASK][...] = mask if shown else True
+
+    shown = False
+    spec = specs.EnvironmentSpec({specs.ACTION_MASK: specs.ArraySpec((3,), "bool")}, action, 9)
+    observation = {specs.ACTION_MASK: np.zeros(3, bool)}
+    over = base.StepResult(0.0, 0.0, True, False)
+    ending = checked.Checked(Puppet(show, over), spec)
+    going_on = checked.Checked(Puppet(show), spec)
+    for environment in (ending, going_on):
+        environment.reset(0, observation)
+    shown = True
+    assert ending.step(0, observation) == over
+    if not is_refused:
+        assert not going_on.step(0, observation).terminated
+        return
+    with pytest.raises(checked.ProtocolError, match="observation/action_mask permits nothing"):
+        going_on.step(0, observation)
+    with pytest.raises(checked.ProtocolError, match=r"in reset: .* permits nothing"):
+        going_on.reset(0, observation)
