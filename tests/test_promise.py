@@ -1,0 +1,155 @@
+"""The promise for every kind of game, action and memory: the same bits, whatever dies meanwhile.
+
+Through the command line. Three runs of each game are compared, byte for byte.
+"""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from hts_tf import compare_runs, config
+from hts_tf.benchmarks.kernel import executors_of
+from hts_tf.files import archive, fingerprint_log
+from hts_tf.files.workdir import Workdir
+from hts_tf.watching import playback
+from tests import command_line
+
+pytestmark = pytest.mark.slow
+
+NUM_UPDATES = 32
+TIME_LIMIT = 13  # of episodes, in env steps; no multiple of the interval
+FILES = (fingerprint_log.TABLE, fingerprint_log.CELLS, archive.FILE_NAME)
+BINDINGS = [
+    "Trainer.num_envs = 6",
+    "Trainer.sync_interval = 8",
+    f"Trainer.total_env_steps = {NUM_UPDATES * 8 * 6}",
+    "Trainer.checkpoint_every_updates = 3",
+]
+LIMITED = f"Gymnasium.max_episode_steps = {TIME_LIMIT}"
+GAMES = {
+    "Pong": ["--scenario=ALE/Pong-v5", LIMITED, "PPO.epochs = 1", "PPO.num_minibatches = 2"],
+    # Normalises observations and rewards, and has two torsos.
+    "HalfCheetah": [
+        "--scenario=HalfCheetah-v5",
+        LIMITED,
+        "Gymnasium.bounded_by = 'tanh'",
+        "PPO.num_minibatches = 4",
+    ],
+    "a nested dict, and bools for an action": [
+        "--scenario=tests.games:NestedWalk-v0",
+        LIMITED,
+        "ActorCritic.normalise_observations = True",
+    ],
+    "a MultiDiscrete action": ["--scenario=tests.games:LeversWalk-v0", LIMITED],
+    "masks, with GRU and A2C": [
+        "--scenario=tests.games:MaskedWalk-v0",
+        "--method=hts_a2c",
+        LIMITED,
+        "ActorCritic.core = @gru",
+        "gru.units = 16",
+    ],
+    "LSTM": [
+        "--scenario=recall",
+        "lstm.units = 16",
+        "ActorCritic.sequence_length = 4",
+        "PPO.num_minibatches = 4",
+    ],
+}
+
+
+@pytest.fixture(scope="module", params=GAMES)
+def game(request):
+    """The flags of a game."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def reference(game, tmp_path_factory):
+    """The workdir of a run that nothing happened to."""
+    workdir = tmp_path_factory.mktemp("reference")
+    with start(game, workdir, num_executors=1, num_actors=1) as process:
+        finish(process)
+    return workdir
+
+
+def start(game, workdir, **workers):
+    bindings = [f"Trainer.{name} = {number}" for name, number in workers.items()]
+    flags = [
+        flag if flag.startswith("--") else f"--gin_bindings={flag}"
+        for flag in (*GAMES[game], *BINDINGS, *bindings)
+    ]
+    return command_line.start("hts_tf.train", f"--workdir={workdir}", *flags)
+
+
+def finish(process, code=0):
+    found, _, errors = command_line.finish(process)
+    assert found == code, errors
+    assert "Traceback" not in errors
+    assert not executors_of(process.pid)
+
+
+def assert_same(workdir, reference):
+    same, text = compare_runs.compare(reference, workdir)
+    assert same, text
+    assert text == f"identical up to update {NUM_UPDATES}"
+    for name in FILES:
+        assert (workdir / name).read_bytes() == (reference / name).read_bytes(), name
+
+
+def wait_for_rows(workdir, number, process):
+    """Waits until so many updates have been made, and then for a moment of any length."""
+    table = workdir / fingerprint_log.TABLE
+    while not table.exists() or table.read_bytes().count(b"\n") <= number:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    time.sleep(random.uniform(0.0, 0.05))
+    assert process.poll() is None, process.stderr.read()
+    return table.read_bytes().count(b"\n") - 1
+
+
+def test_every_episode_can_be_replayed(game, reference, clean_gin):
+    workdir = Workdir(reference)
+    environment = config.environment_in(workdir.configuration(), workdir.config, ["tests"])
+    player = environment.make()
+    records = archive.read(workdir.archive)
+    for record in records:
+        playing = playback.Playback(player, environment.spec, record)
+        assert len(list(playing)) == 1 + record.length
+        assert playing.disagreements() == []
+    player.close()
+    # Some are truncated, some have terminated.
+    lengths = [record.length for record in records]
+    if game != "LSTM":
+        assert max(lengths) == TIME_LIMIT
+    if game not in ("Pong", "HalfCheetah"):
+        assert min(lengths) < TIME_LIMIT
+
+
+def test_ten_killed_executors(game, reference, tmp_path):
+    rows = 0
+    workers = {"num_executors": 4, "num_actors": 3, "actor_batch_size": 3}
+    with start(game, tmp_path, **workers) as process:
+        for _ in range(10):
+            rows = wait_for_rows(tmp_path, rows + 1, process)
+            os.kill(random.choice(executors_of(process.pid)), signal.SIGKILL)
+            while "was killed by SIGKILL" not in process.stderr.readline():
+                assert process.poll() is None
+        finish(process)
+    assert_same(tmp_path, reference)
+
+
+def test_three_killed_trainers_and_one_that_is_stopped(game, reference, tmp_path):
+    rows = 0
+    workers = {"num_executors": 2, "num_actors": 3}
+    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL, signal.SIGKILL):
+        with start(game, tmp_path, **workers) as process:
+            rows = wait_for_rows(tmp_path, rows + 1, process)
+            process.send_signal(number)
+            finish(process, -number if number == signal.SIGKILL else 128 + number)
+        assert rows < NUM_UPDATES
+    with start(game, tmp_path, **workers) as process:
+        finish(process)
+    assert_same(tmp_path, reference)
