@@ -39,8 +39,8 @@ class Recall:
     """
 
     num_cues: Annotated[int, Ge(2), Le(256)] = 4
-    shortest: _Steps = 8
-    longest: _Steps = 24
+    shortest: _Steps = 4
+    longest: _Steps = 12
 
     def __post_init__(self) -> None:
         if self.shortest > self.longest:

@@ -49,8 +49,8 @@ class Gymnasium:
       id: as `gymnasium.make` takes it: 'CartPole-v1', 'ALE/Pong-v5', 'module:MyEnv-v0'. The module
         must have been imported (in a gin file: `import module`).
       kwargs: keyword arguments of the environment.
-      wrappers: from the inside to the outside: names in `gymnasium.wrappers` or in our `atari`,
-        'module:Name', or pairs (name, {keyword: value}).
+      wrappers: from the inside to the outside: names in `gymnasium.wrappers`, in our `atari` or
+        `entries`, 'module:Name', or pairs (name, {keyword: value}).
       max_episode_steps: episodes are truncated after so many env steps, as they are outside of the
         wrappers; None leaves them the environment's own limit.
       bounded_by: how any number becomes one within a Box of actions, see `specs.BoxSpec`.

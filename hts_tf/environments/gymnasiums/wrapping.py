@@ -8,7 +8,7 @@ import gymnasium
 from gymnasium import wrappers
 
 from hts_tf import configurables, errors
-from hts_tf.environments.gymnasiums import atari, registry
+from hts_tf.environments.gymnasiums import atari, entries, registry
 
 # With these, an episode would not be a function of its seed and actions.
 _OF_EARLIER_EPISODES = {
@@ -81,7 +81,7 @@ def _find(wrapper: Any) -> Wrapper:
         place = registry.imported("wrappers", module)
         known = [key for key, value in vars(place).items() if _is_wrapper(value)]
     else:
-        places = {key: place for place in (wrappers, atari) for key in vars(place)}
+        places = {key: place for place in (wrappers, atari, entries) for key in vars(place)}
         known = [key for key, place in places.items() if _is_wrapper(getattr(place, key))]
         place = places.get(attribute)
     found = getattr(place, attribute, None)
