@@ -21,7 +21,7 @@ def test_the_same_game_is_seen_in_part(indices):
     shown, all_there_is = game.reset(seed=3)[0], whole.reset(seed=3)[0]
     for action in [0, 1, 1, 0, 1]:
         np.testing.assert_array_equal(shown, all_there_is[indices])
-        assert space.contains(shown)
+        assert game.observation_space.contains(shown)
         (shown, *outcome), (all_there_is, *expected) = game.step(action), whole.step(action)
         assert outcome == expected
 
