@@ -60,7 +60,7 @@ def check() -> int:
     if findings.differences:
         return terminal.fail(
             "episodes are not free of history, so results will not repeat; to train all the same, "
-            "let the environment's spec say history_free=False",
+            "let the environment's spec say history_free=False (Gymnasium.history_free = False)",
             1,
         )
     if not environment.spec.history_free:

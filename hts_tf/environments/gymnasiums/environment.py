@@ -176,6 +176,11 @@ class GymnasiumEnvironment(base.Environment):
         return checked.ProtocolError(f"{self._id} broke a rule in {where}: the {what} {fault}")
 
 
+def bare(recipe: Recipe) -> gymnasium.Env:
+    """Builds an environment without the wrappers. Raises: ConfigError: it cannot be built."""
+    return _build(recipe._replace(wrappers=()), render_mode=None)[0]
+
+
 def _build(
     recipe: Recipe, render_mode: str | None
 ) -> tuple[gymnasium.Env, wrapping.RawReward | None]:

@@ -55,6 +55,7 @@ class Gymnasium:
         wrappers; None leaves them the environment's own limit.
       bounded_by: how any number becomes one within a Box of actions, see `specs.BoxSpec`.
       action_mask: use masks, where the environment gives them.
+      history_free: see `specs.EnvironmentSpec`.
 
     Raises:
       ConfigError: nothing is registered under the id, a package is missing, a wrapper is none, or
@@ -67,6 +68,7 @@ class Gymnasium:
     max_episode_steps: values.Count | None = None
     bounded_by: Literal["clip", "tanh"] = "clip"
     action_mask: bool = True
+    history_free: bool = True
 
     def __post_init__(self) -> None:
         for name in self.kwargs or {}:
@@ -92,7 +94,7 @@ class Gymnasium:
         Raises:
           ConfigError: it cannot be built, or has spaces that we do not serve.
         """
-        return self._found.spec
+        return dataclasses.replace(self._found.spec, history_free=self.history_free)
 
     def make(self) -> "environment.GymnasiumEnvironment":
         """Builds one environment."""
@@ -118,6 +120,12 @@ class Gymnasium:
         from hts_tf.environments.gymnasiums import view
 
         return view.GymnasiumView(self.id, self._found.recipe, self._found.has_info_mask)
+
+    def check(self) -> list[str]:
+        """Returns what Gymnasium's own checker has to say; see `base.Checkable`."""
+        from hts_tf.environments.gymnasiums import checker, environment
+
+        return checker.complaints(environment.bare(self._found.recipe))
 
     @functools.cached_property
     def _found(self) -> _Found:

@@ -128,6 +128,27 @@ def test_one_that_cannot_be_used_is_closed(monkeypatch):
     assert len(closed) == 2
 
 
+def test_gymnasiums_own_checker_is_asked(monkeypatch):
+    closed = []
+    monkeypatch.setattr(tiny.Sampled, "close", counted(tiny.Sampled.close, closed))
+    made = Gymnasium("Sampled-v0", wrappers=[f"{tiny.NAME}:Halved"])
+    assert isinstance(made, base.Checkable)
+    [complaint] = made.check()  # a reset without a seed is another one each time
+    assert complaint.startswith("AssertionError: Using `env.reset(seed=123)` then `env.reset()`")
+    assert len(closed) == 2
+    assert Gymnasium("Taxi-v4").check() == []
+    complaints = " ".join(Gymnasium("CartPole-v1").check())
+    assert complaints.count("This is probably too") == 2  # infinite bounds, both of them
+
+
+def test_one_may_say_that_it_has_history():
+    made = Gymnasium("Sampled-v0", history_free=False)
+    assert not made.spec.history_free
+    assert dataclasses.replace(made, history_free=True).spec.history_free
+    environment = made.make()
+    environment.close()
+
+
 def test_executors_need_no_registration():
     """They get what is registered, not its name only, and never import what registered it."""
     made = Gymnasium("CartPole-v1", wrappers=[f"{tiny.NAME}:Halved"])

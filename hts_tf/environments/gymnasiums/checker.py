@@ -1,0 +1,32 @@
+"""Gymnasium's own checker, `gymnasium.utils.env_checker`: what it has to say, line by line."""
+
+import re
+import warnings
+
+import gymnasium
+from gymnasium.utils import env_checker
+
+from hts_tf.environments.gymnasiums import registry
+
+_MARK = re.compile(r"\x1b\[\d+m(?:WARN: )?")  # of its logger; other warnings are not the checker's
+
+
+def complaints(env: gymnasium.Env) -> list[str]:
+    """Returns what the checker warns of, and at last what it stopped at, if it did.
+
+    Args:
+      env: any; what is checked is the environment inside of its wrappers. It is closed then.
+    """
+    stopped = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            # To render is for people to try: there may be windows among its modes.
+            env_checker.check_env(env.unwrapped, skip_render_check=True, skip_close_check=True)
+        except Exception as error:
+            stopped = [f"{type(error).__name__}: {registry.in_a_line(error)}"]
+        finally:
+            env.close()
+    texts = [str(warning.message) for warning in caught]
+    warned = [" ".join(_MARK.sub("", text).split()) for text in texts if _MARK.match(text)]
+    return [*dict.fromkeys(warned), *stopped]  # each once
