@@ -1,4 +1,4 @@
-"""The worked example in the documentation is run as it stands there."""
+"""The worked examples in the documentation are run as they stand there."""
 
 import re
 import shlex
@@ -8,38 +8,89 @@ import pytest
 from hts_tf.files.curves import read_curve
 from tests import command_line
 
-PAGE = (command_line.ROOT / "docs" / "adding_a_method.md").read_text()
 PYTHON = ".venv/bin/python -m "
 
-
-def commands():
-    """Returns the page's commands, as lists of module and arguments."""
-    shell = "".join(re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
-    lines = shell.replace("\\\n", "").splitlines()
-    assert all(line.startswith(PYTHON) for line in lines)
-    return [shlex.split(line.removeprefix(PYTHON)) for line in lines]
+pytestmark = pytest.mark.slow
 
 
-@pytest.mark.slow
-def test_the_page_keeps_its_word(tmp_path, monkeypatch):
+class Page:
+    """A page whose files lie in the current directory.
+
+    Attributes:
+      text: of the page.
+      commands: what it types, in its order, as lists of module and arguments.
+      outputs: what it says that commands print.
+    """
+
+    def __init__(self, name):
+        self.text = (command_line.ROOT / "docs" / name).read_text()
+        self.outputs = self._blocks("text")
+        lines = "".join(self._blocks("sh")).replace("\\\n", "").splitlines()
+        assert all(line.startswith(PYTHON) for line in lines)
+        self.commands = [shlex.split(line.removeprefix(PYTHON)) for line in lines]
+
+    def _blocks(self, kind):
+        return re.findall(rf"^```{kind}\n(.*?)^```", self.text, re.MULTILINE | re.DOTALL)
+
+    def write_files(self, directory, names):
+        """Writes the page's files; there are to be those of these names."""
+        found = re.findall(r"^```\w+ (\S+)\n(.*?)^```", self.text, re.MULTILINE | re.DOTALL)
+        assert [name for name, _ in found] == names
+        for name, text in found:
+            (directory / name).write_text(text)
+
+    def says(self, pattern):
+        """Returns what it says in one place."""
+        [found] = re.findall(pattern, self.text)
+        return found
+
+
+def run(command, exit_code=0):
+    """Runs one of a page's commands; returns what it printed."""
+    code, output, errors = command_line.run(*command)
+    assert code == exit_code, errors
+    return output
+
+
+def test_adding_a_method(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    files = re.findall(r"^```\w+ (\S+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    assert {name for name, _ in files} == {
-        "reinforce.py",
-        "reinforce.gin",
-        "turns.py",
-        "turns.gin",
-    }
-    for name, text in files:
-        (tmp_path / name).write_text(text)
-    train, train_in_turns, compare_runs = commands()
+    page = Page("adding_a_method.md")
+    page.write_files(tmp_path, ["reinforce.py", "reinforce.gin", "turns.py", "turns.gin"])
+    train, train_in_turns, compare_runs = page.commands
 
-    assert command_line.run(*train)[0] == 0
-    [score] = re.findall(r"score above (\d\.\d)", PAGE)
-    assert read_curve(tmp_path / "runs/reinforce").score[-1] > float(score)
+    run(train)
+    score = float(page.says(r"score above (\d\.\d)"))
+    assert read_curve(tmp_path / "runs/reinforce").score[-1] > score
 
-    assert command_line.run(*train_in_turns)[0] == 0
+    run(train_in_turns)
     assert "Trainer.schedule = @Turns" in (tmp_path / "runs/turns/config.gin").read_text()
-    code, output, _ = command_line.run(*compare_runs)
-    [last_line] = re.findall(r"the last line is `([^`]*)`", PAGE)
-    assert (code, output.splitlines()[-1]) == (0, last_line)
+    last_line = run(compare_runs).splitlines()[-1]
+    assert last_line == page.says(r"the last line is `([^`]*)`")
+
+
+def test_your_own_environment(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = Page("your_own_environment.md")
+    games = ["catch.py", "catch.gin", "larger.gin", "stays.py", "fast_catch.py", "fast_catch.gin"]
+    page.write_files(tmp_path, games)
+    check, train, plot, evaluate, replay, *further = page.commands
+    check_larger, check_stays, train_stays, train_fast, compare_runs = further
+    checked, checked_stays = page.outputs
+
+    assert run(check).startswith(checked)
+    run(train)
+    score = float(page.says(r"ends above (\d\.\d)"))
+    assert read_curve(tmp_path / "runs/catch").score[-1] > score
+    run(plot)
+    run(evaluate)
+    run(replay)
+    assert (tmp_path / "catch.png").exists() and (tmp_path / "catch.gif").exists()
+    run([*replay[:2], "--check_only"], exit_code=2)  # nobody has said that the module is known
+
+    assert "float32 [2, 2]" in run(check_larger)
+    assert checked_stays in run(check_stays, exit_code=1)
+    assert "not reproducible" in run(train_stays)
+
+    run(train_fast)
+    last_line = run(compare_runs).splitlines()[-1]
+    assert last_line == page.says(r"last line is `([^`]*)`")
