@@ -44,6 +44,10 @@ class Reference:
         return self.text
 
 
+# What was done before there were these bindings, where that is not the default.
+_BEFORE = {"ActorCritic.head": Reference("@Categorical")}
+
+
 class _References(config_parser.ParserDelegate):
     def configurable_reference(self, name: str, evaluate: bool) -> Reference:
         return Reference(f"@{name}{'()' if evaluate else ''}")
@@ -144,7 +148,7 @@ def differences(old: str, new: str, places: tuple[str, str] = ("there", "now")) 
       ConfigError: one cannot be parsed.
     """
     sides = [bindings(old), bindings(new)]
-    defaults = dict(_defaults())
+    defaults = {**dict(_defaults()), **_BEFORE}
     found = []
     for name in sorted({*sides[0], *sides[1]} - FREE_BINDINGS):
         pair = [side.get(name, defaults.get(name, Reference("unset"))) for side in sides]

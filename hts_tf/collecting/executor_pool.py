@@ -238,7 +238,8 @@ class ExecutorPool:
                 seconds = (time.monotonic_ns() - since) / 1e9
             if seconds > self._step_timeout_sec:
                 self._hanging.add(index)
-                process.kill()
+                # Not `process.kill`, which may wait for one that has died: see `_end_session`.
+                os.kill(process.pid, signal.SIGKILL)
 
     def _seconds_unseen(self, index: int) -> float:
         """Returns for how long an executor that waits has had its turn somewhere, as far as seen.

@@ -94,7 +94,7 @@ def test_the_ending_does_not_change_the_game():
 
 def test_spec_and_pickle():
     config = Synthetic(num_actions=6)
-    assert config.spec.action.num_actions == 6
+    assert config.spec.action.num_values == 6
     assert config.spec.observation.shape == (6,)
     assert config.spec.observation.dtype == "float32"
     assert pickle.loads(pickle.dumps(config)) == config
@@ -126,7 +126,7 @@ def test_bad_settings_name_their_binding(name, value):
 
 @pytest.mark.parametrize(("name", "value"), [("num_actions", 2), ("num_actions", 256)])
 def test_limits_are_allowed(name, value):
-    assert Synthetic(**{name: value}).spec.action.num_actions == value
+    assert Synthetic(**{name: value}).spec.action.num_values == value
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,8 @@ def test_a_head_is_for_one_kind_of_action(head, action):
         head(action, torsos.Seeds(0))
 
 
-def refusal_of(observation, action):
+def refusal_of(mask, action):
+    observation = {"seen": specs.ArraySpec((2,), "float32"), **mask}
     with pytest.raises(errors.ConfigError) as refused:
         make_agent(action, observation)
     return str(refused.value).partition("\n")[0]  # gin adds where it was called
