@@ -18,16 +18,19 @@ from hts_tf.watching import picture
 _WORKDIRS = flags.DEFINE_list("workdirs", None, "of the runs, separated by commas", required=True)
 _OUTPUT = flags.DEFINE_string("output", "curves.png", "picture; a .csv is written beside it")
 _TITLE = flags.DEFINE_string("title", "", "above the picture")
+_TARGETS = flags.DEFINE_list(
+    "targets", list(map(str, TARGETS)), "scores of which to say when they were reached"
+)
 
 
-def draw(curves: dict[str, Curve], title: str, path: Path) -> None:
-    """Draws score against env steps and against minutes."""
+def draw(curves: dict[str, Curve], targets: list[float], title: str, path: Path) -> None:
+    """Draws score against env steps and against minutes, and a line at each target."""
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
     for name, curve in curves.items():
         axes[0].plot(curve.env_steps / 1000, curve.score, label=name)
         axes[1].plot(curve.minutes, curve.score, label=name)
     for axis, label in zip(axes, ["env steps (thousands)", "minutes since launch"], strict=True):
-        for target in TARGETS:
+        for target in targets:
             axis.axhline(target, color="grey", linewidth=0.8, linestyle=":")
         axis.set_xlabel(label)
         axis.set_xlim(left=0)
@@ -46,6 +49,10 @@ def plot() -> None:
     """
     plt.style.use("tableau-colorblind10")
     try:
+        targets = list(map(float, _TARGETS.value))
+    except ValueError:
+        raise errors.ConfigError(f"--targets={','.join(_TARGETS.value)} are no numbers") from None
+    try:
         curves = {Path(name).name: read_curve(Path(name)) for name in _WORKDIRS.value}
     except FileNotFoundError as error:
         raise errors.ConfigError(str(error)) from None
@@ -56,15 +63,15 @@ def plot() -> None:
         for row in zip(*curve, strict=True)
     )
     with whole.refusing("--output"):
-        draw(curves, _TITLE.value, output)
+        draw(curves, targets, _TITLE.value, output)
         whole.write_csv(output.with_suffix(".csv"), ["run", *Curve._fields], rows)
     for name, curve in curves.items():
-        for target in TARGETS:
+        for target in targets:
             reached = curve.first_reached(target)
             text = (
                 f"after {reached[0]:,} env steps, {reached[1]:.1f} minutes" if reached else "never"
             )
-            print(f"{name}: score {target} {text}")
+            print(f"{name}: score {target:g} {text}")
 
 
 def main() -> None:
