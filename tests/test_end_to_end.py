@@ -267,11 +267,15 @@ def test_the_archive_does_not_change_bits_and_can_be_left_out(reference, tmp_pat
 def test_curves_of_a_finished_run(reference, tmp_path):
     picture = tmp_path / "curves.png"
     code, output, errors = command_line.run(
-        "hts_tf.plot_curves", f"--workdirs={reference[0]}", f"--output={picture}"
+        "hts_tf.plot_curves",
+        f"--workdirs={reference[0]}",
+        f"--output={picture}",
+        "--targets=0.8,-5",
     )
     assert code == 0, errors
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "score 0.8 never" in output
+    assert "score -5 after " in output
     with picture.with_suffix(".csv").open() as file:
         steps = [int(row["env_steps"]) for row in csv.DictReader(file)]
     assert steps[-1] == 512
