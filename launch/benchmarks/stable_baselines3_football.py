@@ -8,21 +8,20 @@ The two alternate, so that a machine that is slower for a while is so for both. 
     a method that hands on).
   training: `stable_baselines3_ppo.py`, the median over its iterations (rollout and update).
 
-Both have the same engine, that of launch/setup.sh. torch and Stable-Baselines3 are installed into a
-virtual environment of their own (5 GB, as PyPI's torch brings CUDA) in ~/.cache/hts_tf, which also
-sees what is installed in the one that runs this; they are never installed there.
+Both have the same engine, that of launch/setup.sh. Stable-Baselines3 is installed by
+`stable_baselines3_venv.py`.
 """
 
 import os
 import re
 import subprocess
 import sys
-import sysconfig
 import time
 from pathlib import Path
 from statistics import median
 
 import numpy as np
+import stable_baselines3_venv
 from absl import app, flags
 
 _SCENARIO = flags.DEFINE_string("scenario", "academy_3_vs_1_with_keeper", "of gfootball")
@@ -34,27 +33,11 @@ _ENV_STEPS = flags.DEFINE_integer("env_steps", 14_336, "of each training", lower
 
 _FOOTBALLS = ("hts_tf", "gfootball")
 _HERE = Path(__file__).resolve()
-_VENV = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "hts_tf/stable_baselines3"
-
-
-def set_up() -> str:
-    """Makes the virtual environment, unless it is complete; returns its interpreter."""
-    python, stamp = str(_VENV / "bin/python"), _VENV / "complete"
-    site_packages = sysconfig.get_path("purelib")
-    if not stamp.exists() or stamp.read_text() != site_packages:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", _VENV], check=True)
-        [own] = _VENV.glob("lib/python*/site-packages")
-        # But not TensorFlow: TensorBoard would import it, and torch's Triton crashes beside it.
-        hide = "import sys; sys.modules['tensorflow'] = None"
-        (own / "hts_tf_venv.pth").write_text(f"{site_packages}\n{hide}\n")
-        subprocess.run([python, "-m", "pip", "install", "torch", "stable-baselines3"], check=True)
-        stamp.write_text(site_packages)
-    return python
 
 
 def run(python: str, *arguments: object) -> str:
     """Returns what a script printed; ends with what it complained of if it failed."""
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(_HERE.parents[2])}
+    environment = {**os.environ, **stable_baselines3_venv.ENVIRONMENT}
     command = [python, *map(str, arguments)]
     process = subprocess.run(command, env=environment, capture_output=True, text=True)
     if process.returncode:
@@ -85,7 +68,7 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:  # a child of this
         print("SPS", step(argv[1], _SCENARIO.value, _SECONDS.value))
         return
-    python = set_up()
+    python = stable_baselines3_venv.set_up()
     flag_values = f"--scenario={_SCENARIO.value}", f"--seconds={_SECONDS.value}"
     ppo = _HERE.with_name("stable_baselines3_ppo.py"), _SCENARIO.value, _ENV_STEPS.value
     measures = {
