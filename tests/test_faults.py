@@ -181,7 +181,7 @@ def test_a_resumed_run_tells_of_environments_that_do_not_keep_to_their_seed(tmp_
         assert code == 128 + signal.SIGTERM
         said.append("does not keep to its seed" in errors)
     assert said == [False, True]
-    assert "its results will not repeat" in errors
+    assert "and results will not repeat" in errors
 
 
 def test_processes_that_environments_start_end_with_a_run_that_is_killed(tmp_path):
