@@ -52,6 +52,8 @@ def plot() -> None:
         targets = list(map(float, _TARGETS.value))
     except ValueError:
         raise errors.ConfigError(f"--targets={','.join(_TARGETS.value)} are no numbers") from None
+    if not _WORKDIRS.value:
+        raise errors.ConfigError("--workdirs names no run")
     try:
         curves = {Path(name).name: read_curve(Path(name)) for name in _WORKDIRS.value}
     except FileNotFoundError as error:

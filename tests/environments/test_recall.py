@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hts_tf import errors
 from hts_tf.environments import checked
 from hts_tf.environments.recall import Recall
+from tests import command_line
 
 configs = st.builds(
     lambda cues, shortest, more: Recall(cues, shortest, shortest + more),
@@ -131,3 +132,34 @@ def test_the_longest_is_no_shorter_than_the_shortest():
         errors.ConfigError, match=r"^Recall\.shortest = 6 must not exceed Recall\.longest = 5"
     ):
         Recall(shortest=6, longest=5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "core"),
+    [("hts_ppo", "@lstm"), ("hts_ppo", "None"), ("hts_a2c", "@lstm"), ("impala", "@gru")],
+)
+def test_only_memory_wins(tmp_path, method, core):
+    code, _, errors = command_line.run(
+        "hts_tf.train",
+        f"--workdir={tmp_path}",
+        f"--method={method}",
+        "--scenario=recall",
+        f"--gin_bindings=ActorCritic.core = {core}",
+        "--gin_bindings=lstm.units = 16",
+        "--gin_bindings=gru.units = 16",
+        "--gin_bindings=Recall.num_cues = 2",
+        "--gin_bindings=Recall.shortest = 1",
+        "--gin_bindings=Recall.longest = 3",
+        "--gin_bindings=Trainer.total_env_steps = 20480",
+    )
+    assert code == 0, errors
+    code, output, errors = command_line.run(
+        "hts_tf.evaluate", f"--workdir={tmp_path}", "--deterministic_policy", "--episodes=200"
+    )
+    assert code == 0, errors
+    score = float(output.split("score: mean ")[1].split(",")[0])
+    if core == "None":
+        assert score == pytest.approx(0.5, abs=4 * 0.5 / 200**0.5)
+    else:
+        assert score > 0.9
