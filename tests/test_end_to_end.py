@@ -270,12 +270,12 @@ def test_curves_of_a_finished_run(reference, tmp_path):
         "hts_tf.plot_curves",
         f"--workdirs={reference[0]}",
         f"--output={picture}",
-        "--targets=0.8,-5",
+        "--targets=0.8,7",
     )
     assert code == 0, errors
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "score 0.8 never" in output
-    assert "score -5 after " in output
+    assert "score 7 never" in output
     with picture.with_suffix(".csv").open() as file:
         steps = [int(row["env_steps"]) for row in csv.DictReader(file)]
     assert steps[-1] == 512
