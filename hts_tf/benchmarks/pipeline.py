@@ -42,7 +42,9 @@ class FreePolicy:
         """See `policy.Policy.draw_noise`: as much as for a real one."""
         return random.gumbel(size=shape + self._num_logits).astype(np.float32)
 
-    def act(self, observation: np.ndarray, noise: np.ndarray) -> specs.Answer:
+    def act(
+        self, observation: trees.Tree, noise: np.ndarray, state: trees.Tree = ()
+    ) -> specs.Answer:
         """See `policy.Policy.act`."""
         return trees.map(lambda array: array[: len(noise)], self._answer)
 
