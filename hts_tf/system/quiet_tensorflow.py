@@ -1,11 +1,13 @@
 """Imports TensorFlow without its greetings, and without what Keras brings along only to draw with.
 
 The greetings would bury the first lines of every command. What Keras imports because it happens to
-be installed takes a quarter of the time and 60 MB. To be imported before anything that imports
-TensorFlow. What goes wrong is still raised.
+be installed takes a quarter of the time and 60 MB, and looking for garbage among what is only
+being loaded another quarter. To be imported before anything that imports TensorFlow. What goes
+wrong is still raised.
 """
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ from collections.abc import Iterator
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other projects take
 
-_OPTIONAL = ("matplotlib", "pandas", "cv2")
+_OPTIONAL = ("matplotlib", "pandas", "cv2", "scipy")
 
 
 @contextlib.contextmanager
@@ -42,8 +44,21 @@ def _without_optional() -> Iterator[None]:
             del sys.modules[name]
 
 
+@contextlib.contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Neither meanwhile, nor ever again of what is there then: all of it stays."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
+
+
 with _without_stderr():
-    with _without_optional():
+    with _without_optional(), _without_garbage_collection():
         import tensorflow as tf
 
     tf.config.list_physical_devices()  # complains where there is no GPU

@@ -89,7 +89,7 @@ class GymnasiumEnvironment(base.Environment):
                 f"{specs.ACTION_MASK!r}"
             )
         self._mask = None
-        self._inside = not is_dict
+        self._inside = False  # an entry of a dict that has the mask, too
         if recipe.action_mask and (self.mask_is_observed or has_info_mask):
             sizes = spaces.values(self.env.action_space)
             if sizes is None:
@@ -100,6 +100,7 @@ class GymnasiumEnvironment(base.Environment):
             self._mask = masks.Mask(sizes, self.played.spec.shape)
             observation = spec if is_dict else {"observation": spec}
             spec = {**observation, specs.ACTION_MASK: self._mask.spec}
+            self._inside = not is_dict
         self.spec = specs.EnvironmentSpec(
             spec, self.played.spec, self._time_limit or _episode_steps(self.env, recipe.registered)
         )
@@ -151,17 +152,12 @@ class GymnasiumEnvironment(base.Environment):
             env.close()
 
     def _write(self, shown: Any, info: Any, observation: trees.Tree, over: bool) -> None:
-        if self._mask is None:
-            try:
-                self._write_shown(shown, observation)
-            except (ValueError, TypeError, KeyError, IndexError) as error:
-                raise self._error("observation", error) from error
-            return
-        place = observation["observation"] if self._inside else observation
         try:
-            self._write_shown(shown, place)
+            self._write_shown(shown, observation["observation"] if self._inside else observation)
         except (ValueError, TypeError, KeyError, IndexError) as error:
             raise self._error("observation", error) from error
+        if self._mask is None:
+            return
         mask = (shown if self.mask_is_observed else info).get(specs.ACTION_MASK)
         try:
             self._mask.write(mask, observation[specs.ACTION_MASK], over)
