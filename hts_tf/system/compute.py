@@ -13,7 +13,7 @@ from hts_tf.system import processors
 
 @configurable("Compute")
 def configure(
-    intra_op_threads: values.Workers | None = None,
+    intra_op_threads: values.Workers | Literal["all"] | None = None,
     inter_op_threads: values.Workers = 8,
     precision: Literal["float32", "mixed_bfloat16"] = "float32",
 ) -> None:
@@ -21,7 +21,8 @@ def configure(
 
     Args:
       intra_op_threads: threads that one operation may use; None takes half of the usable cores and
-        leaves the others to executors and actors. (Idle ones spin, so more is not faster.)
+        leaves the others to executors and actors. (Idle ones spin, so more is not faster.) 'all'
+        takes all of them, for networks that take far more time than the environments.
       inter_op_threads: threads that run the learner's operations. Actors run theirs in their own
         threads, see `in_calling_thread`; where they cannot, they share these.
       precision: 'float32', or 'mixed_bfloat16': dense layers and convolutions multiply in bfloat16,
@@ -42,9 +43,9 @@ def configure(
     keras.mixed_precision.set_dtype_policy(precision)
     tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_inter_op_parallelism_threads(inter_op_threads)
-    tf.config.threading.set_intra_op_parallelism_threads(
-        intra_op_threads or max(1, processors.usable_cores() // 2)
-    )
+    cores = processors.usable_cores()
+    threads = cores if intra_op_threads == "all" else intra_op_threads or max(1, cores // 2)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
 
 
 def in_calling_thread() -> contextlib.AbstractContextManager:
