@@ -55,13 +55,15 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
     gradient_agent = ActorCritic(environment, weights_seed) if delayed else None
     step = target.step
     # Checked for num_envs, as results must not depend on actor_batch_size.
-    policy = Policy(behaviour, settings.num_envs)
+    policy = Policy(behaviour, settings.num_envs * environment.num_players)
     collector = schedule.collector_type(Workers(settings.environment, step, policy, seed, crew))
 
     learner = Learner(
         target,
         settings.algorithm,
-        data_storage.empty(step, settings.sync_interval, schedule.rollout_width),
+        data_storage.empty(
+            step, settings.sync_interval, schedule.rollout_width, environment.num_players
+        ),
         num_updates,
         seed,
         gradient_agent,
@@ -103,6 +105,7 @@ def _crew(settings: Settings, schedule: Schedule, traced: bool) -> Crew:
         num_actors=settings.num_actors,
         actor_batch_size=min(settings.actor_batch_size, settings.num_envs),
         num_storages=schedule.num_storages,
+        num_players=settings.environment.spec.num_players,
         lockstep=schedule.lockstep,
         crash_limit=settings.crash_limit,
         step_timeout_sec=settings.step_timeout_sec,
@@ -118,7 +121,8 @@ def _check_learning(settings: Settings, schedule: Schedule, planned: Agent) -> N
             f"Trainer.algorithm = @{type(settings.algorithm).__name__}() cannot train an agent "
             "that remembers: leave ActorCritic.core unbound"
         )
-    settings.algorithm.check_batch(settings.sync_interval, schedule.rollout_width, sequence_length)
+    num_columns = schedule.rollout_width * settings.environment.spec.num_players
+    settings.algorithm.check_batch(settings.sync_interval, num_columns, sequence_length)
 
 
 def _check_memory(
@@ -128,11 +132,11 @@ def _check_memory(
     environment = settings.environment.spec
     shared = workers.memory_fields(planned.step, environment.max_episode_steps, crew)
     length, width = settings.sync_interval, schedule.rollout_width
-    learnt = data_storage.fields(planned.step, length, width, 1)
+    learnt = data_storage.fields(planned.step, length, width, 1, crew.num_players)
     memory.require(
         shared_memory.total_nbytes(shared)
         + shared_memory.total_nbytes(learnt)
-        + _PERMUTATION_BYTES * settings.algorithm.epochs * length * width
+        + _PERMUTATION_BYTES * settings.algorithm.epochs * length * width * crew.num_players
         # The agents; a gradient, and the optimizer's two means.
         + sketch.nbytes(planned) * (num_agents + 3),
         "lower Trainer.num_envs, Trainer.sync_interval or what the network is made of",

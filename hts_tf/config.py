@@ -21,6 +21,9 @@ from hts_tf import (
 from hts_tf.environments import base, recall, synthetic  # noqa: F401  gin configurables
 from hts_tf.environments.football import football, scenarios  # noqa: F401
 from hts_tf.environments.gymnasiums import gymnasium, registry  # noqa: F401
+from hts_tf.environments.pettingzoos import pettingzoo
+
+_PETTINGZOO = "pettingzoo:"  # before a module, as the name of a scenario
 
 # The flag that names modules which a workdir's configuration may import, see `load_text`.
 MODULES_FLAG = "modules"
@@ -55,20 +58,26 @@ def _scenario(name: str) -> tuple[str, list[str]]:
         return f"scenarios/{name}.gin", []
     if name in scenarios.names():
         return "football.gin", [f"Football.scenario = {name!r}"]
-    module, _ = registry.split(name)
+    is_pettingzoo = name.startswith(_PETTINGZOO)
+    module = name.removeprefix(_PETTINGZOO) if is_pettingzoo else registry.split(name)[0]
     theirs = [module] if module and not registry.is_trusted(module) else []
     try:
         for module in theirs:  # gin imports it next, and the workdir remembers that
             importlib.import_module(module)
-        file = f"{registry.family(registry.find(name))}.gin"
+        if is_pettingzoo:
+            pettingzoo.PettingZoo(module)
+            file, binding = "pettingzoo.gin", f"PettingZoo.module = {module!r}"
+        else:
+            file = f"{registry.family(registry.find(name))}.gin"
+            binding = f"Gymnasium.id = {name!r}"
     except (Exception, SystemExit) as error:
-        if registry.looks_like_id(name):
+        if is_pettingzoo or registry.looks_like_id(name):
             raise errors.ConfigError(f"--scenario={name}: {_reason(error)}") from error
         known = {*names("scenarios"), *scenarios.names()}
         raise errors.ConfigError(
             f"unknown scenario {name!r}; {errors.nearest(name, known, registry.names())}"
         ) from error
-    return file, [*(f"import {module}" for module in theirs), f"Gymnasium.id = {name!r}"]
+    return file, [*(f"import {module}" for module in theirs), binding]
 
 
 def load(
@@ -80,7 +89,7 @@ def load(
 
     Args:
       scenario: a file of `gin_configs/scenarios`, any scenario of gfootball, or any id of
-        Gymnasium.
+        Gymnasium, or "pettingzoo:MODULE".
       method: a file of `gin_configs/methods`.
       gin_files: paths of further files.
       gin_bindings: further bindings, the last word.

@@ -30,7 +30,7 @@ PACKAGE = Path(__file__).parent
 FOOTBALL = PACKAGE / "environments/football"
 
 # Extras whose absence is no problem for training.
-OPTIONAL_EXTRAS = ("plot", "report", "video", "test", "gymnasium", "atari", "mujoco")
+OPTIONAL_EXTRAS = ("plot", "report", "video", "test", "gymnasium", "atari", "mujoco", "pettingzoo")
 
 # Of all processes of a run with 16 football environments, rounded up: 0.8 GiB for the trainer, more
 # with 22 players, and 0.2 GiB for the executors.

@@ -52,7 +52,7 @@ def evaluate() -> None:
     env_steps = int(state["run/env_steps"])
     records = evaluator.evaluate(
         environment,
-        Policy(agent, _PARALLEL),
+        Policy(agent, _PARALLEL * environment.spec.num_players),
         _EPISODES.value,
         _SEED.value,
         _PARALLEL,

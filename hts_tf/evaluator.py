@@ -23,8 +23,13 @@ class _Match:
         spec = environment.spec
         self._environment = checked.make(environment)
         self._seed = seed
-        self._action_bytes = spec.action.nbytes
-        self.observation = trees.map(lambda s: np.zeros(s.shape, s.dtype), spec.observation)
+        self._action_bytes = spec.action.nbytes * spec.num_players
+        self._num_players = spec.num_players
+        self._written = spec.new_observation()
+        # The same memory, [P, ...].
+        self.observation = trees.map(
+            lambda array, leaf: array.reshape(-1, *leaf.shape), self._written, spec.observation
+        )
         self._initial_state = initial_state
 
     def begin(self, number: int) -> None:
@@ -36,16 +41,17 @@ class _Match:
         self.random = seeding.generator(self._seed, "evaluation noise", number)
         self._episode_seed = seeding.episode_seed(self._seed, 0, number, evaluation=True)
         with self._named():
-            self._environment.reset(self._episode_seed, self.observation)
+            self._environment.reset(self._episode_seed, self._written)
 
-    def step(self, action: np.ndarray) -> bool:
-        """Returns whether the episode has ended."""
+    def step(self, actions: np.ndarray) -> bool:
+        """Plays actions [P, ...]; returns whether the episode has ended."""
         with self._named():
-            result = self._environment.step(specs.plain(action), self.observation)
-        self._actions += action.tobytes()
-        self._score += result.score
-        self._return += result.reward
-        return result.terminated or result.truncated
+            action = actions[0] if self._num_players == 1 else actions
+            result = self._environment.step(specs.plain(action), self._written)
+        self._actions += actions.tobytes()
+        self._score += float(np.mean(result.score))
+        self._return += float(np.mean(result.reward))
+        return result.is_over
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
@@ -85,7 +91,7 @@ def evaluate(
 
     Args:
       environment: recipe of the environment.
-      policy: takes batches of at least `max_parallel`.
+      policy: takes batches of at least `max_parallel` times the number of players.
       num_episodes: how many.
       seed: selects the episodes' seeds and the policy's noise.
       max_parallel: environments at once.
@@ -98,11 +104,12 @@ def evaluate(
       ProtocolError: an environment broke a rule.
     """
     parallel = min(max_parallel, num_episodes)
-    initial_state = trees.map(lambda s: np.zeros(s.shape, s.dtype), policy.state)
+    num_players = environment.spec.num_players
+    initial_state = trees.map(lambda s: np.zeros((num_players, *s.shape), s.dtype), policy.state)
     matches = [_Match(environment, seed, initial_state) for _ in range(parallel)]
 
     def noise(match: _Match) -> np.ndarray:
-        drawn = policy.draw_noise(match.random, ())
+        drawn = policy.draw_noise(match.random, (num_players,))
         return np.zeros_like(drawn) if deterministic_policy else drawn
 
     numbers = itertools.count(parallel)
@@ -112,9 +119,12 @@ def evaluate(
             list(threads.map(_Match.begin, matches, range(parallel)))
             while matches:
                 answer = policy.act(
-                    _stacked([match.observation for match in matches]),
-                    np.stack([noise(match) for match in matches]),
-                    _stacked([match.state for match in matches]),
+                    _joined([match.observation for match in matches]),
+                    np.concatenate([noise(match) for match in matches]),
+                    _joined([match.state for match in matches]),
+                )
+                answer = trees.map(
+                    lambda rows: rows.reshape(len(matches), num_players, *rows.shape[1:]), answer
                 )
                 for row, match in enumerate(matches):
                     match.state = trees.map(lambda array, row=row: array[row], answer.state)
@@ -133,5 +143,5 @@ def evaluate(
     return [finished[number] for number in sorted(finished)]
 
 
-def _stacked(parts: list[trees.Tree]) -> trees.Tree:
-    return trees.map(lambda *leaves: np.stack(leaves), *parts)
+def _joined(parts: list[trees.Tree]) -> trees.Tree:
+    return trees.map(lambda *leaves: np.concatenate(leaves), *parts)

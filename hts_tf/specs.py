@@ -225,11 +225,12 @@ class EnvironmentSpec:
     """What the trainer needs to know of an environment before one exists.
 
     Attributes:
-      observation: of one observation: an `ArraySpec`, or dicts and tuples of them, also nested. In
+      observation: of one player's: an `ArraySpec`, or dicts and tuples of them, also nested. In
         a dict, an array of bools `ACTION_MASK` says which values of a discrete action, or of each
         number of a multi-discrete one, one after another, are permitted.
-      action: of one action: a `DiscreteSpec`, `MultiDiscreteSpec`, `BoxSpec`, or bools.
+      action: of one player: a `DiscreteSpec`, `MultiDiscreteSpec`, `BoxSpec`, or bools.
       max_episode_steps: no episode lasts longer, in env steps.
+      num_players: P, who act at the same time, each with an observation and an action of its own.
       history_free: whether (episode seed, actions) determine all of an episode, see
         `environments.base`. Where they do not, no run repeats, and an episode whose executor has
         died ends as truncated.
@@ -239,6 +240,28 @@ class EnvironmentSpec:
     action: ArraySpec
     max_episode_steps: int
     history_free: bool = True
+    num_players: int = 1
+
+    def __post_init__(self) -> None:
+        """Raises: ConfigError: there are no such environments."""
+        if not 1 <= self.num_players <= MAX_PLAYERS:
+            raise errors.ConfigError(
+                f"an environment has 1 to {MAX_PLAYERS} players, not {self.num_players}"
+            )
+
+    @property
+    def players(self) -> tuple[int, ...]:
+        """The axis in front of what environments take and hand over: (P,), or () for a single one.
+
+        Whatever is laid out elsewhere has the axis, also for one player.
+        """
+        return (self.num_players,) if self.num_players > 1 else ()
+
+    def new_observation(self) -> trees.Tree:
+        """Returns arrays that an environment can write an observation of all players to."""
+        return trees.map(
+            lambda leaf: np.zeros((*self.players, *leaf.shape), leaf.dtype), self.observation
+        )
 
 
 class Rollout(NamedTuple):
@@ -264,6 +287,9 @@ class Rollout(NamedTuple):
         episode's own last observation (which is not observation[t + 1]); elsewhere meaningless.
       state: T + 1 rows, what the agent remembers before it sees the observation; all zeros where
         that is the first of an episode. Empty for agents that remember nothing.
+      counts: T rows, bool: whether the player was still there in step t, so that there is something
+        to learn from it. Empty where there is one player only. A player that has left counts as
+        terminated in each step until the episode is over.
     """
 
     observation: trees.Tree = ()
@@ -276,6 +302,7 @@ class Rollout(NamedTuple):
     truncated: trees.Tree = ()
     truncation_value: trees.Tree = ()
     state: trees.Tree = ()
+    counts: trees.Tree = ()
 
 
 # What one env step of one player consists of: a rollout whose leaves are `ArraySpec`s. Storages,
@@ -291,8 +318,17 @@ _OTHER_NAMES = {*Rollout._fields, "update", "env_steps", "parameters", "optimize
 # The entry of an observation that says which actions are permitted.
 ACTION_MASK = "action_mask"
 
-# Environments have one player each, today; all that is laid out has the axis.
-NUM_PLAYERS = 1
+# The entry of an observation that only values see, not policies: of a central critic (MAPPO, Yu et
+# al. 2022, arXiv 2103.01955), which is there while learning and not needed to act.
+CRITIC_STATE = "critic_state"
+
+# What an environment may have of them: more than any game that is known to us needs.
+MAX_PLAYERS = 128
+
+
+def has_critic_state(observation: trees.Tree) -> bool:
+    """Returns whether an observation, or its spec, has an entry `CRITIC_STATE`."""
+    return isinstance(observation, dict) and CRITIC_STATE in observation
 
 
 def step_spec(
@@ -323,6 +359,7 @@ def step_spec(
         truncated=flag,
         truncation_value=number,
         state=state,
+        counts=flag if environment.num_players > 1 else (),
     )
 
 

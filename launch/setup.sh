@@ -15,7 +15,7 @@
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-known_extras=(gymnasium atari mujoco)
+known_extras=(gymnasium atari mujoco pettingzoo)
 venv=$root/.venv
 stamp=$venv/hts_tf-stamp
 football=hts_tf/environments/football

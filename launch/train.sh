@@ -36,6 +36,7 @@ workdir=$(flag workdir "$root/runs/${scenario//[\/:]/-}-$method-seed$seed" "$@")
 extra() {
   local id=${1#gymnasium:}
   case $id in
+    pettingzoo:*) echo pettingzoo ;;
     ALE/* | *NoFrameskip-v[0-9] | ale_py:*) echo atari ;;
     Ant-v* | HalfCheetah-v* | Hopper-v* | Humanoid-v* | HumanoidStandup-v* | Inverted*Pendulum-v* | \
       Pusher-v* | Reacher-v* | Swimmer-v* | Walker2d-v*) echo mujoco ;;

@@ -24,6 +24,7 @@ EXTENSIONS = {
     "dial": ({"observation", "mean", "std"}, 0.25, 0.35),
     "far": ({"observation", "logits"}, 0.25, 0.4),
     "sensors": ({"observation/row", "observation/camera", "logits"}, 0.25, 0.4),
+    "relay": ({"observation", "counts", "logits"}, 1.5, 2.0),
 }
 
 

@@ -312,7 +312,7 @@ def test_extras_that_there_are_not(set_up):
     result = set_up(arguments="--extras=atari,box2d")
     assert result.returncode == 1
     assert result.stderr.splitlines() == [
-        "[set-up] There is no extra 'box2d'; there are: gymnasium atari mujoco"
+        "[set-up] There is no extra 'box2d'; there are: gymnasium atari mujoco pettingzoo"
     ]
     assert not result.stdout
 

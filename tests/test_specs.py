@@ -194,7 +194,11 @@ def test_a_parameter_of_the_policy_has_a_name_of_its_own(name):
 def test_field_of_a_leaf():
     step = specs.step_spec(DICT, {"mean": MEAN, "deviation": DEVIATION})
     fields = list(dict.fromkeys(map(specs.field_of, specs.leaves(step))))
-    assert fields == [name for name in specs.Rollout._fields if name != "state"]
+    assert fields == [name for name in specs.Rollout._fields if name not in ("state", "counts")]
+    several = dataclasses.replace(DICT, num_players=2)
+    step = specs.step_spec(several, {"mean": MEAN}, {"h": MEAN})
+    fields = list(dict.fromkeys(map(specs.field_of, specs.leaves(step))))
+    assert fields == list(specs.Rollout._fields)
     assert specs.field_of("observation/map") == specs.field_of("observation") == "observation"
     assert specs.field_of("mean") == "policy"
 

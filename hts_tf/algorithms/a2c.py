@@ -74,7 +74,9 @@ class A2C(Algorithm):
         return {
             **logs,
             "learning_rate": learning_rate,
-            "explained_variance": returns.explained_variance(rollout.value[:-1], targets.returns),
+            "explained_variance": returns.explained_variance(
+                rollout.value[:-1], targets.returns, rollout.counts
+            ),
         }
 
     def loss(
@@ -100,4 +102,5 @@ class A2C(Algorithm):
             value_target,
             self.value_cost,
             self.entropy_cost,
+            steps.counts,
         )

@@ -30,7 +30,7 @@ class Algorithm(abc.ABC):
     discount: float
 
     def check_batch(  # noqa: B027  any will do
-        self, sync_interval: int, num_envs: int, sequence_length: int | None = None
+        self, sync_interval: int, num_columns: int, sequence_length: int | None = None
     ) -> None:
         """Raises: ConfigError: the algorithm cannot divide a batch of that shape as it should."""
 

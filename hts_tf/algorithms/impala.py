@@ -102,12 +102,20 @@ class IMPALA(Algorithm):
         )
         values = values[:-1]
         loss, logs = losses.actor_critic_loss(
-            policy, values, rollout.action, *targets, self.value_cost, self.entropy_cost
+            policy,
+            values,
+            rollout.action,
+            *targets,
+            self.value_cost,
+            self.entropy_cost,
+            rollout.counts,
         )
         clipped = tf.exp(log_prob_ratio) > self.clip_rho
         return loss, {
             **logs,
-            "kl": losses.kl_estimate(log_prob_ratio),
-            "clip_fraction": tf.reduce_mean(tf.cast(clipped, tf.float32)),
-            "explained_variance": returns.explained_variance(values, targets.returns),
+            "kl": losses.kl_estimate(log_prob_ratio, rollout.counts),
+            "clip_fraction": losses.mean(tf.cast(clipped, tf.float32), rollout.counts),
+            "explained_variance": returns.explained_variance(
+                values, targets.returns, rollout.counts
+            ),
         }

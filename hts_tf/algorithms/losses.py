@@ -1,18 +1,33 @@
-"""Losses: pure functions of tensors of any one shape, averaged over it."""
+"""Losses: pure functions of tensors of any one shape, averaged over it.
+
+`counts`, bools of the same shape, tells the steps that are averaged over (`Rollout.counts`); () is
+for all of them.
+"""
 
 import tensorflow as tf
 
 from hts_tf.networks.action_head import Distribution
 
+Counts = tf.Tensor | tuple[()]
 
-def kl_estimate(log_prob_ratio: tf.Tensor) -> tf.Tensor:
+
+def mean(x: tf.Tensor, counts: Counts = ()) -> tf.Tensor:
+    """Returns the mean of what counts; 0 if nothing does."""
+    if isinstance(counts, tuple):
+        return tf.reduce_mean(x)
+    number = tf.reduce_sum(tf.cast(counts, x.dtype))
+    return tf.reduce_sum(tf.where(counts, x, 0.0)) / tf.maximum(number, 1.0)
+
+
+def kl_estimate(log_prob_ratio: tf.Tensor, counts: Counts = ()) -> tf.Tensor:
     """Schulman's estimator of KL(behaviour, target): never negative, low variance.
 
     Args:
       log_prob_ratio: log pi(a|s) of the target policy minus that of the behaviour policy, which
         took the actions.
+      counts: see above.
     """
-    return tf.reduce_mean(tf.exp(log_prob_ratio) - 1.0 - log_prob_ratio)
+    return mean(tf.exp(log_prob_ratio) - 1.0 - log_prob_ratio, counts)
 
 
 def actor_critic_loss(
@@ -23,6 +38,7 @@ def actor_critic_loss(
     returns: tf.Tensor,
     value_cost: float,
     entropy_cost: float,
+    counts: Counts = (),
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """The loss of advantage actor-critic methods (Mnih et al. 2016, arXiv 1602.01783, section 4).
 
@@ -37,13 +53,14 @@ def actor_critic_loss(
       returns: [...], the targets of the values; constants to the gradient.
       value_cost: weight of the squared error, without a factor of one half.
       entropy_cost: weight of the entropy.
+      counts: see above.
 
     Returns:
       The loss, to be minimised, and scalars for the log.
     """
-    policy_loss = -tf.reduce_mean(policy.log_prob(actions) * advantages)
-    value_loss = tf.reduce_mean(tf.square(values - returns))
-    policy_entropy = tf.reduce_mean(policy.entropy())
+    policy_loss = -mean(policy.log_prob(actions) * advantages, counts)
+    value_loss = mean(tf.square(values - returns), counts)
+    policy_entropy = mean(policy.entropy(), counts)
     loss = policy_loss + value_cost * value_loss - entropy_cost * policy_entropy
     return loss, {
         "loss": loss,
@@ -53,24 +70,31 @@ def actor_critic_loss(
     }
 
 
-def clipped_policy_loss(log_prob_ratio: tf.Tensor, advantages: tf.Tensor, clip: float) -> tf.Tensor:
+def clipped_policy_loss(
+    log_prob_ratio: tf.Tensor, advantages: tf.Tensor, clip: float, counts: Counts = ()
+) -> tf.Tensor:
     """PPO's clipped surrogate objective (Schulman et al. 2017, arXiv 1707.06347, equation 7).
 
     Args:
       log_prob_ratio: log pi(a|s) of the target policy minus that of the behaviour policy.
       advantages: of the actions.
       clip: epsilon.
+      counts: see above.
 
     Returns:
       Scalar, to be minimised.
     """
     ratio = tf.exp(log_prob_ratio)
     clipped = tf.clip_by_value(ratio, 1.0 - clip, 1.0 + clip)
-    return -tf.reduce_mean(tf.minimum(ratio * advantages, clipped * advantages))
+    return -mean(tf.minimum(ratio * advantages, clipped * advantages), counts)
 
 
 def clipped_value_loss(
-    values: tf.Tensor, behaviour_values: tf.Tensor, returns: tf.Tensor, clip: float | None
+    values: tf.Tensor,
+    behaviour_values: tf.Tensor,
+    returns: tf.Tensor,
+    clip: float | None,
+    counts: Counts = (),
 ) -> tf.Tensor:
     """Half the squared error, kept from profiting by moving further than `clip` in one update.
 
@@ -82,13 +106,13 @@ def clipped_value_loss(
       behaviour_values: by the agent that collected the data.
       returns: the targets.
       clip: how far a value may move; None leaves it free.
+      counts: see above.
 
     Returns:
       Scalar, to be minimised.
     """
     if clip is None:
-        return 0.5 * tf.reduce_mean(tf.square(values - returns))
+        return 0.5 * mean(tf.square(values - returns), counts)
     clipped = behaviour_values + tf.clip_by_value(values - behaviour_values, -clip, clip)
-    return 0.5 * tf.reduce_mean(
-        tf.maximum(tf.square(values - returns), tf.square(clipped - returns))
-    )
+    error = tf.maximum(tf.square(values - returns), tf.square(clipped - returns))
+    return 0.5 * mean(error, counts)

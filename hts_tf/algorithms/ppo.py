@@ -70,22 +70,24 @@ class PPO(Algorithm):
     adam_epsilon: values.Positive = 1e-5
 
     def check_batch(
-        self, sync_interval: int, num_envs: int, sequence_length: int | None = None
+        self, sync_interval: int, num_columns: int, sequence_length: int | None = None
     ) -> None:
         """Raises: ConfigError: the minibatches do not divide the batch of one update."""
-        if sequence_length and sync_interval // sequence_length * num_envs % self.num_minibatches:
-            raise errors.ConfigError(
-                f"PPO.num_minibatches = {self.num_minibatches} does not divide the "
-                f"{sync_interval // sequence_length * num_envs} sequences of "
-                f"Trainer.num_envs = {num_envs} times "
-                f"Trainer.sync_interval = {sync_interval} over {sequence_length} env steps, what "
-                "a core learns from; see ActorCritic.sequence_length"
-            )
-        if sync_interval * num_envs % self.num_minibatches:
+        width = f"Trainer.num_envs (times players) = {num_columns}"
+        if sequence_length:
+            sequences = sync_interval // sequence_length * num_columns
+            if sequences % self.num_minibatches:
+                raise errors.ConfigError(
+                    f"PPO.num_minibatches = {self.num_minibatches} does not divide the {sequences} "
+                    f"sequences of {width} times Trainer.sync_interval = {sync_interval} over "
+                    f"{sequence_length} env steps, what a core learns from; see "
+                    "ActorCritic.sequence_length"
+                )
+        steps = sync_interval * num_columns
+        if steps % self.num_minibatches:
             raise errors.ConfigError(
                 f"PPO.num_minibatches = {self.num_minibatches} does not divide the batch of "
-                f"Trainer.sync_interval * Trainer.num_envs = {sync_interval} * {num_envs} = "
-                f"{sync_interval * num_envs} env steps"
+                f"Trainer.sync_interval = {sync_interval} times {width}, {steps} steps"
             )
 
     def make_optimizer(self) -> keras.optimizers.Optimizer:
@@ -117,8 +119,7 @@ class PPO(Algorithm):
         advantages, value_targets = returns.generalized_advantage_estimation(
             rollout, self.discount, self.gae_lambda, self.bootstrap_truncated
         )
-        deviation = tf.math.reduce_std(advantages)
-        normalised = (advantages - tf.reduce_mean(advantages)) / (deviation + 1e-5)
+        normalised = returns.normalised(advantages, rollout.counts)
         importance = tf.exp(proximal_log_prob - behaviour_log_prob)
         batch = (
             update_steps.steps(rollout),
@@ -148,7 +149,9 @@ class PPO(Algorithm):
         return {
             **{name: total / count for name, total in sums.items()},
             "learning_rate": learning_rate,
-            "explained_variance": returns.explained_variance(rollout.value[:-1], value_targets),
+            "explained_variance": returns.explained_variance(
+                rollout.value[:-1], value_targets, rollout.counts
+            ),
         }
 
     def loss(
@@ -178,16 +181,21 @@ class PPO(Algorithm):
         policy = agent.distribution(policy)
         log_prob_ratio = policy.log_prob(steps.action) - proximal_log_prob
         ratio = tf.exp(log_prob_ratio)
-        policy_loss = losses.clipped_policy_loss(log_prob_ratio, advantage, self.clip)
+        counts = steps.counts
+        policy_loss = losses.clipped_policy_loss(log_prob_ratio, advantage, self.clip, counts)
         value_clip = self.clip if self.value_clip == "clip" else self.value_clip
-        value_loss = losses.clipped_value_loss(value, proximal_value, value_target, value_clip)
-        entropy = tf.reduce_mean(policy.entropy())
+        value_loss = losses.clipped_value_loss(
+            value, proximal_value, value_target, value_clip, counts
+        )
+        entropy = losses.mean(policy.entropy(), counts)
         loss = policy_loss + self.value_cost * value_loss - self.entropy_cost * entropy
         return loss, {
             "loss": loss,
             "policy_loss": policy_loss,
             "value_loss": value_loss,
             "entropy": entropy,
-            "kl": losses.kl_estimate(log_prob_ratio),
-            "clip_fraction": tf.reduce_mean(tf.cast(tf.abs(ratio - 1.0) > self.clip, tf.float32)),
+            "kl": losses.kl_estimate(log_prob_ratio, counts),
+            "clip_fraction": losses.mean(
+                tf.cast(tf.abs(ratio - 1.0) > self.clip, tf.float32), counts
+            ),
         }

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from hts_tf import specs
+from hts_tf.algorithms import losses
 
 
 class Advantages(NamedTuple):
@@ -139,13 +140,30 @@ def _discounted_sums(
     )
 
 
-def explained_variance(values: tf.Tensor, returns: tf.Tensor) -> tf.Tensor:
+def normalised(advantages: tf.Tensor, counts: losses.Counts = ()) -> tf.Tensor:
+    """Returns advantages of mean 0 and, nearly, variance 1.
+
+    Args:
+      advantages: any shape.
+      counts: bools of the same shape, over which steps; () for all.
+    """
+    known = advantages if isinstance(counts, tuple) else tf.boolean_mask(advantages, counts)
+    deviation = tf.math.reduce_std(known)
+    return (advantages - tf.reduce_mean(known)) / (deviation + 1e-5)
+
+
+def explained_variance(
+    values: tf.Tensor, returns: tf.Tensor, counts: losses.Counts = ()
+) -> tf.Tensor:
     """Returns 1 - Var(returns - values) / Var(returns): 1 is perfect, 0 no better than a constant.
 
     Args:
       values: predictions, any shape.
       returns: what they predict, same shape.
+      counts: bools of the same shape, over which steps; () for all.
     """
+    if not isinstance(counts, tuple):
+        values, returns = (tf.boolean_mask(x, counts) for x in (values, returns))
     variance = tf.math.reduce_variance(returns)
     error = tf.math.reduce_variance(returns - values)
     return tf.where(variance > 0, 1.0 - error / variance, 0.0)

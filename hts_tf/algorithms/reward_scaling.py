@@ -44,7 +44,9 @@ class ReturnScaling:
             initializer=tf.convert_to_tensor(self._returns),
         )
         self._returns.assign(tf.where(ended[-1], tf.zeros_like(returns[-1]), returns[-1]))
-        self._moments.update(tf.reshape(returns, [-1]))
+        counts = rollout.counts
+        known = returns if isinstance(counts, tuple) else tf.boolean_mask(returns, counts)
+        self._moments.update(tf.reshape(known, [-1]))
         scaled = rewards * self._moments.inverse_deviation()
         scaled = tf.clip_by_value(scaled, -self._limit, self._limit)
         return rollout._replace(reward=tf.cast(scaled, rollout.reward.dtype))

@@ -49,10 +49,11 @@ def merge_time_and_batch(arrays: Any) -> Any:
 def steps(rollout: specs.Rollout) -> specs.Rollout:
     """Returns what a loss needs of a rollout's T steps, [T, B, ...].
 
-    Observations and actions; and of an agent that remembers, its state and where episodes end.
+    Observations and actions, and which count; and of an agent that remembers, its state and where
+    episodes end.
     """
     observation, state = trees.map(lambda x: x[:-1], (rollout.observation, rollout.state))
-    found = specs.Rollout(observation=observation, action=rollout.action)
+    found = specs.Rollout(observation=observation, action=rollout.action, counts=rollout.counts)
     if not state:
         return found
     return found._replace(state=state, terminated=rollout.terminated, truncated=rollout.truncated)

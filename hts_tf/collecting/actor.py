@@ -122,7 +122,7 @@ class Actor:
     Attributes:
       times: where its time has gone since start.
       batches: how many batches were answered.
-      observations: how many observations were in them.
+      observations: of how many environments.
     """
 
     def __init__(
@@ -141,9 +141,9 @@ class Actor:
         Args:
           board: of all slots.
           policy: the behaviour policy.
-          noise: [T, N * P, ...], of each slot's current interval.
+          noise: [T, N, P, ...], of each slot's current interval.
           claims: the same for all actors.
-          batch_size: the most observations in one batch.
+          batch_size: the most environments whose observations are in one batch.
           state_buffer: where the tickets come from.
           hand_over: takes the slots in which it is the executors' turn, and those that have
             finished their interval.
@@ -182,6 +182,7 @@ class Actor:
         asked = self._board.questions(slots)
         # Rows that need only a value get some noise too: their action is dropped.
         noise = self._noise[np.minimum(asked.step, len(self._noise) - 1), slots]
+        noise = noise.reshape(-1, *noise.shape[2:])
         start = time.perf_counter()
         answer = self._policy.act(asked.observation, noise, asked.state)
         self.times.add(_INFERENCE, start, len(slots))

@@ -29,6 +29,7 @@ def fields(
     sync_interval: int,
     num_envs: int,
     num_storages: int,
+    num_players: int = 1,
 ) -> shared_memory.Fields:
     """Returns name -> (shape, dtype) of the arrays, all in shared memory.
 
@@ -42,8 +43,8 @@ def fields(
     board/has_history: whether an environment is known not to be free of history.
     """
     return shared_memory.grouped(
-        storage=data_storage.fields(step, sync_interval, num_envs, num_storages),
-        ledger=ledger.fields(num_envs, max_episode_steps, step.action),
+        storage=data_storage.fields(step, sync_interval, num_envs, num_storages, num_players),
+        ledger=ledger.fields(num_envs, max_episode_steps, step.action, num_players),
         board={
             "interval": ((num_envs,), "int64"),
             "sync_point": ((1,), "int64"),
@@ -104,17 +105,14 @@ class Board:
         self._interval = self.interval.data
         self._answered = self.answered.data
         self._sync_point = own["sync_point"].data
-        # With one player, a slot's only column has the slot's number: [K, T, N * P, ...].
-        columns = trees.map(lambda x: x.reshape(*x.shape[:2], -1, *x.shape[4:]), self.storages)
-        self._columns = columns
-        self._observation_at = _views(columns.observation)
-        self._action = shared_memory.by_element(columns.action, axes=3)
-        self._reward = columns.reward.data
-        self._score = columns.score.data
-        self._terminated = columns.terminated.data
-        self._truncated = columns.truncated.data
-        self._truncation_value = columns.truncation_value
-        self._value = columns.value
+        self.num_players = self.storages.action.shape[3]
+        played = trees.map(lambda array: shared_memory.played(array, axis=3), self.storages)
+        self._observation_at = _views(self.storages.observation, self.num_players)
+        self._action = played.action
+        self._reward = played.reward
+        self._score = played.score
+        self._terminated = played.terminated
+        self._truncated = played.truncated
 
     def clear(self) -> None:
         """Sets every slot before its first episode, with nobody's turn yet."""
@@ -175,7 +173,19 @@ class Board:
         self._score[k, step, slot] = result.score
         self._terminated[k, step, slot] = result.terminated
         self._truncated[k, step, slot] = result.truncated
-        return Place(place.episode, place.length + 1, step + 1, bool(result.truncated))
+        if self.num_players > 1:
+            self.storages.counts[k, step, slot] = self._who_is_there(slot, place)
+        return Place(place.episode, place.length + 1, step + 1, result.is_valued)
+
+    def _who_is_there(self, slot: int, place: Place) -> np.ndarray | bool:
+        """Returns who had not left before a step, [P] bool: who has stays terminated."""
+        if not place.length:
+            return True
+        interval, step = self._interval[slot], place.step - 1
+        if step < 0:
+            interval, step = interval - 1, self.sync_interval - 1
+        before = interval % self._num_storages, step, slot
+        return ~(self.storages.terminated[before] | self.storages.truncated[before])
 
     def cut(self, slot: int, place: Place) -> None:
         """Ends a slot's episode before its next step, as truncated, where it has come to.
@@ -191,8 +201,9 @@ class Board:
         k, step = self._interval[slot] % self._num_storages, place.step
         self.cut_short[k, step, slot] = True
         if step:
-            self._truncation_value[k, step - 1, slot] = self._value[k, step, slot]
-            self._truncated[k, step - 1, slot] = True
+            storages, last = self.storages, (k, step - 1, slot)
+            storages.truncation_value[last] = storages.value[k, step, slot]
+            storages.truncated[last] = ~storages.terminated[last]
 
     # ---- The actors' turn -----------------------------------------------------------------------
 
@@ -200,13 +211,13 @@ class Board:
         """Returns what is asked in some slots, all of them on the actors' turn."""
         place = self.ledger.places(slots)
         k = self.interval[slots] % self._num_storages
-        columns = self._columns
-        if columns.state:  # the learner, too, starts from there
+        storages = self.storages
+        if storages.state:  # the learner, too, starts from there
             first = place.length == 0
-            for _, array in trees.named(columns.state):
+            for _, array in trees.named(storages.state):
                 array[k[first], place.step[first], slots[first]] = 0.0
         observation, state = trees.map(
-            lambda a: a[k, place.step, slots], (columns.observation, columns.state)
+            lambda a: _in_rows(a[k, place.step, slots]), (storages.observation, storages.state)
         )
         return Questions(slots, k, place.step, place.episode_over, observation, state)
 
@@ -223,28 +234,46 @@ class Board:
           The slots in which it is the executors' turn now, and those that have finished.
         """
         slots, k, step, is_last = asked[:4]
-        columns = self._columns
+        storages = self.storages
+        answer = trees.map(
+            lambda rows: rows.reshape(len(slots), self.num_players, *rows.shape[1:]), answer
+        )
+        if self.num_players > 1:
+            self._value_those_cut_off(asked, answer.value)
         finished = (step == self.sync_interval) & ~is_last
         rows = slice(None)
         if (is_last | finished).any():  # seldom; masks take half of the time
             before = k[is_last], step[is_last] - 1, slots[is_last]
-            columns.truncation_value[before] = answer.value[is_last]
-            columns.value[k[finished], step[finished], slots[finished]] = answer.value[finished]
+            storages.truncation_value[before] = answer.value[is_last]
+            storages.value[k[finished], step[finished], slots[finished]] = answer.value[finished]
             rows = ~(is_last | finished)
         here = k[rows], step[rows], slots[rows]
-        columns.value[here] = answer.value[rows]
-        columns.action[here] = answer.action[rows]
-        for name, array in columns.policy.items():
+        storages.value[here] = answer.value[rows]
+        storages.action[here] = answer.action[rows]
+        for name, array in storages.policy.items():
             array[here] = answer.policy[name][rows]
-        if columns.state:
+        if storages.state:
             after = here[0], here[1] + 1, here[2]
             for (_, array), (_, state) in zip(
-                trees.named(columns.state), trees.named(answer.state), strict=True
+                trees.named(storages.state), trees.named(answer.state), strict=True
             ):
                 array[after] = state[rows]
         answered = slots[~finished]
         self.give_to_executors(answered)
         return answered, slots[finished]
+
+    def _value_those_cut_off(self, asked: Questions, value: np.ndarray) -> None:
+        """Writes the values, [n, P], of players whose last observation this is, and not others'.
+
+        A player that was truncated, while its episode goes on, has it in the next row, as if it
+        went on itself.
+        """
+        slots, k, step, is_last = asked[:4]
+        goes_on = (step > 0) & ~is_last & (self.ledger.places(slots).length > 0)
+        before = k[goes_on], step[goes_on] - 1, slots[goes_on]
+        cut_off = self.storages.truncated[before]
+        known = self.storages.truncation_value[before]
+        self.storages.truncation_value[before] = np.where(cut_off, value[goes_on], known)
 
     # ---- Between intervals ----------------------------------------------------------------------
 
@@ -272,8 +301,15 @@ class Board:
             self.ledger.move(slot, self.ledger.place(slot)._replace(step=0))
 
 
-def _views(arrays: trees.Tree) -> Callable[[int, int, int], trees.Tree]:
-    """Returns a function (k, step, column) -> what lies there, to be read and written."""
+def _in_rows(array: np.ndarray) -> np.ndarray:
+    """Returns [n, P, ...] as [n * P, ...]."""
+    return array.reshape(-1, *array.shape[2:])
+
+
+def _views(arrays: trees.Tree, num_players: int) -> Callable[[int, int, int], trees.Tree]:
+    """Returns a function (k, step, slot) -> what lies there, as environments have it."""
+    if num_players == 1:
+        arrays = trees.map(lambda array: array[:, :, :, 0], arrays)
     if isinstance(arrays, np.ndarray):  # without the walk: it is called in every env step
-        return lambda k, step, column: arrays[k, step, column, ...]
-    return lambda k, step, column: trees.map(lambda x: x[k, step, column, ...], arrays)
+        return lambda k, step, slot: arrays[k, step, slot, ...]
+    return lambda k, step, slot: trees.map(lambda x: x[k, step, slot, ...], arrays)

@@ -12,7 +12,11 @@ from hts_tf.collecting import shared_memory
 
 
 def fields(
-    step: specs.StepSpec, sync_interval: int, num_envs: int, num_storages: int
+    step: specs.StepSpec,
+    sync_interval: int,
+    num_envs: int,
+    num_storages: int,
+    num_players: int = 1,
 ) -> shared_memory.Fields:
     """Returns name -> (shape, dtype) of the storages' arrays, [K, T or T + 1, N, P, ...].
 
@@ -21,14 +25,16 @@ def fields(
     shapes = {}
     for name, leaf in specs.leaves(step).items():
         rows = sync_interval + (specs.field_of(name) in specs.WITH_LAST_ROW)
-        shape = (num_storages, rows, num_envs, specs.NUM_PLAYERS, *leaf.shape)
+        shape = (num_storages, rows, num_envs, num_players, *leaf.shape)
         shapes[name] = (shape, leaf.dtype)
     return shapes
 
 
-def empty(step: specs.StepSpec, sync_interval: int, num_envs: int) -> specs.Rollout:
+def empty(
+    step: specs.StepSpec, sync_interval: int, num_envs: int, num_players: int = 1
+) -> specs.Rollout:
     """Returns a rollout of arrays to be filled, of this process alone."""
-    layout = fields(step, sync_interval, num_envs, num_storages=1)
+    layout = fields(step, sync_interval, num_envs, 1, num_players)
     arrays = (np.empty(shape[1:], dtype) for shape, dtype in layout.values())
     return trees.map(lambda _: next(arrays), step)
 

@@ -192,7 +192,7 @@ class Executor:
         result = self._environments[slot].step(action, observation)
         self._times.add(_STEP, start, slot)
         place = board.end_step(slot, place, result)
-        if result.terminated:
+        if result.is_over and not place.episode_over:
             self._begin_episode(slot, place, observation)
         else:
             self._ledger.move(slot, place)
@@ -241,10 +241,10 @@ class Executor:
         episode, actions = self._ledger.current(slot)
         observation = trees.map(np.empty_like, self._board.observation(slot, 0))
         self._reset(slot, episode, observation)
-        for action in actions[:, 0]:
+        for action in actions[:, 0] if self._board.num_players == 1 else actions:
             self._note(STEPPING, slot, episode)
             result = self._environments[slot].step(specs.plain(action), observation)
-            if result.terminated or result.truncated:  # where the episode went on before
+            if result.is_over:  # where the episode went on before
                 return False
         return self._board.shows(slot, observation)
 

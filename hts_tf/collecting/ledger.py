@@ -33,7 +33,9 @@ class Place(NamedTuple):
 BEFORE_THE_FIRST_EPISODE = Place(episode=-1, length=0, step=0, episode_over=True)
 
 
-def fields(num_envs: int, max_episode_steps: int, action: specs.ArraySpec) -> shared_memory.Fields:
+def fields(
+    num_envs: int, max_episode_steps: int, action: specs.ArraySpec, num_players: int = 1
+) -> shared_memory.Fields:
     """Returns name -> (shape, dtype) of the ledger's arrays.
 
     version: counts each slot's moves. Its parity selects the valid record.
@@ -43,7 +45,7 @@ def fields(num_envs: int, max_episode_steps: int, action: specs.ArraySpec) -> sh
     return {
         "version": ((num_envs,), "int64"),
         "record": ((2, num_envs, len(Place._fields)), "int64"),
-        "action": ((num_envs, max_episode_steps, specs.NUM_PLAYERS, *action.shape), action.dtype),
+        "action": ((num_envs, max_episode_steps, num_players, *action.shape), action.dtype),
     }
 
 
@@ -67,7 +69,7 @@ class Ledger:
         self._record = arrays["record"]
         self._fields = self._record.data
         self._action = arrays["action"]
-        self._own_action = shared_memory.by_element(self._action[:, :, 0], axes=2)
+        self._played = shared_memory.played(self._action, axis=2)
 
     def clear(self) -> None:
         """Sets every slot before its first episode."""
@@ -106,7 +108,7 @@ class Ledger:
         Raises:
           IndexError: the episode is longer than the environment's spec says.
         """
-        self._own_action[slot, length] = action
+        self._played[slot, length] = action
 
     def current(self, slot: int) -> tuple[int, np.ndarray]:
         """Returns (episode, actions so far [length, P, ...]) of a slot."""

@@ -26,13 +26,19 @@ def grouped(**groups: Fields) -> Fields:
     }
 
 
-def by_element(array: np.ndarray, axes: int) -> np.ndarray | memoryview:
-    """Returns by what to read and write single elements array[i, j, ...], of so many indices.
+def played(array: np.ndarray, axis: int) -> np.ndarray | memoryview:
+    """Returns by what to read and write elements [i, j, ...], as environments have them.
 
     Numbers by a memoryview, which takes half the time of an array; and what are arrays themselves
     by the array.
+
+    Args:
+      array: any, in which players have this axis.
+      axis: of so many indices; it is left out for a single player, see `EnvironmentSpec.players`.
     """
-    return array.data if array.ndim == axes else array
+    if array.shape[axis] == 1:
+        array = array.squeeze(axis)
+    return array.data if array.ndim == axis else array
 
 
 def _aligned_nbytes(shape: tuple[int, ...], dtype: str) -> int:

@@ -120,7 +120,10 @@ class UnrollCollector:
 
     def _copy(self, slots: list[int]) -> Unrolls:
         # Not a buffer that is used again: TensorFlow may still hold on to the last one.
-        rollout = data_storage.empty(self.workers.step, self._board.sync_interval, len(slots))
+        board = self._board
+        rollout = data_storage.empty(
+            self.workers.step, board.sync_interval, len(slots), board.num_players
+        )
         versions = np.zeros(len(slots), np.int64)
         self._cut_short = np.zeros((self._board.sync_interval, len(slots)), bool)
         for column, slot in enumerate(slots):

@@ -23,8 +23,9 @@ class Crew:
       sync_interval: T, env steps of an interval.
       num_executors: processes that step environments.
       num_actors: threads that answer.
-      actor_batch_size: the most observations that an actor answers at once.
+      actor_batch_size: the most environments whose observations an actor answers at once.
       num_storages: filled in turn.
+      num_players: P, of each environment.
       lockstep: one actor answers all environments at once, when all are ready, whatever the number
         of actors and their batch size.
       crash_limit: an executor that dies so often in the same place is a failure.
@@ -39,6 +40,7 @@ class Crew:
     num_actors: int
     actor_batch_size: int
     num_storages: int = 2
+    num_players: int = 1
     lockstep: bool = False
     crash_limit: int = 5
     step_timeout_sec: float | None = None
@@ -49,7 +51,12 @@ def memory_fields(step: specs.StepSpec, max_episode_steps: int, crew: Crew) -> s
     """Returns everything that trainer and executors share; see `SharedArrays`."""
     return {
         **board.fields(
-            step, max_episode_steps, crew.sync_interval, crew.num_envs, crew.num_storages
+            step,
+            max_episode_steps,
+            crew.sync_interval,
+            crew.num_envs,
+            crew.num_storages,
+            crew.num_players,
         ),
         **shared_memory.grouped(control=executor.control_fields(crew.num_executors, crew.traced)),
     }
@@ -88,7 +95,7 @@ class Workers:
         self.board.has_history[0] = not environment.spec.history_free
         self._control = self._memory.group("control")
         self._control["executor_time"].fill(0.0)
-        shape = (crew.sync_interval, crew.num_envs, specs.NUM_PLAYERS)
+        shape = (crew.sync_interval, crew.num_envs, crew.num_players)
         self._noise = np.empty_like(self._draw_noise(0, shape))
         self._owner = np.arange(crew.num_envs) * crew.num_executors // crew.num_envs
         self._buffers: list[buffers.TicketBuffer] = []
@@ -135,7 +142,7 @@ class Workers:
             actor.Actor(
                 self.board,
                 self.policy,
-                self._noise.reshape(crew.sync_interval, -1, *self._noise.shape[3:]),
+                self._noise,
                 claims,
                 batch_size,
                 self._state_buffer,

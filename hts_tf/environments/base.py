@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 class StepResult(NamedTuple):
     """What one env step brought, besides the observation.
 
+    Of several players, each is an array [P]. Who has terminated or was truncated does not come
+    back, and the episode is over when that is true of all of them.
+
     Attributes:
       reward: what the agent learns from; a finite number.
       score: what is reported as success (football: goals only).
@@ -27,10 +30,24 @@ class StepResult(NamedTuple):
         and its value is worth bootstrapping from. Together with `terminated` it counts for nothing.
     """
 
-    reward: float
-    score: float
-    terminated: bool
-    truncated: bool
+    reward: Any
+    score: Any
+    terminated: Any
+    truncated: Any
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the episode is."""
+        if type(self.terminated) is bool:
+            return self.terminated or self.truncated
+        return bool((self.terminated | self.truncated).all())
+
+    @property
+    def is_valued(self) -> bool:
+        """Whether the episode is over, and the value of its last observation is needed."""
+        if type(self.terminated) is bool:
+            return self.truncated
+        return self.is_over and bool(self.truncated.any())
 
 
 class Environment(Protocol):
@@ -42,13 +59,15 @@ class Environment(Protocol):
         Args:
           seed: 0 to 2**31 - 1; the only source of randomness of the episode.
           observation: written; contiguous array of the spec's shape and dtype, or a dict of them.
+            Of several players: [P, ...].
         """
 
     def step(self, action: Any, observation: trees.Tree) -> StepResult:
         """Plays one env step and writes the observation after it, also at an episode's end.
 
         Args:
-          action: a number where the spec's shape is (), else an array of it, to be read only.
+          action: a number where the spec's shape is (), else an array of it, to be read only. Of
+            several players: an array [P, ...]; it means nothing of those who have left.
           observation: as in `reset`.
         """
 

@@ -4,6 +4,7 @@ Always on: all of it costs about a microsecond for each env step. Imported by ex
 numpy only.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -32,7 +33,8 @@ class Checked(base.Environment):
     What it is to play comes within its bounds, see `specs.BoxSpec`.
     What it hands over comes out in one form: reward and score as float, endings as bool, and an
     episode that is both terminated and truncated (as Gymnasium's TimeLimit makes them) as
-    terminated.
+    terminated. Of several players these are arrays, in which those who have left stay terminated
+    and get nothing.
     """
 
     def __init__(self, environment: base.Environment, spec: specs.EnvironmentSpec) -> None:
@@ -46,9 +48,12 @@ class Checked(base.Environment):
         self._max_episode_steps = spec.max_episode_steps
         self._bounded = spec.action.bounded if isinstance(spec.action, specs.BoxSpec) else None
         self._choices = _choices(spec)
+        self._players = spec.players
+        self._there = np.ones(spec.players, bool)  # players who have not left
         self._steps = 0
         self._leaves = [
-            (name, _leaf(leaf)) for name, leaf in trees.named(spec.observation, "observation")
+            (name, _leaf(leaf, spec.players))
+            for name, leaf in trees.named(spec.observation, "observation")
         ]
         is_array = isinstance(spec.observation, specs.ArraySpec)
         self._only_leaf = self._leaves[0][1] if is_array else None
@@ -60,6 +65,7 @@ class Checked(base.Environment):
           ProtocolError: the observation is not written or not finite, or permits no action.
         """
         self._steps = 0
+        self._there.fill(True)
         self._write(observation, self._environment.reset, seed)
         if self._choices is not None:
             self._check_mask(observation)
@@ -81,6 +87,8 @@ class Checked(base.Environment):
         if self._bounded:
             action = self._bounded(action)
         result = self._write(observation, self._environment.step, action)
+        if self._players:
+            return self._of_all_players(result, observation)
         if type(result) is base.StepResult:
             reward, score, terminated, truncated = result
             # The usual case, without a call: this is done in every env step.
@@ -102,13 +110,28 @@ class Checked(base.Environment):
             self._check_mask(observation)
         return result
 
+    def _of_all_players(self, result: Any, observation: trees.Tree) -> base.StepResult:
+        try:
+            result = _plain_arrays(result, self._players)
+        except ValueError as error:
+            raise self._error(str(error)) from None
+        there = self._there
+        terminated = result.terminated | ~there
+        truncated = result.truncated & ~terminated
+        self._there = ~(terminated | truncated)
+        if self._choices is not None and self._there.any():
+            self._check_mask(observation)
+        reward, score = (np.where(there, x, np.float32(0)) for x in (result.reward, result.score))
+        return base.StepResult(reward, score, terminated, truncated)
+
     def close(self) -> None:
         """See base class."""
         self._environment.close()
 
     def _check_mask(self, observation: trees.Tree) -> None:
         mask = observation[specs.ACTION_MASK]
-        if not np.logical_or.reduceat(mask, self._choices).all():
+        permitted = np.logical_or.reduceat(mask, self._choices, axis=-1).all(axis=-1)
+        if not (permitted | ~self._there).all():
             raise self._error(f"the observation/{specs.ACTION_MASK} permits nothing")
 
     def _error(self, fault: str) -> ProtocolError:
@@ -180,9 +203,9 @@ class _Integers:
     written if all of it is left, so many bytes in a row that it is not by chance.
     """
 
-    def __init__(self, spec: specs.ArraySpec) -> None:
-        noise = np.random.default_rng(0).bytes(2 * spec.nbytes)
-        self._noise = np.frombuffer(noise, spec.dtype).reshape(2, *spec.shape)
+    def __init__(self, shape: tuple[int, ...], dtype: str) -> None:
+        noise = np.random.default_rng(0).bytes(2 * math.prod(shape) * np.dtype(dtype).itemsize)
+        self._noise = np.frombuffer(noise, dtype).reshape(2, *shape)
         self._left_bytes = 0
 
     def mark(self, array: np.ndarray, parity: int) -> None:
@@ -199,11 +222,11 @@ class _Integers:
         return "was not written" if self._left_bytes >= _BYTES_THAT_TELL else ""
 
 
-def _leaf(spec: specs.ArraySpec) -> _Floats | _Bools | _Integers:
+def _leaf(spec: specs.ArraySpec, players: tuple[int, ...]) -> _Floats | _Bools | _Integers:
     dtype = np.dtype(spec.dtype)
     if dtype.kind == "f":
         return _Floats()
-    return _Bools() if dtype.kind == "b" else _Integers(spec)
+    return _Bools() if dtype.kind == "b" else _Integers((*players, *spec.shape), spec.dtype)
 
 
 def _plain(result: Any) -> base.StepResult:
@@ -220,6 +243,44 @@ def _plain(result: Any) -> base.StepResult:
     return base.StepResult(
         _number("reward", reward), _number("score", score), terminated, truncated and not terminated
     )
+
+
+def _plain_arrays(result: Any, players: tuple[int, ...]) -> base.StepResult:
+    """Returns a result of several players in its one form.
+
+    Raises:
+      ValueError: it means nothing.
+    """
+    try:
+        reward, score, terminated, truncated = result
+    except (TypeError, ValueError):
+        raise ValueError(f"step returned {result!r:.80}, not a StepResult") from None
+    return base.StepResult(
+        _numbers("reward", reward, players),
+        _numbers("score", score, players),
+        _flags("terminated", terminated, players),
+        _flags("truncated", truncated, players),
+    )
+
+
+def _numbers(name: str, value: Any, players: tuple[int, ...]) -> np.ndarray:
+    array = np.asarray(value)
+    if array.shape != players or array.dtype.kind not in "buif":
+        raise ValueError(
+            f"the {name} is {value!r:.80}, not a number for each of {players[0]} players"
+        )
+    if not (np.abs(array) <= _LARGEST).all():
+        raise ValueError(f"the {name} is {value!r:.80}, which is not finite as a float32")
+    return array.astype(np.float32)
+
+
+def _flags(name: str, value: Any, players: tuple[int, ...]) -> np.ndarray:
+    array = np.asarray(value)
+    if array.shape != players or not np.isin(array, (0, 1)).all():
+        raise ValueError(
+            f"{name} is {value!r:.80}, not true or false for each of {players[0]} players"
+        )
+    return array.astype(bool)
 
 
 def _number(name: str, value: Any) -> float:

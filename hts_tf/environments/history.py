@@ -144,7 +144,7 @@ def play(
       ConfigError: it is not known what its actions may be.
     """
     random = np.random.default_rng(seed if draws is None else draws)
-    observation = trees.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), spec.observation)
+    observation = spec.new_observation()
     played = Played(seed, [], [], [], has_ended=False)
 
     def look(start: float, **numbers: np.generic) -> None:
@@ -158,7 +158,7 @@ def play(
     most = spec.max_episode_steps if max_steps is None else max_steps
     for step in range(most if actions is None else len(actions)):
         if actions is None:
-            action = random_actions.draw(spec.action, observation, random)
+            action = random_actions.draw_for_all(spec, observation, random)
         else:
             action = actions[step]
         played.actions.append(action.copy())
@@ -166,17 +166,17 @@ def play(
         result = environment.step(specs.plain(action), observation)
         look(
             start,
-            reward=np.float32(result.reward),
-            score=np.float32(result.score),
-            terminated=np.bool_(result.terminated),
-            truncated=np.bool_(result.truncated),
+            reward=np.asarray(result.reward, np.float32),
+            score=np.asarray(result.score, np.float32),
+            terminated=np.asarray(result.terminated),
+            truncated=np.asarray(result.truncated),
         )
         if action.tobytes() != played.actions[-1].tobytes():
             raise checked.ProtocolError(
                 f"an action was written to in env step {step} of its episode, by whom it was given "
                 "to be read only"
             )
-        if result.terminated or result.truncated:
+        if result.is_over:
             return played._replace(has_ended=True)
     return played
 

@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 
 from hts_tf import errors, specs, trees
-from hts_tf.environments import checked
+
+
+def draw_for_all(
+    spec: specs.EnvironmentSpec, observation: trees.Tree, random: np.random.Generator
+) -> np.ndarray:
+    """Returns an action for each player as environments get them, see `draw`."""
+    if not spec.players:
+        return draw(spec.action, observation, random)
+    own = [trees.map(lambda x, p=p: x[p], observation) for p in range(spec.num_players)]
+    return np.stack([draw(spec.action, seen, random) for seen in own])
 
 
 def draw(spec: specs.ArraySpec, observation: trees.Tree, random: np.random.Generator) -> np.ndarray:
@@ -22,7 +31,6 @@ def draw(spec: specs.ArraySpec, observation: trees.Tree, random: np.random.Gener
 
     Raises:
       ConfigError: it is not known what such actions may be.
-      ProtocolError: the observation permits none.
     """
     mask = observation.get(specs.ACTION_MASK) if isinstance(observation, dict) else None
     if isinstance(spec, specs.DiscreteSpec):
@@ -46,6 +54,6 @@ def draw(spec: specs.ArraySpec, observation: trees.Tree, random: np.random.Gener
 
 def _one_of(num_values: int, mask: np.ndarray | None, random: np.random.Generator) -> int:
     permitted = np.arange(num_values) if mask is None else np.flatnonzero(mask)
-    if not len(permitted):
-        raise checked.ProtocolError(f"an observation's {specs.ACTION_MASK} permits no action")
+    if not len(permitted):  # of a player who has left
+        permitted = np.arange(num_values)
     return permitted[random.integers(len(permitted))]

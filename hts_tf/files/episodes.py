@@ -55,7 +55,7 @@ class EpisodeTracker:
         """Counts in an interval.
 
         Args:
-          rollout: [T, B, P, ...]; score and return are those of the first player.
+          rollout: [T, B, P, ...]; score and return are means over the players.
           interval: its number.
           slots: [B], the environment that each column is of, each environment's columns in the
             order of time; None for one column of each, in order.
@@ -87,11 +87,8 @@ class EpisodeTracker:
     ) -> list[archive.Record]:
         """Counts in an interval of so many different slots."""
         running = self._running[:, slots]
-        score, reward, terminated, truncated = (
-            array[:, :, 0]
-            for array in (rollout.score, rollout.reward, rollout.terminated, rollout.truncated)
-        )
-        finished = terminated | truncated
+        score, reward = (array.mean(axis=2) for array in (rollout.score, rollout.reward))
+        finished = (rollout.terminated | rollout.truncated).all(axis=2)
         finished[:-1] &= ~cut_short[1:]
         records = []
         begin = np.zeros(finished.shape[1], int)  # the running episodes' first steps in here

@@ -13,7 +13,7 @@ from hts_tf.networks.action_head import ActionHead, Distribution
 from hts_tf.networks.agent import Agent
 from hts_tf.networks.cores import CoreMaker
 from hts_tf.networks.normalisation import ObservationNormaliser
-from hts_tf.networks.torsos import Seeds, Torso, dense, without_mask
+from hts_tf.networks.torsos import Seeds, Torso, dense, seen_by_critic, seen_by_policy
 
 # From features to what a core makes of them, and what it remembers then.
 _Remember = Callable[[tf.Tensor], tuple[tf.Tensor, trees.Tree]]
@@ -50,29 +50,33 @@ class ActorCritic(Agent):
           sequence_length: in env steps, of the sequences into which algorithms that shuffle divide
             what a core learns from, each with the state that it began with; must divide
             sync_interval. None takes whole intervals.
-          value_torso: builds a torso for the value alone; None lets it share the other one.
+          value_torso: builds a torso for the value alone, which also sees `specs.CRITIC_STATE`;
+            None lets it share the other one, unless there is such a state. Beside a core, the value
+            is made of both.
           normalise_observations: whether torsos see arrays of floats by `ObservationNormaliser`.
 
         Raises:
           ConfigError: torso or head do not fit the environment, or a core has a value torso beside
-            it.
+            it that sees no more than its own.
         """
         super().__init__(autocast=False)  # each layer does it, as precisely as it needs to
-        if core and value_torso:
+        if core and value_torso and not specs.has_critic_state(spec.observation):
             raise errors.ConfigError(
                 "ActorCritic.value_torso has no memory: with ActorCritic.core bound, leave it None"
             )
         seeds = Seeds(seed)
         self._spec = spec
         self._sequence_length = sequence_length
-        seen = without_mask(spec.observation)
+        seen = seen_by_critic(spec.observation)
         self._normaliser = ObservationNormaliser(seen) if normalise_observations else None
         if self._normaliser is not None:
             seen = self._normaliser.normalised
-        self._torso = (torso or choice.torso_for(seen))(seen, seeds)
+        policy_sees = seen_by_policy(seen)
+        self._torso = (torso or choice.torso_for(policy_sees))(policy_sees, seeds)
         self._core = core(seeds) if core else None
         self._head = (head or choice.head_for(spec.action))(spec.action, seeds)
         self._head.check_mask(spec.observation)
+        value_torso = value_torso or choice.value_torso_for(seen)
         self._value_torso = value_torso(seen, seeds) if value_torso else None
         self._value_head = dense(1, seeds, gain=1.0)
         zeros = (spec.observation, self._core.state if self._core else ())
@@ -124,13 +128,15 @@ class ActorCritic(Agent):
         self, observation: trees.Tree, remember: _Remember
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor, trees.Tree]:
         """Returns policy and value of observations [B, ...], and the state after them."""
-        seen = without_mask(observation)
+        seen = seen_by_critic(observation)
         if self._normaliser is not None:
             seen = self._normaliser(seen)
-        features, state = remember(_through(self._torso, seen))
+        features, state = remember(_through(self._torso, seen_by_policy(seen)))
         policy = self._head(features, observation)
         if self._value_torso is not None:
-            features = _through(self._value_torso, seen)
+            remembered, features = features, _through(self._value_torso, seen)
+            if self._core:
+                features = tf.concat([remembered, tf.cast(features, remembered.dtype)], -1)
         return policy, tf.squeeze(self._value_head(features), -1), state
 
     def _step(self, state: trees.Tree) -> _Remember:
@@ -178,7 +184,9 @@ class ActorCritic(Agent):
         """See base class: it takes observations into their statistics, each of them once."""
         if self._normaliser is not None:
             # The last row is the next rollout's first.
-            rows = trees.map(lambda x: x[:-1], without_mask(rollout.observation))
+            rows = trees.map(lambda x: x[:-1], seen_by_critic(rollout.observation))
+            if not isinstance(rollout.counts, tuple):
+                rows = trees.map(lambda x: tf.boolean_mask(x, rollout.counts), rows)
             self._normaliser.update(rows)
 
 

@@ -24,9 +24,16 @@ def torso_for(observation: trees.Tree) -> torsos.Torso:
     than 3 wide: `mlp`.
 
     Args:
-      observation: its spec; a mask of actions in it does not count.
+      observation: its spec; what the policy does not see of it does not count.
     """
-    return by_entry.suited(torsos.without_mask(observation))
+    return by_entry.suited(torsos.seen_by_policy(observation))
+
+
+def value_torso_for(observation: trees.Tree) -> torsos.Torso | None:
+    """Returns the torso of a value that sees more than the policy; None for one that does not."""
+    if not specs.has_critic_state(observation):
+        return None
+    return by_entry.suited(torsos.seen_by_critic(observation))
 
 
 def head_for(action: specs.ArraySpec) -> type[ActionHead]:
@@ -49,6 +56,9 @@ def bind(environment: specs.EnvironmentSpec) -> list[str]:
     chosen = {}
     if _bound("torso") is None:
         chosen["torso"] = torso_for(environment.observation)
+    value_torso = value_torso_for(environment.observation)
+    if value_torso is not None and _bound("value_torso") is None:
+        chosen["value_torso"] = value_torso
     if _bound("head") is None:
         chosen["head"] = head_for(environment.action)
     made = []

@@ -59,7 +59,7 @@ class ObservationNormaliser(keras.layers.Layer):
         return trees.map(normalise, self._spec, observation)
 
     def update(self, observation: trees.Tree) -> None:
-        """Takes [T, B, ...] into the statistics."""
+        """Takes [T, B, ...], or [n, ...], into the statistics."""
         moments = iter(self._moments)
 
         def take(leaf: specs.ArraySpec, x: tf.Tensor) -> None:

@@ -76,18 +76,30 @@ class Concatenate(keras.layers.Layer):
 Torso = Callable[[trees.Tree, Seeds], Sequence[keras.layers.Layer]]
 
 
-def without_mask(observation: trees.Tree) -> trees.Tree:
-    """Returns what torsos see of an observation, or of its spec: all but `specs.ACTION_MASK`.
+def seen_by_policy(observation: trees.Tree) -> trees.Tree:
+    """Returns what a policy's torso sees of an observation, or of its spec.
+
+    All but `specs.ACTION_MASK` and `specs.CRITIC_STATE`; an entry that they leave alone stands for
+    itself.
 
     Raises:
       ConfigError: nothing else is in it.
     """
-    if not isinstance(observation, dict):
+    return _without(observation, specs.ACTION_MASK, specs.CRITIC_STATE)
+
+
+def seen_by_critic(observation: trees.Tree) -> trees.Tree:
+    """Returns what a value's own torso sees, all but `specs.ACTION_MASK`; see `seen_by_policy`."""
+    return _without(observation, specs.ACTION_MASK)
+
+
+def _without(observation: trees.Tree, *names: str) -> trees.Tree:
+    if not isinstance(observation, dict) or not any(name in observation for name in names):
         return observation
-    seen = {name: entry for name, entry in observation.items() if name != specs.ACTION_MASK}
+    seen = {name: entry for name, entry in observation.items() if name not in names}
     if not seen:
         raise errors.ConfigError("the environment's observation has nothing in it to be seen")
-    return seen
+    return seen if len(seen) > 1 else next(iter(seen.values()))
 
 
 def is_discrete(spec: specs.ArraySpec) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hts_tf import errors, specs, trees
+from hts_tf import errors, specs
 from hts_tf.environments import base, checked
 from hts_tf.files.archive import Record
 
@@ -17,7 +17,7 @@ class Moment(NamedTuple):
     Attributes:
       step: env steps played so far.
       action: the last one, as environments get it; None before the first.
-      gained: the score of the last env step.
+      gained: the score of the last env step; of several players their mean, as all that follows.
       score: of the episode so far.
       episode_return: of the episode so far.
       ending: "terminated", "time limit", or "" as long as the episode goes on.
@@ -52,17 +52,16 @@ class Playback:
           ConfigError: the environment has no such actions.
         """
         try:
-            if record.length and record.action_bytes != spec.action.nbytes:
-                raise errors.ConfigError(
-                    f"actions of {record.action_bytes} bytes, not of {spec.action.nbytes}"
-                )
+            nbytes = spec.action.nbytes * spec.num_players
+            if record.length and record.action_bytes != nbytes:
+                raise errors.ConfigError(f"actions of {record.action_bytes} bytes, not of {nbytes}")
             self._actions = np.frombuffer(record.actions, spec.action.dtype)
-            self._actions = self._actions.reshape(-1, *spec.action.shape)
+            self._actions = self._actions.reshape(-1, *spec.players, *spec.action.shape)
             spec.action.check(self._actions)
         except errors.ConfigError as error:
             raise errors.ConfigError(f"the archive is of another run: {error}") from None
         self._environment = checked.Checked(environment, spec)
-        self._spec = spec.observation
+        self._spec = spec
         self._record = record
         self.last: Moment | None = None
 
@@ -72,19 +71,20 @@ class Playback:
         Raises:
           ProtocolError: the environment broke a rule; the message says in which env step.
         """
-        observation = trees.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), self._spec)
+        observation = self._spec.new_observation()
         self._environment.reset(self._record.seed, observation)
         score = episode_return = 0.0
         self.last = Moment(0, None, 0.0, score, episode_return, "")
         yield self.last
         for step, action in enumerate(map(specs.plain, self._actions), start=1):
             result = self._environment.step(action, observation)
-            score += result.score
-            episode_return += result.reward
+            gained = float(np.mean(result.score))
+            score += gained
+            episode_return += float(np.mean(result.reward))
             ending = ""
-            if result.terminated or result.truncated:
-                ending = "terminated" if result.terminated else "time limit"
-            self.last = Moment(step, action, result.score, score, episode_return, ending)
+            if result.is_over:
+                ending = "time limit" if result.is_valued else "terminated"
+            self.last = Moment(step, action, gained, score, episode_return, ending)
             yield self.last
             if ending:
                 return

@@ -354,9 +354,9 @@ def test_limits_are_allowed(name, value):
 
 def test_minibatches_must_divide_the_batch():
     algorithm = ppo.PPO(num_minibatches=6)
-    algorithm.check_batch(sync_interval=4, num_envs=3)
+    algorithm.check_batch(sync_interval=4, num_columns=3)
     with pytest.raises(errors.ConfigError) as error:
-        algorithm.check_batch(sync_interval=4, num_envs=4)
+        algorithm.check_batch(sync_interval=4, num_columns=4)
     for word in ("PPO.num_minibatches = 6", "Trainer.sync_interval", "Trainer.num_envs", "16"):
         assert word in str(error.value)
 

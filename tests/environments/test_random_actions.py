@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hts_tf import errors, specs
-from hts_tf.environments import checked, random_actions
+from hts_tf.environments import random_actions
 
 NUMBERS = st.lists(st.integers(1, 5), min_size=1, max_size=4)
 MULTI = NUMBERS.map(lambda numbers: specs.MultiDiscreteSpec(num_values=tuple(numbers)))
@@ -67,11 +67,21 @@ def test_all_values_come_up():
     assert {int(random_actions.draw(spec, None, random)) for _ in range(100)} == {0, 1, 2, 3}
 
 
+def test_one_for_each_player():
+    spec = specs.EnvironmentSpec(
+        {specs.ACTION_MASK: specs.ArraySpec((3,), "bool")},
+        specs.DiscreteSpec(num_values=3),
+        1,
+        num_players=4,
+    )
+    observation = spec.new_observation()
+    observation[specs.ACTION_MASK][[0, 1, 3], [2, 0, 1]] = True  # the third one has left
+    found = random_actions.draw_for_all(spec, observation, np.random.default_rng(0))
+    assert found.shape == (4,)
+    assert found[[0, 1, 3]].tolist() == [2, 0, 1]
+
+
 def test_what_cannot_be_drawn():
     random = np.random.default_rng(0)
-    with pytest.raises(checked.ProtocolError, match="action_mask permits no action"):
-        random_actions.draw(
-            specs.DiscreteSpec(num_values=2), {specs.ACTION_MASK: np.zeros(2, bool)}, random
-        )
     with pytest.raises(errors.ConfigError, match="actions of int32 need a spec"):
         random_actions.draw(specs.ArraySpec((), "int32"), None, random)

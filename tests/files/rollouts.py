@@ -13,7 +13,7 @@ def make(seed=0):
     Where not truncated, truncation_value is NaN.
     """
     random = np.random.default_rng(seed)
-    steps = STEPS, ENVS, specs.NUM_PLAYERS
+    steps = STEPS, ENVS, 1
     truncated = random.random(steps) < 0.3
     value = random.standard_normal(steps).astype(np.float32)
     return specs.Rollout(

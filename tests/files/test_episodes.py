@@ -11,10 +11,12 @@ from hts_tf.files.archive import Record
 from hts_tf.files.episodes import WINDOW, Episode, EpisodeTracker
 
 
-def make_rollouts(seed, num_intervals, num_steps, num_envs, density, action_shape=()):
+def make_rollouts(
+    seed, num_intervals, num_steps, num_envs, density, action_shape=(), num_players=1
+):
     """Intervals with rewards and scores that add up exactly in any order."""
     random = np.random.default_rng(seed)
-    steps = num_steps, num_envs, specs.NUM_PLAYERS
+    steps = num_steps, num_envs, num_players
     rollouts = []
     for _ in range(num_intervals):
         endings = random.random(steps)
@@ -42,11 +44,11 @@ def naive_records(rollouts):
         now = number = 0
         for interval, rollout in enumerate(rollouts):
             for step in range(len(rollout.reward)):
-                score += rollout.score[step, slot, 0]
-                episode_return += rollout.reward[step, slot, 0]
-                actions.append(rollout.action[step, slot, 0])
+                score += rollout.score[step, slot].mean()
+                episode_return += rollout.reward[step, slot].mean()
+                actions.append(rollout.action[step, slot])
                 now += 1
-                if rollout.terminated[step, slot, 0] or rollout.truncated[step, slot, 0]:
+                if (rollout.terminated[step, slot] | rollout.truncated[step, slot]).all():
                     seed = seeding.episode_seed(SEED, slot, number)
                     records[now, slot] = Record(
                         slot,
@@ -80,8 +82,8 @@ def ledger_after(rollouts, slot):
     number, actions = 0, []
     for rollout in rollouts:
         for step in range(len(rollout.reward)):
-            actions.append(rollout.action[step, slot, 0])
-            if rollout.terminated[step, slot, 0] or rollout.truncated[step, slot, 0]:
+            actions.append(rollout.action[step, slot])
+            if (rollout.terminated[step, slot] | rollout.truncated[step, slot]).all():
                 number, actions = number + 1, []
     return number, np.array(actions, np.uint8)
 
@@ -94,6 +96,7 @@ some_rollouts = st.builds(
     num_envs=st.integers(1, 4),
     density=st.floats(0, 1),
     action_shape=st.sampled_from([(), (3,)]),
+    num_players=st.sampled_from([1, 2, 4]),
 )
 
 
@@ -179,9 +182,9 @@ def test_an_episode_that_was_cut_short_has_no_outcome(rollouts, data):
         number = 0
         for interval, rollout in enumerate(rollouts):
             for step in range(len(rollout.reward)):
-                if not (rollout.terminated | rollout.truncated)[step, slot, 0]:
+                if not (rollout.terminated | rollout.truncated)[step, slot].all():
                     continue
-                if rollout.truncated[step, slot, 0] and data.draw(st.booleans()):
+                if rollout.truncated[step, slot].any() and data.draw(st.booleans()):
                     record = expected[slot, number]
                     record = record._replace(score=None, episode_return=None)
                     if step + 1 < len(rollout.reward):

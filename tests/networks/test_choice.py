@@ -67,7 +67,8 @@ MASK = specs.ArraySpec((4,), "bool")
         ((VECTOR, {"a": (MINATAR,)}), by_entry),
         ({"map": super_mini_map.spec(4)}, by_entry),
         ({"state": VECTOR, specs.ACTION_MASK: MASK}, mlp),
-        ({"image": ATARI, specs.ACTION_MASK: MASK}, by_entry),
+        ({"image": ATARI, specs.ACTION_MASK: MASK}, nature_cnn),
+        ({"image": ATARI, "speed": VECTOR, specs.ACTION_MASK: MASK}, by_entry),
         ({"state": VECTOR, specs.ACTION_MASK: MINATAR}, mlp),
     ],
 )

@@ -133,13 +133,19 @@ def test_what_the_small_cnn_refuses(spec, message):
         torsos.small_cnn(spec, Seeds(0))
 
 
-def test_torsos_do_not_see_masks():
+@pytest.mark.parametrize("seen", [torsos.seen_by_policy, torsos.seen_by_critic])
+def test_torsos_do_not_see_masks(seen):
     mask = np.ones((2, 3), bool)
-    assert torsos.without_mask({specs.ACTION_MASK: mask, "x": 1, "y": {specs.ACTION_MASK: 2}}) == {
-        "x": 1,
-        "y": {specs.ACTION_MASK: 2},
-    }
-    assert torsos.without_mask(mask) is mask
-    assert torsos.without_mask((mask,)) == (mask,)
+    rest = {"x": 1, "y": {specs.ACTION_MASK: 2}}
+    assert seen({specs.ACTION_MASK: mask, **rest}) == rest
+    assert seen({specs.ACTION_MASK: mask, "x": 1}) == 1
+    assert seen(mask) is mask
+    assert seen((mask,)) == (mask,)
     with pytest.raises(errors.ConfigError, match="has nothing in it to be seen"):
-        torsos.without_mask({specs.ACTION_MASK: mask})
+        seen({specs.ACTION_MASK: mask})
+
+
+def test_only_critics_see_their_state():
+    observation = {specs.ACTION_MASK: 0, specs.CRITIC_STATE: 1, "player": 2}
+    assert torsos.seen_by_policy(observation) == 2
+    assert torsos.seen_by_critic(observation) == {specs.CRITIC_STATE: 1, "player": 2}

@@ -2,72 +2,96 @@
 
 Observations, rewards and endings are bit for bit those of
 `gfootball.env.create_environment(scenario, representation=..., stacked=frames > 1, rewards=...,
-number_of_left_players_agent_controls=1)`. The rules transcribed here are those of
-`FootballEnvCore`, `CheckpointRewardWrapper` and `FrameStack` in gfootball 2.10.2, without the
-deep copies, conversions and traces that take as long as a third of the engine's own step.
+number_of_left_players_agent_controls=..., number_of_right_players_agent_controls=...)`. The rules
+transcribed here are those of `FootballEnv`, `FootballEnvCore`, `CheckpointRewardWrapper` and
+`FrameStack` in gfootball 2.10.2, without the deep copies, conversions and traces that take as long
+as a third of the engine's own step.
 Time is counted as the engine does, so that an episode has one env step more than the scenario's
 `game_duration` says: 401 in most of the academy.
 
 gfootball is imported inside functions: it brings gym, OpenCV and the engine with it.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from hts_tf import specs, trees
 from hts_tf.environments import base
-from hts_tf.environments.football import checkpoint_reward, simple115v2, super_mini_map
-from hts_tf.environments.football import scenario as football_scenario
+from hts_tf.environments.football import (
+    action_masks,
+    relative,
+    scenario,
+    sides,
+    simple115v2,
+    super_mini_map,
+)
+from hts_tf.environments.football.checkpoint_reward import CheckpointReward
 from hts_tf.environments.football.match import FootballMatch
 
 if TYPE_CHECKING:
     import gfootball_engine
 
+# Directions for who plays from right to left.
+_TURNED = {
+    "left": "right",
+    "top_left": "bottom_right",
+    "top": "bottom",
+    "top_right": "bottom_left",
+}
+_TURNED |= {turned: name for name, turned in _TURNED.items()}
+
+
+class Game(NamedTuple):
+    """What is played; see `football.Football`."""
+
+    scenario: str
+    rewards: str
+    frames: int
+    representation: str
+    left_players: int
+    right_players: int
+    shared_reward: bool
+
 
 class FootballEnvironment:
     """A football match and the rules around it; see `base.Environment`.
 
-    Used by one thread; others may use other environments, and engines release the GIL while they
-    work.
+    Its players are those that are controlled, the left ones first. Used by one thread; others may
+    use other environments, and engines release the GIL while they work.
     """
 
-    def __init__(
-        self, scenario: str, rewards: str, frames: int, representation: str = "extracted"
-    ) -> None:
-        """Prepares a match.
-
-        Args:
-          scenario: as the other two, see `football.Football`.
-          rewards: the same.
-          frames: the same.
-          representation: what a frame is: "extracted", as in `super_mini_map.spec`, or
-            "simple115v2", as in `simple115v2.spec`.
-        """
-        self._scenario = football_scenario.load(scenario)
+    def __init__(self, game: Game) -> None:
+        """Prepares a match."""
+        self._num_left, self._num_right = game.left_players, game.right_players
+        self._scenario = scenario.load(game.scenario, self._num_left, self._num_right)
 
         import gfootball_engine
         from gfootball.env import football_action_set as actions
 
         self._normal_mode = gfootball_engine.e_GameMode.e_GameMode_Normal
         self._core_actions = actions.get_action_set(self._scenario.config)
-        self._actions = [action._backend_action for action in self._core_actions]
+        numbers = {str(action): action._backend_action for action in self._core_actions}
+        self._actions = list(numbers.values())
+        self._turned_actions = [numbers[_TURNED.get(name, name)] for name in numbers]
         self._short_pass = actions.action_short_pass._backend_action
         self._idle = actions.action_idle._backend_action
         self._left = actions.action_left._backend_action
         self._right = actions.action_right._backend_action
 
-        self._num_frames = frames
-        self._encode = {"extracted": _super_mini_map, "simple115v2": simple115v2.encode}[
-            representation
-        ]
-        self._frames = b""  # of the observation; bytes move faster than arrays so small
-        self._checkpoint_reward = (
-            checkpoint_reward.CheckpointReward() if "checkpoints" in rewards else None
-        )
+        self._num_frames = game.frames
+        self._encode = ENCODERS[game.representation]
+        self._frames: list[bytes] = []  # of each player; bytes move faster than arrays so small
+        self._shares = game.shared_reward
+        pays = "checkpoints" in game.rewards
+        num_players = self._num_left + self._num_right
+        self._is_alone = num_players == 1
+        self._checkpoint_rewards = [CheckpointReward() for _ in range(num_players)] if pays else []
         self._match: FootballMatch | None = None
         self._running = False
 
-    def reset(self, seed: int, observation: np.ndarray) -> None:
+    def reset(self, seed: int, observation: trees.Tree) -> None:
         """Starts the episode with this seed; see `base.Environment.reset`."""
         if self._match is None:
             self._match = self._new_match()
@@ -81,14 +105,15 @@ class FootballEnvironment:
         self._previous_mode = None
         self._previous_owner = -1
         self._steps_out_of_play = 0
-        if self._checkpoint_reward:
-            self._checkpoint_reward.reset()
+        for checkpoint_reward in self._checkpoint_rewards:
+            checkpoint_reward.reset()
         self._running = True
 
-        self._frames = self._encode(self._match.info) * self._num_frames
-        observation.data.cast("B")[:] = self._frames
+        self._look()
+        self._frames = [frame * self._num_frames for frame in self._encoded()]
+        self._write(observation)
 
-    def step(self, action: int, observation: np.ndarray) -> base.StepResult:
+    def step(self, action: int | np.ndarray, observation: trees.Tree) -> base.StepResult:
         """Plays one env step; see `base.Environment.step`.
 
         Raises:
@@ -97,8 +122,9 @@ class FootballEnvironment:
         if not self._running:
             raise RuntimeError("the episode has ended or never began: call reset() before step()")
         match = self._match
-        match.perform(self._permitted(action))
+        self._perform([action] if self._is_alone else action.tolist())
         match.play()
+        self._look()
         info = match.info
 
         goal_difference = info.left_goals - info.right_goals
@@ -108,15 +134,16 @@ class FootballEnvironment:
         truncated = not terminated and info.step >= self._game_duration
         self._running = not (terminated or truncated)
 
-        reward = float(goal_reward)
-        if self._checkpoint_reward:
-            ball = _point(info.ball_position) if _agent_has_ball(info) else None
-            reward = self._checkpoint_reward(goal_reward, ball)
+        self._frames = [
+            frames[len(frame) :] + frame
+            for frames, frame in zip(self._frames, self._encoded(), strict=True)
+        ]
+        self._write(observation)
+        return self._result(goal_reward, terminated, truncated)
 
-        frame = self._encode(info)
-        self._frames = self._frames[len(frame) :] + frame
-        observation.data.cast("B")[:] = self._frames
-        return base.StepResult(reward, float(goal_reward), terminated, truncated)
+    def state(self) -> np.ndarray:
+        """Returns all of the match, see `simple115v2.encode`, as the first player sees it."""
+        return np.frombuffer(simple115v2.encode(self._sides[0])[0], np.float32)
 
     def close(self) -> None:
         """Leaves the engine to later environments of this process; may be called twice."""
@@ -128,18 +155,80 @@ class FootballEnvironment:
     def _new_match(self) -> FootballMatch:
         return FootballMatch(self._scenario)
 
-    def _permitted(self, action: int) -> int:
+    def _look(self) -> None:
+        """Takes notice of what the sides see now."""
+        match = self._match
+        self._sides = []
+        if self._num_left:
+            self._sides.append(sides.left(match.info, self._num_left, match))
+        if self._num_right:
+            self._sides.append(sides.right(match.info, self._num_right, match))
+
+    def _encoded(self) -> list[bytes]:
+        """Returns a frame of each player."""
+        return [frame for side in self._sides for frame in self._encode(side)]
+
+    def _write(self, observation: trees.Tree) -> None:
+        """Writes what each player observes."""
+        if not isinstance(observation, dict):
+            observation.data.cast("B")[:] = b"".join(self._frames)
+            return
+        observation["player"].data.cast("B")[:] = b"".join(self._frames)
+        if specs.ACTION_MASK in observation:
+            masks = [action_masks.encode(side) for side in self._sides]
+            observation[specs.ACTION_MASK][...] = (
+                masks[0][0] if self._is_alone else np.concatenate(masks)
+            )
+        if specs.CRITIC_STATE in observation:
+            states = [state for side in self._sides for state in simple115v2.encode(side)]
+            observation[specs.CRITIC_STATE].data.cast("B")[:] = b"".join(states)
+
+    def _perform(self, actions: Sequence[int]) -> None:
+        """Has all players act."""
+        own = iter(actions)
+        for side in self._sides:
+            for index, player in enumerate(side.active):
+                action = self._permitted(next(own), side, player)
+                self._match.perform(action, side.is_left, index)
+
+    def _permitted(self, action: int, side: sides.Side, player: int) -> int:
         """Returns the engine's number of an action, or of another if play has to be resumed.
 
         A team that takes too long over a free kick, corner or the like is made to play the ball.
         """
         if self._steps_out_of_play < 20:
-            return self._actions[action]
+            return (self._actions if side.is_left else self._turned_actions)[action]
         if self._steps_out_of_play == 20:
             return self._short_pass
-        if not _agent_has_ball(self._match.info):
+        if not side.has_ball(player):
             return self._idle
-        return self._right if self._steps_out_of_play < 30 else self._left
+        return self._right if (self._steps_out_of_play < 30) == side.is_left else self._left
+
+    def _result(self, goal_reward: int, terminated: bool, truncated: bool) -> base.StepResult:
+        rewards: list[float] = []
+        scores: list[float] = []
+        for side in self._sides:
+            goal = goal_reward if side.is_left else -goal_reward
+            own = [float(goal)] * len(side.active)
+            scores += own
+            if self._checkpoint_rewards:
+                ball = side.ball()
+                own = [
+                    checkpoint_reward(goal, ball if side.has_ball(player) else None)
+                    for checkpoint_reward, player in zip(
+                        self._checkpoint_rewards[len(rewards) :], side.active, strict=False
+                    )
+                ]
+            rewards += [sum(own) / len(own)] * len(own) if self._shares else own
+        if self._is_alone:
+            return base.StepResult(rewards[0], scores[0], terminated, truncated)
+        num_players = len(rewards)
+        return base.StepResult(
+            np.array(rewards, np.float32),
+            np.array(scores, np.float32),
+            np.full(num_players, terminated),
+            np.full(num_players, truncated),
+        )
 
     def _ends_by_rule(self, info: "gfootball_engine.SharedInfo") -> bool:
         """Applies the scenario's rules to the step just played, and remembers what they need."""
@@ -159,33 +248,14 @@ class FootballEnvironment:
         )
 
 
-def active(info: "gfootball_engine.SharedInfo") -> int:
-    """Returns the index of the agent's player in the left team, or -1."""
-    return info.left_controllers[0].controlled_player
+def _super_mini_maps(side: sides.Side) -> list[bytes]:
+    maps = super_mini_map.encode(*side.positions(), side.ball(), side.active)
+    return [super_mini_map.FRAME.pack(*pixels) for pixels in maps]
 
 
-def _agent_has_ball(info: "gfootball_engine.SharedInfo") -> bool:
-    return info.ball_owned_team == 0 and info.ball_owned_player == active(info)
-
-
-def _point(position: "gfootball_engine.Position") -> super_mini_map.Point:
-    return position[0], position[1]
-
-
-def points(team: "gfootball_engine.PlayerInfoVec") -> list[super_mini_map.Point]:
-    """Returns where the players of a team stand."""
-    # By index: iteration ends with a C++ exception, which costs more than the players do.
-    return [_point(team[index].position) for index in range(len(team))]
-
-
-def _super_mini_map(info: "gfootball_engine.SharedInfo") -> bytes:
-    return super_mini_map.FRAME.pack(*_pixels(info))
-
-
-def _pixels(info: "gfootball_engine.SharedInfo") -> list[int]:
-    return super_mini_map.encode(
-        points(info.left_team),
-        points(info.right_team),
-        _point(info.ball_position),
-        active(info),
-    )
+# By `Football.representation`: the bytes of a frame for each player of a side.
+ENCODERS = {
+    "extracted": _super_mini_maps,
+    "simple115v2": simple115v2.encode,
+    "relative": relative.encode,
+}

@@ -5,36 +5,69 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from hts_tf import errors, specs
+from hts_tf import errors, specs, trees
 from hts_tf.configurables import configurable
-from hts_tf.environments.football import scenario, scenarios, super_mini_map
-from hts_tf.environments.football.environment import FootballEnvironment
+from hts_tf.environments.football import (
+    action_masks,
+    relative,
+    scenario,
+    scenarios,
+    simple115v2,
+    super_mini_map,
+)
+from hts_tf.environments.football.environment import FootballEnvironment, Game
 
 if TYPE_CHECKING:
     from hts_tf.environments.football import view
 
-_NUM_ACTIONS = 19
+_Players = Annotated[int, Ge(0), Le(super_mini_map.MAX_TEAM_SIZE)] | Literal["all"]
+
+_REPRESENTATIONS = {
+    "extracted": super_mini_map,
+    "simple115v2": simple115v2,
+    "relative": relative,
+}
 
 
 @configurable
 @dataclasses.dataclass(frozen=True)
 class Football:
-    """A football scenario in which the agent controls one player of the left team.
+    """A football scenario, of which some players are controlled: these are its players.
+
+    Each has an observation of its own: as if it were on the left, with its own position marked.
 
     Attributes:
       scenario: module name in `gfootball.scenarios`, e.g. "academy_3_vs_1_with_keeper".
       rewards: "scoring", +1 and -1 for goals, or "scoring,checkpoints", which also pays up to
         ten times 0.1 for bringing the ball to the opponent's goal.
-      frames: how many super mini maps make one observation, 1 to 8.
+      frames: how many make one observation, 1 to 8, the oldest first.
+      representation: what a frame is: "extracted", a super mini map, see `super_mini_map.spec`; or
+        "simple115v2", floats of gfootball's, see `simple115v2.encode`; or "relative", floats of
+        ours, see `relative.encode`.
+      left_players: of the left team that are controlled, 0 to 11, or 'all' that can be (in 5_vs_5
+        all but the goalkeeper); the engine's own AI plays the others. A single one is whoever is
+        nearest to the ball.
+      right_players: of the right team, the same.
+      shared_reward: whether the players of a side all get the mean of their rewards.
+      action_mask: whether actions that make no sense cannot be chosen, see `action_masks.encode`.
+      critic_state: whether values, but not policies, also see `simple115v2.encode`: a central
+        critic, see `specs.CRITIC_STATE`. Of use where observations do not tell all, or where the
+        value is to be learnt from other numbers than the policy.
 
     Raises:
-      ConfigError: an attribute is not among these, or episodes of the scenario would not be
-        functions of their seeds; see `scenario.Scenario`.
+      ConfigError: an attribute is not among these, the scenario has fewer players, or its episodes
+        would not be functions of their seeds; see `scenario.Scenario`.
     """
 
     scenario: str
     rewards: Literal["scoring", "scoring,checkpoints"] = "scoring,checkpoints"
     frames: Annotated[int, Ge(1), Le(8)] = 4
+    representation: Literal["extracted", "simple115v2", "relative"] = "extracted"
+    left_players: _Players = 1
+    right_players: _Players = 0
+    shared_reward: bool = False
+    action_mask: bool = False
+    critic_state: bool = False
 
     def __post_init__(self) -> None:
         known = scenarios.names()
@@ -45,23 +78,61 @@ class Football:
                 f"Football.scenario = {self.scenario!r} is not a scenario of gfootball; "
                 f"{errors.nearest(self.scenario, known)}"
             )
-        scenario.load(self.scenario).check()
+        if not sum(self.players):
+            raise errors.ConfigError(
+                "Football.left_players and Football.right_players are both 0: nobody would learn"
+            )
+        self._loaded.check()
 
     @property
     def spec(self) -> specs.EnvironmentSpec:
         """Reads the scenario, but starts no engine."""
+        observation: trees.Tree = _REPRESENTATIONS[self.representation].spec(self.frames)
+        further = {}
+        if self.action_mask:
+            further[specs.ACTION_MASK] = specs.ArraySpec((action_masks.NUM_ACTIONS,), "bool")
+        if self.critic_state:
+            further[specs.CRITIC_STATE] = simple115v2.spec(frames=1)
         return specs.EnvironmentSpec(
-            observation=super_mini_map.spec(self.frames),
-            action=specs.DiscreteSpec(num_values=_NUM_ACTIONS),
-            max_episode_steps=scenario.load(self.scenario).max_episode_steps,
+            observation={"player": observation, **further} if further else observation,
+            action=specs.DiscreteSpec(num_values=action_masks.NUM_ACTIONS),
+            max_episode_steps=self._loaded.max_episode_steps,
+            num_players=sum(self.players),
         )
+
+    @property
+    def _loaded(self) -> scenario.Scenario:
+        return scenario.load(self.scenario, *self.players)
+
+    @property
+    def players(self) -> tuple[int, int]:
+        """How many players of the left and of the right team are controlled."""
+        wanted = self.left_players, self.right_players
+        if "all" not in wanted:
+            return wanted
+        there = scenario.load(self.scenario).controllable
+        left, right = (n if w == "all" else w for w, n in zip(wanted, there, strict=True))
+        return left, right
 
     def make(self) -> FootballEnvironment:
         """Builds the environment; its engine (3 MB, the first 12) starts at the first reset."""
-        return FootballEnvironment(self.scenario, self.rewards, self.frames)
+        return FootballEnvironment(self._game)
 
     def watch(self, render: bool = False) -> "view.FootballView":
         """Builds one that shows itself; see `base.Watchable`."""
         from hts_tf.environments.football import view  # needs Pillow, which executors do without
 
-        return view.FootballView(self.scenario, self.rewards, self.frames, render)
+        return view.FootballView(self._game, render)
+
+    @property
+    def _game(self) -> Game:
+        left, right = self.players
+        return Game(
+            self.scenario,
+            self.rewards,
+            self.frames,
+            self.representation,
+            left,
+            right,
+            self.shared_reward,
+        )

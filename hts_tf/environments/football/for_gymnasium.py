@@ -1,25 +1,22 @@
-"""Football for other frameworks: a Gymnasium environment; `hts_tf.football` registers it.
-
-gfootball is imported when the first one is made, never by this module.
-"""
+"""Football for other frameworks: a Gymnasium environment; `hts_tf.football` registers it."""
 
 from typing import Any, ClassVar, Literal
 
 import gymnasium
 import numpy as np
 
-from hts_tf import errors
-from hts_tf.environments.football import environment, football, simple115v2, super_mini_map
-
-_REPRESENTATIONS = ("extracted", "positions", "simple115v2")
-_SEEDS = 2**31
+from hts_tf.environments import base
+from hts_tf.environments.football.offered import Offered, Representation, Rewards
 
 
-class FootballEnv(gymnasium.Env[np.ndarray, np.int64]):
-    """A football scenario in which the agent controls one player of the left team.
+class FootballEnv(gymnasium.Env[np.ndarray, Any]):
+    """A football scenario in which the agent controls one player of the left team, or several.
 
     Episodes are functions of their seeds and actions to the bit, and those of gfootball's own
     environment. An episode that the scenario's time limit cuts is truncated, not terminated.
+
+    Of several players, left ones first, observations are [players, ...] and actions
+    MultiDiscrete; the reward is the mean of theirs, which are in `info["rewards"]`.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
@@ -27,60 +24,36 @@ class FootballEnv(gymnasium.Env[np.ndarray, np.int64]):
     def __init__(
         self,
         scenario: str,
-        representation: Literal["extracted", "positions", "simple115v2"] = "extracted",
-        rewards: Literal["scoring", "scoring,checkpoints"] = "scoring,checkpoints",
+        representation: Representation = "extracted",
+        rewards: Rewards = "scoring,checkpoints",
         frames: int | None = None,
+        left_players: int | Literal["all"] = 1,
+        right_players: int | Literal["all"] = 0,
         render_mode: Literal["rgb_array"] | None = None,
         render_3d: bool = False,
     ) -> None:
-        """Checks the scenario; the engine starts at the first reset.
-
-        Args:
-          scenario: see `football.Football`.
-          representation: what is observed. "extracted": gfootball's super mini map,
-            [72, 96, 4 * frames] uint8 of 0 and 255, oldest frame first. "positions": the same in
-            short, [frames, 24] uint16: a pixel's row * 96 + column for each of 11 left players,
-            11 right players, ball, and active player; 65535 where there is none.
-            "simple115v2": gfootball's [115 * frames] float32, see `simple115v2.encode`.
-          rewards: see `football.Football`.
-          frames: how many are stacked, 1 to 8; None takes 4, but one of "simple115v2".
-          render_mode: "rgb_array" for pictures.
-          render_3d: they are gfootball's own, which need OpenGL, instead of drawn from above. Only
-            one such environment can be in a process.
-
-        Raises:
-          ConfigError: an argument is not among these, or see `football.Football`.
-        """
-        if representation not in _REPRESENTATIONS:
-            raise errors.ConfigError(
-                f"representation = {representation!r} is none of {', '.join(_REPRESENTATIONS)}"
-            )
-        if render_mode not in (None, "rgb_array"):
-            raise errors.ConfigError(f"render_mode = {render_mode!r} is neither None nor rgb_array")
-        is_vector = representation == "simple115v2"
-        if frames is None:
-            frames = 1 if is_vector else 4
-        game = football.Football(scenario, rewards, frames)
-
+        """Checks the scenario; the engine starts at the first reset. See `Offered`."""
+        self._offered = Offered(
+            scenario,
+            representation,
+            rewards,
+            frames,
+            left_players,
+            right_players,
+            render_mode,
+            render_3d,
+        )
         self.render_mode = render_mode
-        self.action_space = gymnasium.spaces.Discrete(game.spec.action.num_values)
-        spec = (simple115v2 if is_vector else super_mini_map).spec(frames)
-        if representation == "extracted":
-            self.observation_space = gymnasium.spaces.Box(0, 255, spec.dense_shape, np.uint8)
-        elif is_vector:
-            self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, spec.shape, np.float32)
-        else:
-            self.observation_space = gymnasium.spaces.Box(0, 65535, spec.shape, np.uint16)
-
-        self._decode = super_mini_map.to_image if representation == "extracted" else np.copy
-        self._encoded = np.zeros(spec.shape, spec.dtype)
-        shown = "simple115v2" if is_vector else "extracted"
-        if render_mode is None:
-            self._environment = environment.FootballEnvironment(scenario, rewards, frames, shown)
-        else:
-            from hts_tf.environments.football import view  # needs Pillow
-
-            self._environment = view.FootballView(scenario, rewards, frames, render_3d, shown)
+        self.action_space = self._offered.action_space
+        self.observation_space = self._offered.observation_space
+        number = sum(self._offered.game.players)
+        self._is_alone = number == 1
+        if not self._is_alone:
+            self.action_space = gymnasium.spaces.MultiDiscrete([self.action_space.n] * number)
+            space = self.observation_space
+            self.observation_space = gymnasium.spaces.Box(
+                np.stack([space.low] * number), np.stack([space.high] * number), dtype=space.dtype
+            )
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -95,24 +68,26 @@ class FootballEnv(gymnasium.Env[np.ndarray, np.int64]):
           The observation, and a dict of "seed", with which this episode can be played again.
         """
         super().reset(seed=seed)
-        seed = int(self.np_random.integers(_SEEDS)) if seed is None else seed % _SEEDS
-        self._environment.reset(seed, self._encoded)
-        return self._decode(self._encoded), {"seed": seed}
+        seed, observations = self._offered.reset(seed, self.np_random)
+        return self._joined(observations), {"seed": seed}
 
-    def step(self, action: np.int64) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Plays one env step.
 
         Returns:
           Observation, reward, terminated, truncated, and a dict of "score": 1, 0 or -1, the goals
-          of this step; and the same as "score_reward", gfootball's name for it.
+          of this step, as the first player's side sees it; and the same as "score_reward",
+          gfootball's name for it.
 
         Raises:
           RuntimeError: there is no running episode.
         """
-        result = self._environment.step(action, self._encoded)
-        info = {"score": result.score, "score_reward": int(result.score)}
-        observation = self._decode(self._encoded)
-        return observation, result.reward, result.terminated, result.truncated, info
+        observations, result = self._offered.step(action)
+        score = float(np.ravel(result.score)[0])
+        info: dict[str, Any] = {"score": score, "score_reward": int(score)}
+        if not self._is_alone:
+            info["rewards"] = result.reward
+        return self._joined(observations), *_scalars(result), info
 
     def render(self) -> np.ndarray | None:
         """Returns a picture of how the last env step, or reset, has left things.
@@ -120,8 +95,17 @@ class FootballEnv(gymnasium.Env[np.ndarray, np.int64]):
         Returns:
           [height, width, 3] uint8, or None if `render_mode` is None.
         """
-        return None if self.render_mode is None else np.array(self._environment.picture())
+        return None if self.render_mode is None else np.array(self._offered.environment.picture())
 
     def close(self) -> None:
         """Releases the engine; may be called twice."""
-        self._environment.close()
+        self._offered.environment.close()
+
+    def _joined(self, observations: list[np.ndarray]) -> np.ndarray:
+        return observations[0] if self._is_alone else np.stack(observations)
+
+
+def _scalars(result: base.StepResult) -> tuple[float, bool, bool]:
+    """Returns reward, terminated and truncated, which in football are the same for all players."""
+    ends = (bool(np.all(ended)) for ended in (result.terminated, result.truncated))
+    return float(np.mean(result.reward)), *ends

@@ -42,7 +42,7 @@ class FootballMatch:
         return self._engine.config
 
     def start(self, seed: int) -> None:
-        """Starts an episode and plays up to the agent's first decision."""
+        """Starts an episode and plays up to the first decision."""
         engine = self._engine
         if self._before_kick_off is None or self._was_anyone_sent_off():
             setup = self._scenario.setup(seed)
@@ -55,12 +55,17 @@ class FootballMatch:
                 engine.config.game_engine_random_seed = seed
         self.play()
 
-    def perform(self, action: int) -> None:
-        """Has the agent's player take a (backend) action in the next `play`."""
-        self._engine.perform_action(action, True, 0)
+    def perform(self, action: int, is_left: bool, player: int) -> None:
+        """Has a side's controlled player take a (backend) action in the next `play`."""
+        self._engine.perform_action(action, is_left, player)
+
+    def sticky(self, is_left: bool, player: int) -> list[bool]:
+        """Returns which of the sticky actions a side's controlled player does."""
+        state = self._engine.sticky_action_state
+        return [bool(state(action, is_left, player)) for action in self._scenario.sticky_actions]
 
     def play(self) -> None:
-        """Plays to the agent's next decision: one env step, or more to get over interruptions."""
+        """Plays to the next decision: one env step, or more to get over interruptions."""
         info = self._step_engine()
         while not info.is_in_play:
             info = self._step_engine()

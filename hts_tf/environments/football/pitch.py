@@ -40,24 +40,28 @@ class Scene(NamedTuple):
       right_team: of each player.
       ball: where it is.
       ball_height: in metres.
-      active: index of the agent's player in the left team, or -1.
+      left_active: indices of the players of the left team that are controlled; -1 for none.
+      right_active: the same of the right team.
     """
 
     left_team: list[Point]
     right_team: list[Point]
     ball: Point
     ball_height: float
-    active: int
+    left_active: list[int]
+    right_active: list[int]
 
 
 def draw(scene: Scene) -> Image.Image:
     """Draws a scene: 944 x 640 RGB."""
     image = _empty_pitch().copy()
     pencil = _Pencil(image)
-    for x, y in scene.right_team:
+    for index, (x, y) in enumerate(scene.right_team):
+        if index in scene.right_active:
+            pencil.circle(x * _METRES_X, y * _METRES_Y, 2.1, None, _ACTIVE, 0.35)
         pencil.diamond(x * _METRES_X, y * _METRES_Y, 1.4, _RIGHT)
     for index, (x, y) in enumerate(scene.left_team):
-        if index == scene.active:
+        if index in scene.left_active:
             pencil.circle(x * _METRES_X, y * _METRES_Y, 2.1, None, _ACTIVE, 0.35)
         pencil.circle(x * _METRES_X, y * _METRES_Y, 1.15, _LEFT)
     x, y = scene.ball
@@ -148,9 +152,9 @@ def _empty_pitch() -> Image.Image:
 
 def _legend(pencil: _Pencil, y: float) -> None:
     pencil.circle(-_HALF_LENGTH + 1.2, y, 1.15, _LEFT)
-    pencil.text(-_HALF_LENGTH + 3.5, y, "left team, the agent's")
+    pencil.text(-_HALF_LENGTH + 3.5, y, "left team")
     pencil.circle(-24, y, 1.3, None, _ACTIVE, 0.35)
-    pencil.text(-21.5, y, "the player it controls")
+    pencil.text(-21.5, y, "players who are controlled")
     pencil.diamond(8, y, 1.4, _RIGHT)
     pencil.text(10.5, y, "right team")
     pencil.circle(28, y, 0.75, _BALL)

@@ -50,18 +50,23 @@ class Scenario:
     Attributes:
       config: gfootball's configuration, with seed 0.
       max_episode_steps: the most env steps that an episode can have.
+      controllable: how many players of the left and of the right team can be controlled.
+      sticky_actions: the engine's numbers of actions that go on until they are released.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, left_players: int, right_players: int) -> None:
         """Runs the scenario for the first time in this process.
 
         Args:
           name: its module's in `gfootball.scenarios`.
+          left_players: that are controlled; the others are the engine's.
+          right_players: the same.
 
         Raises:
           ConfigError: it cannot be run.
         """
         self._name = name
+        self._players = left_players, right_players
         self._config_type = _config_type()
         with self._blamed():
             self._spec = importlib.util.find_spec(f"gfootball.scenarios.{name}")
@@ -69,7 +74,10 @@ class Scenario:
         # Modules that it imports may draw, too, but do so only once: always with this seed, then.
         self.config = self._run(0).config
         # The engine numbers the first env step 0.
-        self.max_episode_steps: int = self.config.ScenarioConfig().game_duration + 1
+        rules = self.config.ScenarioConfig()
+        self.max_episode_steps: int = rules.game_duration + 1
+        self.sticky_actions = _sticky_actions(self.config)
+        self.controllable = rules.controllable_left_players, rules.controllable_right_players
 
     def setup(self, seed: int) -> Setup:
         """Runs the scenario for an episode.
@@ -87,8 +95,20 @@ class Scenario:
         rules = setup.config.ScenarioConfig()
         if max(len(rules.left_team), len(rules.right_team)) > super_mini_map.MAX_TEAM_SIZE:
             raise self._error("has a team of more than 11 players, which crashes the engine")
+        for side, controlled, most in [
+            ("left", self._players[0], rules.controllable_left_players),
+            ("right", self._players[1], rules.controllable_right_players),
+        ]:
+            if controlled > most:
+                raise self._error(
+                    f"has {most} players to control in its {side} team, not "
+                    f"Football.{side}_players = {controlled}"
+                )
         if rules.control_all_players and rules.dynamic_player_selection:
-            raise self._error("sets control_all_players, but the agent controls one of several")
+            raise self._error(
+                "sets control_all_players: Football.left_players and right_players must be 0 or "
+                f"all, {rules.controllable_left_players} and {rules.controllable_right_players}"
+            )
         if rules.game_duration < 0:
             raise self._error(f"sets game_duration = {rules.game_duration}")
         if rules.game_duration + 1 != self.max_episode_steps:
@@ -119,7 +139,7 @@ class Scenario:
             config = self._config_type(
                 {
                     "level": self._name,
-                    "players": ["agent:left_players=1,right_players=0"],
+                    "players": ["agent:left_players={},right_players={}".format(*self._players)],
                     _SEED: seed,
                     # gfootball would decide it by the seed of the first episode.
                     "reverse_team_processing": False,
@@ -141,9 +161,9 @@ class Scenario:
 
 
 @functools.cache
-def load(name: str) -> Scenario:
+def load(name: str, left_players: int = 1, right_players: int = 0) -> Scenario:
     """Returns a scenario, the same object each time; see `Scenario`."""
-    return Scenario(name)
+    return Scenario(name, left_players, right_players)
 
 
 @functools.cache
@@ -165,6 +185,12 @@ def _config_type() -> type["gfootball_config.Config"]:
             return super().__getitem__(key)
 
     return Config
+
+
+def _sticky_actions(config: "gfootball_config.Config") -> list["gfootball_engine.e_BackendAction"]:
+    from gfootball.env import football_action_set
+
+    return [a._backend_action for a in football_action_set.get_sticky_actions(config)]
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from hts_tf import specs
+from hts_tf.environments.football.sides import Side
 
 if TYPE_CHECKING:
     import gfootball_engine
@@ -28,41 +29,44 @@ def spec(frames: int) -> specs.ArraySpec:
     return specs.ArraySpec(shape=(frames * _SIZE,), dtype="float32")
 
 
-def encode(info: "gfootball_engine.SharedInfo") -> bytes:
-    """Finds the floats of one frame.
+def encode(side: Side) -> list[bytes]:
+    """Finds the floats of one frame, for each controlled player.
 
     Args:
-      info: the engine's state.
+      side: whose players they are.
 
     Returns:
-      The bytes of 115 float32: x and y of the left team's 11 players; x and y of how far each of
-      them moves in a step; both for the right team; x, y and z of the ball, and of how it moves;
-      one-hot: who has the ball (nobody, left, right), the agent's player among 11, and the game
-      mode among 7. -1 stands for players that a team does not have.
+      Of each, the bytes of 115 float32: x and y of the left team's 11 players; x and y of how far
+      each of them moves in a step; both for the right team; x, y and z of the ball, and of how it
+      moves; one-hot: who has the ball (nobody, left, right), the controlled player among 11, and
+      the game mode among 7. -1 stands for players that a team does not have.
     """
-    ball, ball_direction = info.ball_position, info.ball_direction
-    active = info.left_controllers[0].controlled_player  # -1: none
-    mode = int(info.game_mode)
-    return _FLOATS.pack(
-        *_team(info.left_team),
-        *_team(info.right_team),
-        *(ball[0], ball[1], ball[2]),
-        *(ball_direction[0], ball_direction[1], ball_direction[2]),
-        *(info.ball_owned_team == team for team in (-1, 0, 1)),
-        *(active == index for index in range(_TEAM_SIZE)),
-        *(mode == index for index in range(_GAME_MODES)),
-    )
+    turn = 1.0 if side.is_left else -1.0
+    ball, ball_direction = side.info.ball_position, side.info.ball_direction
+    mode = int(side.info.game_mode)
+    seen_by_all = [
+        *_team(side.own, turn),
+        *_team(side.others, turn),
+        *(turn * ball[0], turn * ball[1], ball[2]),
+        *(turn * ball_direction[0], turn * ball_direction[1], ball_direction[2]),
+        *(side.ball_owner == team for team in (-1, 0, 1)),
+    ]
+    modes = [mode == index for index in range(_GAME_MODES)]
+    return [
+        _FLOATS.pack(*seen_by_all, *(active == index for index in range(_TEAM_SIZE)), *modes)
+        for active in side.active
+    ]
 
 
-def _team(team: "gfootball_engine.PlayerInfoVec") -> list[float]:
-    """Returns where all players stand, then where all of them move."""
+def _team(team: "gfootball_engine.PlayerInfoVec", turn: float) -> list[float]:
+    """Returns where all players stand, then where all of them move; turned if that is -1."""
     positions: list[float] = []
     directions: list[float] = []
     # By index: iteration ends with a C++ exception, which costs more than the players do.
     for index in range(len(team)):
         player = team[index]
         position, direction = player.position, player.direction
-        positions += position[0], position[1]
-        directions += direction[0], direction[1]
+        positions += turn * position[0], turn * position[1]
+        directions += turn * direction[0], turn * direction[1]
     absent = [-1.0] * (2 * _TEAM_SIZE - len(positions))
     return [*positions, *absent, *directions, *absent]

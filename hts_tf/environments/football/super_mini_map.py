@@ -45,25 +45,26 @@ def spec(frames: int) -> specs.PixelMapSpec:
 
 
 def encode(
-    left_team: Iterable[Point], right_team: Iterable[Point], ball: Point, active: int
-) -> list[int]:
-    """Finds the pixels of one frame.
+    left_team: Iterable[Point], right_team: Iterable[Point], ball: Point, active: Iterable[int]
+) -> list[list[int]]:
+    """Finds the pixels of one frame, for each controlled player.
 
     Args:
       left_team: (x, y) of each left player, in engine coordinates; at most 11.
       right_team: the same for the right team.
       ball: (x, y) of the ball.
-      active: index into `left_team` of the controlled player, or -1 for nobody.
+      active: index into `left_team` of each controlled player, or -1 for nobody.
 
     Returns:
-      24 positions `y * WIDTH + x`. `NO_PIXEL` stands for an absent player, for no active
+      Of each, 24 positions `y * WIDTH + x`. `NO_PIXEL` stands for an absent player, for no active
       player, and for a player on the same pixel as an earlier one of the same team, because
       no plane may hold a position twice.
     """
     left = [_pixel(x, y) for x, y in left_team]
-    active_pixel = specs.PixelMapSpec.NO_PIXEL if active == -1 else left[active]
     right = [_pixel(x, y) for x, y in right_team]
-    return [*_without_repeats(left), *_without_repeats(right), _pixel(*ball), active_pixel]
+    seen_by_all = [*_without_repeats(left), *_without_repeats(right), _pixel(*ball)]
+    no_pixel = specs.PixelMapSpec.NO_PIXEL
+    return [[*seen_by_all, no_pixel if index == -1 else left[index]] for index in active]
 
 
 def to_image(positions: np.ndarray) -> np.ndarray:

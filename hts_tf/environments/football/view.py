@@ -4,11 +4,12 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 
 from hts_tf import errors
-from hts_tf.environments.football import pitch
-from hts_tf.environments.football.environment import FootballEnvironment, active, points
+from hts_tf.environments.football import pitch, sides
+from hts_tf.environments.football.environment import FootballEnvironment, Game
 from hts_tf.environments.football.match import FootballMatch, start_engine
 from hts_tf.environments.football.scenario import Scenario
 
@@ -22,52 +23,49 @@ _FPS = 10.0  # as the matches' clock has it
 class FootballView(FootballEnvironment):
     """A football environment that shows itself; see `base.Watched`."""
 
-    def __init__(
-        self,
-        scenario: str,
-        rewards: str,
-        frames: int,
-        render: bool,
-        representation: str = "extracted",
-    ) -> None:
+    def __init__(self, game: Game, render: bool) -> None:
         """Prepares a match.
 
         Args:
-          scenario: as the others but one, see `FootballEnvironment`.
-          rewards: the same.
-          frames: the same.
+          game: to be played.
           render: pictures are gfootball's own, in 3-D, instead of drawn from above.
-          representation: see `FootballEnvironment`.
 
         Raises:
           ConfigError: the renderer cannot run here.
         """
-        super().__init__(scenario, rewards, frames, representation)
-        self.title = scenario
+        super().__init__(game)
+        self.title = game.scenario
         self.fps = _FPS
         self._action_names = tuple(map(str, self._core_actions))
         self._match_type = _RenderedMatch if render else _WatchedMatch
         if render:
-            _check_renderer(scenario)
+            _check_renderer(game.scenario)
 
     def picture(self) -> Image.Image:
         """Returns a picture of how the last env step, or reset, has left things."""
         return self._match.picture()
 
-    def action_name(self, action: int) -> str:
-        """Returns what gfootball calls an action."""
-        return self._action_names[action]
+    def action_name(self, action: int | np.ndarray) -> str:
+        """Returns what gfootball calls an action; nothing for those of several players."""
+        return "" if np.ndim(action) else self._action_names[action]
 
     def _new_match(self) -> FootballMatch:
-        return self._match_type(self._scenario)
+        match = self._match_type(self._scenario)
+        match.controlled = self._num_left, self._num_right
+        return match
 
 
 class _WatchedMatch(FootballMatch):
     """A match that remembers what an env step has led to.
 
-    `info` is of the agent's next decision. After a goal, players and ball have by then been set
-    up for the kick-off, and nobody would see the ball in the net.
+    `info` is of the next decision. After a goal, players and ball have by then been set up for the
+    kick-off, and nobody would see the ball in the net.
+
+    Attributes:
+      controlled: how many players of the left and of the right team.
     """
+
+    controlled = 1, 0
 
     def start(self, seed: int) -> None:
         super().start(seed)
@@ -78,7 +76,7 @@ class _WatchedMatch(FootballMatch):
         super().play()
 
     def picture(self) -> Image.Image:
-        return pitch.draw(_scene(self._seen))
+        return pitch.draw(self._scene())
 
     def _step_engine(self) -> "gfootball_engine.SharedInfo":
         info = super()._step_engine()
@@ -89,6 +87,12 @@ class _WatchedMatch(FootballMatch):
     def _look(self, info: "gfootball_engine.SharedInfo") -> None:
         self._seen = info
         self._looked = True
+
+    def _scene(self) -> pitch.Scene:
+        num_left, num_right = self.controlled
+        left, right = sides.left(self._seen, num_left), sides.right(self._seen, num_right)
+        ball_height = self._seen.ball_position[2]
+        return pitch.Scene(*left.positions(), left.ball(), ball_height, left.active, right.active)
 
 
 class _RenderedMatch(_WatchedMatch):
@@ -108,12 +112,6 @@ class _RenderedMatch(_WatchedMatch):
     def _look(self, info: "gfootball_engine.SharedInfo") -> None:
         super()._look(info)
         self._frame = bytes(self._engine.get_frame())
-
-
-def _scene(info: "gfootball_engine.SharedInfo") -> pitch.Scene:
-    ball = info.ball_position
-    left_team, right_team = points(info.left_team), points(info.right_team)
-    return pitch.Scene(left_team, right_team, (ball[0], ball[1]), ball[2], active(info))
 
 
 def _start_rendering_engine(scenario: Scenario) -> "gfootball_engine.GameEnv":

@@ -27,7 +27,13 @@ _FAMILIES = {
 }
 _EXTRAS = {CLASSIC_CONTROL: GYMNASIUM}  # of setup.py; others are called as the family is
 
-_TRUSTED = ("gymnasium", "ale_py", "hts_tf")  # packages that are imported when asked for
+_TRUSTED = (
+    "gymnasium",
+    "ale_py",
+    "hts_tf",
+    "pettingzoo",
+    "mpe2",
+)  # packages that are imported when asked for
 
 _ID = re.compile(r"[\w:./-]+-v\d+|[\w.]+:\S+|ALE/\S+")
 _ATARI_ID = re.compile(r"ALE/.+|\w+NoFrameskip-v\d")
@@ -97,15 +103,16 @@ def is_trusted(module: str) -> bool:
     return module.partition(".")[0] in _TRUSTED
 
 
-def imported(what: str, module: str) -> ModuleType:
+def imported(what: str, module: str, owner: str = "Gymnasium") -> ModuleType:
     """Returns a module that a binding names.
 
     A workdir's configuration may be from anybody, and who decides what is imported decides what is
     done. So bindings import nothing: gin's import statements do, which `config.load_text` checks.
 
     Args:
-      what: of `Gymnasium` names it.
+      what: of the owner names it.
       module: its name.
+      owner: the configurable.
 
     Raises:
       ConfigError: it has not been imported.
@@ -114,21 +121,21 @@ def imported(what: str, module: str) -> ModuleType:
         return sys.modules[module]
     if not is_trusted(module):
         raise errors.ConfigError(
-            f"Gymnasium.{what} names {module}, which is not imported: "
+            f"{owner}.{what} names {module}, which is not imported: "
             f"add the line 'import {module}' to the gin file"
         )
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise errors.ConfigError(f"Gymnasium.{what}: {in_a_line(error)}") from error
+        raise errors.ConfigError(f"{owner}.{what}: {in_a_line(error)}") from error
 
 
-def check_strings(what: str, value: Any) -> None:
+def check_strings(what: str, value: Any, owner: str = "Gymnasium") -> None:
     """Raises: ConfigError: a text in a binding names a module's member; see `imported`."""
     for text in _strings(value):
         reference = _REFERENCE.fullmatch(text)
         if reference and _can_be_imported(reference[1]):
-            imported(what, reference[1])
+            imported(what, reference[1], owner)
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -4,13 +4,16 @@ import random
 
 import numpy as np
 
+from hts_tf import specs
 from hts_tf.environments.football import football
 from tests.pixel_maps import to_dense
 
 _RIGHT, _SHOT, _SPRINT = 5, 12, 13
 
 
-def make_stock(scenario, rewards, stacked=True, representation="extracted"):
+def make_stock(
+    scenario, rewards, stacked=True, representation="extracted", left_players=1, right_players=0
+):
     from gfootball import env as gfootball_env
 
     return gfootball_env.create_environment(
@@ -18,7 +21,8 @@ def make_stock(scenario, rewards, stacked=True, representation="extracted"):
         representation=representation,
         stacked=stacked,
         rewards=rewards,
-        number_of_left_players_agent_controls=1,
+        number_of_left_players_agent_controls=left_players,
+        number_of_right_players_agent_controls=right_players,
     )
 
 
@@ -43,14 +47,18 @@ def purposeful_actions(seed):
 
 
 class Pair:
-    """The stock environment and ours, stepped together and compared to the bit."""
+    """The stock environment and ours, stepped together and compared to the bit.
 
-    def __init__(self, scenario, rewards="scoring,checkpoints", frames=4):
-        config = football.Football(scenario, rewards, frames)
+    Of several players, an action is an array of one for each.
+    """
+
+    def __init__(self, scenario, rewards="scoring,checkpoints", frames=4, **settings):
+        config = football.Football(scenario, rewards, frames, **settings)
         self.spec = config.spec
         self.ours = config.make()
-        self.stock = make_stock(scenario, rewards, stacked=frames > 1)
-        self.observation = np.zeros(self.spec.observation.shape, self.spec.observation.dtype)
+        self.stock = make_stock(scenario, rewards, frames > 1, **settings)
+        self.observation = self.spec.new_observation()
+        self._first_side = 1 if config.players[0] else -1
 
     def play(self, seed, actions):
         """Plays to the end of the episode or of the actions; returns all results."""
@@ -62,17 +70,23 @@ class Pair:
             result = self.ours.step(action, self.observation)
             results.append(result)
             self._compare(stock_observation)
-            assert result.reward == float(stock_reward)
-            assert result.score == info["score_reward"]
-            assert result.terminated + result.truncated == stock_done
+            assert np.float32(result.reward).tobytes() == stock_reward.tobytes()
+            np.testing.assert_array_equal(np.abs(result.score), abs(info["score_reward"]))
+            assert np.ravel(result.score)[0] == self._first_side * info["score_reward"]
+            np.testing.assert_array_equal(result.terminated | result.truncated, stock_done)
             if stock_done:
                 break
         assert len(results) <= self.spec.max_episode_steps
         return results
 
     def _compare(self, stock_observation):
-        dense = to_dense(self.spec.observation, self.observation)
-        np.testing.assert_array_equal(dense * 255, stock_observation)
+        spec = self.spec.observation
+        if isinstance(spec, specs.PixelMapSpec):
+            players = self.observation.reshape(-1, *spec.shape)
+            dense = np.array([to_dense(spec, player) for player in players])
+            np.testing.assert_array_equal(dense * 255, stock_observation.reshape(dense.shape))
+        else:
+            assert self.observation.tobytes() == stock_observation.tobytes()
 
     def close(self):
         self.ours.close()

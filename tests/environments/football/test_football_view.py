@@ -20,7 +20,7 @@ def play(environment, seed, actions):
         results.append(environment.step(action, observation))
         seen.append(observation.copy())
         if isinstance(environment, football_view.FootballView):
-            scenes.append(football_view._scene(environment._match._seen))
+            scenes.append(environment._match._scene())
         if results[-1].terminated or results[-1].truncated:
             break
     return np.stack(seen), results, scenes

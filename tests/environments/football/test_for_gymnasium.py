@@ -20,7 +20,7 @@ from tests.pixel_maps import to_dense  # noqa: E402
 
 README = command_line.ROOT / "README.md"
 GAME = "hts_tf/academy_3_vs_1_with_keeper-v0"
-REPRESENTATIONS = ["extracted", "positions", "simple115v2"]
+REPRESENTATIONS = ["extracted", "positions", "simple115v2", "relative"]
 
 
 def make(environment_id=GAME, **arguments):
@@ -91,7 +91,7 @@ assert not any(name.startswith("tensorflow") for name in sys.modules), "imports 
 def test_gymnasiums_checker_finds_nothing(representation):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        if representation == "simple115v2":  # nothing bounds its numbers
+        if representation in ("simple115v2", "relative"):  # nothing bounds its numbers
             warnings.filterwarnings("ignore", ".*Box observation space m.*imum value is -?inf.*")
         environment = make(representation=representation)
         env_checker.check_env(environment.unwrapped)

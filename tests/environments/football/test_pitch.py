@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hts_tf.environments.football import pitch
 from hts_tf.environments.football.pitch import Scene
 
-NOBODY = Scene([], [], (0.0, 0.0), 0.0, -1)
+NOBODY = Scene([], [], (0.0, 0.0), 0.0, [], [])
 
 
 def pixel(x, y):
@@ -31,7 +31,7 @@ def test_everyone_has_a_colour_in_the_right_place(left, right, ball):
     )
     if not far:
         return
-    image = pitch.draw(Scene([left], [right], ball, 0.0, 0))
+    image = pitch.draw(Scene([left], [right], ball, 0.0, [0], [0]))
     assert image.size == (944, 640)
     assert image.getpixel(pixel(*left)) == pitch._LEFT
     assert image.getpixel(pixel(*right)) == pitch._RIGHT
@@ -39,16 +39,18 @@ def test_everyone_has_a_colour_in_the_right_place(left, right, ball):
 
 
 def test_y_grows_downwards():
-    image = pitch.draw(Scene([(0.0, 0.4)], [(0.0, -0.4)], (0.5, 0.0), 0.0, -1))
+    image = pitch.draw(Scene([(0.0, 0.4)], [(0.0, -0.4)], (0.5, 0.0), 0.0, [-1], []))
     blue = image.crop((440, 320, 500, 640)).getcolors(100_000)
     assert pitch._LEFT in [color for _, color in blue]
 
 
-def test_the_active_player_stands_out():
-    team = [(-0.5, 0.1), (0.5, 0.1)]
-    assert changed(NOBODY._replace(left_team=team, active=1)) > changed(
-        NOBODY._replace(left_team=team)
-    )
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_active_players_stand_out(side):
+    scene = NOBODY._replace(**{f"{side}_team": [(-0.5, 0.1), (0.5, 0.1)]})
+    numbers = [
+        changed(scene._replace(**{f"{side}_active": active})) for active in ([], [1], [0, 1])
+    ]
+    assert numbers[0] < numbers[1] < numbers[2]
 
 
 @pytest.mark.parametrize("height", [1.0, 5.0])
@@ -60,5 +62,5 @@ def test_a_high_ball_is_larger(height):
 
 def test_the_empty_pitch_is_not_drawn_on():
     before = pitch.draw(NOBODY).tobytes()
-    pitch.draw(Scene([(0.1, 0.1)], [(0.2, 0.2)], (0.3, 0.3), 1.0, 0))
+    pitch.draw(Scene([(0.1, 0.1)], [(0.2, 0.2)], (0.3, 0.3), 1.0, [0], [0]))
     assert pitch.draw(NOBODY).tobytes() == before

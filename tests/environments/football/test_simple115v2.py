@@ -7,8 +7,8 @@ from football_pair import make_stock, purposeful_actions, reset_stock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hts_tf.environments.football import simple115v2
-from hts_tf.environments.football.environment import FootballEnvironment
+from hts_tf.environments.football import sides, simple115v2
+from hts_tf.environments.football.football import Football
 
 COORDINATE = st.floats(-2, 2, width=32)
 PLAYER = st.builds(
@@ -56,12 +56,12 @@ def test_numbers_equal_gfootballs(left, right, ball, owner, active, mode):
         left_controllers=[types.SimpleNamespace(controlled_player=active)],
         game_mode=mode,
     )
-    assert simple115v2.encode(info) == stock.tobytes()
+    assert simple115v2.encode(sides.left(info, 1)) == [stock.tobytes()]
 
 
 def compare(scenario, frames, seeds, actions, most_steps):
     """Plays both to the end of each episode, to the bit."""
-    ours = FootballEnvironment(scenario, "scoring", frames, "simple115v2")
+    ours = Football(scenario, "scoring", frames, "simple115v2").make()
     stock = make_stock(scenario, "scoring", stacked=frames > 1, representation="simple115v2")
     spec = simple115v2.spec(frames)
     observation = np.zeros(spec.shape, spec.dtype)

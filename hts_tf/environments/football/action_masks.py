@@ -1,0 +1,51 @@
+"""Which actions make sense for a player.
+
+Sprinting that goes on and what is not held down need not be begun or released: the engine does
+nothing then, so nothing is lost (tests compare). It does take a kick by a player who is away from
+the ball, and remembers it for a while, should the ball come; and it lets anyone slide. Public
+agents do without these, as most of them are wasted, and so does a policy with masks: all that it
+gives up are first-time kicks of a ball that comes from further than 3 m.
+"""
+
+import numpy as np
+
+from hts_tf.environments.football.sides import Side
+
+NUM_ACTIONS = 19
+
+# Of gfootball's default action set.
+_KICKS = [9, 10, 11, 12]  # long, high and short pass, shot
+_SPRINT, _RELEASE_DIRECTION, _RELEASE_SPRINT, _SLIDING, _DRIBBLE, _RELEASE_DRIBBLE = range(13, 19)
+_STICKY_SPRINT, _STICKY_DRIBBLE = 8, 9
+
+_REACH = 0.06  # of half a pitch, 3 m
+
+
+def encode(side: Side) -> np.ndarray:
+    """Returns which actions are permitted, [players, 19] bool, for each controlled player.
+
+    - Passes, shot and dribble, unless the ball is within reach.
+    - Sliding, if the own team has the ball or nobody is near it.
+    - Sprint and dribble, if they are on; their releases, if they are not; the release of the
+      direction, if there is none.
+    """
+    masks = np.ones((len(side.active), NUM_ACTIONS), bool)
+    ball = side.ball()
+    for index, (player, mask) in enumerate(zip(side.active, masks, strict=True)):
+        sticky = side.sticky(index)
+        is_near = side.has_ball(player) or _is_near(side, player, ball)
+        mask[_KICKS] = is_near
+        mask[_SLIDING] = is_near and side.ball_owner != 0
+        mask[_SPRINT] = not sticky[_STICKY_SPRINT]
+        mask[_RELEASE_SPRINT] = sticky[_STICKY_SPRINT]
+        mask[_DRIBBLE] = is_near and not sticky[_STICKY_DRIBBLE]
+        mask[_RELEASE_DRIBBLE] = sticky[_STICKY_DRIBBLE]
+        mask[_RELEASE_DIRECTION] = any(sticky[:_STICKY_SPRINT])
+    return masks
+
+
+def _is_near(side: Side, player: int, ball: tuple[float, float]) -> bool:
+    if player == -1:
+        return False
+    x, y = side.position(player)
+    return (x - ball[0]) ** 2 + (y - ball[1]) ** 2 <= _REACH**2

@@ -1,0 +1,126 @@
+"""Football as other frameworks are offered it: what `for_gymnasium` and `for_pettingzoo` share.
+
+gfootball is imported when a match is made, never by this module.
+"""
+
+from typing import Any, Literal
+
+import gymnasium
+import numpy as np
+
+from hts_tf import errors
+from hts_tf.environments import base
+from hts_tf.environments.football import football, super_mini_map
+
+Representation = Literal["extracted", "positions", "simple115v2", "relative"]
+Rewards = Literal["scoring", "scoring,checkpoints"]
+
+# What is shown -> as what `football.Football` represents it.
+_SHOWN = {
+    "extracted": "extracted",
+    "positions": "extracted",
+    "simple115v2": "simple115v2",
+    "relative": "relative",
+}
+_SEEDS = 2**31
+
+
+class Offered:
+    """A match whose players observe arrays, one each.
+
+    Attributes:
+      game: what is played.
+      observation_space: of one player.
+      action_space: of one player.
+      environment: that plays it.
+    """
+
+    def __init__(
+        self,
+        scenario: str,
+        representation: Representation,
+        rewards: Rewards,
+        frames: int | None,
+        left_players: int | Literal["all"],
+        right_players: int | Literal["all"],
+        render_mode: Literal["rgb_array"] | None,
+        render_3d: bool,
+    ) -> None:
+        """Checks the scenario; the engine starts at the first reset.
+
+        Args:
+          scenario: see `football.Football`.
+          representation: what is observed. "extracted": gfootball's super mini map,
+            [72, 96, 4 * frames] uint8 of 0 and 255, oldest frame first. "positions": the same in
+            short, [frames, 24] uint16: a pixel's row * 96 + column for each of 11 left players,
+            11 right players, ball, and active player; 65535 where there is none.
+            "simple115v2": gfootball's [115 * frames] float32, see `simple115v2.encode`.
+            "relative": [217 * frames] float32, see `relative.encode`.
+          rewards: see `football.Football`.
+          frames: how many are stacked, 1 to 8; None takes 4 for maps, 1 for floats.
+          left_players: see `football.Football`.
+          right_players: the same.
+          render_mode: "rgb_array" for pictures.
+          render_3d: they are gfootball's own, which need OpenGL, instead of drawn from above. Only
+            one such environment can be in a process.
+
+        Raises:
+          ConfigError: an argument is not among these, or see `football.Football`.
+        """
+        if representation not in _SHOWN:
+            raise errors.ConfigError(
+                f"representation = {representation!r} is none of {', '.join(_SHOWN)}"
+            )
+        if render_mode not in (None, "rgb_array"):
+            raise errors.ConfigError(f"render_mode = {render_mode!r} is neither None nor rgb_array")
+        shown = _SHOWN[representation]
+        if frames is None:
+            frames = 4 if shown == "extracted" else 1
+        self.game = football.Football(scenario, rewards, frames, shown, left_players, right_players)
+        spec = self.game.spec
+        self.action_space = gymnasium.spaces.Discrete(spec.action.num_values)
+        self._decode = np.copy
+        shape = spec.observation.shape
+        if representation == "extracted":
+            shape = spec.observation.dense_shape
+            self.observation_space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
+            self._decode = super_mini_map.to_image
+        elif representation == "positions":
+            self.observation_space = gymnasium.spaces.Box(0, 65535, shape, np.uint16)
+        else:
+            self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, shape, np.float32)
+        self._encoded = spec.new_observation()
+        self._players = self._encoded.reshape(-1, *spec.observation.shape)  # the same memory
+        self.environment = self.game.make() if render_mode is None else self.game.watch(render_3d)
+
+    def reset(self, seed: int | None, random: np.random.Generator) -> tuple[int, list[np.ndarray]]:
+        """Starts an episode.
+
+        Args:
+          seed: of the episode, modulo 2**31; None draws one.
+          random: where it is drawn from.
+
+        Returns:
+          The seed, with which the episode can be played again, and what each player observes.
+        """
+        seed = int(random.integers(_SEEDS)) if seed is None else seed % _SEEDS
+        self.environment.reset(seed, self._encoded)
+        return seed, self._observations()
+
+    def step(self, action: Any) -> tuple[list[np.ndarray], base.StepResult]:
+        """Plays one env step.
+
+        Args:
+          action: a number, or an array of one for each player.
+
+        Returns:
+          What each player observes, and what else the step has brought.
+
+        Raises:
+          RuntimeError: there is no running episode.
+        """
+        result = self.environment.step(action, self._encoded)
+        return self._observations(), result
+
+    def _observations(self) -> list[np.ndarray]:
+        return [self._decode(player) for player in self._players]

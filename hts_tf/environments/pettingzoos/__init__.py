@@ -1,0 +1,1 @@
+"""Environments of PettingZoo: several agents, who act at the same time."""

@@ -1,0 +1,274 @@
+"""A parallel PettingZoo environment in the form that executors step."""
+
+import importlib
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from gymnasium import spaces as gymnasium_spaces
+
+from hts_tf import configurables, errors, specs, trees
+from hts_tf.environments import base, checked
+from hts_tf.environments.gymnasiums import masks, registry, spaces
+
+if TYPE_CHECKING:
+    from pettingzoo import ParallelEnv
+
+_SEEN, _AGENT = "observation", "agent"
+_READ_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+
+
+class Recipe(NamedTuple):
+    """How to build one; see `pettingzoo.PettingZoo`."""
+
+    module: str
+    kwargs: dict[str, Any]
+    max_episode_steps: int | None
+    agent_indicator: bool
+    critic_state: bool
+    bounded_by: Literal["clip", "tanh"]
+
+
+class PettingZooEnvironment(base.Environment):
+    """Writes what agents observe where it belongs, and plays their actions.
+
+    Attributes:
+      spec: of the environment.
+      env: PettingZoo's.
+    """
+
+    def __init__(self, recipe: Recipe, render_mode: str | None = None) -> None:
+        """Builds it.
+
+        Args:
+          recipe: what to build.
+          render_mode: of PettingZoo.
+
+        Raises:
+          ConfigError: it cannot be built, or is none that we serve.
+        """
+        self._module = recipe.module
+        self.env = build(recipe, render_mode)
+        try:
+            self._agents = list(self.env.possible_agents)
+            self._lay_out(recipe)
+        except BaseException:
+            self.close()
+            raise
+        self._steps = 0
+
+    def _lay_out(self, recipe: Recipe) -> None:
+        seen = [self.env.observation_space(agent) for agent in self._agents]
+        actions = [self.env.action_space(agent) for agent in self._agents]
+        self._mask_is_observed = all(
+            isinstance(space, gymnasium_spaces.Dict) and specs.ACTION_MASK in space.spaces
+            for space in seen
+        )
+        self._alone = None  # the key of what is beside the mask, if it is one thing only
+        if self._mask_is_observed:
+            keys = [key for key in seen[0].spaces if key != specs.ACTION_MASK]
+            self._alone = keys[0] if len(keys) == 1 else None
+            seen = [_without_mask(space) for space in seen]
+        observed, self._length = _common(seen)
+        self._write_seen = observed.write
+        self._played = [spaces.played(space, recipe.bounded_by) for space in actions]
+        action = self._common_action(actions)
+        entries: dict[str, trees.Tree] = {}
+        self._masks = None
+        counts = [spaces.values(space) for space in actions]
+        if self._mask_is_observed or any(count != counts[0] for count in counts):
+            self._masks = self._make_masks(counts)
+            entries[specs.ACTION_MASK] = specs.ArraySpec((max(map(sum, counts)),), "bool")
+        if recipe.agent_indicator:
+            entries[_AGENT] = specs.DiscreteSpec(num_values=len(self._agents))
+        self._has_state = recipe.critic_state
+        if recipe.critic_state:
+            entries[specs.CRITIC_STATE], self._write_state = self._state_space()
+        self._is_dict = bool(entries)
+        self._time_limit = recipe.max_episode_steps
+        self.spec = specs.EnvironmentSpec(
+            {_SEEN: observed.spec, **entries} if entries else observed.spec,
+            action,
+            recipe.max_episode_steps or self._own_limit(),
+            num_players=len(self._agents),
+        )
+
+    def _common_action(self, actions: list[gymnasium_spaces.Space]) -> specs.ArraySpec:
+        kinds = [played.spec for played in self._played]
+        if all(kind == kinds[0] for kind in kinds):
+            return kinds[0]
+        if all(isinstance(kind, specs.DiscreteSpec) for kind in kinds):
+            return max(kinds, key=lambda kind: kind.num_values)
+        shown = ", ".join(dict.fromkeys(configurables.shorten(repr(space)) for space in actions))
+        raise errors.ConfigError(
+            f"PettingZoo.module = {self._module!r}: agents share a policy, which cannot serve "
+            f"actions that differ as these do: {shown}"
+        )
+
+    def _make_masks(self, counts: list[Any]) -> list[masks.Mask]:
+        if any(count is None for count in counts):
+            raise errors.ConfigError(
+                f"PettingZoo.module = {self._module!r} has masks, but none of Discrete or "
+                "MultiDiscrete actions"
+            )
+        return [
+            masks.Mask(count, played.spec.shape)
+            for count, played in zip(counts, self._played, strict=True)
+        ]
+
+    def _state_space(self) -> spaces.Observed:
+        try:
+            space = self.env.state_space
+        except AttributeError:
+            raise errors.ConfigError(
+                f"PettingZoo.critic_state: {self._module} has no state_space"
+            ) from None
+        return spaces.observed(space, "state")
+
+    def _own_limit(self) -> int:
+        limit = getattr(self.env.unwrapped, "max_cycles", None)
+        if not isinstance(limit, (int, np.integer)) or limit < 1:
+            raise errors.ConfigError(
+                f"PettingZoo.max_episode_steps must be bound: {self._module} has no max_cycles"
+            )
+        return int(limit)
+
+    def reset(self, seed: int, observation: trees.Tree) -> None:
+        """See base class.
+
+        Raises:
+          ProtocolError: an agent is missing, or an observation or mask not of its space.
+        """
+        self._steps = 0
+        shown, infos = self.env.reset(seed=seed)
+        missing = [agent for agent in self._agents if agent not in self.env.agents]
+        if missing:
+            raise self._error(f"the episode begins without {missing[0]!r}")
+        self._there = set(self._agents)
+        self._write(shown, infos, observation, over=False)
+
+    def step(self, action: Any, observation: trees.Tree) -> base.StepResult:
+        """See base class.
+
+        Raises:
+          ProtocolError: as `reset`.
+        """
+        self._steps += 1
+        actions = action if self.spec.players else [action]
+        chosen = {
+            agent: played.action(specs.plain(own))
+            for agent, played, own in zip(self._agents, self._played, actions, strict=True)
+            if agent in self._there
+        }
+        shown, rewards, terminated, truncated, infos = self.env.step(chosen)
+        is_last = self._steps == self._time_limit
+        left = set(self.env.agents)
+        ends = [
+            [bool(flags.get(agent, False)) for agent in self._agents]
+            for flags in (terminated, truncated)
+        ]
+        for index, agent in enumerate(self._agents):
+            if agent not in left and not ends[1][index]:
+                ends[0][index] = True  # gone, whatever it is called
+            elif agent in self._there and is_last:
+                ends[1][index] = True
+        self._write(shown, infos, observation, over=is_last or not left)
+        reward = [float(rewards.get(agent, 0.0)) for agent in self._agents]
+        self._there = left
+        if not self.spec.players:
+            return base.StepResult(reward[0], reward[0], ends[0][0], ends[1][0])
+        return base.StepResult(np.array(reward), np.array(reward), *map(np.array, ends))
+
+    def close(self) -> None:
+        """See base class."""
+        if self.env is not None:
+            env, self.env = self.env, None
+            env.close()
+
+    def _write(self, shown: Any, infos: Any, observation: trees.Tree, over: bool) -> None:
+        try:
+            for index, agent in enumerate(self._agents):
+                place = observation
+                if self.spec.players:
+                    place = trees.map(lambda array, index=index: array[index, ...], observation)
+                if agent in shown:
+                    self._write_agent(index, shown[agent], infos, place, over)
+                else:  # it has left
+                    trees.map(lambda array: array.fill(0), place)
+            if self._has_state:
+                self._write_all(observation[specs.CRITIC_STATE])
+        except _READ_ERRORS as error:
+            fault = registry.in_a_line(error)
+            raise self._error(f"what {agent!r} observes: {fault}") from error
+
+    def _write_agent(self, index: int, seen: Any, infos: Any, place: Any, over: bool) -> None:
+        array = place[_SEEN] if self._is_dict else place
+        rest = seen[self._alone] if self._alone else seen
+        if self._length is None:
+            self._write_seen(rest, array)
+        else:
+            vector = np.zeros(self._length, array.dtype)
+            vector[: len(rest)] = rest
+            self._write_seen(vector, array)
+        if self._masks is not None:
+            mask, permitted = self._masks[index], place[specs.ACTION_MASK]
+            permitted.fill(False)
+            own = permitted[: mask.spec.shape[0]]
+            if self._mask_is_observed:
+                mask.write(seen[specs.ACTION_MASK], own, over)
+            else:
+                own.fill(True)
+        if _AGENT in place if self._is_dict else False:
+            place[_AGENT][...] = index
+
+    def _write_all(self, array: np.ndarray) -> None:
+        state = self.env.state()
+        for own in array if self.spec.players else [array]:
+            self._write_state(state, own)
+
+    def _error(self, fault: str) -> checked.ProtocolError:
+        where = f"env step {self._steps - 1} of its episode" if self._steps else "reset"
+        return checked.ProtocolError(f"{self._module} broke a rule in {where}: {fault}")
+
+
+def build(recipe: Recipe, render_mode: str | None = None) -> "ParallelEnv":
+    """Builds PettingZoo's environment. Raises: ConfigError: it cannot be built."""
+    module = importlib.import_module(recipe.module)  # which `PettingZoo` permits
+    kwargs = {**recipe.kwargs, **({"render_mode": render_mode} if render_mode else {})}
+    try:
+        env = module.parallel_env(**kwargs)
+        env.reset(seed=0)  # some know their agents only then
+    except Exception as error:
+        raise errors.ConfigError(
+            f"PettingZoo.module = {recipe.module!r} cannot be built: {type(error).__name__}: "
+            f"{registry.in_a_line(error)}"
+        ) from error
+    return env
+
+
+def _without_mask(space: gymnasium_spaces.Dict) -> gymnasium_spaces.Space:
+    """Returns what is left; an entry that is left alone stands for itself."""
+    rest = {key: part for key, part in space.items() if key != specs.ACTION_MASK}
+    return gymnasium_spaces.Dict(rest) if len(rest) != 1 else next(iter(rest.values()))
+
+
+def _common(seen: list[gymnasium_spaces.Space]) -> tuple[spaces.Observed, int | None]:
+    """Returns how what all agents observe is handed over, and its length if it is filled up.
+
+    Raises:
+      ConfigError: such spaces are not served together.
+    """
+    if all(space == seen[0] for space in seen):
+        return spaces.observed(seen[0]), None
+    shapes = [getattr(space, "shape", None) for space in seen]
+    if all(
+        isinstance(space, gymnasium_spaces.Box)
+        and len(space.shape) == 1
+        and space.dtype.kind == "f"
+        for space in seen
+    ):
+        longest = max(seen, key=lambda space: space.shape[0])
+        return spaces.observed(longest), longest.shape[0]
+    raise errors.ConfigError(
+        "agents share a policy, which cannot serve observations that differ as these do: "
+        f"{', '.join(dict.fromkeys(map(str, shapes)))}; vectors of floats may"
+    )

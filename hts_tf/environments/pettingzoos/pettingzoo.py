@@ -1,0 +1,129 @@
+"""Parallel environments of PettingZoo (Terry et al. 2021, arXiv 2009.14471), as gin binds them.
+
+PettingZoo itself is imported inside functions: who trains on something else needs no such package.
+"""
+
+import dataclasses
+import functools
+import pickle
+from typing import TYPE_CHECKING, Any, Literal
+
+from hts_tf import errors, specs, values
+from hts_tf.configurables import configurable
+from hts_tf.environments.gymnasiums import registry
+
+if TYPE_CHECKING:
+    from hts_tf.environments.pettingzoos import environment, view
+
+
+@configurable
+@dataclasses.dataclass(frozen=True)
+class PettingZoo:
+    """A parallel environment of PettingZoo: its possible agents are the players, in their order.
+
+    All of them share one policy. Agents may leave before an episode is over, but not come later.
+    Each episode begins with `reset(seed=its own)`; score and reward are both the agent's reward.
+
+    Spaces may differ from agent to agent where a shared policy can serve that: vectors of floats
+    are filled up with zeros to the longest one, and Discrete actions are masked to the agent's own
+    (`specs.ACTION_MASK`). For other spaces, and masks, see `Gymnasium`.
+
+    Attributes:
+      module: that has a function `parallel_env`, such as 'mpe2.simple_spread_v3'; it must have been
+        imported (in a gin file: `import module`).
+      kwargs: keyword arguments of the function.
+      max_episode_steps: episodes are truncated after so many env steps; None takes the
+        environment's own `max_cycles`.
+      agent_indicator: whether agents are told who they are: the observation's entry "agent", 0 to
+        P - 1. They can then play different roles.
+      critic_state: whether values, but not policies, also see the environment's `state()`; see
+        `specs.CRITIC_STATE`.
+      bounded_by: how any number becomes one within a Box of actions, see `specs.BoxSpec`.
+      history_free: see `specs.EnvironmentSpec`.
+
+    Raises:
+      ConfigError: a package is missing, or the module is none of that kind.
+    """
+
+    module: str
+    kwargs: dict[str, Any] | None = None
+    max_episode_steps: values.Count | None = None
+    agent_indicator: bool = False
+    critic_state: bool = False
+    bounded_by: Literal["clip", "tanh"] = "clip"
+    history_free: bool = True
+
+    def __post_init__(self) -> None:
+        _check_installed()
+        registry.check_strings("kwargs", self.kwargs, "PettingZoo")
+        module = registry.imported("module", self.module, "PettingZoo")
+        if not callable(getattr(module, "parallel_env", None)):
+            raise errors.ConfigError(
+                f"PettingZoo.module = {self.module!r} has no function parallel_env"
+            )
+
+    @property
+    def spec(self) -> specs.EnvironmentSpec:
+        """Builds an environment, the first time. It travels with this when pickled.
+
+        Raises:
+          ConfigError: it cannot be built, or has spaces that we do not serve.
+        """
+        return self._spec
+
+    def make(self) -> "environment.PettingZooEnvironment":
+        """Builds one environment."""
+        from hts_tf.environments.pettingzoos import environment
+
+        return environment.PettingZooEnvironment(self._recipe)
+
+    def watch(self, render: bool = False) -> "view.PettingZooView":
+        """Builds one that shows itself, always by its own renderer; see `base.Watchable`.
+
+        Raises:
+          ConfigError: it makes no pictures, or not here.
+        """
+        from hts_tf.environments.pettingzoos import view
+
+        return view.PettingZooView(self._recipe)
+
+    def check(self) -> list[str]:
+        """Returns what PettingZoo's own test has to say; see `base.Checkable`."""
+        from hts_tf.environments.pettingzoos import checker, environment
+
+        return checker.complaints(environment.build(self._recipe))
+
+    @property
+    def _recipe(self) -> "environment.Recipe":
+        from hts_tf.environments.pettingzoos import environment
+
+        return environment.Recipe(
+            self.module,
+            dict(self.kwargs or {}),
+            self.max_episode_steps,
+            self.agent_indicator,
+            self.critic_state,
+            self.bounded_by,
+        )
+
+    @functools.cached_property
+    def _spec(self) -> specs.EnvironmentSpec:
+        try:
+            pickle.dumps(self)
+        except Exception as error:
+            raise errors.ConfigError(
+                f"PettingZoo.kwargs cannot travel to executors: {registry.in_a_line(error)}"
+            ) from error
+        built = self.make()
+        built.close()
+        return dataclasses.replace(built.spec, history_free=self.history_free)
+
+
+def _check_installed() -> None:
+    try:
+        import pettingzoo  # noqa: F401
+    except ImportError as error:
+        raise errors.ConfigError(
+            f"PettingZoo cannot be imported ({registry.in_a_line(error)}): "
+            "./launch/setup.sh --extras=pettingzoo or pip install 'hts_tf[pettingzoo]'"
+        ) from error

@@ -1,0 +1,64 @@
+import warnings
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pettingzoo")
+
+from football_pair import make_stock, reset_stock
+from pettingzoo.test import parallel_api_test, parallel_seed_test
+
+import hts_tf.football
+from hts_tf import errors
+
+TEAMS = {"left_players": 3, "right_players": 1}
+
+
+def make(scenario="academy_3_vs_1_with_keeper", **arguments):
+    return hts_tf.football.parallel_env(scenario, **{**TEAMS, **arguments})
+
+
+@pytest.mark.parametrize("representation", ["extracted", "simple115v2", "relative"])
+def test_passes_pettingzoos_tests(representation):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        parallel_api_test(make(representation=representation), num_cycles=60)
+    parallel_seed_test(lambda: make(representation=representation))
+
+
+def test_plays_what_gfootball_plays():
+    ours = make()
+    stock = make_stock(
+        "academy_3_vs_1_with_keeper", "scoring,checkpoints", False, "simple115v2", 3, 1
+    )
+    random = np.random.default_rng(0)
+    for seed in range(3):
+        seen, infos = ours.reset(seed=seed)
+        assert infos["left_0"] == {"seed": seed}
+        np.testing.assert_array_equal(np.stack(list(seen.values())), reset_stock(stock, seed))
+        while ours.agents:
+            actions = random.integers(19, size=4)
+            seen, rewards, terminated, truncated, infos = ours.step(
+                dict(zip(ours.agents, actions, strict=True))
+            )
+            stock_seen, stock_rewards, done, info = stock.step(actions)
+            np.testing.assert_array_equal(np.stack(list(seen.values())), stock_seen)
+            np.testing.assert_array_equal(np.float32(list(rewards.values())), stock_rewards)
+            assert infos["right_0"]["score"] == -info["score_reward"]
+            assert all(terminated[agent] or truncated[agent] for agent in seen) == done
+    np.testing.assert_array_equal(ours.state(), seen["left_0"])
+    ours.close()
+    stock.close()
+
+
+def test_agents_and_pictures():
+    environment = make(render_mode="rgb_array")
+    assert environment.possible_agents == ["left_0", "left_1", "left_2", "right_0"]
+    environment.reset(seed=1)
+    assert environment.render().shape == (640, 944, 3)
+    environment.close()
+
+
+def test_players_that_there_are_not():
+    with pytest.raises(errors.ConfigError, match="has 4 players to control in its left team"):
+        make(left_players=7)

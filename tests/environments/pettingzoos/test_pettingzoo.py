@@ -1,0 +1,186 @@
+import pickle
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pettingzoo")
+
+from hts_tf import errors, specs, trees
+from hts_tf.environments import checked, history, random_actions
+from hts_tf.environments.pettingzoos.pettingzoo import PettingZoo
+from tests import zoo
+
+DIFFERENT = {"sizes": (2, 4, 3), "values": (3, 2, 5)}
+
+
+def herd(**settings):
+    kwargs = settings.pop("kwargs", None)
+    return PettingZoo("tests.zoo", kwargs, **settings)
+
+
+def play(config, seed, most=20):
+    """Yields observations, before each env step, who was there, and what the step brought."""
+    game, observation = checked.make(config), config.spec.new_observation()
+    random = np.random.default_rng(seed)
+    game.reset(seed, observation)
+    there = np.ones(config.spec.players, bool)
+    for _ in range(most):
+        seen = trees.map(np.copy, observation)
+        action = random_actions.draw_for_all(config.spec, observation, random)
+        result = game.step(action, observation)
+        yield seen, action, there, result
+        there = there & ~(result.terminated | result.truncated)
+        if result.is_over:
+            break
+    game.close()
+
+
+def test_spec_of_equal_agents():
+    spec = herd().spec
+    assert spec.observation == specs.ArraySpec((3,), "float32")
+    assert spec.action == specs.DiscreteSpec(num_values=3)
+    assert (spec.num_players, spec.max_episode_steps) == (3, 8)
+    assert herd(max_episode_steps=5).spec.max_episode_steps == 5
+    assert not herd(history_free=False).spec.history_free
+
+
+def test_spec_of_different_agents():
+    spec = herd(kwargs=DIFFERENT, agent_indicator=True, critic_state=True).spec
+    assert spec.observation == {
+        "observation": specs.ArraySpec((4,), "float32"),
+        specs.ACTION_MASK: specs.ArraySpec((5,), "bool"),
+        "agent": specs.DiscreteSpec(num_values=3),
+        specs.CRITIC_STATE: specs.ArraySpec((4,), "float32"),
+    }
+    assert spec.action.num_values == 5
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_it_is_what_pettingzoo_plays(seed):
+    stock = zoo.Herd()
+    shown, _ = stock.reset(seed=seed)
+    for seen, action, there, result in play(herd(), seed):
+        live = [agent in stock.agents for agent in stock.possible_agents]
+        np.testing.assert_array_equal(there, live)
+        for index, agent in enumerate(stock.possible_agents):
+            expected = shown.get(agent, np.zeros(3))
+            np.testing.assert_array_equal(seen[index], expected)
+        actions = {agent: action[stock.possible_agents.index(agent)] for agent in stock.agents}
+        shown, rewards, terminated, truncated, _ = stock.step(actions)
+        for index, agent in enumerate(stock.possible_agents):
+            assert result.reward[index] == np.float32(rewards.get(agent, 0))
+            assert result.terminated[index] == terminated.get(agent, True)
+            assert result.truncated[index] == truncated.get(agent, False)
+    assert result.is_over
+    assert not stock.agents
+
+
+def test_agents_that_differ():
+    config = herd(kwargs=DIFFERENT, agent_indicator=True, critic_state=True)
+    for step, (seen, action, there, _) in enumerate(play(config, 3)):
+        assert not seen["observation"][0, 2:].any()
+        assert not seen["observation"][2, 3:].any()
+        assert seen[specs.ACTION_MASK][there].sum(1).tolist() == np.array([3, 2, 5])[there].tolist()
+        assert seen["agent"][there].tolist() == np.arange(3)[there].tolist()
+        np.testing.assert_array_equal(seen[specs.CRITIC_STATE], np.float32(step / 8))
+        assert (action < [3, 2, 5])[there].all()
+
+
+def test_masks_that_are_observed():
+    config = herd(kwargs={"masked": True})
+    assert config.spec.observation == {
+        "observation": specs.ArraySpec((3,), "float32"),
+        specs.ACTION_MASK: specs.ArraySpec((3,), "bool"),
+    }
+    for seed in range(5):  # what is not permitted raises
+        assert list(play(config, seed))
+
+
+def test_time_limit():
+    played = list(play(herd(max_episode_steps=3), 0))
+    assert len(played) == 3
+    *_, there, last = played[-1]
+    assert last.is_valued
+    np.testing.assert_array_equal(last.truncated, there & ~last.terminated)
+
+
+def test_one_agent_is_a_single_player():
+    config = herd(kwargs={"sizes": (3,), "values": (3,)})
+    assert config.spec.players == ()
+    assert all(np.ndim(seen) == 1 for seen, *_ in play(config, 0))
+
+
+def test_free_of_history_and_travels():
+    config = pickle.loads(pickle.dumps(herd()))
+    findings = history.find_out(config, [1, 2])
+    assert not findings.differences
+    assert findings.seeds_matter
+
+
+def test_its_own_test():
+    assert herd().check() == []
+
+
+class Odd(zoo.Herd):
+    def __init__(self, what, **kwargs):
+        super().__init__(**kwargs)
+        self._what = what
+        if what == "no limit":
+            del self.max_cycles
+
+    def observation_space(self, agent):
+        if self._what == "spaces" and agent == "sheep_1":
+            return self.action_space(agent)
+        return super().observation_space(agent)
+
+    def render(self):
+        return None
+
+    def reset(self, seed=None, options=None):
+        seen, infos = super().reset(seed, options)
+        if self._what == "late":
+            self.agents = self.agents[1:]
+        if self._what == "shape":
+            seen["sheep_2"] = np.zeros(7)
+        return seen, infos
+
+
+zoo.odd = zoo._module("odd", Odd)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"module": "nowhere"}, "module names nowhere, which is not imported"),
+        ({"module": "tests.command_line"}, "has no function parallel_env"),
+        ({"module": "tests.zoo", "kwargs": {"wool": 1}}, "cannot be built: TypeError"),
+        ({"module": "tests.zoo.odd", "kwargs": {"what": "spaces"}}, "observations that differ"),
+        ({"module": "tests.zoo.odd", "kwargs": {"what": "no limit"}}, "has no max_cycles"),
+    ],
+)
+def test_what_is_refused(settings, says):
+    import tests.command_line  # noqa: F401
+
+    with pytest.raises(errors.ConfigError, match=says):
+        _ = PettingZoo(**settings).spec
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [("late", "begins without 'sheep_0'"), ("shape", "what 'sheep_2' observes")],
+)
+def test_broken_rules(what, says):
+    config = PettingZoo("tests.zoo.odd", {"what": what})
+    with pytest.raises(checked.ProtocolError, match=says):
+        list(play(config, 0))
+
+
+def test_pictures():
+    view = herd().watch()
+    observation = view.spec.new_observation()
+    view.reset(0, observation)
+    assert view.picture().size == (30, 20)
+    assert (view.title, view.fps) == ("zoo", 5.0)
+    view.close()
+    with pytest.raises(errors.ConfigError, match=r"odd has no pictures .* renders object"):
+        PettingZoo("tests.zoo.odd", {"what": "blind"}).watch()

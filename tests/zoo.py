@@ -1,0 +1,99 @@
+"""Parallel PettingZoo environments for tests: each function is one, as modules have them."""
+
+import sys
+import types
+from typing import ClassVar
+
+import numpy as np
+from gymnasium import spaces
+from pettingzoo import ParallelEnv
+
+
+class Herd(ParallelEnv):
+    """Agents who leave one after the other, rewarded for saying what they are shown.
+
+    Everything random is drawn from the seed of `reset`.
+    """
+
+    metadata: ClassVar = {"name": "herd_v0", "render_modes": ["rgb_array"], "render_fps": 5}
+
+    def __init__(
+        self, sizes=(3, 3, 3), values=(3, 3, 3), max_cycles=8, masked=False, render_mode=None
+    ):
+        self.possible_agents = [f"sheep_{index}" for index in range(len(sizes))]
+        self.max_cycles = max_cycles
+        self.render_mode = render_mode
+        self._sizes = dict(zip(self.possible_agents, sizes, strict=True))
+        self._values = dict(zip(self.possible_agents, values, strict=True))
+        self._masked = masked
+        self.state_space = spaces.Box(0, 1, (4,), np.float32)
+        self._spaces = {agent: self._space(agent) for agent in self.possible_agents}
+        self._actions = {agent: spaces.Discrete(n) for agent, n in self._values.items()}
+
+    def _space(self, agent):
+        seen = spaces.Box(0, 2, (self._sizes[agent],), np.float32)
+        if not self._masked:
+            return seen
+        mask = spaces.Box(0, 1, (self._values[agent],), np.int8)
+        return spaces.Dict({"observation": seen, "action_mask": mask})
+
+    def observation_space(self, agent):
+        return self._spaces[agent]
+
+    def action_space(self, agent):
+        return self._actions[agent]
+
+    def reset(self, seed=None, options=None):
+        self._random = np.random.default_rng(seed)
+        self._steps = 0
+        self.agents = list(self.possible_agents)
+        return self._seen(self.agents), {agent: {} for agent in self.agents}
+
+    def step(self, actions):
+        self._steps += 1
+        if set(actions) != set(self.agents):
+            raise ValueError(f"actions of {sorted(actions)} for {self.agents}")
+        rewards, terminated, truncated = {}, {}, {}
+        for agent, action in actions.items():
+            if self._masked and not self._masks[agent][action]:
+                raise ValueError(f"{agent} may not do {action}")
+            rewards[agent] = 0.1 + 0.9 * float(action == self._right[agent])
+            leaves = self._random.random() < 0.1
+            terminated[agent] = bool(leaves and self._random.random() < 0.5)
+            truncated[agent] = bool(
+                (leaves and not terminated[agent]) or self._steps >= self.max_cycles
+            )
+        seen = self._seen(self.agents)
+        self.agents = [a for a in self.agents if not (terminated[a] or truncated[a])]
+        return seen, rewards, terminated, truncated, {agent: {} for agent in rewards}
+
+    def state(self):
+        return np.full(4, self._steps / self.max_cycles, np.float32)
+
+    def render(self):
+        return np.full((20, 30, 3), 10 * self._steps, np.uint8)
+
+    def _seen(self, agents):
+        self._right, self._masks, seen = {}, {}, {}
+        for agent in agents:
+            values = min(self._sizes[agent], self._values[agent])
+            self._right[agent] = self._random.integers(values)
+            vector = self._random.random(self._sizes[agent]).astype(np.float32)
+            vector[self._right[agent]] += 1
+            seen[agent] = vector
+            mask = self._random.random(self._values[agent]) < 0.5
+            mask[self._right[agent]] = True
+            self._masks[agent] = mask
+            if self._masked:
+                seen[agent] = {"observation": vector, "action_mask": mask.astype(np.int8)}
+        return seen
+
+
+def _module(name, environment):
+    module = types.ModuleType(f"{__name__}.{name}")
+    module.parallel_env = environment
+    sys.modules[module.__name__] = module
+    return module
+
+
+parallel_env = Herd
