@@ -37,8 +37,7 @@ EXTRAS = {
     "gymnasium": [*GYMNASIUM],
     "atari": [*GYMNASIUM, "ale-py>=0.12,<0.13", "opencv-python>=4.8"],
     "mujoco": [*GYMNASIUM, "gymnasium[mujoco]"],
-    # With the multi-agent particle environments, which are no part of it any more. They ask for
-    # pygame-ce, whose files are pygame's: either works.
+    # Without its games, which ask for pygame-ce, whose files are pygame's.
     "pettingzoo": [*GYMNASIUM, "pettingzoo>=1.26,<1.28"],
     "plot": ["matplotlib>=3.8,<4"],
     "report": [

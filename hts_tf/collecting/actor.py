@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from hts_tf.collecting import buffers, timesheet
-from hts_tf.collecting.board import Board
+from hts_tf.collecting.board import Board, in_rows
 from hts_tf.collecting.policy import Policy
 
 TIMES = ("inference", "wait_state", "wait_sync", "total")
@@ -182,9 +182,8 @@ class Actor:
         asked = self._board.questions(slots)
         # Rows that need only a value get some noise too: their action is dropped.
         noise = self._noise[np.minimum(asked.step, len(self._noise) - 1), slots]
-        noise = noise.reshape(-1, *noise.shape[2:])
         start = time.perf_counter()
-        answer = self._policy.act(asked.observation, noise, asked.state)
+        answer = self._policy.act(asked.observation, in_rows(noise), asked.state)
         self.times.add(_INFERENCE, start, len(slots))
         self.batches += 1
         self.observations += len(slots)

@@ -217,7 +217,7 @@ class Board:
             for _, array in trees.named(storages.state):
                 array[k[first], place.step[first], slots[first]] = 0.0
         observation, state = trees.map(
-            lambda a: _in_rows(a[k, place.step, slots]), (storages.observation, storages.state)
+            lambda a: in_rows(a[k, place.step, slots]), (storages.observation, storages.state)
         )
         return Questions(slots, k, place.step, place.episode_over, observation, state)
 
@@ -301,7 +301,7 @@ class Board:
             self.ledger.move(slot, self.ledger.place(slot)._replace(step=0))
 
 
-def _in_rows(array: np.ndarray) -> np.ndarray:
+def in_rows(array: np.ndarray) -> np.ndarray:
     """Returns [n, P, ...] as [n * P, ...]."""
     return array.reshape(-1, *array.shape[2:])
 

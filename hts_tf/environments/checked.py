@@ -229,16 +229,22 @@ def _leaf(spec: specs.ArraySpec, players: tuple[int, ...]) -> _Floats | _Bools |
     return _Bools() if dtype.kind == "b" else _Integers((*players, *spec.shape), spec.dtype)
 
 
+def _parts(result: Any) -> tuple[Any, Any, Any, Any]:
+    """Returns what a result consists of. Raises: ValueError: it is none."""
+    try:
+        reward, score, terminated, truncated = result
+    except (TypeError, ValueError):
+        raise ValueError(f"step returned {result!r:.80}, not a StepResult") from None
+    return reward, score, terminated, truncated
+
+
 def _plain(result: Any) -> base.StepResult:
     """Returns a result in its one form.
 
     Raises:
       ValueError: it means nothing.
     """
-    try:
-        reward, score, terminated, truncated = result
-    except (TypeError, ValueError):
-        raise ValueError(f"step returned {result!r:.80}, not a StepResult") from None
+    reward, score, terminated, truncated = _parts(result)
     terminated, truncated = _flag("terminated", terminated), _flag("truncated", truncated)
     return base.StepResult(
         _number("reward", reward), _number("score", score), terminated, truncated and not terminated
@@ -251,10 +257,7 @@ def _plain_arrays(result: Any, players: tuple[int, ...]) -> base.StepResult:
     Raises:
       ValueError: it means nothing.
     """
-    try:
-        reward, score, terminated, truncated = result
-    except (TypeError, ValueError):
-        raise ValueError(f"step returned {result!r:.80}, not a StepResult") from None
+    reward, score, terminated, truncated = _parts(result)
     return base.StepResult(
         _numbers("reward", reward, players),
         _numbers("score", score, players),

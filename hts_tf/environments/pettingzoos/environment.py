@@ -139,12 +139,12 @@ class PettingZooEnvironment(base.Environment):
           ProtocolError: an agent is missing, or an observation or mask not of its space.
         """
         self._steps = 0
-        shown, infos = self.env.reset(seed=seed)
+        shown, _ = self.env.reset(seed=seed)
         missing = [agent for agent in self._agents if agent not in self.env.agents]
         if missing:
             raise self._error(f"the episode begins without {missing[0]!r}")
         self._there = set(self._agents)
-        self._write(shown, infos, observation, over=False)
+        self._write(shown, observation, over=False)
 
     def step(self, action: Any, observation: trees.Tree) -> base.StepResult:
         """See base class.
@@ -159,7 +159,7 @@ class PettingZooEnvironment(base.Environment):
             for agent, played, own in zip(self._agents, self._played, actions, strict=True)
             if agent in self._there
         }
-        shown, rewards, terminated, truncated, infos = self.env.step(chosen)
+        shown, rewards, terminated, truncated, _ = self.env.step(chosen)
         is_last = self._steps == self._time_limit
         left = set(self.env.agents)
         ends = [
@@ -171,7 +171,7 @@ class PettingZooEnvironment(base.Environment):
                 ends[0][index] = True  # gone, whatever it is called
             elif agent in self._there and is_last:
                 ends[1][index] = True
-        self._write(shown, infos, observation, over=is_last or not left)
+        self._write(shown, observation, over=is_last or not left)
         reward = [float(rewards.get(agent, 0.0)) for agent in self._agents]
         self._there = left
         if not self.spec.players:
@@ -184,14 +184,14 @@ class PettingZooEnvironment(base.Environment):
             env, self.env = self.env, None
             env.close()
 
-    def _write(self, shown: Any, infos: Any, observation: trees.Tree, over: bool) -> None:
+    def _write(self, shown: Any, observation: trees.Tree, over: bool) -> None:
         try:
             for index, agent in enumerate(self._agents):
                 place = observation
                 if self.spec.players:
                     place = trees.map(lambda array, index=index: array[index, ...], observation)
                 if agent in shown:
-                    self._write_agent(index, shown[agent], infos, place, over)
+                    self._write_agent(index, shown[agent], place, over)
                 else:  # it has left
                     trees.map(lambda array: array.fill(0), place)
             if self._has_state:
@@ -200,7 +200,7 @@ class PettingZooEnvironment(base.Environment):
             fault = registry.in_a_line(error)
             raise self._error(f"what {agent!r} observes: {fault}") from error
 
-    def _write_agent(self, index: int, seen: Any, infos: Any, place: Any, over: bool) -> None:
+    def _write_agent(self, index: int, seen: Any, place: Any, over: bool) -> None:
         array = place[_SEEN] if self._is_dict else place
         rest = seen[self._alone] if self._alone else seen
         if self._length is None:
@@ -217,7 +217,7 @@ class PettingZooEnvironment(base.Environment):
                 mask.write(seen[specs.ACTION_MASK], own, over)
             else:
                 own.fill(True)
-        if _AGENT in place if self._is_dict else False:
+        if self._is_dict and _AGENT in place:
             place[_AGENT][...] = index
 
     def _write_all(self, array: np.ndarray) -> None:
