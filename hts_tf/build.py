@@ -8,11 +8,13 @@ from hts_tf.collecting.policy import Batching, Policy
 from hts_tf.collecting.workers import Crew, Workers
 from hts_tf.files import scope
 from hts_tf.files.keeper import Keeper
+from hts_tf.files.snapshots import Snapshots
 from hts_tf.files.workdir import Workdir
 from hts_tf.learner import Learner
 from hts_tf.networks import choice, sketch
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.networks.agent import Agent
+from hts_tf.opponents.pool import Pool
 from hts_tf.pipeline import Pipeline
 from hts_tf.schedules.schedule import Schedule
 from hts_tf.settings import Settings
@@ -56,7 +58,18 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
     step = target.step
     # Checked for num_envs, as results must not depend on actor_batch_size.
     policy = Policy(behaviour, settings.num_envs * environment.num_players)
-    collector = schedule.collector_type(Workers(settings.environment, step, policy, seed, crew))
+    pool = None
+    if settings.opponents is not None:
+        pool = Pool(
+            settings.opponents,
+            environment,
+            policy,
+            lambda: ActorCritic(environment, weights_seed),
+            Snapshots(Path(workdir, "snapshots")),
+            seed,
+        )
+    workers_ = Workers(settings.environment, step, policy, seed, crew, pool)
+    collector = schedule.collector_type(workers_)
 
     learner = Learner(
         target,
@@ -77,7 +90,7 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
     if trace_intervals:
         tracer = Tracer(Path(workdir), collector.workers, trace_intervals, has_sync_points)
     pipeline = Pipeline(
-        schedule, collector, learner, behaviour, keeper, reporter, tracer, steps_per_update
+        schedule, collector, learner, behaviour, keeper, reporter, tracer, steps_per_update, pool
     )
     configuration = operative.text(seed)
     found = {

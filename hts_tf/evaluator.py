@@ -25,6 +25,7 @@ class _Match:
         self._seed = seed
         self._action_bytes = spec.action.nbytes * spec.num_players
         self._num_players = spec.num_players
+        self._num_rivals = spec.num_rivals
         self._written = spec.new_observation()
         # The same memory, [P, ...].
         self.observation = trees.map(
@@ -49,8 +50,9 @@ class _Match:
             action = actions[0] if self._num_players == 1 else actions
             result = self._environment.step(specs.plain(action), self._written)
         self._actions += actions.tobytes()
-        self._score += float(np.mean(result.score))
-        self._return += float(np.mean(result.reward))
+        own = slice(self._num_players - self._num_rivals)
+        self._score += float(np.mean(np.ravel(result.score)[own]))
+        self._return += float(np.mean(np.ravel(result.reward)[own]))
         return result.is_over
 
     @contextlib.contextmanager

@@ -79,6 +79,9 @@ class Learner:
         def update(
             rollout: specs.Rollout, permutations: tf.Tensor, progress: tf.Tensor
         ) -> dict[str, tf.Tensor]:
+            if not isinstance(rollout.chosen_by, tuple):  # others' choices are not learnt from
+                own = tf.equal(rollout.chosen_by, 0)
+                rollout = rollout._replace(counts=rollout.counts & own)
             if self.reward_scaling is not None:
                 rollout = self.reward_scaling.scale(rollout)
             logs = algorithm.update(

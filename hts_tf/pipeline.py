@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import time
 
 import numpy as np
@@ -12,6 +13,7 @@ from hts_tf.collecting.unroll_collector import UnrollCollector
 from hts_tf.files.keeper import Keeper
 from hts_tf.learner import Learner
 from hts_tf.networks.agent import Agent
+from hts_tf.opponents.pool import Pool
 from hts_tf.schedules.schedule import Round, Schedule
 from hts_tf.system.stop_signals import StopSignals
 from hts_tf.watching.reporter import Reporter
@@ -54,6 +56,7 @@ class Pipeline:
         reporter: Reporter,
         tracer: Tracer | None,
         steps_per_round: int,
+        pool: Pool | None = None,
     ) -> None:
         """Takes its parts, `behaviour` the agent that the actors run; starts nothing."""
         schedule.connect(collector, learner, behaviour)
@@ -65,6 +68,7 @@ class Pipeline:
         self._reporter = reporter
         self._tracer = tracer
         self._steps_per_round = steps_per_round
+        self._pool = pool
         has_sync_points = schedule.policy_lag is not None
         self.signals = StopSignals(
             "at the next sync point" if has_sync_points else "after the next update"
@@ -134,8 +138,14 @@ class Pipeline:
 
     def _round_over(self, outcome: Round, seconds: float) -> None:
         number = self._next_round - 1
-        self._keeper.round_over(outcome, number, self.collector.cut_short(number))
+        ended = self._keeper.round_over(outcome, number, self.collector.cut_short(number))
+        if self._pool:
+            results = [(e.opponent, e.score) for e in ended if not math.isnan(e.score)]
+            updates, met = self.learner.updates, self.collector.workers.board.met
+            self._pool.update(results, self._behaviour, updates, met)
         activity = self.collector.workers.activity() if outcome.collected is not None else {}
+        if self._pool and activity:
+            activity |= self._pool.figures()
         self._reporter.round_over(outcome, seconds, self._env_steps(), activity, self._keeper)
         if self._tracer:
             self._tracer.round_over(outcome)
@@ -149,6 +159,7 @@ class Pipeline:
             **self._schedule.state(),
             **self.collector.state(self._next_round),
             **self._reporter.state(),
+            **(self._pool.state() if self._pool else {}),
         }
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
@@ -164,6 +175,8 @@ class Pipeline:
         self._reporter.restore(state)
         playing = self.collector.restore(state, self._next_round)
         self._keeper.restore(state, playing)
+        if self._pool:
+            self._pool.restore(state, self.collector.workers.board.met)
 
     def close(self) -> None:
         """Stops all workers and frees all shared memory; may be called twice."""

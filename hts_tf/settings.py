@@ -15,6 +15,8 @@ from hts_tf.algorithms.reward_scaling import ReturnScaling
 from hts_tf.configurables import configurable
 from hts_tf.environments import base
 from hts_tf.networks import actor_critic  # noqa: F401
+from hts_tf.opponents import scripted, weightings  # noqa: F401
+from hts_tf.opponents.pool import Opponents
 from hts_tf.schedules import asynchronous, hts, sync  # noqa: F401
 from hts_tf.schedules.schedule import Schedule
 from hts_tf.system import compute, processors  # noqa: F401
@@ -31,6 +33,8 @@ class Settings:
       schedule: who waits for whom.
       reward_scaling: `@ReturnScaling`, or None for rewards as they are. What is reported of rewards
         is never scaled.
+      opponents: `@Opponents()`, who play the environment's rivals; None has the policy play all
+        players, and learn from all.
       num_envs: environments stepped at once.
       num_executors: processes that step them; None takes one for each usable processor core. No
         influence on results.
@@ -60,6 +64,7 @@ class Settings:
     algorithm: Algorithm = gin.REQUIRED
     schedule: type[Schedule] = gin.REQUIRED
     reward_scaling: type[ReturnScaling] | None = None
+    opponents: Opponents | None = None
     num_envs: Annotated[int, Ge(1), Le(8191)] = 16  # a pipe holds no more tickets
     num_executors: values.Workers | None = None
     num_actors: values.Workers = 4
@@ -104,6 +109,11 @@ class Settings:
             )
         if self.reward_scaling is not None:
             self._check_reward_scaling()
+        if self.opponents is not None and not self.environment.spec.num_rivals:
+            raise errors.ConfigError(
+                "Trainer.opponents is bound, but the environment has no rivals to be played: in "
+                "football, bind Football.right_players, too"
+            )
 
     def _check_reward_scaling(self) -> None:
         scaling = f"Trainer.reward_scaling = @{self.reward_scaling.__name__}"

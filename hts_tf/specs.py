@@ -231,6 +231,8 @@ class EnvironmentSpec:
       action: of one player: a `DiscreteSpec`, `MultiDiscreteSpec`, `BoxSpec`, or bools.
       max_episode_steps: no episode lasts longer, in env steps.
       num_players: P, who act at the same time, each with an observation and an action of its own.
+      num_rivals: how many of them, the last ones, are on another side: whom `Trainer.opponents`
+        may have played by others. Scores and returns are those of the players before them.
       history_free: whether (episode seed, actions) determine all of an episode, see
         `environments.base`. Where they do not, no run repeats, and an episode whose executor has
         died ends as truncated.
@@ -241,12 +243,17 @@ class EnvironmentSpec:
     max_episode_steps: int
     history_free: bool = True
     num_players: int = 1
+    num_rivals: int = 0
 
     def __post_init__(self) -> None:
         """Raises: ConfigError: there are no such environments."""
         if not 1 <= self.num_players <= MAX_PLAYERS:
             raise errors.ConfigError(
                 f"an environment has 1 to {MAX_PLAYERS} players, not {self.num_players}"
+            )
+        if not 0 <= self.num_rivals < self.num_players:
+            raise errors.ConfigError(
+                f"of {self.num_players} players, {self.num_rivals} cannot be on another side"
             )
 
     @property
@@ -287,6 +294,8 @@ class Rollout(NamedTuple):
         episode's own last observation (which is not observation[t + 1]); elsewhere meaningless.
       state: T + 1 rows, what the agent remembers before it sees the observation; all zeros where
         that is the first of an episode. Empty for agents that remember nothing.
+      chosen_by: T rows, int32: who chose the action: 0 for the behaviour policy, else the number
+        of an opponent (`opponents.pool`). Empty where there are no rivals.
       counts: T rows, bool: whether the player was still there in step t, so that there is something
         to learn from it. Empty where there is one player only. A player that has left counts as
         terminated in each step until the episode is over.
@@ -302,6 +311,7 @@ class Rollout(NamedTuple):
     truncated: trees.Tree = ()
     truncation_value: trees.Tree = ()
     state: trees.Tree = ()
+    chosen_by: trees.Tree = ()
     counts: trees.Tree = ()
 
 
@@ -359,6 +369,7 @@ def step_spec(
         truncated=flag,
         truncation_value=number,
         state=state,
+        chosen_by=ArraySpec((), "int32") if environment.num_rivals else (),
         counts=flag if environment.num_players > 1 else (),
     )
 

@@ -20,7 +20,7 @@ FLOORS = [
     {"algorithms"},
     {"collecting"},
     {"learner"},
-    {"schedules"},
+    {"schedules", "opponents"},
     {"settings"},
     {"files"},
     {"watching"},

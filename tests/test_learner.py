@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 
 import numpy as np
@@ -76,6 +77,31 @@ def with_statistics(algorithm, delayed=False):
     shapes = data_storage.empty(agents[0].step, T, N)
     gradient_agent = agents[1] if delayed else None
     return learner.Learner(agents[0], algorithm, shapes, 10, 0, gradient_agent, ReturnScaling)
+
+
+def test_what_opponents_choose_is_not_learnt_from(op_determinism):
+    spec = dataclasses.replace(synthetic.Synthetic().spec, num_players=2, num_rivals=1)
+    torso = functools.partial(torsos.mlp, units=(8,))
+    found = []
+    for seed in (0, 1):
+        agent = ActorCritic(spec, 0, torso)
+        rollout = data_storage.empty(agent.step, T, N, num_players=2)
+        for _, array in trees.named(specs.leaves(rollout)):
+            array[...] = np.random.default_rng(0).random(array.shape) if array.dtype != bool else 0
+        rollout.counts[...] = True
+        rollout.chosen_by[...] = 0
+        rollout.chosen_by[:, 2:, 1] = 3  # half of the environments meet an opponent
+        rollout.reward[:, 2:, 1] += seed
+        rollout.policy["logits"][:, 2:, 1] *= 1 + seed
+        rollout.observation[:, 2:, 1] *= 1 + seed
+        shapes = data_storage.empty(agent.step, T, N, num_players=2)
+        trained = learner.Learner(agent, PPO(num_minibatches=2), shapes, 10, seed=0)
+        before = agent.parameters_hash()
+        trained.step(rollout)
+        assert agent.parameters_hash() != before
+        found.append([variable.numpy() for variable in agent.variables])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
 
 
 ALGORITHMS = [(PPO(num_minibatches=2), False), (A2C(), False), (A2C(), True)]

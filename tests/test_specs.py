@@ -194,8 +194,10 @@ def test_a_parameter_of_the_policy_has_a_name_of_its_own(name):
 def test_field_of_a_leaf():
     step = specs.step_spec(DICT, {"mean": MEAN, "deviation": DEVIATION})
     fields = list(dict.fromkeys(map(specs.field_of, specs.leaves(step))))
-    assert fields == [name for name in specs.Rollout._fields if name not in ("state", "counts")]
-    several = dataclasses.replace(DICT, num_players=2)
+    assert fields == [
+        name for name in specs.Rollout._fields if name not in ("state", "chosen_by", "counts")
+    ]
+    several = dataclasses.replace(DICT, num_players=3, num_rivals=1)
     step = specs.step_spec(several, {"mean": MEAN}, {"h": MEAN})
     fields = list(dict.fromkeys(map(specs.field_of, specs.leaves(step))))
     assert fields == list(specs.Rollout._fields)

@@ -6,15 +6,29 @@ It never steps an environment (what IMPALA and Acme call an actor is our executo
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
+from hts_tf import specs, trees
 from hts_tf.collecting import buffers, timesheet
-from hts_tf.collecting.board import Board, in_rows
+from hts_tf.collecting.board import Board, Questions, in_rows
 from hts_tf.collecting.policy import Policy
 
 TIMES = ("inference", "wait_state", "wait_sync", "total")
 _INFERENCE, _WAIT_STATE, _WAIT_SYNC, _TOTAL = range(len(TIMES))
+
+
+class Rivals(Protocol):
+    """Who play the players of another side; see `opponents.pool.Pool`."""
+
+    def number(self, slot: int, episode: int) -> int:
+        """Returns whom an episode meets, if it begins now; 0 for the policy itself."""
+
+    def act(
+        self, who: np.ndarray, observation: trees.Tree, noise: np.ndarray, state: trees.Tree
+    ) -> specs.Answer:
+        """Answers observations [n, ...], each by who is to, [n]."""
 
 
 class Claims:
@@ -135,6 +149,7 @@ class Actor:
         state_buffer: buffers.TicketBuffer,
         hand_over: Callable[[np.ndarray, np.ndarray], None],
         traced: bool = False,
+        rivals: Rivals | None = None,
     ) -> None:
         """Only remembers its arguments.
 
@@ -148,8 +163,10 @@ class Actor:
           hand_over: takes the slots in which it is the executors' turn, and those that have
             finished their interval.
           traced: whether its time sheet keeps single stretches.
+          rivals: who play those of the other side; None lets the policy.
         """
         self._board = board
+        self._rivals = rivals
         self._policy = policy
         self._noise = noise
         self._claims = claims
@@ -181,10 +198,32 @@ class Actor:
     def _answer(self, slots: np.ndarray) -> None:
         asked = self._board.questions(slots)
         # Rows that need only a value get some noise too: their action is dropped.
-        noise = self._noise[np.minimum(asked.step, len(self._noise) - 1), slots]
+        noise = in_rows(self._noise[np.minimum(asked.step, len(self._noise) - 1), slots])
         start = time.perf_counter()
-        answer = self._policy.act(asked.observation, in_rows(noise), asked.state)
+        who = self._who_is_to_answer(asked)
+        if self._rivals is None:
+            answer = self._policy.act(asked.observation, noise, asked.state)
+        else:
+            answer = self._rivals.act(who, asked.observation, noise, asked.state)
         self.times.add(_INFERENCE, start, len(slots))
         self.batches += 1
         self.observations += len(slots)
-        self._hand_over(*self._board.answer(asked, answer))
+        self._hand_over(*self._board.answer(asked, answer, who))
+
+    def _who_is_to_answer(self, asked: Questions) -> np.ndarray | None:
+        """Returns it, [n * P], by number; None where there are no rivals.
+
+        Whom an episode meets is settled when its first action is chosen: an interval's end asks for
+        no action, and by the next interval there may be others to meet.
+        """
+        num_rivals = self._board.num_rivals
+        if not num_rivals:
+            return None
+        met = self._board.met
+        if self._rivals is not None:
+            begins = asked.is_first & ~asked.is_last & (asked.step < self._board.sync_interval)
+            for slot in asked.slots[begins].tolist():
+                met[slot] = self._rivals.number(slot, self._board.ledger.place(slot).episode)
+        who = np.zeros((len(asked.slots), self._board.num_players), np.int32)
+        who[:, -num_rivals:] = met[asked.slots, None]
+        return who.ravel()

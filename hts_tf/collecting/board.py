@@ -44,7 +44,13 @@ def fields(
     """
     return shared_memory.grouped(
         storage=data_storage.fields(step, sync_interval, num_envs, num_storages, num_players),
-        ledger=ledger.fields(num_envs, max_episode_steps, step.action, num_players),
+        ledger=ledger.fields(
+            num_envs,
+            max_episode_steps,
+            step.action,
+            num_players,
+            has_rivals=not isinstance(step.chosen_by, tuple),
+        ),
         board={
             "interval": ((num_envs,), "int64"),
             "sync_point": ((1,), "int64"),
@@ -63,6 +69,7 @@ class Questions(NamedTuple):
       storage: [n], the storage that each is written to.
       step: [n], the row of the observation.
       is_last: [n] bool, whether it is the last of a truncated episode, to be valued only.
+      is_first: [n] bool, whether it is the first of an episode.
       observation: [n * P, ...].
       state: [n * P, ...], what the agent remembers; zeros where an episode begins.
     """
@@ -71,6 +78,7 @@ class Questions(NamedTuple):
     storage: np.ndarray
     step: np.ndarray
     is_last: np.ndarray
+    is_first: np.ndarray
     observation: trees.Tree
     state: trees.Tree
 
@@ -85,14 +93,19 @@ class Board:
       storages: all data storages, [K, T, N, P, ...].
       ledger: of the episodes being played.
       sync_interval: T.
+      num_players: P.
+      num_rivals: how many of them, the last ones, are of another side.
+      met: [num_envs] int32, see `ledger.fields`; None where there are no rivals.
       interval: [num_envs], see `fields`.
       answered: [num_envs], see `fields`.
       cut_short: [K, T, num_envs] bool, where a running episode was cut short before a step.
       has_history: [1] bool, see `fields`.
     """
 
-    def __init__(self, arrays: shared_memory.SharedArrays, step: specs.StepSpec) -> None:
-        """Goes on with what is there, or was `cleared`."""
+    def __init__(
+        self, arrays: shared_memory.SharedArrays, step: specs.StepSpec, num_rivals: int = 0
+    ) -> None:
+        """Goes on with what is there, or was `cleared`; executors need not know of rivals."""
         self.storages = data_storage.read(arrays, step)
         self.ledger = ledger.Ledger(arrays.group("ledger"))
         own = arrays.group("board")
@@ -106,6 +119,8 @@ class Board:
         self._answered = self.answered.data
         self._sync_point = own["sync_point"].data
         self.num_players = self.storages.action.shape[3]
+        self.num_rivals = num_rivals
+        self.met = self.ledger.arrays.get("met")
         played = trees.map(lambda array: shared_memory.played(array, axis=3), self.storages)
         self._observation_at = _views(self.storages.observation, self.num_players)
         self._action = played.action
@@ -212,16 +227,18 @@ class Board:
         place = self.ledger.places(slots)
         k = self.interval[slots] % self._num_storages
         storages = self.storages
+        first = place.length == 0
         if storages.state:  # the learner, too, starts from there
-            first = place.length == 0
             for _, array in trees.named(storages.state):
                 array[k[first], place.step[first], slots[first]] = 0.0
         observation, state = trees.map(
             lambda a: in_rows(a[k, place.step, slots]), (storages.observation, storages.state)
         )
-        return Questions(slots, k, place.step, place.episode_over, observation, state)
+        return Questions(slots, k, place.step, place.episode_over, first, observation, state)
 
-    def answer(self, asked: Questions, answer: specs.Answer) -> tuple[np.ndarray, np.ndarray]:
+    def answer(
+        self, asked: Questions, answer: specs.Answer, chosen_by: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Writes the answers, [n * P, ...], each in one of three ways.
 
         An ordinary observation gets an action, and it is the executor's turn; only then what the
@@ -229,6 +246,11 @@ class Board:
         one of a truncated episode gets a value only, which belongs to the step before, and it is
         the executor's turn, too. The one at the interval's end gets a value only, and the slot has
         finished: nobody's turn until the trainer begins its next interval.
+
+        Args:
+          asked: what was.
+          answer: to all of it.
+          chosen_by: [n * P], see `Rollout`; where there are rivals.
 
         Returns:
           The slots in which it is the executors' turn now, and those that have finished.
@@ -252,6 +274,8 @@ class Board:
         storages.action[here] = answer.action[rows]
         for name, array in storages.policy.items():
             array[here] = answer.policy[name][rows]
+        if chosen_by is not None:
+            storages.chosen_by[here] = chosen_by.reshape(len(slots), -1)[rows]
         if storages.state:
             after = here[0], here[1] + 1, here[2]
             for (_, array), (_, state) in zip(

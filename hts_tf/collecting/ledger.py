@@ -34,15 +34,21 @@ BEFORE_THE_FIRST_EPISODE = Place(episode=-1, length=0, step=0, episode_over=True
 
 
 def fields(
-    num_envs: int, max_episode_steps: int, action: specs.ArraySpec, num_players: int = 1
+    num_envs: int,
+    max_episode_steps: int,
+    action: specs.ArraySpec,
+    num_players: int = 1,
+    has_rivals: bool = False,
 ) -> shared_memory.Fields:
     """Returns name -> (shape, dtype) of the ledger's arrays.
 
     version: counts each slot's moves. Its parity selects the valid record.
     record: [2, num_envs, ...], each slot's `Place` now, and before or after.
     action: of each slot's episode, [num_envs, max_episode_steps, P, ...].
+    met: [num_envs], the number of the opponent in each slot's episode, where there are rivals.
     """
     return {
+        **({"met": ((num_envs,), "int32")} if has_rivals else {}),
         "version": ((num_envs,), "int64"),
         "record": ((2, num_envs, len(Place._fields)), "int64"),
         "action": ((num_envs, max_episode_steps, num_players, *action.shape), action.dtype),

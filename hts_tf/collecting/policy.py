@@ -39,18 +39,20 @@ class Policy:
 
     Attributes:
       state: what the agent remembers, as its specs.
+      max_batch: the most observations in one call of `act`.
       batching: the fastest way that was found to give every observation the same bits, whatever
         the size of the batch, its place in it, and its company.
     """
 
-    def __init__(self, agent: Agent, max_batch: int) -> None:
+    def __init__(self, agent: Agent, max_batch: int, batching: Batching | None = None) -> None:
         """Compiles the policy and finds out how it may be batched on this machine.
 
         Args:
           agent: the behaviour agent.
           max_batch: the most observations in one call of `act`.
+          batching: if that is known already, from an agent of the same kind.
         """
-        self._max_batch = max(max_batch, _MIN_BATCH)
+        self.max_batch = max(max_batch, _MIN_BATCH)
         self.draw_noise = agent.draw_noise
         self.state = agent.step.state
 
@@ -65,6 +67,9 @@ class Policy:
             return agent.act(observation, state, noise)
 
         self._act = act
+        if batching is not None:
+            self.batching = batching
+            return
         for self.batching in Batching:
             if self.batching is Batching.ALONE or self._is_batch_invariant(agent):
                 break
@@ -87,7 +92,7 @@ class Policy:
             ]
             return _concatenated(answers)
         if self.batching is Batching.FIXED_SIZE:
-            rows = -(-self._max_batch // _ROWS_MULTIPLE) * _ROWS_MULTIPLE
+            rows = -(-self.max_batch // _ROWS_MULTIPLE) * _ROWS_MULTIPLE
         else:
             rows = _MIN_BATCH
         return self._padded(questions, rows)
@@ -111,15 +116,15 @@ class Policy:
           this agent, not a promise of TensorFlow's.
         """
         random = np.random.default_rng(0)
-        count = max(_CHECK_OBSERVATIONS, self._max_batch)
+        count = max(_CHECK_OBSERVATIONS, self.max_batch)
         questions = (
             trees.map(lambda s: example_observations(s, count, random), agent.step.observation),
             agent.draw_noise(random, (count,)),
             trees.map(lambda s: example_observations(s, count, random), agent.step.state),
         )
-        chunks = np.array_split(np.arange(count), -(-count // self._max_batch))
+        chunks = np.array_split(np.arange(count), -(-count // self.max_batch))
         expected = _concatenated([self.act(*_rows(questions, rows)) for rows in chunks])
-        sizes = np.arange(1, self._max_batch + 1)
+        sizes = np.arange(1, self.max_batch + 1)
         if len(sizes) > _CHECK_SIZES:
             sizes = random.choice(sizes, _CHECK_SIZES, replace=False)
         for size in np.repeat(sizes, _CHECK_REPEATS):

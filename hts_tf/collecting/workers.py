@@ -81,8 +81,10 @@ class Workers:
         policy: Policy,
         seed: int,
         crew: Crew,
+        rivals: actor.Rivals | None = None,
     ) -> None:
         """Allocates memory and buffers, for environments of that recipe; starts nothing."""
+        self._rivals = rivals
         self.crew = crew
         self.step = step
         self._seed = seed
@@ -90,7 +92,7 @@ class Workers:
         self._memory = shared_memory.SharedArrays(
             memory_fields(step, environment.spec.max_episode_steps, crew)
         )
-        self.board = board.Board(self._memory, step)
+        self.board = board.Board(self._memory, step, environment.spec.num_rivals)
         self.board.clear()
         self.board.has_history[0] = not environment.spec.history_free
         self._control = self._memory.group("control")
@@ -148,6 +150,7 @@ class Workers:
                 self._state_buffer,
                 hand_over,
                 crew.traced,
+                self._rivals,
             )
             for _ in range(num_actors)
         ]

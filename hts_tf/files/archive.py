@@ -43,6 +43,7 @@ class Record(NamedTuple):
       episode_return: sum of the rewards, kept as float32; NaN if it is not known.
       actions: from the first to the last, the bytes of one after those of the other.
       action_bytes: of one action.
+      opponent: the number of whom it met, see `Rollout.chosen_by`; not kept in files.
     """
 
     slot: int
@@ -53,6 +54,7 @@ class Record(NamedTuple):
     episode_return: float
     actions: bytes
     action_bytes: int = 1
+    opponent: int = 0
 
     @property
     def length(self) -> int:

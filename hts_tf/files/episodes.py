@@ -35,9 +35,16 @@ class EpisodeTracker:
       finished: how many episodes have finished.
     """
 
-    def __init__(self, num_envs: int, seed: int) -> None:
-        """Starts with the first episode of each of so many environments; the seed is the run's."""
+    def __init__(self, num_envs: int, seed: int, num_rivals: int = 0) -> None:
+        """Starts with the first episode of each of so many environments.
+
+        Args:
+          num_envs: how many.
+          seed: of the run.
+          num_rivals: players, the last ones, whose scores are not counted.
+        """
         self._seed = seed
+        self._num_rivals = num_rivals
         self._running = np.zeros((3, num_envs))
         # Of the running episodes: their numbers, and the actions in the intervals before.
         self._number = [0] * num_envs
@@ -55,7 +62,7 @@ class EpisodeTracker:
         """Counts in an interval.
 
         Args:
-          rollout: [T, B, P, ...]; score and return are means over the players.
+          rollout: [T, B, P, ...]; score and return are means over the players that are no rivals.
           interval: its number.
           slots: [B], the environment that each column is of, each environment's columns in the
             order of time; None for one column of each, in order.
@@ -87,7 +94,8 @@ class EpisodeTracker:
     ) -> list[archive.Record]:
         """Counts in an interval of so many different slots."""
         running = self._running[:, slots]
-        score, reward = (array.mean(axis=2) for array in (rollout.score, rollout.reward))
+        own = slice(rollout.reward.shape[2] - self._num_rivals)
+        score, reward = (array[:, :, own].mean(axis=2) for array in (rollout.score, rollout.reward))
         finished = (rollout.terminated | rollout.truncated).all(axis=2)
         finished[:-1] &= ~cut_short[1:]
         records = []
@@ -112,6 +120,9 @@ class EpisodeTracker:
                         episode_return=sums[1] if is_finished else math.nan,
                         actions=self._actions[slot] + actions,
                         action_bytes=rollout.action[0, 0].nbytes,
+                        opponent=int(rollout.chosen_by[step - 1, column, -1])
+                        if self._num_rivals
+                        else 0,
                     )
                 )
                 self._number[slot] += 1

@@ -35,7 +35,8 @@ class Keeper:
         self._settings = settings
         self._workdir = workdir
         self._seed = seed
-        self.episodes = EpisodeTracker(settings.num_envs, seed)
+        num_rivals = settings.environment.spec.num_rivals
+        self.episodes = EpisodeTracker(settings.num_envs, seed, num_rivals)
         self.fingerprint_sec = 0.0
         self._archive: archive.Archive | None = None
         self._log: FingerprintLog | None = None
@@ -79,12 +80,19 @@ class Keeper:
 
         self._log, learner.after_update = log, keep
 
-    def round_over(self, outcome: Round, number: int, cut_short: np.ndarray) -> None:
-        """Takes the episodes that ended in a round; for `cut_short` see `EpisodeTracker.add`."""
-        if outcome.collected is not None:
-            ended = self.episodes.add(outcome.collected, number, outcome.slots, cut_short)
-            if self._settings.archive_episodes:
-                self._archive.append(ended)
+    def round_over(
+        self, outcome: Round, number: int, cut_short: np.ndarray
+    ) -> list[archive.Record]:
+        """Takes, and returns, the episodes that ended in a round.
+
+        For `cut_short` see `EpisodeTracker.add`.
+        """
+        if outcome.collected is None:
+            return []
+        ended = self.episodes.add(outcome.collected, number, outcome.slots, cut_short)
+        if self._settings.archive_episodes:
+            self._archive.append(ended)
+        return ended
 
     def save_if_due(self, number: int, updates: int, state: Callable[[], State]) -> bool:
         """Saves a checkpoint if the settings say so, and returns whether it did.

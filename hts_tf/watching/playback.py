@@ -17,7 +17,8 @@ class Moment(NamedTuple):
     Attributes:
       step: env steps played so far.
       action: the last one, as environments get it; None before the first.
-      gained: the score of the last env step; of several players their mean, as all that follows.
+      gained: the score of the last env step; of several players the mean of those who are no
+        rivals, as all that follows.
       score: of the episode so far.
       episode_return: of the episode so far.
       ending: "terminated", "time limit", or "" as long as the episode goes on.
@@ -73,14 +74,15 @@ class Playback:
         """
         observation = self._spec.new_observation()
         self._environment.reset(self._record.seed, observation)
+        own = slice(self._spec.num_players - self._spec.num_rivals)
         score = episode_return = 0.0
         self.last = Moment(0, None, 0.0, score, episode_return, "")
         yield self.last
         for step, action in enumerate(map(specs.plain, self._actions), start=1):
             result = self._environment.step(action, observation)
-            gained = float(np.mean(result.score))
+            gained = float(np.mean(np.ravel(result.score)[own]))
             score += gained
-            episode_return += float(np.mean(result.reward))
+            episode_return += float(np.mean(np.ravel(result.reward)[own]))
             ending = ""
             if result.is_over:
                 ending = "time limit" if result.is_valued else "terminated"

@@ -172,6 +172,21 @@ def test_restored_tracker_goes_on(rollouts, data):
         np.testing.assert_array_equal(second.state()[name], array)
 
 
+@given(some_rollouts)
+def test_rivals_do_not_count(rollouts):
+    num_players = rollouts[0].reward.shape[2]
+    number = np.random.default_rng(0).integers(5, size=rollouts[0].reward.shape)
+    tracker = EpisodeTracker(rollouts[0].reward.shape[1], SEED, num_rivals=num_players - 1)
+    records = []
+    for interval, rollout in enumerate(rollouts):
+        rollout = rollout._replace(chosen_by=number.astype(np.int32))
+        records += tracker.add(rollout, interval)
+    first = [r._replace(score=r.score[:, :, :1], reward=r.reward[:, :, :1]) for r in rollouts]
+    assert list(tracker.recent) == naive_episodes(first)
+    for record in records:
+        assert (record.opponent in number[:, record.slot, -1]) or num_players == 1
+
+
 @given(some_rollouts, st.data())
 def test_an_episode_that_was_cut_short_has_no_outcome(rollouts, data):
     """As where it ended, but for the outcome; there is no end to see where an interval begins."""

@@ -98,6 +98,7 @@ class Football:
             action=specs.DiscreteSpec(num_values=action_masks.NUM_ACTIONS),
             max_episode_steps=self._loaded.max_episode_steps,
             num_players=sum(self.players),
+            num_rivals=self.players[1] if self.players[0] else 0,
         )
 
     @property

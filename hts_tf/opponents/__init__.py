@@ -1,0 +1,1 @@
+"""Opponents: who plays the players that the learner does not."""

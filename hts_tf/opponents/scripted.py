@@ -1,0 +1,40 @@
+"""Opponents that follow rules."""
+
+import abc
+
+import numpy as np
+
+from hts_tf import errors, specs, trees
+from hts_tf.configurables import configurable
+
+
+class Scripted(abc.ABC):
+    """An opponent that gin binds by its class, which is made from the environment's spec."""
+
+    @abc.abstractmethod
+    def act(self, observation: trees.Tree, noise: np.ndarray) -> np.ndarray:
+        """Returns actions [n, ...] of players: a pure function of what they observe, and noise.
+
+        Args:
+          observation: [n, ...].
+          noise: [n, ...], of the agent's kind; see `ActionHead.draw_noise`.
+        """
+
+
+@configurable(denylist=["spec"])
+class Always(Scripted):
+    """Chooses the same action whatever happens."""
+
+    def __init__(self, spec: specs.EnvironmentSpec, action: int = 0) -> None:
+        """Takes the action; in football 0 is to stand still.
+
+        Raises:
+          ConfigError: the environment has no such action.
+        """
+        if not isinstance(spec.action, specs.DiscreteSpec) or action >= spec.action.num_values:
+            raise errors.ConfigError(f"Always.action = {action} is none of the environment's")
+        self._action = np.array(action, spec.action.dtype)
+
+    def act(self, observation: trees.Tree, noise: np.ndarray) -> np.ndarray:
+        """See `Scripted`."""
+        return np.full(len(noise), self._action)

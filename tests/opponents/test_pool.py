@@ -1,0 +1,177 @@
+import collections
+import functools
+
+import numpy as np
+import pytest
+
+from hts_tf import errors, specs
+from hts_tf.collecting.policy import Policy
+from hts_tf.files.snapshots import Snapshots
+from hts_tf.networks import torsos
+from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.opponents import pool, weightings
+from hts_tf.opponents.pool import Opponents, Pool
+from hts_tf.opponents.scripted import Always
+
+pytestmark = pytest.mark.usefixtures("op_determinism")
+
+SPEC = specs.EnvironmentSpec(
+    specs.ArraySpec((3,), "float32"),
+    specs.DiscreteSpec(num_values=4),
+    max_episode_steps=10,
+    num_players=2,
+    num_rivals=1,
+)
+NOBODY = np.zeros(3, np.int32)
+
+
+def make_agent(seed=0, units=4):
+    agent = ActorCritic(SPEC, 0, functools.partial(torsos.mlp, units=(units,)))
+    random = np.random.default_rng(seed)
+    for variable in agent.variables:
+        variable.assign(random.normal(0.0, 1.0, variable.shape).astype(np.float32))
+    return agent
+
+
+def make_pool(directory, agent=None, seed=7, **settings):
+    settings = Opponents(**{"snapshot_every_updates": 2, **settings})
+    agent = agent or make_agent()
+    return Pool(settings, SPEC, Policy(agent, 8), make_agent, Snapshots(directory), seed), agent
+
+
+def met(found, num_episodes=2000):
+    """Shares of whom episodes meet."""
+    counts = collections.Counter(found.number(slot, 5) for slot in range(num_episodes))
+    return {number: count / num_episodes for number, count in counts.items()}
+
+
+def test_alone_everybody_meets_itself(tmp_path):
+    found, _ = make_pool(tmp_path)
+    assert met(found) == {pool.SELF: 1.0}
+
+
+def test_shares(tmp_path):
+    found, agent = make_pool(tmp_path, scripted=(Always,), self_play=0.4)
+    shares = met(found)
+    assert shares[pool.SELF] == pytest.approx(0.4, abs=0.04)
+    assert shares[1] == pytest.approx(0.6, abs=0.04)
+    for updates in range(1, 5):
+        found.update([], agent, updates, NOBODY)
+    shares = met(found)
+    assert sorted(shares) == [0, 1, 2, 3]
+    assert all(shares[n] == pytest.approx(0.2, abs=0.04) for n in (1, 2, 3))
+
+
+def test_whom_an_episode_meets_is_its_own_affair(tmp_path):
+    """A function of seed, environment, episode and table: asked in any order, by anybody."""
+    one, _ = make_pool(tmp_path / "a", scripted=(Always,))
+    other, _ = make_pool(tmp_path / "b", scripted=(Always,))
+    places = [(slot, episode) for slot in range(20) for episode in range(5)]
+    expected = {place: one.number(*place) for place in places}
+    assert {place: other.number(*place) for place in reversed(places)} == expected
+    another, _ = make_pool(tmp_path / "c", scripted=(Always,), seed=8)
+    assert {place: another.number(*place) for place in places} != expected
+
+
+def test_the_frozen_stay_as_they_were(tmp_path):
+    found, agent = make_pool(tmp_path, self_play=0.0)
+    observation = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    noise = np.zeros((6, 4), np.float32)
+    found.update([], agent, 2, NOBODY)
+    expected = Policy(agent, 8).act(observation, noise)
+    for variable in agent.variables:
+        variable.assign(-variable)
+    now = Policy(agent, 8).act(observation, noise)
+    answer = found.act(np.array([1, 0, 1, 0, 0, 1]), observation, noise, ())
+    for row in range(6):
+        by = expected if row in (0, 2, 5) else now
+        assert answer.action[row] == by.action[row]
+        np.testing.assert_array_equal(answer.policy["logits"][row], by.policy["logits"][row])
+        assert answer.value[row] == by.value[row]
+    assert (expected.action != now.action).any()
+
+
+def test_scripted_ones_choose_and_no_more(tmp_path):
+    found, agent = make_pool(tmp_path, scripted=(functools.partial(Always, action=2), Always))
+    observation, noise = np.ones((3, 3), np.float32), np.zeros((3, 4), np.float32)
+    answer = found.act(np.array([1, 2, 0]), observation, noise, ())
+    expected = Policy(agent, 8).act(observation, noise)
+    assert answer.action.tolist() == [2, 0, expected.action[2]]
+    np.testing.assert_array_equal(answer.value, expected.value)
+
+
+def test_the_pool_keeps_to_its_size_and_spans_all_of_the_past(tmp_path):
+    found, agent = make_pool(tmp_path, pool_size=4, snapshot_every_updates=1)
+    for updates in range(1, 41):
+        found.update([], agent, updates, NOBODY)
+        taken = found.state()["opponents/met"]
+        assert len(taken) == min(updates, 4)
+        assert taken[0] == 1  # the oldest
+        assert taken[-1] == updates  # the newest
+    gaps = np.diff(taken)
+    assert gaps.max() <= 4 * gaps.min() + 4
+    assert len(list(tmp_path.iterdir())) == 40  # the files stay
+
+
+def test_who_is_being_played_stays_in_memory(tmp_path):
+    found, agent = make_pool(tmp_path, pool_size=1, snapshot_every_updates=1)
+    found.update([], agent, 1, NOBODY)
+    playing = np.array([0, 1, 0], np.int32)
+    for updates in (2, 3, 4):
+        found.update([], agent, updates, playing)
+    question = np.ones((1, 3), np.float32), np.zeros((1, 4), np.float32), ()
+    found.act(np.array([1]), *question)
+    found.update([], agent, 5, NOBODY)
+    with pytest.raises(KeyError):
+        found.act(np.array([1]), *question)
+
+
+def test_results_and_figures(tmp_path):
+    found, agent = make_pool(tmp_path, scripted=(Always,), weighting=weightings.prioritised)
+    found.update([(1, 1.0), (1, 0.0), (1, 2.0), (1, -1.0), (0, 3.0)], agent, 2, NOBODY)
+    assert found.state()["opponents/results"].tolist() == [[1, 0, 0], [2, 1, 1], [0, 0, 0]]
+    figures = found.figures()
+    assert figures["opponents/pool"] == 2
+    assert figures["opponents/win_rate/Always"] == pytest.approx((2 + 0.5 + 0.5) / 5)
+    assert figures["opponents/win_rate/update 2"] == 0.5
+
+
+def test_restored_it_goes_on_as_it_would_have(tmp_path):
+    found, agent = make_pool(tmp_path, pool_size=2, snapshot_every_updates=1)
+    for updates in (1, 2, 3):
+        found.update([(n, 1.0) for n in range(updates)], agent, updates, NOBODY)
+    state, playing = found.state(), np.array([2, 0, 0], np.int32)
+    again, _ = make_pool(tmp_path, agent, pool_size=2, snapshot_every_updates=1)
+    again.restore(state, playing)
+    assert met(again) == met(found)
+    for each in (found, again):
+        each.update([(3, -1.0)], agent, 4, playing)
+    assert met(again) == met(found)
+    for name, array in found.state().items():
+        np.testing.assert_array_equal(array, again.state()[name])
+
+
+def test_snapshots_that_cannot_be_used(tmp_path):
+    found, agent = make_pool(tmp_path)
+    found.update([], agent, 2, NOBODY)
+    [path] = tmp_path.iterdir()
+    state, content = found.state(), path.read_bytes()
+    fresh, _ = make_pool(tmp_path)
+    path.write_bytes(content[:-1])
+    with pytest.raises(errors.ConfigError, match=r"000000002\.ckpt is damaged"):
+        fresh.restore(state, NOBODY)
+    path.unlink()
+    with pytest.raises(errors.ConfigError, match=r"000000002\.ckpt cannot be read"):
+        fresh.restore(state, NOBODY)
+    with pytest.raises(errors.ConfigError, match=r"snapshot .* is of another network"):
+        Snapshots(tmp_path).save(2, make_agent(units=5))
+        fresh.restore(state, NOBODY)
+
+
+def test_what_is_refused(tmp_path):
+    with pytest.raises(errors.ConfigError, match=r"Always\.action = 4 is none"):
+        make_pool(tmp_path, scripted=(functools.partial(Always, action=4),))
+    with pytest.raises(errors.ConfigError, match="weighting must return"):
+        make_pool(tmp_path, scripted=(Always,), weighting=lambda results: np.ones(5))
+    with pytest.raises(errors.ConfigError, match="self_play"):
+        Opponents(self_play=1.5)
