@@ -88,6 +88,7 @@ def evaluate(
     seed: int,
     max_parallel: int,
     deterministic_policy: bool = False,
+    rivals: Policy | None = None,
 ) -> list[Record]:
     """Plays episodes, several at once; which are played together does not influence them.
 
@@ -98,6 +99,7 @@ def evaluate(
       seed: selects the episodes' seeds and the policy's noise.
       max_parallel: environments at once.
       deterministic_policy: always take the most probable action.
+      rivals: who plays the environment's rivals, an agent of the same kind; None lets the policy.
 
     Returns:
       The episodes, in the order of their numbers, as those of slot 0 and interval 0.
@@ -120,14 +122,12 @@ def evaluate(
         try:
             list(threads.map(_Match.begin, matches, range(parallel)))
             while matches:
-                answer = policy.act(
-                    _joined([match.observation for match in matches]),
-                    np.concatenate([noise(match) for match in matches]),
-                    _joined([match.state for match in matches]),
+                asked = (
+                    _stacked([match.observation for match in matches]),
+                    np.stack([noise(match) for match in matches]),
+                    _stacked([match.state for match in matches]),
                 )
-                answer = trees.map(
-                    lambda rows: rows.reshape(len(matches), num_players, *rows.shape[1:]), answer
-                )
+                answer = _answered(asked, policy, rivals, environment.spec.num_rivals)
                 for row, match in enumerate(matches):
                     match.state = trees.map(lambda array, row=row: array[row], answer.state)
                 ended = list(threads.map(_Match.step, matches, answer.action))
@@ -145,5 +145,28 @@ def evaluate(
     return [finished[number] for number in sorted(finished)]
 
 
-def _joined(parts: list[trees.Tree]) -> trees.Tree:
-    return trees.map(lambda *leaves: np.concatenate(leaves), *parts)
+def _answered(
+    asked: tuple[trees.Tree, np.ndarray, trees.Tree],
+    policy: Policy,
+    rivals: Policy | None,
+    num_rivals: int,
+) -> specs.Answer:
+    """Returns answers [n, P, ...] to observations, noise and states [n, P, ...]."""
+    if rivals is None:
+        return _by(policy, asked)
+    own, others = slice(None, -num_rivals), slice(-num_rivals, None)
+    parts = [
+        _by(who, trees.map(lambda array, which=which: array[:, which], asked))
+        for who, which in ((policy, own), (rivals, others))
+    ]
+    return trees.map(lambda *leaves: np.concatenate(leaves, axis=1), *parts)
+
+
+def _by(policy: Policy, asked: tuple[trees.Tree, np.ndarray, trees.Tree]) -> specs.Answer:
+    shape = asked[1].shape[:2]
+    rows = trees.map(lambda array: array.reshape(-1, *array.shape[2:]), asked)
+    return trees.map(lambda array: array.reshape(*shape, *array.shape[1:]), policy.act(*rows))
+
+
+def _stacked(parts: list[trees.Tree]) -> trees.Tree:
+    return trees.map(lambda *leaves: np.stack(leaves), *parts)

@@ -26,7 +26,16 @@ FLOORS = [
     {"watching"},
     {"pipeline", "evaluator", "comparison"},
     {"build"},
-    {"train", "evaluate", "replay", "compare", "compare_runs", "doctor", "check_environment"},
+    {
+        "train",
+        "evaluate",
+        "replay",
+        "compare",
+        "compare_runs",
+        "doctor",
+        "check_environment",
+        "tournament",
+    },
     {"plot_curves", "plot_timeline", "report", "benchmarks"},
 ]
 ROLES = [("collecting", "executor"), ("collecting", "actor"), ("learner",)]
