@@ -64,6 +64,9 @@ class Herd(ParallelEnv):
                 (leaves and not terminated[agent]) or self._steps >= self.max_cycles
             )
         seen = self._seen(self.agents)
+        for agent in actions:
+            if self._masked and (terminated[agent] or truncated[agent]):
+                seen[agent]["action_mask"].fill(0)  # as it has left, nothing
         self.agents = [a for a in self.agents if not (terminated[a] or truncated[a])]
         return seen, rewards, terminated, truncated, {agent: {} for agent in rewards}
 

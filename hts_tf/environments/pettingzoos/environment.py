@@ -1,6 +1,7 @@
 """A parallel PettingZoo environment in the form that executors step."""
 
 import importlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -144,7 +145,7 @@ class PettingZooEnvironment(base.Environment):
         if missing:
             raise self._error(f"the episode begins without {missing[0]!r}")
         self._there = set(self._agents)
-        self._write(shown, observation, over=False)
+        self._write(shown, observation, over=[False] * len(self._agents))
 
     def step(self, action: Any, observation: trees.Tree) -> base.StepResult:
         """See base class.
@@ -171,7 +172,7 @@ class PettingZooEnvironment(base.Environment):
                 ends[0][index] = True  # gone, whatever it is called
             elif agent in self._there and is_last:
                 ends[1][index] = True
-        self._write(shown, observation, over=is_last or not left)
+        self._write(shown, observation, over=[any(end) for end in zip(*ends, strict=True)])
         reward = [float(rewards.get(agent, 0.0)) for agent in self._agents]
         self._there = left
         if not self.spec.players:
@@ -184,14 +185,15 @@ class PettingZooEnvironment(base.Environment):
             env, self.env = self.env, None
             env.close()
 
-    def _write(self, shown: Any, observation: trees.Tree, over: bool) -> None:
+    def _write(self, shown: Any, observation: trees.Tree, over: Sequence[bool]) -> None:
+        """Writes what all agents observe; `over` says for whom it was the last time."""
         try:
             for index, agent in enumerate(self._agents):
                 place = observation
                 if self.spec.players:
                     place = trees.map(lambda array, index=index: array[index, ...], observation)
                 if agent in shown:
-                    self._write_agent(index, shown[agent], place, over)
+                    self._write_agent(index, shown[agent], place, over[index])
                 else:  # it has left
                     trees.map(lambda array: array.fill(0), place)
             if self._has_state:
