@@ -13,6 +13,9 @@ from hts_tf import configurables, errors
 
 _Bound = Mapping[tuple[str, str], Mapping[str, Any]]  # (scope, configurable) -> parameter -> value
 
+# Where what is referred to may have bindings of its own, such as easy/Football.right_difficulty of
+# @easy/Football(). Anywhere else, results would depend on bindings by names that nobody looks for.
+_WITH_SCOPES = {("hts_tf.environments.tasks.Tasks", "environments")}
 _GINS = "gin."  # own configurables: macros, constants
 
 
@@ -28,6 +31,7 @@ def _settle(bound: _Bound) -> dict[tuple[str, str, str], Any]:
       ConfigError: a binding has no effect, or its value cannot be used.
     """
     settled = {}
+    scopes = _scopes(bound)
     for (scope, selector), parameters in bound.items():
         if selector.startswith(_GINS):
             continue
@@ -36,9 +40,9 @@ def _settle(bound: _Bound) -> dict[tuple[str, str, str], Any]:
             name = f"{selector.rpartition('.')[2]}.{parameter}"
             shown = configurables.shorten(repr(value))
             with _refusing(f"{name} = {shown}"):
-                if scope:
+                if scope and scope not in scopes:
                     raise errors.ConfigError(f"{scope}/{name}: scopes have no effect here")
-                value = _plain(value, bound)
+                value = _plain(value, bound, (selector, parameter) in _WITH_SCOPES)
                 made = copy.deepcopy(value)  # gin's way of calling what is referred to
             configurables.check(name, made, annotations.get(parameter, Any), shown)
             settled[scope, selector, parameter] = value
@@ -63,24 +67,41 @@ def refer(selector: str, evaluate: bool) -> ConfigurableReference:
         return ConfigurableReference(selector, evaluate)
 
 
-def _plain(value: Any, bound: _Bound) -> Any:
-    """Returns a value as it would be written without macros, constants and names of modules."""
+def _scopes(bound: _Bound) -> set[str]:
+    """Returns the scopes that there are."""
+    found = set()
+    for selector, parameter in _WITH_SCOPES:
+        parts = _plain(bound.get(("", selector), {}).get(parameter, ()), bound, scoped=True)
+        if isinstance(parts, (list, tuple)):
+            found |= {"/".join(getattr(part, "scopes", ())) for part in parts}
+    return found
+
+
+def _plain(value: Any, bound: _Bound, scoped: bool = False) -> Any:
+    """Returns a value as it would be written without macros, constants and names of modules.
+
+    Raises:
+      ConfigError: it has scopes, and is not `scoped`.
+    """
     if isinstance(value, (list, tuple)):
-        return type(value)(_plain(part, bound) for part in value)
+        return type(value)(_plain(part, bound, scoped) for part in value)
     if isinstance(value, dict):
         return {_plain(key, bound): _plain(part, bound) for key, part in value.items()}
     if not isinstance(value, ConfigurableReference):
         return value
     selector = value.configurable.selector
     if selector == "gin.macro":
-        return _plain(bound[value.config_key]["value"], bound)
+        return _plain(bound[value.config_key]["value"], bound, scoped)
     if selector == "gin.constant":
         constant = copy.deepcopy(value)
         with contextlib.suppress(ValueError, SyntaxError):
             return ast.literal_eval(repr(constant))
         return value
     if value.scopes:
-        raise errors.ConfigError(f"{value}: scopes have no effect here")
+        if not scoped:
+            raise errors.ConfigError(f"{value}: scopes have no effect here")
+        own = refer(selector, value.evaluate)
+        return ConfigurableReference("/".join([*value.scopes, own.selector]), value.evaluate)
     return refer(selector, value.evaluate)
 
 

@@ -6,6 +6,7 @@ from hts_tf import errors, operative, seeding
 from hts_tf.collecting import data_storage, shared_memory, workers
 from hts_tf.collecting.policy import Batching, Policy
 from hts_tf.collecting.workers import Crew, Workers
+from hts_tf.curriculum.curriculum import Progress
 from hts_tf.files import scope
 from hts_tf.files.keeper import Keeper
 from hts_tf.files.snapshots import Snapshots
@@ -82,6 +83,9 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
         gradient_agent,
         settings.reward_scaling,
     )
+    progress = None
+    if environment.num_tasks > 1:
+        progress = Progress(settings.curriculum, environment.num_tasks)
     keeper = Keeper(settings, Workdir(workdir), seed)
     reporter = Reporter(
         Path(workdir), policy.batching, settings.unrepeatable, num_updates * steps_per_update
@@ -90,7 +94,16 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
     if trace_intervals:
         tracer = Tracer(Path(workdir), collector.workers, trace_intervals, has_sync_points)
     pipeline = Pipeline(
-        schedule, collector, learner, behaviour, keeper, reporter, tracer, steps_per_update, pool
+        schedule,
+        collector,
+        learner,
+        behaviour,
+        keeper,
+        reporter,
+        tracer,
+        steps_per_update,
+        pool,
+        progress,
     )
     configuration = operative.text(seed)
     found = {
@@ -119,6 +132,7 @@ def _crew(settings: Settings, schedule: Schedule, traced: bool) -> Crew:
         actor_batch_size=min(settings.actor_batch_size, settings.num_envs),
         num_storages=schedule.num_storages,
         num_players=settings.environment.spec.num_players,
+        num_tasks=settings.environment.spec.num_tasks,
         lockstep=schedule.lockstep,
         crash_limit=settings.crash_limit,
         step_timeout_sec=settings.step_timeout_sec,

@@ -18,7 +18,7 @@ from hts_tf import (
     errors,
     operative,
 )
-from hts_tf.environments import base, recall, synthetic  # noqa: F401  gin configurables
+from hts_tf.environments import base, recall, synthetic, tasks  # noqa: F401  gin configurables
 from hts_tf.environments.football import football, scenarios  # noqa: F401
 from hts_tf.environments.gymnasiums import gymnasium, registry  # noqa: F401
 from hts_tf.environments.pettingzoos import pettingzoo

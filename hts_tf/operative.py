@@ -151,7 +151,8 @@ def differences(old: str, new: str, places: tuple[str, str] = ("there", "now")) 
     defaults = {**dict(_defaults()), **_BEFORE}
     found = []
     for name in sorted({*sides[0], *sides[1]} - FREE_BINDINGS):
-        pair = [side.get(name, defaults.get(name, Reference("unset"))) for side in sides]
+        default = defaults.get(name.rpartition("/")[2], Reference("unset"))
+        pair = [side.get(name, default) for side in sides]
         if _comparable(pair[0]) != _comparable(pair[1]):
             found.append(", ".join(f"{v!r} {p}" for v, p in zip(pair, places, strict=True)))
             found[-1] = f"{name} = {found[-1]}"

@@ -10,6 +10,7 @@ import numpy as np
 from hts_tf.collecting.collector import Collector
 from hts_tf.collecting.executor_pool import WorkerError
 from hts_tf.collecting.unroll_collector import UnrollCollector
+from hts_tf.curriculum.curriculum import Progress
 from hts_tf.files.keeper import Keeper
 from hts_tf.learner import Learner
 from hts_tf.networks.agent import Agent
@@ -57,6 +58,7 @@ class Pipeline:
         tracer: Tracer | None,
         steps_per_round: int,
         pool: Pool | None = None,
+        progress: Progress | None = None,
     ) -> None:
         """Takes its parts, `behaviour` the agent that the actors run; starts nothing."""
         schedule.connect(collector, learner, behaviour)
@@ -69,6 +71,9 @@ class Pipeline:
         self._tracer = tracer
         self._steps_per_round = steps_per_round
         self._pool = pool
+        self._progress = progress
+        if progress:
+            collector.workers.board.set_task_shares(progress.shares)
         has_sync_points = schedule.policy_lag is not None
         self.signals = StopSignals(
             "at the next sync point" if has_sync_points else "after the next update"
@@ -139,13 +144,19 @@ class Pipeline:
     def _round_over(self, outcome: Round, seconds: float) -> None:
         number = self._next_round - 1
         ended = self._keeper.round_over(outcome, number, self.collector.cut_short(number))
+        board = self.collector.workers.board
+        known = [episode for episode in ended if not math.isnan(episode.score)]
+        if self._progress:
+            self._progress.update((episode.task, episode.score) for episode in known)
+            board.set_task_shares(self._progress.shares)
         if self._pool:
-            results = [(e.opponent, e.score) for e in ended if not math.isnan(e.score)]
-            updates, met = self.learner.updates, self.collector.workers.board.met
-            self._pool.update(results, self._behaviour, updates, met)
+            rivals = board.environment.rivals_of_tasks
+            results = [(e.opponent, e.score) for e in known if not rivals or rivals[e.task]]
+            self._pool.update(results, self._behaviour, self.learner.updates, board.met)
         activity = self.collector.workers.activity() if outcome.collected is not None else {}
-        if self._pool and activity:
-            activity |= self._pool.figures()
+        if activity:
+            for part in filter(None, (self._pool, self._progress)):
+                activity |= part.figures()
         self._reporter.round_over(outcome, seconds, self._env_steps(), activity, self._keeper)
         if self._tracer:
             self._tracer.round_over(outcome)
@@ -160,6 +171,7 @@ class Pipeline:
             **self.collector.state(self._next_round),
             **self._reporter.state(),
             **(self._pool.state() if self._pool else {}),
+            **(self._progress.state() if self._progress else {}),
         }
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
@@ -177,6 +189,9 @@ class Pipeline:
         self._keeper.restore(state, playing)
         if self._pool:
             self._pool.restore(state, self.collector.workers.board.met)
+        if self._progress:
+            self._progress.restore(state)
+            self.collector.workers.board.set_task_shares(self._progress.shares)
 
     def close(self) -> None:
         """Stops all workers and frees all shared memory; may be called twice."""

@@ -4,7 +4,9 @@ Nothing here keeps state, so a stream can be entered at any place: by a respawne
 resumed run, or a test. Imported by executor processes: numpy only.
 """
 
+import bisect
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -33,17 +35,53 @@ def integer(seed: int, stream: str, *counters: int) -> int:
     return int.from_bytes(_digest(seed, stream, counters)[:4], "little") % _MAX_EPISODE_SEED
 
 
-def episode_seed(seed: int, env: int, episode: int, *, evaluation: bool = False) -> int:
+def episode_seed(
+    seed: int,
+    env: int,
+    episode: int,
+    *,
+    evaluation: bool = False,
+    task: int = 0,
+    num_tasks: int = 1,
+) -> int:
     """Returns the seed of one episode: hash(seed, env, episode), in [0, 2**31).
 
-    Bit 0 tells training (0) from evaluation (1): the two never share an episode.
+    Bit 0 tells training (0) from evaluation (1): the two never share an episode. The other bits
+    tell which task it is of, see `task_of`.
     """
-    return integer(seed, "episode", env, episode, evaluation) & ~1 | evaluation
+    number = integer(seed, "episode", env, episode, evaluation) >> 1
+    number += task - number % num_tasks
+    if number >= _MAX_EPISODE_SEED // 2:
+        number -= num_tasks
+    return number << 1 | evaluation
+
+
+def task_of(episode_seed: int, num_tasks: int) -> int:
+    """Returns which task an episode with this seed is of, 0 to num_tasks - 1."""
+    return (episode_seed >> 1) % num_tasks
 
 
 def is_evaluation(episode_seed: int) -> bool:
     """Returns whether an episode with this seed is one of evaluation."""
     return bool(episode_seed & 1)
+
+
+def parts(shares: Sequence[float] | np.ndarray) -> list[float]:
+    """Returns where each one's part of [0, 1) ends, for `choice`.
+
+    Args:
+      shares: not negative, and not all 0.
+    """
+    ends = np.cumsum(np.asarray(shares, np.float64))
+    last = np.flatnonzero(shares)[-1]
+    ends /= ends[-1]
+    ends[last:] = 1.0
+    return ends.tolist()
+
+
+def choice(ends: Sequence[float], seed: int, stream: str, *counters: int) -> int:
+    """Returns the number of the part that a random number of a stream falls into."""
+    return bisect.bisect_right(ends, generator(seed, stream, *counters).random())
 
 
 def permutations(seed: int, update: int, epochs: int, size: int) -> np.ndarray:

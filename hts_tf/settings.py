@@ -13,6 +13,7 @@ from hts_tf.algorithms import a2c, impala, ppo  # noqa: F401
 from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.algorithms.reward_scaling import ReturnScaling
 from hts_tf.configurables import configurable
+from hts_tf.curriculum.curriculum import Curriculum
 from hts_tf.environments import base
 from hts_tf.networks import actor_critic  # noqa: F401
 from hts_tf.opponents import scripted, weightings  # noqa: F401
@@ -35,6 +36,8 @@ class Settings:
         is never scaled.
       opponents: `@Opponents()`, who play the environment's rivals; None has the policy play all
         players, and learn from all.
+      curriculum: `@Curriculum()`, how often episodes are of each of the environment's tasks, see
+        `environments.tasks`; None for all of them alike.
       num_envs: environments stepped at once.
       num_executors: processes that step them; None takes one for each usable processor core. No
         influence on results.
@@ -65,6 +68,7 @@ class Settings:
     schedule: type[Schedule] = gin.REQUIRED
     reward_scaling: type[ReturnScaling] | None = None
     opponents: Opponents | None = None
+    curriculum: Curriculum | None = None
     num_envs: Annotated[int, Ge(1), Le(8191)] = 16  # a pipe holds no more tickets
     num_executors: values.Workers | None = None
     num_actors: values.Workers = 4
@@ -114,6 +118,18 @@ class Settings:
                 "Trainer.opponents is bound, but the environment has no rivals to be played: in "
                 "football, bind Football.right_players, too"
             )
+
+        if self.curriculum is not None:
+            if self.environment.spec.num_tasks == 1:
+                raise errors.ConfigError(
+                    "Trainer.curriculum is bound, but never moves: the environment has one task; "
+                    "bind Trainer.environment = @Tasks(), and Tasks.environments"
+                )
+            if self.curriculum.window > self.total_env_steps:
+                raise errors.ConfigError(
+                    f"Trainer.curriculum never moves: Curriculum.window = {self.curriculum.window} "
+                    f"episodes are more than Trainer.total_env_steps = {self.total_env_steps} have"
+                )
 
     def _check_reward_scaling(self) -> None:
         scaling = f"Trainer.reward_scaling = @{self.reward_scaling.__name__}"

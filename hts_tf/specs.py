@@ -233,6 +233,8 @@ class EnvironmentSpec:
       num_players: P, who act at the same time, each with an observation and an action of its own.
       num_rivals: how many of them, the last ones, are on another side: whom `Trainer.opponents`
         may have played by others. Scores and returns are those of the players before them.
+      rivals_of_tasks: of each task that episodes may be of, how many of the rivals it has, the
+        first ones; empty where all episodes are of one task. See `environments.tasks`.
       history_free: whether (episode seed, actions) determine all of an episode, see
         `environments.base`. Where they do not, no run repeats, and an episode whose executor has
         died ends as truncated.
@@ -244,6 +246,7 @@ class EnvironmentSpec:
     history_free: bool = True
     num_players: int = 1
     num_rivals: int = 0
+    rivals_of_tasks: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises: ConfigError: there are no such environments."""
@@ -255,6 +258,18 @@ class EnvironmentSpec:
             raise errors.ConfigError(
                 f"of {self.num_players} players, {self.num_rivals} cannot be on another side"
             )
+
+    @property
+    def num_tasks(self) -> int:
+        """How many tasks episodes may be of; an episode's seed says which, `seeding.task_of`."""
+        return len(self.rivals_of_tasks) or 1
+
+    def takes_part(self, task: int) -> np.ndarray | bool:
+        """Returns who does in episodes of a task, [P] bool; or True, where that is everybody."""
+        if not self.rivals_of_tasks:
+            return True
+        absent = self.num_rivals - self.rivals_of_tasks[task]
+        return np.arange(self.num_players) < self.num_players - absent
 
     @property
     def players(self) -> tuple[int, ...]:
@@ -296,6 +311,7 @@ class Rollout(NamedTuple):
         that is the first of an episode. Empty for agents that remember nothing.
       chosen_by: T rows, int32: who chose the action: 0 for the behaviour policy, else the number
         of an opponent (`opponents.pool`). Empty where there are no rivals.
+      task: T rows, int32: which task the episode is of. Empty where there is one task only.
       counts: T rows, bool: whether the player was still there in step t, so that there is something
         to learn from it. Empty where there is one player only. A player that has left counts as
         terminated in each step until the episode is over.
@@ -312,6 +328,7 @@ class Rollout(NamedTuple):
     truncation_value: trees.Tree = ()
     state: trees.Tree = ()
     chosen_by: trees.Tree = ()
+    task: trees.Tree = ()
     counts: trees.Tree = ()
 
 
@@ -370,6 +387,7 @@ def step_spec(
         truncation_value=number,
         state=state,
         chosen_by=ArraySpec((), "int32") if environment.num_rivals else (),
+        task=ArraySpec((), "int32") if environment.num_tasks > 1 else (),
         counts=flag if environment.num_players > 1 else (),
     )
 

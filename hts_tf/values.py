@@ -14,6 +14,7 @@ Size = Annotated[int, Ge(1), Le(4096)]  # of a layer; initialising a wider one t
 
 Seconds = Annotated[float, Ge(0.001), Le(1_000_000)]
 Fraction = Annotated[float, Ge(0), Le(1)]
+PositiveFraction = Annotated[float, Ge(1e-6), Le(1)]
 Decay = Annotated[float, Ge(0), Le(0.999999)]  # float32 takes what is nearer to 1 for it
 LearningRate = Annotated[float, Ge(1e-20), Le(1)]
 Cost = Annotated[float, Ge(0), Le(1_000_000)]

@@ -20,7 +20,7 @@ FLOORS = [
     {"algorithms"},
     {"collecting"},
     {"learner"},
-    {"schedules", "opponents"},
+    {"schedules", "opponents", "curriculum"},
     {"settings"},
     {"files"},
     {"watching"},

@@ -55,13 +55,22 @@ GAMES = {
         "ActorCritic.core = @gru",
         "gru.units = 16",
     ],
-    # Whom an episode meets, and what is frozen, go by results so far.
-    "both sides of football, and a pool": [
+    # What is played, whom it meets, and what is frozen, go by results so far.
+    "both sides of football, a pool and a curriculum": [
         "--scenario=academy_3_vs_1_with_keeper",
         f"--gin_files={command_line.ROOT / 'gin_configs/football_players.gin'}",
-        "Football.left_players = 3",
+        "Trainer.environment = @Tasks()",
+        "Tasks.environments = (@ai/Football(), @Football(), @five/Football())",
+        "Football.left_players = 4",
         "Football.right_players = 2",
         "Football.critic_state = True",
+        "ai/Football.right_players = 0",
+        "five/Football.scenario = '5_vs_5'",
+        "five/Football.right_players = 4",
+        "Trainer.curriculum = @Curriculum()",
+        "Curriculum.rule = @by_progress",
+        "Curriculum.window = 2",
+        "Curriculum.success = -0.5",
         "Trainer.opponents = @Opponents()",
         "Opponents.scripted = (@Always,)",
         "Opponents.snapshot_every_updates = 4",

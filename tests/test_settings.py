@@ -7,7 +7,9 @@ from hts_tf.algorithms import algorithm
 from hts_tf.algorithms.a2c import A2C
 from hts_tf.algorithms.impala import IMPALA
 from hts_tf.algorithms.reward_scaling import ReturnScaling
+from hts_tf.curriculum.curriculum import Curriculum
 from hts_tf.environments.synthetic import Synthetic
+from hts_tf.environments.tasks import Tasks
 from hts_tf.schedules.asynchronous import Asynchronous
 from hts_tf.schedules.hts import HTS
 from hts_tf.settings import Settings
@@ -87,3 +89,12 @@ def test_where_rewards_cannot_be_scaled(others, message):
 def test_settings_stay_as_they_were_checked():
     with pytest.raises(dataclasses.FrozenInstanceError):
         make().num_envs = 3
+
+
+def test_a_curriculum_that_never_moves():
+    with pytest.raises(errors.ConfigError, match="never moves: the environment has one task"):
+        make(curriculum=Curriculum())
+    several = Tasks([Synthetic(), Synthetic()])
+    with pytest.raises(errors.ConfigError, match=r"Curriculum\.window = 50 episodes are more than"):
+        make(environment=several, curriculum=Curriculum(window=50), total_env_steps=49)
+    assert make(environment=several, curriculum=Curriculum(window=50), total_env_steps=50)

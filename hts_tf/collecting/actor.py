@@ -216,7 +216,7 @@ class Actor:
         Whom an episode meets is settled when its first action is chosen: an interval's end asks for
         no action, and by the next interval there may be others to meet.
         """
-        num_rivals = self._board.num_rivals
+        num_rivals = self._board.environment.num_rivals
         if not num_rivals:
             return None
         met = self._board.met

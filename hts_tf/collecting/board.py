@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hts_tf import specs, trees
+from hts_tf import seeding, specs, trees
 from hts_tf.collecting import data_storage, ledger, shared_memory
 from hts_tf.collecting.ledger import Place
 from hts_tf.environments import base
@@ -30,6 +30,7 @@ def fields(
     num_envs: int,
     num_storages: int,
     num_players: int = 1,
+    num_tasks: int = 1,
 ) -> shared_memory.Fields:
     """Returns name -> (shape, dtype) of the arrays, all in shared memory.
 
@@ -41,6 +42,7 @@ def fields(
     board/answered: [num_envs], the ledger's version at which each slot was last answered.
     board/cut_short: [num_storages, T, num_envs], see `Board.cut`.
     board/has_history: whether an environment is known not to be free of history.
+    board/task_ends: [num_tasks], see `Board.task_ends`.
     """
     return shared_memory.grouped(
         storage=data_storage.fields(step, sync_interval, num_envs, num_storages, num_players),
@@ -57,6 +59,7 @@ def fields(
             "answered": ((num_envs,), "int64"),
             "cut_short": ((num_storages, sync_interval, num_envs), "bool"),
             "has_history": ((1,), "bool"),
+            "task_ends": ((num_tasks,), "float64"),
         },
     )
 
@@ -94,18 +97,23 @@ class Board:
       ledger: of the episodes being played.
       sync_interval: T.
       num_players: P.
-      num_rivals: how many of them, the last ones, are of another side.
+      environment: the spec of each.
       met: [num_envs] int32, see `ledger.fields`; None where there are no rivals.
       interval: [num_envs], see `fields`.
       answered: [num_envs], see `fields`.
       cut_short: [K, T, num_envs] bool, where a running episode was cut short before a step.
       has_history: [1] bool, see `fields`.
+      task_ends: [num_tasks], see `seeding.parts`: how often episodes that begin are of each task.
+        It changes only at sync points.
     """
 
     def __init__(
-        self, arrays: shared_memory.SharedArrays, step: specs.StepSpec, num_rivals: int = 0
+        self,
+        arrays: shared_memory.SharedArrays,
+        step: specs.StepSpec,
+        environment: specs.EnvironmentSpec,
     ) -> None:
-        """Goes on with what is there, or was `cleared`; executors need not know of rivals."""
+        """Goes on with what is there, or was `cleared`."""
         self.storages = data_storage.read(arrays, step)
         self.ledger = ledger.Ledger(arrays.group("ledger"))
         own = arrays.group("board")
@@ -119,7 +127,8 @@ class Board:
         self._answered = self.answered.data
         self._sync_point = own["sync_point"].data
         self.num_players = self.storages.action.shape[3]
-        self.num_rivals = num_rivals
+        self.environment = environment
+        self.task_ends = own["task_ends"]
         self.met = self.ledger.arrays.get("met")
         played = trees.map(lambda array: shared_memory.played(array, axis=3), self.storages)
         self._observation_at = _views(self.storages.observation, self.num_players)
@@ -128,11 +137,17 @@ class Board:
         self._score = played.score
         self._terminated = played.terminated
         self._truncated = played.truncated
+        self._has_tasks = environment.num_tasks > 1
 
     def clear(self) -> None:
         """Sets every slot before its first episode, with nobody's turn yet."""
         self.ledger.clear()
         self.answered.fill(-1)
+        self.set_task_shares(np.ones(len(self.task_ends)))
+
+    def set_task_shares(self, shares: np.ndarray) -> None:
+        """Says how often episodes that begin from now on are of each task; at sync points only."""
+        self.task_ends[:] = seeding.parts(shares)
 
     def sync_points(self) -> int:
         """Returns how many sync points there have been."""
@@ -190,12 +205,14 @@ class Board:
         self._truncated[k, step, slot] = result.truncated
         if self.num_players > 1:
             self.storages.counts[k, step, slot] = self._who_is_there(slot, place)
-        return Place(place.episode, place.length + 1, step + 1, result.is_valued)
+        if self._has_tasks:
+            self.storages.task[k, step, slot] = place.task
+        return Place(place.episode, place.length + 1, step + 1, result.is_valued, place.task)
 
     def _who_is_there(self, slot: int, place: Place) -> np.ndarray | bool:
         """Returns who had not left before a step, [P] bool: who has stays terminated."""
         if not place.length:
-            return True
+            return self.environment.takes_part(place.task)
         interval, step = self._interval[slot], place.step - 1
         if step < 0:
             interval, step = interval - 1, self.sync_interval - 1

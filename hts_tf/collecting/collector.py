@@ -4,6 +4,7 @@ import numpy as np
 
 from hts_tf import specs
 from hts_tf.collecting import data_storage
+from hts_tf.collecting.ledger import Place
 from hts_tf.collecting.workers import Workers
 
 
@@ -79,14 +80,17 @@ class Collector:
 
     def restore(
         self, state: dict[str, np.ndarray], next_interval: int
-    ) -> list[tuple[int, np.ndarray]]:
+    ) -> list[tuple[Place, np.ndarray]]:
         """Goes on from a saved state.
 
         Returns:
-          For each slot, the number of its running episode, and the actions so far [n, P, ...].
+          For each slot, where its running episode stands, and the actions so far [n, P, ...].
         """
         for name, array in self.state(next_interval).items():
-            array[...] = state[name].reshape(array.shape)  # older ones have no axis of players
+            saved = state[name]
+            if name == "ledger/record":  # older ones know of no tasks
+                saved = np.pad(saved, [(0, 0), (0, 0), (0, array.shape[-1] - saved.shape[-1])])
+            array[...] = saved.reshape(array.shape)  # older ones have no axis of players
         self._board.interval[:] = next_interval - 1
         return [self._board.ledger.current(slot) for slot in range(self._num_envs)]
 

@@ -69,14 +69,14 @@ class ExecutorTask:
 def control_fields(num_executors: int, traced: bool = False) -> shared_memory.Fields:
     """Returns name -> (shape, dtype) of the arrays by which the trainer knows what executors do.
 
-    executor_doing: [num_executors, 4] what (see `STARTING` and so on), in which slot and episode,
-      and since when (`time.monotonic_ns`).
+    executor_doing: [num_executors, 5] what (see `STARTING` and so on), in which slot and episode,
+      of which task, and since when (`time.monotonic_ns`).
     executor_fault: [num_executors, ...], in UTF-8, which rule an environment broke.
     executor_time: [num_executors, len(TIMES)] seconds since the start of the run.
     executor_stretch, executor_stretches: see `timesheet.ring_fields`.
     """
     return {
-        "executor_doing": ((num_executors, 4), "int64"),
+        "executor_doing": ((num_executors, 5), "int64"),
         "executor_fault": ((num_executors, _FAULT_BYTES), "uint8"),
         "executor_time": ((num_executors, len(TIMES)), "float64"),
         **{f"executor_{k}": v for k, v in timesheet.ring_fields(num_executors, traced).items()},
@@ -118,6 +118,7 @@ class Executor:
         """
         self._board = board
         self._ledger = board.ledger
+        self._task_ends = board.task_ends.data
         self._environments = environments
         self._seed = seed
         self._actions = actions
@@ -135,7 +136,7 @@ class Executor:
         arrays = shared_memory.SharedArrays(task.memory_fields, task.memory_fd)
         control = arrays.group("control")
         return cls(
-            Board(arrays, task.step),
+            Board(arrays, task.step, task.environment.spec),
             {slot: checked.make(task.environment) for slot in task.slots},
             task.seed,
             buffers.TicketBuffer(task.capacity, task.action_fds),
@@ -187,7 +188,7 @@ class Executor:
             self._leave_episode(slot, place)
             return
         action, observation = board.begin_step(slot, place)
-        self._note(STEPPING, slot, place.episode)
+        self._note(STEPPING, slot, place.episode, place.task)
         start = time.perf_counter()
         result = self._environments[slot].step(action, observation)
         self._times.add(_STEP, start, slot)
@@ -208,13 +209,20 @@ class Executor:
 
     def _begin_episode(self, slot: int, place: Place, observation: trees.Tree) -> None:
         start = time.perf_counter()
-        self._reset(slot, place.episode + 1, observation)
+        episode, task, ends = place.episode + 1, 0, self._task_ends
+        if len(ends) > 1:
+            task = seeding.choice(ends, self._seed, "task", slot, episode)
+        place = Place(episode, 0, place.step, episode_over=False, task=task)
+        self._reset(slot, place, observation)
         self._times.add(_RESET, start, slot)
-        self._ledger.move(slot, Place(place.episode + 1, 0, place.step, episode_over=False))
+        self._ledger.move(slot, place)
 
-    def _reset(self, slot: int, episode: int, observation: trees.Tree) -> None:
-        self._note(RESETTING, slot, episode)
-        seed = seeding.episode_seed(self._seed, slot, episode)
+    def _reset(self, slot: int, place: Place, observation: trees.Tree) -> None:
+        """Starts the episode that a place is in."""
+        self._note(RESETTING, slot, place.episode, place.task)
+        seed = seeding.episode_seed(
+            self._seed, slot, place.episode, task=place.task, num_tasks=len(self._task_ends)
+        )
         self._environments[slot].reset(seed, observation)
 
     def _restore_all(self) -> None:
@@ -238,20 +246,21 @@ class Executor:
             return True
         if self._board.has_history[0]:
             return False
-        episode, actions = self._ledger.current(slot)
+        place, actions = self._ledger.current(slot)
         observation = trees.map(np.empty_like, self._board.observation(slot, 0))
-        self._reset(slot, episode, observation)
+        self._reset(slot, place, observation)
         for action in actions[:, 0] if self._board.num_players == 1 else actions:
-            self._note(STEPPING, slot, episode)
+            self._note(STEPPING, slot, place.episode, place.task)
             result = self._environments[slot].step(specs.plain(action), observation)
             if result.is_over:  # where the episode went on before
                 return False
         return self._board.shows(slot, observation)
 
-    def _note(self, what: int, slot: int, episode: int) -> None:
+    def _note(self, what: int, slot: int, episode: int, task: int) -> None:
         """Tells the trainer what comes now, in case it takes for ever or is the last."""
         doing = self._doing
-        doing[0], doing[1], doing[2], doing[3] = what, slot, episode, time.monotonic_ns()
+        doing[0], doing[1], doing[2], doing[3] = what, slot, episode, task
+        doing[4] = time.monotonic_ns()
 
 
 def _end_session_with_this_process() -> None:

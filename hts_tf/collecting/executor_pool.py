@@ -41,11 +41,13 @@ class Attempt(NamedTuple):
     Attributes:
       slot: the environment.
       episode: its number.
+      task: that it is of.
       actions: [n, P, ...], what was played, up to and with the action that killed it.
     """
 
     slot: int
     episode: int
+    task: int
     actions: np.ndarray
 
 
@@ -75,7 +77,7 @@ class ExecutorPool:
         Args:
           tasks: one for each executor.
           board: of the environments.
-          doing: [num_executors, 4], see `executor.control_fields`.
+          doing: [num_executors, 5], see `executor.control_fields`.
           faults: [num_executors, ...], see there.
           crash_limit: an executor that dies so often in the same place is a failure.
           step_timeout_sec: an executor that takes longer for an env step or a reset, or to see
@@ -165,7 +167,7 @@ class ExecutorPool:
     def _spawn(self, index: int) -> int:
         """Starts an executor and returns its pidfd."""
         task = self._tasks[index]
-        self._doing[index] = executor.STARTING, -1, -1, time.monotonic_ns()
+        self._doing[index] = executor.STARTING, -1, -1, 0, time.monotonic_ns()
         self._unseen.pop(index, None)
         process = subprocess.Popen(
             [sys.executable, "-m", "hts_tf.collecting.executor", str(os.getpid())],
@@ -200,14 +202,14 @@ class ExecutorPool:
             how = f"was killed by {signal.Signals(-code).name}"
         else:
             how = f"ended with exit code {code} (its own message is above)"
-        what, slot, episode, _ = self._doing[index].tolist()
+        what, slot, episode, task, _ = self._doing[index].tolist()
         attempt = None
         where = "while starting" if what == executor.STARTING else "while waiting for actions"
         if what == executor.RESETTING:
-            attempt = Attempt(slot, episode, self._ledger.attempted(slot)[:0])
+            attempt = Attempt(slot, episode, task, self._ledger.attempted(slot)[:0])
             where = f"while resetting environment {slot} to its episode {episode}"
         elif what == executor.STEPPING:
-            attempt = Attempt(slot, episode, self._ledger.attempted(slot))
+            attempt = Attempt(slot, episode, task, self._ledger.attempted(slot))
             where = (
                 f"while stepping environment {slot}, episode {episode}, "
                 f"env step {len(attempt.actions) - 1}"
@@ -231,7 +233,7 @@ class ExecutorPool:
         if self._step_timeout_sec is None:
             return
         for index, process in self._processes.items():
-            what, _, _, since = self._doing[index].tolist()
+            what, _, _, _, since = self._doing[index].tolist()
             if what == executor.WAITING:
                 seconds = self._seconds_unseen(index)
             else:

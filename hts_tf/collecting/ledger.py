@@ -22,12 +22,14 @@ class Place(NamedTuple):
       step: env steps of the interval so far; the observation lies in the storage's row `step`.
       episode_over: that observation is the last of a truncated episode (or there is none before
         the first episode): when it has been valued, the next episode begins.
+      task: which task the episode is of, see `EnvironmentSpec.num_tasks`.
     """
 
     episode: int
     length: int
     step: int
     episode_over: bool
+    task: int = 0
 
 
 BEFORE_THE_FIRST_EPISODE = Place(episode=-1, length=0, step=0, episode_over=True)
@@ -89,12 +91,13 @@ class Ledger:
             fields[valid, slot, 1],
             fields[valid, slot, 2],
             bool(fields[valid, slot, 3]),
+            fields[valid, slot, 4],
         )
 
     def places(self, slots: np.ndarray) -> Place:
         """Returns where several slots stand, as arrays in their order."""
-        episode, length, step, over = self._record[self.version[slots] & 1, slots].T
-        return Place(episode, length, step, over.astype(bool))
+        episode, length, step, over, task = self._record[self.version[slots] & 1, slots].T
+        return Place(episode, length, step, over.astype(bool), task)
 
     def move(self, slot: int, place: Place) -> None:
         """Moves a slot on."""
@@ -104,6 +107,7 @@ class Ledger:
         fields[other, slot, 1] = place.length
         fields[other, slot, 2] = place.step
         fields[other, slot, 3] = place.episode_over
+        fields[other, slot, 4] = place.task
         self.moves[slot] = version
 
     def write_action(self, slot: int, length: int, action: Any) -> None:
@@ -116,10 +120,10 @@ class Ledger:
         """
         self._played[slot, length] = action
 
-    def current(self, slot: int) -> tuple[int, np.ndarray]:
-        """Returns (episode, actions so far [length, P, ...]) of a slot."""
+    def current(self, slot: int) -> tuple[Place, np.ndarray]:
+        """Returns where a slot stands, and its episode's actions so far, [length, P, ...]."""
         place = self.place(slot)
-        return place.episode, self._action[slot, : place.length].copy()
+        return place, self._action[slot, : place.length].copy()
 
     def attempted(self, slot: int) -> np.ndarray:
         """Returns the actions so far and the one noted after them, [length + 1, P, ...]."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from hts_tf import specs
 from hts_tf.collecting import data_storage
-from hts_tf.collecting.ledger import BEFORE_THE_FIRST_EPISODE
+from hts_tf.collecting.ledger import BEFORE_THE_FIRST_EPISODE, Place
 from hts_tf.collecting.workers import Workers
 
 
@@ -100,11 +100,11 @@ class UnrollCollector:
 
     def restore(
         self, state: dict[str, np.ndarray], next_interval: int
-    ) -> list[tuple[int, np.ndarray]]:
+    ) -> list[tuple[Place, np.ndarray]]:
         """Goes on from a saved state; every slot begins a new episode.
 
         Returns:
-          For each slot, the number of that episode, and no actions [0, P, ...].
+          For each slot, the beginning of that episode, and no actions [0, P, ...].
         """
         self._taken[:] = state["unroll/number"] + 1
         episodes = state["unroll/episode"].tolist()
@@ -112,7 +112,8 @@ class UnrollCollector:
             place = BEFORE_THE_FIRST_EPISODE._replace(episode=episode)
             self._board.ledger.move(slot, place)
         no_actions = self.storages[0].action[:0, 0]
-        return [(episode + 1, no_actions) for episode in episodes]
+        beginnings = (Place(episode + 1, 0, 0, episode_over=False) for episode in episodes)
+        return [(beginning, no_actions) for beginning in beginnings]
 
     def close(self) -> None:
         """Stops all workers and gives everything back; may be called twice."""

@@ -26,6 +26,7 @@ class Crew:
       actor_batch_size: the most environments whose observations an actor answers at once.
       num_storages: filled in turn.
       num_players: P, of each environment.
+      num_tasks: that its episodes may be of.
       lockstep: one actor answers all environments at once, when all are ready, whatever the number
         of actors and their batch size.
       crash_limit: an executor that dies so often in the same place is a failure.
@@ -41,6 +42,7 @@ class Crew:
     actor_batch_size: int
     num_storages: int = 2
     num_players: int = 1
+    num_tasks: int = 1
     lockstep: bool = False
     crash_limit: int = 5
     step_timeout_sec: float | None = None
@@ -57,6 +59,7 @@ def memory_fields(step: specs.StepSpec, max_episode_steps: int, crew: Crew) -> s
             crew.num_envs,
             crew.num_storages,
             crew.num_players,
+            crew.num_tasks,
         ),
         **shared_memory.grouped(control=executor.control_fields(crew.num_executors, crew.traced)),
     }
@@ -92,7 +95,7 @@ class Workers:
         self._memory = shared_memory.SharedArrays(
             memory_fields(step, environment.spec.max_episode_steps, crew)
         )
-        self.board = board.Board(self._memory, step, environment.spec.num_rivals)
+        self.board = board.Board(self._memory, step, environment.spec)
         self.board.clear()
         self.board.has_history[0] = not environment.spec.history_free
         self._control = self._memory.group("control")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hts_tf import errors, specs, trees
+from hts_tf import errors, seeding, specs, trees
 from hts_tf.environments import base
 
 _LARGEST = float(np.finfo(np.float32).max)  # rewards are kept as float32
@@ -49,6 +49,7 @@ class Checked(base.Environment):
         self._bounded = spec.action.bounded if isinstance(spec.action, specs.BoxSpec) else None
         self._choices = _choices(spec)
         self._players = spec.players
+        self._spec = spec
         self._there = np.ones(spec.players, bool)  # players who have not left
         self._steps = 0
         self._leaves = [
@@ -65,7 +66,8 @@ class Checked(base.Environment):
           ProtocolError: the observation is not written or not finite, or permits no action.
         """
         self._steps = 0
-        self._there.fill(True)
+        if self._players:
+            self._there[...] = self._spec.takes_part(seeding.task_of(seed, self._spec.num_tasks))
         self._write(observation, self._environment.reset, seed)
         if self._choices is not None:
             self._check_mask(observation)

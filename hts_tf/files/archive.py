@@ -44,6 +44,7 @@ class Record(NamedTuple):
       actions: from the first to the last, the bytes of one after those of the other.
       action_bytes: of one action.
       opponent: the number of whom it met, see `Rollout.chosen_by`; not kept in files.
+      task: that it is of; not kept in files, where the seed tells, see `seeding.task_of`.
     """
 
     slot: int
@@ -55,6 +56,7 @@ class Record(NamedTuple):
     actions: bytes
     action_bytes: int = 1
     opponent: int = 0
+    task: int = 0
 
     @property
     def length(self) -> int:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hts_tf import seeding, specs, trees
+from hts_tf.collecting.ledger import Place
 from hts_tf.files import archive
 
 WINDOW = 100  # episodes over which score and return are averaged
@@ -35,19 +36,22 @@ class EpisodeTracker:
       finished: how many episodes have finished.
     """
 
-    def __init__(self, num_envs: int, seed: int, num_rivals: int = 0) -> None:
+    def __init__(self, num_envs: int, seed: int, num_rivals: int = 0, num_tasks: int = 1) -> None:
         """Starts with the first episode of each of so many environments.
 
         Args:
           num_envs: how many.
           seed: of the run.
           num_rivals: players, the last ones, whose scores are not counted.
+          num_tasks: that episodes may be of.
         """
         self._seed = seed
         self._num_rivals = num_rivals
+        self._num_tasks = num_tasks
         self._running = np.zeros((3, num_envs))
-        # Of the running episodes: their numbers, and the actions in the intervals before.
+        # Of the running episodes: their numbers; in the intervals before, actions and `_kind`.
         self._number = [0] * num_envs
+        self._kinds = [(0, 0)] * num_envs
         self._actions = [b""] * num_envs
         self.recent: collections.deque[Episode] = collections.deque(maxlen=WINDOW)
         self.finished = 0
@@ -110,19 +114,28 @@ class EpisodeTracker:
                     self.recent.append(Episode(sums[0], sums[1], int(sums[2])))
                     self.finished += 1
                 actions = rollout.action[begin[column] : step, column].tobytes()
+                has_steps = begin[column] < step
+                task, opponent = (
+                    self._kind(rollout, step - 1, column) if has_steps else self._kinds[slot]
+                )
                 records.append(
                     archive.Record(
                         slot=slot,
                         episode=self._number[slot],
-                        seed=seeding.episode_seed(self._seed, slot, self._number[slot]),
+                        seed=seeding.episode_seed(
+                            self._seed,
+                            slot,
+                            self._number[slot],
+                            task=task,
+                            num_tasks=self._num_tasks,
+                        ),
                         interval=interval,
                         score=sums[0] if is_finished else math.nan,
                         episode_return=sums[1] if is_finished else math.nan,
                         actions=self._actions[slot] + actions,
                         action_bytes=rollout.action[0, 0].nbytes,
-                        opponent=int(rollout.chosen_by[step - 1, column, -1])
-                        if self._num_rivals
-                        else 0,
+                        opponent=opponent,
+                        task=task,
                     )
                 )
                 self._number[slot] += 1
@@ -138,8 +151,16 @@ class EpisodeTracker:
             end(finished[step], step + 1, is_finished=True)
         for column, slot in enumerate(slots):
             self._actions[slot] += rollout.action[begin[column] :, column].tobytes()
+            self._kinds[slot] = self._kind(rollout, -1, column)
         self._running[:, slots] = running
         return records
+
+    def _kind(self, rollout: specs.Rollout, step: int, column: int) -> tuple[int, int]:
+        """Returns which task an episode is of, and the number of the opponent that it met."""
+        return (
+            int(rollout.task[step, column, 0]) if self._num_tasks > 1 else 0,
+            int(rollout.chosen_by[step, column, -1]) if self._num_rivals else 0,
+        )
 
     def means(self) -> Episode | None:
         """Returns the means over `recent`, or None before any episode has finished."""
@@ -154,7 +175,7 @@ class EpisodeTracker:
         }
 
     def restore(
-        self, state: dict[str, np.ndarray], playing: Sequence[tuple[int, np.ndarray]]
+        self, state: dict[str, np.ndarray], playing: Sequence[tuple[Place, np.ndarray]]
     ) -> None:
         """Goes on from a saved state.
 
@@ -163,7 +184,8 @@ class EpisodeTracker:
           playing: for each slot, what `Ledger.current` said at the same sync point; or an episode
             without actions, where another one begins.
         """
-        self._number = [number for number, _ in playing]
+        self._number = [place.episode for place, _ in playing]
+        self._kinds = [(place.task, 0) for place, _ in playing]
         self._actions = [actions.tobytes() for _, actions in playing]
         goes_on = [len(actions) > 0 for _, actions in playing]
         self._running[...] = np.where(goes_on, state["episodes/running"], 0.0)

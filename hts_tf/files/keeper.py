@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from hts_tf import config, operative, seeding, specs
 from hts_tf.collecting.executor_pool import Attempt
+from hts_tf.collecting.ledger import Place
 from hts_tf.files import archive, scope
 from hts_tf.files.episodes import EpisodeTracker
 from hts_tf.files.fingerprint_log import FingerprintLog
@@ -35,8 +36,8 @@ class Keeper:
         self._settings = settings
         self._workdir = workdir
         self._seed = seed
-        num_rivals = settings.environment.spec.num_rivals
-        self.episodes = EpisodeTracker(settings.num_envs, seed, num_rivals)
+        spec = settings.environment.spec
+        self.episodes = EpisodeTracker(settings.num_envs, seed, spec.num_rivals, spec.num_tasks)
         self.fingerprint_sec = 0.0
         self._archive: archive.Archive | None = None
         self._log: FingerprintLog | None = None
@@ -127,13 +128,19 @@ class Keeper:
             **self.episodes.state(),
         }
 
-    def restore(self, state: State, playing: list[tuple[int, np.ndarray]]) -> None:
+    def restore(self, state: State, playing: list[tuple[Place, np.ndarray]]) -> None:
         """Goes on from a saved state; for `playing` see `EpisodeTracker.restore`."""
         self.episodes.restore(state, playing)
 
     def replay_command(self, attempt: Attempt, number: int) -> str:
         """Keeps what an executor died in, and says how to see it die again."""
-        seed = seeding.episode_seed(self._seed, attempt.slot, attempt.episode)
+        seed = seeding.episode_seed(
+            self._seed,
+            attempt.slot,
+            attempt.episode,
+            task=attempt.task,
+            num_tasks=self._settings.environment.spec.num_tasks,
+        )
         try:
             path = self._workdir.keep_attempt(attempt, seed, number)
         except OSError as error:

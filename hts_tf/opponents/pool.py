@@ -1,6 +1,5 @@
 """The pool: whom episodes meet. It changes only at sync points, by results so far."""
 
-import bisect
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Protocol
@@ -98,9 +97,8 @@ class Pool:
 
     def number(self, slot: int, episode: int) -> int:
         """Returns whom an episode meets, if it begins now."""
-        drawn = seeding.generator(self._seed, "opponent", slot, episode).random()
         numbers, ends = self._table
-        return numbers[min(bisect.bisect_right(ends, drawn), len(numbers) - 1)]
+        return numbers[seeding.choice(ends, self._seed, "opponent", slot, episode)]
 
     def act(
         self, who: np.ndarray, observation: trees.Tree, noise: np.ndarray, state: trees.Tree
@@ -229,4 +227,4 @@ class Pool:
         total = weights.sum()
         own = self._settings.self_play if total > 0 else 1.0
         shares = [own, *((1.0 - own) * weights / total if total > 0 else weights)]
-        self._table = [SELF, *self._met], np.cumsum(shares).tolist()
+        self._table = [SELF, *self._met], seeding.parts(shares)

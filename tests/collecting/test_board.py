@@ -6,21 +6,17 @@ from hts_tf.collecting import board, shared_memory
 from hts_tf.collecting.ledger import Place
 from hts_tf.environments import base
 
-DISCRETE = specs.step_spec(
-    specs.EnvironmentSpec(specs.ArraySpec((2,), "float32"), specs.DiscreteSpec(num_values=3), 9),
-    {"logits": specs.ArraySpec((3,), "float32")},
-)
+GAME = specs.EnvironmentSpec(specs.ArraySpec((2,), "float32"), specs.DiscreteSpec(num_values=3), 9)
+DISCRETE = specs.step_spec(GAME, {"logits": specs.ArraySpec((3,), "float32")})
 PAIR = specs.ArraySpec((2,), "float32")
-TREE = specs.step_spec(
-    specs.EnvironmentSpec({"map": specs.ArraySpec((2, 4), "uint8"), "speed": PAIR}, PAIR, 9),
-    {"mean": PAIR, "scale": PAIR},
-)
+TREE_GAME = specs.EnvironmentSpec({"map": specs.ArraySpec((2, 4), "uint8"), "speed": PAIR}, PAIR, 9)
+TREE = specs.step_spec(TREE_GAME, {"mean": PAIR, "scale": PAIR})
 SYNC_INTERVAL, NUM_ENVS, NUM_STORAGES = 2, 3, 2
 
 
-def make(step=DISCRETE):
+def make(step=DISCRETE, game=GAME):
     fields = board.fields(step, 9, SYNC_INTERVAL, NUM_ENVS, NUM_STORAGES)
-    made = board.Board(shared_memory.SharedArrays(fields), step)
+    made = board.Board(shared_memory.SharedArrays(fields), step, game)
     made.clear()
     return made
 
@@ -48,7 +44,7 @@ def slots():
 @pytest.fixture
 def tree_slots():
     """The same with dicts for observations and arrays for actions."""
-    return begin_episodes(make(TREE))
+    return begin_episodes(make(TREE, TREE_GAME))
 
 
 def answer(slots, asked):
@@ -142,7 +138,7 @@ def test_a_slot_that_has_finished_is_nobodys_until_it_enters_the_next_interval(s
     assert questions.storage.tolist() == [1, 0]
     assert questions.observation.tolist() == [[1.5, 1.5], [0, 0]]
     assert slots.interval.tolist() == [0, 1, 0]
-    assert slots.ledger.place(0) == (0, 0, 0, False)
+    assert slots.ledger.place(0) == Place(0, 0, 0, False)
 
 
 def test_an_episode_is_cut_after_its_last_step(slots):
@@ -229,3 +225,31 @@ def test_the_next_interval_starts_from_the_last_observation_of_a_tree(tree_slots
     assert questions.storage.tolist() == [1]
     assert questions.observation["speed"].tolist() == [[1.5, 1.5]]
     assert (questions.observation["map"] == 1).all()
+
+
+def test_players_who_take_no_part_do_not_count():
+    game = specs.EnvironmentSpec(
+        specs.ArraySpec((2,), "float32"),
+        specs.DiscreteSpec(num_values=3),
+        max_episode_steps=9,
+        num_players=3,
+        num_rivals=2,
+        rivals_of_tasks=(2, 0),
+    )
+    step = specs.step_spec(game, {"logits": specs.ArraySpec((3,), "float32")})
+    fields = board.fields(step, 9, SYNC_INTERVAL, 1, NUM_STORAGES, num_players=3, num_tasks=2)
+    made = board.Board(shared_memory.SharedArrays(fields), step, game)
+    made.clear()
+    np.testing.assert_allclose(made.task_ends, [0.5, 1.0])
+    for task, there in [(0, [True, True, True]), (1, [True, False, False])]:
+        place = Place(task, 0, 0, episode_over=False, task=task)
+        made.ledger.move(0, place)
+        over = ~np.array(there)
+        result = base.StepResult(np.zeros(3), np.zeros(3), over, np.zeros(3, bool))
+        made.begin_step(0, place)
+        place = made.end_step(0, place, result)
+        assert place == Place(task, 1, 1, episode_over=False, task=task)
+        made.begin_step(0, place)
+        made.end_step(0, place, result)
+        assert made.storages.counts[0, :, 0].tolist() == [there, there]
+        assert (made.storages.task[0, :, 0] == task).all()

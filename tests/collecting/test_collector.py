@@ -281,7 +281,8 @@ def run_intervals(collector, first, last):
 
 def episodes(collector):
     """Of each slot: (number of its episode, actions so far)."""
-    return [collector.workers.board.ledger.current(slot) for slot in range(NUM_ENVS)]
+    found = [collector.workers.board.ledger.current(slot) for slot in range(NUM_ENVS)]
+    return [(place.episode, actions) for place, actions in found]
 
 
 @functools.cache

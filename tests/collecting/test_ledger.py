@@ -44,7 +44,7 @@ def test_starts_before_the_first_episode():
 def test_a_move_touches_one_slot():
     book = make()
     book.move(1, Place(4, 3, 2, True))
-    assert book.place(1) == (4, 3, 2, True)
+    assert book.place(1) == Place(4, 3, 2, True)
     assert book.place(0).episode == -1
     assert book.version.tolist() == [0, 1]
 
@@ -64,17 +64,17 @@ def test_who_dies_in_the_middle_of_a_move_has_not_moved():
     book = make()
     book.move(0, Place(1, 1, 1, False))
     spare = 1 - (book.version[0] & 1)
-    book.arrays["record"][spare, 0] = 9, 9, 9, 9  # written, but the version is not
-    assert book.place(0) == (1, 1, 1, False)
+    book.arrays["record"][spare, 0] = 9  # written, but the version is not
+    assert book.place(0) == Place(1, 1, 1, False)
     book.move(0, Place(1, 2, 2, False))
-    assert book.place(0) == (1, 2, 2, False)
+    assert book.place(0) == Place(1, 2, 2, False)
 
 
 def test_places_of_several_slots_are_those_of_each():
     book = make(num_envs=3)
     book.move(0, Place(1, 2, 3, True))
     book.move(2, Place(4, 5, 6, False))
-    book.move(2, Place(4, 6, 7, False))
+    book.move(2, Place(4, 6, 7, False, task=3))
     slots = np.array([2, 0])
     for i, place in enumerate(zip(*book.places(slots), strict=True)):
         assert place == book.place(slots[i])
@@ -146,6 +146,6 @@ def test_against_lists(events):
             play(book, slot, action)
             episodes[slot][-1].append(action)
     for slot in range(3):
-        episode, actions = book.current(slot)
-        assert episode == len(episodes[slot]) - 1
+        place, actions = book.current(slot)
+        assert place.episode == len(episodes[slot]) - 1
         assert actions[:, 0].tolist() == episodes[slot][-1]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hts_tf import seeding, specs, trees
+from hts_tf.collecting.ledger import Place
 from hts_tf.files.archive import Record
 from hts_tf.files.episodes import WINDOW, Episode, EpisodeTracker
 
@@ -85,7 +86,7 @@ def ledger_after(rollouts, slot):
             actions.append(rollout.action[step, slot])
             if (rollout.terminated[step, slot] | rollout.truncated[step, slot]).all():
                 number, actions = number + 1, []
-    return number, np.array(actions, np.uint8)
+    return Place(number, len(actions), 0, False), np.array(actions, np.uint8)
 
 
 some_rollouts = st.builds(
@@ -185,6 +186,39 @@ def test_rivals_do_not_count(rollouts):
     assert list(tracker.recent) == naive_episodes(first)
     for record in records:
         assert (record.opponent in number[:, record.slot, -1]) or num_players == 1
+
+
+@given(some_rollouts, st.data())
+def test_the_seed_says_the_task(rollouts, data):
+    """Also of an episode that was cut short before the first step of an interval."""
+    num_tasks, num_envs = 3, rollouts[0].reward.shape[1]
+    kinds = {}
+    numbers = [0] * num_envs
+    told = []
+    for rollout in rollouts:
+        task = np.zeros(rollout.reward.shape, np.int32)
+        for step, slot in np.ndindex(rollout.reward.shape[:2]):
+            kind = kinds.setdefault((slot, numbers[slot]), data.draw(st.integers(0, 2)))
+            task[step, slot] = kind
+            over = (rollout.terminated[step, slot] | rollout.truncated[step, slot]).all()
+            numbers[slot] += bool(over)
+        told.append(rollout._replace(task=task))
+    tracker = EpisodeTracker(num_envs, SEED, num_tasks=num_tasks)
+    records = []
+    for interval, rollout in enumerate(told):
+        cut_short = np.zeros(rollout.reward.shape[:2], bool)
+        if interval and data.draw(st.booleans()):
+            ends = told[interval - 1]
+            cut_short[0] = ~(ends.terminated[-1] | ends.truncated[-1]).all(axis=1)
+            break_off = {s: (s, tracker._number[s]) for s in np.flatnonzero(cut_short[0]).tolist()}
+            found = tracker.add(rollout, interval, cut_short=cut_short)
+            for record in found[: len(break_off)]:
+                assert record.task == kinds[break_off[record.slot]]
+            return
+        records += tracker.add(rollout, interval)
+    for record in records:
+        assert record.task == kinds[record.slot, record.episode]
+        assert seeding.task_of(record.seed, num_tasks) == record.task
 
 
 @given(some_rollouts, st.data())

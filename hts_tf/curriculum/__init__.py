@@ -1,0 +1,1 @@
+"""Which task episodes are of, while training goes on."""

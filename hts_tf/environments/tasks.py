@@ -1,0 +1,183 @@
+"""Tasks: several environments as one, each of whose episodes is of one of them.
+
+An episode's seed says of which (`seeding.task_of`), so that all that plays an episode again has to
+know the seed only. How often episodes are of each is for the trainer to say, see `curriculum`.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from annotated_types import Len
+
+from hts_tf import errors, seeding, specs, trees
+from hts_tf.configurables import configurable
+from hts_tf.environments import base
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+@configurable
+@dataclasses.dataclass(frozen=True)
+class Tasks:
+    """Environments that alike agents can play: scenarios, difficulties, weights of rewards.
+
+    Attributes:
+      environments: two or more, such as (@easy/Football(), @hard/Football()). Observations and
+        actions must be the same, and the number of the learner's own players; of rivals, some may
+        have fewer, or none.
+
+    Raises:
+      ConfigError: they differ in more than that.
+    """
+
+    environments: Annotated[Sequence[base.EnvironmentConfig], Len(2)]
+
+    def __post_init__(self) -> None:
+        """Raises: ConfigError: see above."""
+        known = [environment.spec for environment in self.environments]
+        for number, spec in enumerate(known):
+            for what, found, first in [
+                ("observation", spec.observation, known[0].observation),
+                ("action", spec.action, known[0].action),
+                ("number of own players", _num_own(spec), _num_own(known[0])),
+            ]:
+                if found != first:
+                    raise errors.ConfigError(
+                        f"Tasks.environments: the {what} of number {number} is not that of number "
+                        "0; all must be played by the same agent"
+                    )
+            if spec.num_tasks > 1:
+                raise errors.ConfigError("Tasks.environments must not be Tasks themselves")
+
+    @property
+    def spec(self) -> specs.EnvironmentSpec:
+        """That of the one with the most rivals, and the longest episodes."""
+        known = [environment.spec for environment in self.environments]
+        num_rivals = max(spec.num_rivals for spec in known)
+        return dataclasses.replace(
+            known[0],
+            max_episode_steps=max(spec.max_episode_steps for spec in known),
+            history_free=all(spec.history_free for spec in known),
+            num_players=_num_own(known[0]) + num_rivals,
+            num_rivals=num_rivals,
+            rivals_of_tasks=tuple(spec.num_rivals for spec in known),
+        )
+
+    def make(self) -> "TasksEnvironment":
+        """Builds it; each of the environments is built when its first episode begins."""
+        return TasksEnvironment(self.spec, self.environments, _make)
+
+    def watch(self, render: bool = False) -> "TasksEnvironment":
+        """Builds one that shows itself; see `base.Watchable`."""
+        for environment in self.environments:
+            if not isinstance(environment, base.Watchable):
+                raise errors.ConfigError(
+                    f"{type(environment).__name__} of Tasks.environments has no pictures"
+                )
+        return TasksEnvironment(self.spec, self.environments, lambda one: one.watch(render))
+
+
+class TasksEnvironment(base.Environment):
+    """Plays each episode in the environment that its seed says.
+
+    Rivals that it does not have are terminated from the first env step on, and see zeros.
+    """
+
+    def __init__(
+        self,
+        spec: specs.EnvironmentSpec,
+        environments: Sequence[base.EnvironmentConfig],
+        build: Any,
+    ) -> None:
+        """Builds nothing yet.
+
+        Args:
+          spec: of this one.
+          environments: recipes of the tasks.
+          build: makes an environment of a recipe.
+        """
+        self._spec = spec
+        self._recipes = environments
+        self._build = build
+        self._built: dict[int, Any] = {}
+
+    def reset(self, seed: int, observation: trees.Tree) -> None:
+        """See base class."""
+        self._enter(seeding.task_of(seed, self._spec.num_tasks))
+        self._environment.reset(seed, self._part(observation))
+
+    def _enter(self, task: int) -> None:
+        if task not in self._built:
+            self._built[task] = self._build(self._recipes[task])
+        self._environment = self._built[task]
+        self._num_players = self._spec.num_players - (
+            self._spec.num_rivals - self._spec.rivals_of_tasks[task]
+        )
+
+    def step(self, action: Any, observation: trees.Tree) -> base.StepResult:
+        """See base class."""
+        num_players, played = self._spec.num_players, self._num_players
+        if played == num_players:
+            return self._environment.step(action, observation)
+        own = specs.plain(action[0]) if played == 1 else action[:played]
+        result = self._environment.step(own, self._part(observation))
+        filled = []
+        for part, absent in zip(result, (0.0, 0.0, True, False), strict=True):
+            array = np.full(num_players, absent)
+            array[:played] = part
+            filled.append(array)
+        return base.StepResult(*filled)
+
+    def close(self) -> None:
+        """See base class."""
+        for environment in self._built.values():
+            environment.close()
+        self._built.clear()
+
+    @property
+    def title(self) -> str:
+        """What is played; of those that show themselves, as all below."""
+        return self._shown.title
+
+    @property
+    def fps(self) -> float | None:
+        """See `base.Watched`."""
+        return self._shown.fps
+
+    @property
+    def _shown(self) -> Any:
+        if not self._built:  # who asks before the first episode learns of one of them
+            self._enter(0)
+        return self._environment
+
+    def picture(self) -> "Image.Image":
+        """See `base.Watched`."""
+        return self._environment.picture()
+
+    def action_name(self, action: Any) -> str:
+        """See `base.Watched`."""
+        played = self._num_players
+        if played < self._spec.num_players:
+            action = specs.plain(action[0]) if played == 1 else action[:played]
+        return self._environment.action_name(action)
+
+    def _part(self, observation: trees.Tree) -> trees.Tree:
+        """Returns where the environment is to write what its own players observe."""
+        played = self._num_players
+        if played == self._spec.num_players:
+            return observation
+        trees.map(lambda array: array[played:].fill(0), observation)
+        return trees.map(
+            lambda array: array[0, ...] if played == 1 else array[:played], observation
+        )
+
+
+def _make(recipe: base.EnvironmentConfig) -> base.Environment:
+    return recipe.make()
+
+
+def _num_own(spec: specs.EnvironmentSpec) -> int:
+    return spec.num_players - spec.num_rivals
