@@ -7,15 +7,15 @@ from hts_tf.collecting import data_storage, shared_memory, workers
 from hts_tf.collecting.policy import Batching, Policy
 from hts_tf.collecting.workers import Crew, Workers
 from hts_tf.curriculum.curriculum import Progress
-from hts_tf.files import scope
+from hts_tf.files import policies, scope
 from hts_tf.files.keeper import Keeper
-from hts_tf.files.snapshots import Snapshots
+from hts_tf.files.policies import Snapshots
 from hts_tf.files.workdir import Workdir
 from hts_tf.learner import Learner
 from hts_tf.networks import choice, sketch
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.networks.agent import Agent
-from hts_tf.opponents.pool import Pool
+from hts_tf.opponents.pool import Pool, Store
 from hts_tf.pipeline import Pipeline
 from hts_tf.schedules.schedule import Schedule
 from hts_tf.settings import Settings
@@ -66,7 +66,7 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
             environment,
             policy,
             lambda: ActorCritic(environment, weights_seed),
-            Snapshots(Path(workdir, "snapshots")),
+            Store(Snapshots(Path(workdir)), Snapshots(Path(workdir), "frozen"), policies.load),
             seed,
         )
     workers_ = Workers(settings.environment, step, policy, seed, crew, pool)

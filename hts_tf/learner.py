@@ -10,6 +10,9 @@ from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.algorithms.reward_scaling import ReturnScaling
 from hts_tf.networks.agent import Agent
 
+# In checkpoints and snapshots: what their agent observes and does.
+SPACES = "agent/spaces"
+
 
 class DivergenceError(errors.RunError):
     """Learning went out of bounds; the message says in which update."""
@@ -131,6 +134,7 @@ class Learner:
         """Returns what `restore` takes: the agent's variables first."""
         return {
             "run/updates": np.array(self.updates),
+            SPACES: spaces(self.agent),
             **{f"variable/{i}": v.numpy() for i, v in enumerate(self._variables())},
         }
 
@@ -148,14 +152,28 @@ class Learner:
         return [*self.agent.variables, *self.state_variables, *delayed]
 
 
+def spaces(agent: Agent) -> np.ndarray:
+    """Returns what an agent observes and does, in words: equal for those that can stand in."""
+    return np.array(f"observation {agent.step.observation!r}, action {agent.step.action!r}")
+
+
 def are_finite(variables: Iterable[tf.Variable]) -> bool:
     """Returns whether no variable holds a NaN or an infinity."""
     # asarray: without copying
     return all(specs.all_finite(np.asarray(tf.convert_to_tensor(v))) for v in variables)
 
 
-def assign(variables: list[tf.Variable], state: dict[str, np.ndarray]) -> None:
+def assign(
+    variables: list[tf.Variable],
+    state: dict[str, np.ndarray],
+    source: str = "the checkpoint in --workdir",
+) -> None:
     """Gives variables, such as an agent's, the values of the first ones in a saved state.
+
+    Args:
+      variables: to be given them.
+      state: that was saved.
+      source: of the state, for messages.
 
     Raises:
       ConfigError: it is of another agent, or they are not finite.
@@ -163,9 +181,7 @@ def assign(variables: list[tf.Variable], state: dict[str, np.ndarray]) -> None:
     for i, variable in enumerate(variables):
         array = state.get(f"variable/{i}")
         if array is None or tuple(variable.shape) != array.shape:
-            raise errors.ConfigError("the checkpoint in --workdir is of another network")
+            raise errors.ConfigError(f"{source} is of another network")
         if not specs.all_finite(array):
-            raise errors.ConfigError(
-                "the checkpoint in --workdir has parameters that are not finite"
-            )
+            raise errors.ConfigError(f"{source} has parameters that are not finite")
         variable.assign(array)

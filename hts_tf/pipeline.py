@@ -95,6 +95,15 @@ class Pipeline:
         state = self._keeper.claim(configuration, scope)
         if state:
             self.restore(state)
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Takes from other runs what it is to begin with."""
+        if self._keeper.give_first_parameters(self.learner):
+            self._behaviour.copy_from(self.learner.agent)
+        if self._pool:
+            self._pool.begin()
 
     def run(self) -> Result:
         """Trains to the end, or until SIGINT or SIGTERM asks to stop after this round.

@@ -38,6 +38,8 @@ class Settings:
         players, and learn from all.
       curriculum: `@Curriculum()`, how often episodes are of each of the environment's tasks, see
         `environments.tasks`; None for all of them alike.
+      start_from: a policy to begin with instead of random parameters: WORKDIR for the newest
+        checkpoint's of another run, WORKDIR@UPDATES for a snapshot.
       num_envs: environments stepped at once.
       num_executors: processes that step them; None takes one for each usable processor core. No
         influence on results.
@@ -69,6 +71,7 @@ class Settings:
     reward_scaling: type[ReturnScaling] | None = None
     opponents: Opponents | None = None
     curriculum: Curriculum | None = None
+    start_from: str | None = None
     num_envs: Annotated[int, Ge(1), Le(8191)] = 16  # a pipe holds no more tickets
     num_executors: values.Workers | None = None
     num_actors: values.Workers = 4

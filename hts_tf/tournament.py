@@ -22,7 +22,7 @@ from hts_tf import config, errors, evaluator, learner, settings  # noqa: F401  g
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base
 from hts_tf.environments.football.football import Football
-from hts_tf.files.snapshots import Snapshots
+from hts_tf.files.policies import Snapshots
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.opponents import ratings
@@ -140,7 +140,7 @@ def _participants(names: Sequence[str]) -> tuple[base.EnvironmentConfig, list[Po
             )
         agent = ActorCritic(own.spec, seed=0)
         if parts["updates"]:
-            Snapshots(workdir.path / "snapshots").load(int(parts["updates"]), agent)
+            Snapshots(workdir.path).load(int(parts["updates"]), agent)
         else:
             state = workdir.newest()
             if state is None:

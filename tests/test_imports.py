@@ -35,6 +35,7 @@ FLOORS = [
         "doctor",
         "check_environment",
         "tournament",
+        "league",
     },
     {"plot_curves", "plot_timeline", "report", "benchmarks"},
 ]

@@ -10,7 +10,7 @@ import tensorflow as tf
 from hts_tf import config, operative, seeding, specs
 from hts_tf.collecting.executor_pool import Attempt
 from hts_tf.collecting.ledger import Place
-from hts_tf.files import archive, scope
+from hts_tf.files import archive, policies, scope
 from hts_tf.files.episodes import EpisodeTracker
 from hts_tf.files.fingerprint_log import FingerprintLog
 from hts_tf.files.fingerprints import fingerprint
@@ -61,6 +61,19 @@ class Keeper:
         if state and "run/scope" in state:
             _warn_of_another_scope(json.loads(state["run/scope"].item()), now)
         return state
+
+    def give_first_parameters(self, learner: Learner) -> bool:
+        """Has a run begin with another one's policy, if it is to; returns whether it is.
+
+        Raises:
+          ConfigError: that is missing, damaged, or of another network or other spaces.
+        """
+        name = self._settings.start_from
+        if name is None:
+            return False
+        for agent in filter(None, (learner.agent, learner.gradient_agent)):
+            policies.load(name, agent)
+        return True
 
     def begin(self, learner: Learner, steps_per_update: int) -> None:
         """Begins with the rounds; from now on, the learner's updates get fingerprints."""

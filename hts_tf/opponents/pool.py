@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
-from typing import Annotated, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
 import numpy as np
 from annotated_types import Ge, Le
@@ -11,12 +11,13 @@ from hts_tf import errors, seeding, specs, trees, values
 from hts_tf.collecting.policy import Policy
 from hts_tf.configurables import configurable
 from hts_tf.networks.agent import Agent
-from hts_tf.opponents import weightings
+from hts_tf.opponents import ratings, weightings
 from hts_tf.opponents.scripted import Scripted
 
 SELF = 0  # the number of the current policy
 
 WIN, DRAW, LOSS = range(3)
+_POINTS = (1.0, 0.5, 0.0)
 
 
 @configurable
@@ -33,6 +34,8 @@ class Opponents:
       weighting: how often the others are met: `@uniform`, `@latest`, `@prioritised`, or a function
         of yours.
       scripted: further opponents, such as (`@Always`,).
+      frozen: policies of other runs, that stay as they are: WORKDIR for the newest checkpoint's,
+        WORKDIR@UPDATES for a snapshot. The run keeps copies from its beginning on.
 
     Raises:
       ConfigError: a setting is out of range; the message names its binding.
@@ -43,20 +46,38 @@ class Opponents:
     pool_size: Annotated[int, Ge(1), Le(1000)] = 10
     weighting: weightings.Weighting = weightings.uniform
     scripted: Sequence[Callable[[specs.EnvironmentSpec], Scripted]] = ()
+    frozen: Sequence[str] = ()
 
 
 class Snapshots(Protocol):
-    """Where frozen parameters are kept, by the update that made them; see `files.snapshots`."""
+    """Where frozen parameters are kept, by number; see `files.policies.Snapshots`."""
 
-    def save(self, updates: int, agent: Agent) -> None:
+    def has(self, number: int) -> bool:
+        """Returns whether there are any of that number."""
+
+    def save(self, number: int, agent: Agent) -> None:
         """Keeps an agent's."""
 
-    def load(self, updates: int, agent: Agent) -> None:
-        """Gives an agent those of an update."""
+    def load(self, number: int, agent: Agent) -> None:
+        """Gives an agent those of a number."""
+
+
+class Store(NamedTuple):
+    """Where a run has what its opponents are made of.
+
+    Attributes:
+      snapshots: of its own policy, by the update that made them.
+      frozen: of other runs' policies, by their place in `Opponents.frozen`.
+      load: gives an agent the parameters of another run's policy, by its name.
+    """
+
+    snapshots: Snapshots
+    frozen: Snapshots
+    load: Callable[[str, Agent], None]
 
 
 class Pool:
-    """Opponents by number: 0 is the current policy, then scripted ones, then snapshots by age."""
+    """Opponents by number: 0 is the current policy, then scripted, frozen, and snapshots by age."""
 
     def __init__(
         self,
@@ -64,7 +85,7 @@ class Pool:
         environment: specs.EnvironmentSpec,
         policy: Policy,
         make_agent: Callable[[], Agent],
-        snapshots: Snapshots,
+        store: Store,
         seed: int,
     ) -> None:
         """Begins with the scripted ones.
@@ -74,24 +95,46 @@ class Pool:
           environment: its spec.
           policy: the current one.
           make_agent: makes an agent like the current policy's.
-          snapshots: where they are kept.
+          store: where parameters are kept; touched only from `begin` or `restore` on.
           seed: of the run.
         """
         self._settings = settings
         self._policy = policy
         self._make_agent = make_agent
-        self._snapshots = snapshots
+        self._store = store
         self._seed = seed
         self._num_rivals = environment.num_rivals
         self._scripted = [make(environment) for make in settings.scripted]
-        self._names = ["self", *(type(opponent).__name__ for opponent in self._scripted)]
+        self._names = [
+            "self",
+            *(type(opponent).__name__ for opponent in self._scripted),
+            *settings.frozen,
+        ]
+        self._first_snapshot = len(self._names)
         self._taken: list[int] = []  # the updates of all snapshots, in their order
         self._met = list(range(1, len(self._names)))  # numbers that can be met, beside `SELF`
         self._results = np.zeros((len(self._names), 3), np.int64)
+        self._points = np.zeros((len(self._names),) * 2)
+        self._rating: float | None = None
         self._frozen: dict[int, Policy] = {}
         self._spare: list[tuple[Policy, Agent]] = []
         self._agents: dict[int, Agent] = {}
         self._set_table()
+
+    def begin(self) -> None:
+        """Takes the policies of other runs, once it is sure that the workdir is this run's.
+
+        Raises:
+          ConfigError: one is missing, damaged, or of another network or other spaces.
+          OSError: a copy cannot be written; names it.
+        """
+        for index, name in enumerate(self._settings.frozen):
+            if not self._store.frozen.has(index):
+                self._spare = self._spare or [self._new_policy()]
+                _, agent = self._spare[0]
+                self._store.load(name, agent)
+                self._store.frozen.save(index, agent)
+        self._load(np.zeros(0, np.int32))
 
     # ---- The actors' questions ------------------------------------------------------------------
 
@@ -145,25 +188,38 @@ class Pool:
           OSError: a snapshot cannot be written; names it.
         """
         for number, score in results:
-            self._results[number, WIN if score > 0 else LOSS if score < 0 else DRAW] += 1
+            outcome = WIN if score > 0 else LOSS if score < 0 else DRAW
+            self._results[number, outcome] += 1
+            self._points[SELF, number] += _POINTS[outcome]
+            self._points[number, SELF] += 1.0 - _POINTS[outcome]
         every = self._settings.snapshot_every_updates
         if every and updates and updates % every == 0 and updates not in self._taken:
-            self._snapshots.save(updates, agent)
+            self._store.snapshots.save(updates, agent)
+            self._rate()
             self._taken.append(updates)
             self._names.append(f"update {updates:,}")
             self._results = np.concatenate([self._results, np.zeros((1, 3), np.int64)])
+            # What it has scored since the last snapshot, it has scored as who is frozen now.
+            self._points = np.pad(self._points, (0, 1))
+            self._points[-1], self._points[:, -1] = self._points[SELF], self._points[:, SELF]
+            self._points[SELF] = self._points[:, SELF] = 0.0
             self._met.append(len(self._names) - 1)
             self._thin()
         self._load(playing)
         self._set_table()
 
     def figures(self) -> dict[str, float]:
-        """Returns scalars for the log: win rates against those who can be met."""
+        """Returns scalars for the log.
+
+        Win rates are against those who can be met. Whenever there is a new snapshot, there is its
+        rating, too: Elo points above the opponent of number 1, who stays who it is, by all results
+        of the run so far (`ratings.bradley_terry`).
+        """
         rates = weightings.win_rates(self._results)
-        return {
-            "opponents/pool": float(len(self._met)),
-            **{f"opponents/win_rate/{self._names[n]}": float(rates[n]) for n in self._met},
-        }
+        figures = {f"opponents/win_rate/{self._names[n]}": float(rates[n]) for n in self._met}
+        if self._rating is not None:
+            figures["opponents/rating"], self._rating = self._rating, None
+        return {"opponents/pool": float(len(self._met)), **figures}
 
     def state(self) -> dict[str, np.ndarray]:
         """Returns what `restore` takes, for a checkpoint."""
@@ -171,6 +227,7 @@ class Pool:
             "opponents/taken": np.array(self._taken, np.int64),
             "opponents/met": np.array(self._met, np.int64),
             "opponents/results": self._results,
+            "opponents/points": self._points,
         }
 
     def restore(self, state: dict[str, np.ndarray], playing: np.ndarray) -> None:
@@ -182,14 +239,20 @@ class Pool:
         self._taken = state["opponents/taken"].tolist()
         self._met = state["opponents/met"].tolist()
         self._results = state["opponents/results"].copy()
-        self._names = self._names[: 1 + len(self._scripted)]
+        self._points = state["opponents/points"].copy()
+        self._names = self._names[: self._first_snapshot]
         self._names += [f"update {updates:,}" for updates in self._taken]
         self._load(playing)
         self._set_table()
 
+    def _rate(self) -> None:
+        if len(self._names) > 1:
+            found = ratings.bradley_terry(self._points).rating
+            self._rating = float(found[SELF] - found[1])
+
     def _thin(self) -> None:
         """Leaves out the snapshot whose neighbours in time are nearest to each other."""
-        first = 1 + len(self._scripted)
+        first = self._first_snapshot
         snapshots = [number for number in self._met if number >= first]
         if len(snapshots) <= self._settings.pool_size:
             return
@@ -200,13 +263,16 @@ class Pool:
 
     def _load(self, playing: np.ndarray) -> None:
         """Has those in memory who can be met, or are met right now."""
-        first = 1 + len(self._scripted)
-        needed = {n for n in (*self._met, *np.unique(playing).tolist()) if n >= first}
+        ruled = len(self._scripted)
+        needed = {n for n in (*self._met, *np.unique(playing).tolist()) if n > ruled}
         for number in self._frozen.keys() - needed:
             self._spare.append((self._frozen.pop(number), self._agents.pop(number)))
         for number in sorted(needed - self._frozen.keys()):
             policy, agent = self._spare.pop() if self._spare else self._new_policy()
-            self._snapshots.load(self._taken[number - first], agent)
+            if number < self._first_snapshot:
+                self._store.frozen.load(number - ruled - 1, agent)
+            else:
+                self._store.snapshots.load(self._taken[number - self._first_snapshot], agent)
             self._frozen[number], self._agents[number] = policy, agent
 
     def _new_policy(self) -> tuple[Policy, Agent]:

@@ -1,4 +1,5 @@
 import collections
+import dataclasses
 import functools
 
 import numpy as np
@@ -6,11 +7,12 @@ import pytest
 
 from hts_tf import errors, specs
 from hts_tf.collecting.policy import Policy
-from hts_tf.files.snapshots import Snapshots
+from hts_tf.files import policies
+from hts_tf.files.policies import Snapshots
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
-from hts_tf.opponents import pool, weightings
-from hts_tf.opponents.pool import Opponents, Pool
+from hts_tf.opponents import pool, ratings, weightings
+from hts_tf.opponents.pool import Opponents, Pool, Store
 from hts_tf.opponents.scripted import Always
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
@@ -36,7 +38,10 @@ def make_agent(seed=0, units=4):
 def make_pool(directory, agent=None, seed=7, **settings):
     settings = Opponents(**{"snapshot_every_updates": 2, **settings})
     agent = agent or make_agent()
-    return Pool(settings, SPEC, Policy(agent, 8), make_agent, Snapshots(directory), seed), agent
+    store = Store(Snapshots(directory), Snapshots(directory, "frozen"), policies.load)
+    found = Pool(settings, SPEC, Policy(agent, 8), make_agent, store, seed)
+    found.begin()
+    return found, agent
 
 
 def met(found, num_episodes=2000):
@@ -110,7 +115,7 @@ def test_the_pool_keeps_to_its_size_and_spans_all_of_the_past(tmp_path):
         assert taken[-1] == updates  # the newest
     gaps = np.diff(taken)
     assert gaps.max() <= 4 * gaps.min() + 4
-    assert len(list(tmp_path.iterdir())) == 40  # the files stay
+    assert len(list((tmp_path / "snapshots").iterdir())) == 40  # the files stay
 
 
 def test_who_is_being_played_stays_in_memory(tmp_path):
@@ -136,6 +141,70 @@ def test_results_and_figures(tmp_path):
     assert figures["opponents/win_rate/update 2"] == 0.5
 
 
+def another_run(directory, updates, agent):
+    """A workdir with a snapshot."""
+    directory.mkdir(exist_ok=True)
+    (directory / "config.gin").write_text("")
+    Snapshots(directory).save(updates, agent)
+    return f"{directory}@{updates}"
+
+
+def test_policies_of_other_runs(tmp_path):
+    other = make_agent(seed=5)
+    name = another_run(tmp_path / "other", 7, other)
+    settings = {"frozen": (name,), "scripted": (Always,), "self_play": 0.0}
+    found, agent = make_pool(tmp_path / "own", **settings)
+    assert sorted(met(found)) == [1, 2]
+    observation = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    noise = np.zeros((4, 4), np.float32)
+    expected = Policy(other, 8).act(observation, noise)
+    answer = found.act(np.array([2, 2, 2, 2]), observation, noise, ())
+    assert answer.action.tolist() == expected.action.tolist()
+    # What becomes of the other run is nothing to this one.
+    another_run(tmp_path / "other", 7, make_agent(seed=6))
+    found.update([(2, -1.0)], agent, 2, NOBODY)
+    assert sorted(met(found)) == [1, 2, 3]
+    again, _ = make_pool(tmp_path / "own", agent, **settings)
+    again.restore(found.state(), NOBODY)
+    for each in (found, again):
+        answer = each.act(np.array([2, 2, 2, 2]), observation, noise, ())
+        assert answer.action.tolist() == expected.action.tolist()
+    assert found.figures()[f"opponents/win_rate/{name}"] == 0.25
+
+
+def test_policies_of_other_runs_that_cannot_be_met(tmp_path):
+    with pytest.raises(errors.ConfigError, match=r"nowhere holds no run"):
+        make_pool(tmp_path / "own", frozen=("nowhere",))
+    name = another_run(tmp_path / "other", 7, make_agent(units=5))
+    with pytest.raises(errors.ConfigError, match=r"000000007\.ckpt is of another network"):
+        make_pool(tmp_path / "own", frozen=(name,))
+    sees_more = dataclasses.replace(SPEC, observation=specs.ArraySpec((3,), "float32", 2.0))
+    agent = ActorCritic(sees_more, 0, functools.partial(torsos.mlp, units=(4,)))
+    name = another_run(tmp_path / "other", 8, agent)
+    with pytest.raises(errors.ConfigError, match="observes or acts otherwise"):
+        make_pool(tmp_path / "own", frozen=(name,))
+
+
+def test_ratings(tmp_path):
+    """Of who the learner was between two snapshots; all results count, of whenever."""
+    found, agent = make_pool(tmp_path, scripted=(Always,))
+    won, lost = [(1, 1.0)] * 8 + [(1, -1.0)] * 2, [(1, 1.0)] * 2 + [(1, -1.0)] * 8
+    found.update(lost, agent, 2, NOBODY)
+    first = found.figures()["opponents/rating"]
+    found.update(won + [(2, 1.0)] * 9 + [(2, -1.0)], agent, 3, NOBODY)
+    assert "opponents/rating" not in found.figures()  # no snapshot
+    found.update([], agent, 4, NOBODY)
+    second = found.figures()["opponents/rating"]
+    table = np.zeros((3, 3))  # the scripted one, and the two that are frozen now
+    table[0, 1], table[1, 0] = 8, 2
+    table[0, 2], table[2, 0] = 2, 8
+    table[1, 2], table[2, 1] = 1, 9
+    rating = ratings.bradley_terry(table).rating
+    assert second == pytest.approx(rating[2] - rating[0])
+    assert first < 0 < second
+    np.testing.assert_array_equal(found.state()["opponents/points"][1:, 1:], table)
+
+
 def test_restored_it_goes_on_as_it_would_have(tmp_path):
     found, agent = make_pool(tmp_path, pool_size=2, snapshot_every_updates=1)
     for updates in (1, 2, 3):
@@ -154,7 +223,7 @@ def test_restored_it_goes_on_as_it_would_have(tmp_path):
 def test_snapshots_that_cannot_be_used(tmp_path):
     found, agent = make_pool(tmp_path)
     found.update([], agent, 2, NOBODY)
-    [path] = tmp_path.iterdir()
+    [path] = (tmp_path / "snapshots").iterdir()
     state, content = found.state(), path.read_bytes()
     fresh, _ = make_pool(tmp_path)
     path.write_bytes(content[:-1])

@@ -1,0 +1,87 @@
+"""Policies of runs, by name: WORKDIR is its newest checkpoint's, WORKDIR@UPDATES a snapshot."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from hts_tf import errors, learner
+from hts_tf.files import checkpoint
+from hts_tf.files.workdir import Workdir
+from hts_tf.networks.agent import Agent
+
+_NAME = re.compile(r"(?P<workdir>.+?)(?:@(?P<updates>\d+))?")
+_SNAPSHOTS = "snapshots"
+_ALL = 10**9  # checkpoints that stay
+
+
+def load(name: str, agent: Agent) -> None:
+    """Gives an agent the parameters of a run's policy.
+
+    Args:
+      name: WORKDIR, or WORKDIR@UPDATES.
+      agent: of the same network, for the same spaces.
+
+    Raises:
+      ConfigError: there is no such policy, it is damaged, or of another network or other spaces.
+    """
+    parts = _NAME.fullmatch(name)
+    workdir = Workdir(parts["workdir"] if parts else name)
+    if parts and parts["updates"]:
+        Snapshots(workdir.path).load(int(parts["updates"]), agent)
+        return
+    workdir.configuration()  # complains of a directory that holds no run
+    state = workdir.newest()
+    if state is None:
+        raise errors.ConfigError(f"{name} holds no checkpoint yet")
+    _assign(agent, state, name)
+
+
+class Snapshots:
+    """An agent's parameters, frozen, in files of a workdir that are named by numbers."""
+
+    def __init__(self, workdir: Path, kind: str = "") -> None:
+        """Touches nothing yet.
+
+        Args:
+          workdir: of the run.
+          kind: "" for its own, numbered by the updates that made them; else a folder of its own.
+        """
+        self._directory = workdir / _SNAPSHOTS / kind
+
+    def has(self, number: int) -> bool:
+        """Returns whether there is one of that number."""
+        return self._path(number).exists()
+
+    def save(self, number: int, agent: Agent) -> None:
+        """Writes one; a run that is resumed writes some again, to the same bytes.
+
+        Raises:
+          OSError: it cannot be written; names it.
+        """
+        arrays = {f"variable/{i}": v.numpy() for i, v in enumerate(agent.variables)}
+        arrays[learner.SPACES] = learner.spaces(agent)
+        checkpoint.save(self._directory, number, arrays, _ALL)
+
+    def load(self, number: int, agent: Agent) -> None:
+        """Gives an agent its parameters.
+
+        Raises:
+          ConfigError: it is missing, damaged, or of another network or other spaces.
+        """
+        path = self._path(number)
+        try:
+            arrays = checkpoint.load(path)
+        except (OSError, ValueError) as error:
+            raise errors.ConfigError(f"snapshot {path} cannot be read: {error}") from error
+        _assign(agent, arrays, f"snapshot {path}")
+
+    def _path(self, number: int) -> Path:
+        return self._directory / f"{number:09d}.ckpt"
+
+
+def _assign(agent: Agent, arrays: dict[str, np.ndarray], name: str) -> None:
+    found, own = arrays.get(learner.SPACES), learner.spaces(agent)
+    if found is not None and found != own:  # those of older versions do not say
+        raise errors.ConfigError(f"{name} observes or acts otherwise: {found}, not {own}")
+    learner.assign(agent.variables, arrays, name)

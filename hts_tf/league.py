@@ -1,0 +1,130 @@
+"""Command line: trains a league, one run after the other.
+
+  .venv/bin/python -m hts_tf.league --scenario=5_vs_5 --generations=3 --output=runs/league
+  --gin_files=gin_configs/football_players.gin --gin_bindings="Football.right_players = 'all'"
+
+Each generation has a main agent and, but for the last, an exploiter (Vinyals et al. 2019,
+AlphaStar). The main agent goes on from the one before, and plays itself, its own snapshots, and
+all main agents and exploiters of the generations before, harder ones more often. An exploiter
+begins as its generation's main agent and plays only that, to find where it is weak. Each is a run
+of `hts_tf.train` in a directory of its own, with all that such runs have; the same command goes on
+where it was interrupted. `hts_tf.tournament` rates them.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from absl import flags
+
+from hts_tf import comparison
+from hts_tf.system import command, terminal
+from hts_tf.system.child import Child, ChildError
+
+_SCENARIO = flags.DEFINE_string("scenario", None, "see hts_tf.train", required=True)
+_METHOD = flags.DEFINE_string("method", "hts_ppo", "the same")
+_SEED = flags.DEFINE_integer("seed", 0, "of all runs", lower_bound=0)
+_GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files, for all runs")
+_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further bindings, for all runs")
+_GENERATIONS = flags.DEFINE_integer("generations", 3, "of main agents", lower_bound=1)
+_OUTPUT = flags.DEFINE_string("output", None, "directory of the runs", required=True)
+
+_POLL_SEC = 1.0
+
+
+class Member(NamedTuple):
+    """A run of the league.
+
+    Attributes:
+      name: of its workdir in the league's directory.
+      meets: names of other members.
+      begins_as: the name of another, or None.
+      exploits: whether it plays only those that it meets.
+    """
+
+    name: str
+    meets: Sequence[str]
+    begins_as: str | None
+    exploits: bool = False
+
+    def bindings(self, directory: Path) -> Iterator[str]:
+        """Yields what gin is told of it; the members' workdirs are in that directory."""
+        yield "Trainer.opponents = @Opponents()"
+        yield "Opponents.weighting = @prioritised"
+        yield f"Opponents.frozen = {[str(directory / name) for name in self.meets]!r}"
+        if self.begins_as:
+            yield f"Trainer.start_from = {str(directory / self.begins_as)!r}"
+        if self.exploits:
+            yield "Opponents.self_play = 0.0"
+            yield "Opponents.snapshot_every_updates = None"
+
+
+def members(generations: int) -> Iterator[Member]:
+    """Yields the league's runs, in the order in which they are made."""
+    before: list[str] = []
+    main = None
+    for generation in range(1, generations + 1):
+        main, begins_as = f"main-{generation}", main
+        yield Member(main, tuple(before), begins_as)
+        if generation < generations:
+            exploiter = f"exploiter-{generation}"
+            yield Member(exploiter, (main,), main, exploits=True)
+            before += [main, exploiter]
+
+
+def train(member: Member, directory: Path) -> None:
+    """Trains one, to its end.
+
+    Raises:
+      ChildError: the training refused its configuration, or failed.
+    """
+    workdir = directory / member.name
+    workdir.mkdir(exist_ok=True)
+    printed = workdir / "log.txt"
+    arguments = [
+        f"--scenario={_SCENARIO.value}",
+        f"--method={_METHOD.value}",
+        f"--seed={_SEED.value}",
+        f"--workdir={workdir}",
+        *(f"--gin_files={path}" for path in _GIN_FILES.value),
+        *(
+            f"--gin_bindings={binding}"
+            for binding in (*member.bindings(directory), *_GIN_BINDINGS.value)
+        ),
+    ]
+    try:
+        with Child("hts_tf.train", arguments, log=printed) as training:
+            try:
+                while not training.has_ended(_POLL_SEC):
+                    pass
+            except (KeyboardInterrupt, SystemExit):
+                terminal.tell(f"stopping {member.name} at its next sync point (again: at once)")
+                training.stop()
+                raise
+    except ChildError as error:
+        raise ChildError(f"{member.name}: {error} (see {printed})", error.code) from None
+
+
+def play() -> None:
+    """Makes all runs that are yet to be made.
+
+    Raises:
+      ConfigError: a flag cannot be used.
+      ChildError: a training refused its configuration, or failed.
+    """
+    directory = Path(_OUTPUT.value)
+    comparison.claim(directory, _GIN_FILES.value, _GIN_BINDINGS.value)
+    for member in members(_GENERATIONS.value):
+        terminal.say(f"{member.name}: see {directory / member.name / 'log.txt'}")
+        train(member, directory)
+    names = ",".join(str(directory / member.name) for member in members(_GENERATIONS.value))
+    terminal.say(f"to rate them: python -m hts_tf.tournament --workdirs={names}")
+
+
+def main() -> None:
+    """Entry point."""
+    command.run(play)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+import re
+
+import numpy as np
+import pytest
+
+from hts_tf import league
+from hts_tf.files.workdir import Workdir
+from hts_tf.league import Member
+from tests import command_line
+
+PLAYERS = command_line.ROOT / "gin_configs/football_players.gin"
+FLAGS = [
+    "--scenario=academy_3_vs_1_with_keeper",
+    f"--gin_files={PLAYERS}",
+    "--gin_bindings=Football.right_players = 2",
+    "--gin_bindings=Trainer.num_envs = 4",
+    "--gin_bindings=Trainer.sync_interval = 16",
+    "--gin_bindings=Trainer.total_env_steps = 256",
+    "--generations=2",
+]
+
+
+def test_members():
+    assert list(league.members(1)) == [Member("main-1", (), None)]
+    assert list(league.members(3)) == [
+        Member("main-1", (), None),
+        Member("exploiter-1", ("main-1",), "main-1", exploits=True),
+        Member("main-2", ("main-1", "exploiter-1"), "main-1"),
+        Member("exploiter-2", ("main-2",), "main-2", exploits=True),
+        Member("main-3", ("main-1", "exploiter-1", "main-2", "exploiter-2"), "main-2"),
+    ]
+
+
+@pytest.mark.slow
+def test_a_league_and_again(tmp_path):
+    code, output, errors = command_line.run("hts_tf.league", *FLAGS, f"--output={tmp_path}")
+    assert code == 0, errors
+    assert re.search(r"--workdirs=\S+main-1,\S+exploiter-1,\S+main-2$", output.strip())
+    parameters = {}
+    for name in ("main-1", "exploiter-1", "main-2"):
+        log = (tmp_path / name / "log.txt").read_text()
+        [parameters[name]] = re.findall(r"parameters (\w+)", log)
+    assert len(set(parameters.values())) == 3
+    frozen = tmp_path / "main-2" / "snapshots" / "frozen"
+    assert sorted(path.name for path in frozen.iterdir()) == ["000000000.ckpt", "000000001.ckpt"]
+    # Complete runs stay as they are; what has gone is made again, to the same bits.
+    checkpoints = sorted((tmp_path / "exploiter-1").glob("checkpoints/*"))
+    for path in (*checkpoints, tmp_path / "exploiter-1" / "config.gin"):
+        path.unlink()
+    before = (tmp_path / "main-2" / "episodes.bin").read_bytes()
+    code, _, errors = command_line.run("hts_tf.league", *FLAGS, f"--output={tmp_path}")
+    assert code == 0, errors
+    log = (tmp_path / "exploiter-1" / "log.txt").read_text()
+    assert re.findall(r"parameters (\w+)", log) == [parameters["exploiter-1"]] * 2
+    assert (tmp_path / "main-2" / "episodes.bin").read_bytes() == before
+
+
+def parameters(state):
+    """Of the agent, which come before the optimizer's."""
+    count = sum(name.startswith("variable/") for name in state)
+    return [state[f"variable/{index}"] for index in range(count // 3)]
+
+
+@pytest.mark.slow
+def test_begins_as_another(tmp_path):
+    """With a learning rate of next to nothing it stays that."""
+    flags = [flag for flag in FLAGS if not flag.startswith("--generations")]
+    first, second = tmp_path / "first", tmp_path / "second"
+    code, _, errors = command_line.run("hts_tf.train", *flags, f"--workdir={first}")
+    assert code == 0, errors
+    start = f"--gin_bindings=Trainer.start_from = '{first}'"
+    still = "--gin_bindings=PPO.learning_rate = 1e-20"
+    code, _, errors = command_line.run("hts_tf.train", *flags, start, still, f"--workdir={second}")
+    assert code == 0, errors
+    states = [Workdir(path).newest() for path in (first, second)]
+    for index in range(len(parameters(states[0]))):
+        before, after = (parameters(state)[index] for state in states)
+        np.testing.assert_allclose(after, before, rtol=0, atol=1e-15)
+    code, _, errors = command_line.run(
+        "hts_tf.train", *flags, f"{start[:-1]}@3'", f"--workdir={tmp_path / 'third'}"
+    )
+    assert code == 2
+    assert "000000003.ckpt cannot be read" in errors.splitlines()[-1]
+    assert len(errors.splitlines()) == 1
