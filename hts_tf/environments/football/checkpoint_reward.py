@@ -16,7 +16,13 @@ class CheckpointReward:
     `gfootball.env.wrappers.CheckpointRewardWrapper`, which calculates in float32.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, weight: float = 1.0) -> None:
+        """Begins an episode.
+
+        Args:
+          weight: what checkpoints, but not goals, are multiplied by.
+        """
+        self._weight = weight
         self.reset()
 
     def reset(self) -> None:
@@ -35,12 +41,12 @@ class CheckpointReward:
         """
         reward = np.float32(goal_reward)
         if goal_reward == 1:
-            reward += np.float32(_REWARD * (_COUNT - self._collected))
+            reward += np.float32(self._weight * (_REWARD * (_COUNT - self._collected)))
             self._collected = _COUNT
         elif ball is not None:
             x, y = ball
             distance = ((x - 1) ** 2 + y**2) ** 0.5
             while self._collected < _COUNT and distance <= _DISTANCES[self._collected]:
-                reward += np.float32(_REWARD)
+                reward += np.float32(self._weight * _REWARD)
                 self._collected += 1
         return float(reward)

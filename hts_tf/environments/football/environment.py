@@ -52,6 +52,9 @@ class Game(NamedTuple):
     representation: str
     left_players: int
     right_players: int
+    left_difficulty: float | None
+    right_difficulty: float | None
+    checkpoint_weight: float
     shared_reward: bool
 
 
@@ -65,7 +68,13 @@ class FootballEnvironment:
     def __init__(self, game: Game) -> None:
         """Prepares a match."""
         self._num_left, self._num_right = game.left_players, game.right_players
-        self._scenario = scenario.load(game.scenario, self._num_left, self._num_right)
+        self._scenario = scenario.load(
+            game.scenario,
+            self._num_left,
+            self._num_right,
+            game.left_difficulty,
+            game.right_difficulty,
+        )
 
         import gfootball_engine
         from gfootball.env import football_action_set as actions
@@ -87,7 +96,9 @@ class FootballEnvironment:
         pays = "checkpoints" in game.rewards
         num_players = self._num_left + self._num_right
         self._is_alone = num_players == 1
-        self._checkpoint_rewards = [CheckpointReward() for _ in range(num_players)] if pays else []
+        self._checkpoint_rewards = [
+            CheckpointReward(game.checkpoint_weight) for _ in range(num_players if pays else 0)
+        ]
         self._match: FootballMatch | None = None
         self._running = False
 

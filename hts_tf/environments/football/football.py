@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from hts_tf import errors, specs, trees
+from hts_tf import errors, specs, trees, values
 from hts_tf.configurables import configurable
 from hts_tf.environments.football import (
     action_masks,
@@ -48,6 +48,12 @@ class Football:
         all but the goalkeeper); the engine's own AI plays the others. A single one is whoever is
         nearest to the ball.
       right_players: of the right team, the same.
+      left_difficulty: how able the left team is, 0 to 1; None leaves what the scenario sets (1 if
+        it sets nothing). gfootball's AI plays by the same rules at all difficulties, but its
+        players are slower and less skilled: abilities are multiplied by 0.3 + 0.7 * difficulty.
+        Those of controlled players are, too.
+      right_difficulty: of the right team, the same (0.6 if the scenario sets nothing).
+      checkpoint_weight: what checkpoint rewards are multiplied by; goals and scores are not.
       shared_reward: whether the players of a side all get the mean of their rewards.
       action_mask: whether actions that make no sense cannot be chosen, see `action_masks.encode`.
       critic_state: whether values, but not policies, also see `simple115v2.encode`: a central
@@ -65,6 +71,9 @@ class Football:
     representation: Literal["extracted", "simple115v2", "relative"] = "extracted"
     left_players: _Players = 1
     right_players: _Players = 0
+    left_difficulty: values.Fraction | None = None
+    right_difficulty: values.Fraction | None = None
+    checkpoint_weight: values.Cost = 1.0
     shared_reward: bool = False
     action_mask: bool = False
     critic_state: bool = False
@@ -81,6 +90,11 @@ class Football:
         if not sum(self.players):
             raise errors.ConfigError(
                 "Football.left_players and Football.right_players are both 0: nobody would learn"
+            )
+        if self.checkpoint_weight != 1.0 and self.rewards == "scoring":
+            raise errors.ConfigError(
+                f"Football.checkpoint_weight = {self.checkpoint_weight} weighs nothing: "
+                "Football.rewards = 'scoring' pays for no checkpoints"
             )
         self._loaded.check()
 
@@ -103,7 +117,8 @@ class Football:
 
     @property
     def _loaded(self) -> scenario.Scenario:
-        return scenario.load(self.scenario, *self.players)
+        difficulties = self.left_difficulty, self.right_difficulty
+        return scenario.load(self.scenario, *self.players, *difficulties)
 
     @property
     def players(self) -> tuple[int, int]:
@@ -135,5 +150,8 @@ class Football:
             self.representation,
             left,
             right,
+            self.left_difficulty,
+            self.right_difficulty,
+            self.checkpoint_weight,
             self.shared_reward,
         )

@@ -54,19 +54,32 @@ class Scenario:
       sticky_actions: the engine's numbers of actions that go on until they are released.
     """
 
-    def __init__(self, name: str, left_players: int, right_players: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        left_players: int,
+        right_players: int,
+        left_difficulty: float | None,
+        right_difficulty: float | None,
+    ) -> None:
         """Runs the scenario for the first time in this process.
 
         Args:
           name: its module's in `gfootball.scenarios`.
           left_players: that are controlled; the others are the engine's.
           right_players: the same.
+          left_difficulty: of the left team, instead of what the scenario sets; None leaves that.
+          right_difficulty: the same.
 
         Raises:
           ConfigError: it cannot be run.
         """
         self._name = name
         self._players = left_players, right_players
+        self._difficulties = {
+            "left_team_difficulty": left_difficulty,
+            "right_team_difficulty": right_difficulty,
+        }
         self._config_type = _config_type()
         with self._blamed():
             self._spec = importlib.util.find_spec(f"gfootball.scenarios.{name}")
@@ -145,8 +158,12 @@ class Scenario:
                     "reverse_team_processing": False,
                 }
             )
+            rules = config.ScenarioConfig()
+            for name, difficulty in self._difficulties.items():
+                if difficulty is not None:
+                    setattr(rules, name, difficulty)
             # gfootball itself reads the seed once if it is to be the engine's.
-            own_reads = 0 if config.ScenarioConfig().deterministic else 1
+            own_reads = 0 if rules.deterministic else 1
             return Setup(config, drawn=has_drawn() or config.seed_reads > own_reads)
 
     @contextlib.contextmanager
@@ -161,9 +178,15 @@ class Scenario:
 
 
 @functools.cache
-def load(name: str, left_players: int = 1, right_players: int = 0) -> Scenario:
+def load(
+    name: str,
+    left_players: int = 1,
+    right_players: int = 0,
+    left_difficulty: float | None = None,
+    right_difficulty: float | None = None,
+) -> Scenario:
     """Returns a scenario, the same object each time; see `Scenario`."""
-    return Scenario(name, left_players, right_players)
+    return Scenario(name, left_players, right_players, left_difficulty, right_difficulty)
 
 
 @functools.cache

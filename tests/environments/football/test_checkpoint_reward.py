@@ -55,3 +55,19 @@ def test_reset_offers_the_checkpoints_again():
     assert reward(0, (1.0, 0.0)) == 0
     reward.reset()
     assert reward(0, (1.0, 0.0)) == pytest.approx(1.0)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([-1, 0, 0, 0, 0, 1]), st.none() | balls), max_size=30),
+    st.floats(0, 10),
+)
+def test_a_weight_is_of_checkpoints_alone(steps, weight):
+    plain, weighted = (checkpoint_reward.CheckpointReward(w) for w in (1.0, weight))
+    for goal, ball in steps:
+        expected = goal + weight * (plain(goal, ball) - goal)
+        assert weighted(goal, ball) == pytest.approx(expected, rel=1e-5, abs=1e-5)
+
+
+def test_without_weight_only_goals_pay():
+    reward = checkpoint_reward.CheckpointReward(0.0)
+    assert [reward(0, (0.9, 0.0)), reward(-1, None), reward(1, None)] == [0.0, -1.0, 1.0]

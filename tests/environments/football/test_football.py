@@ -54,6 +54,29 @@ def test_scoring_episode_returns_two_and_scores_one():
     assert sum(result.reward for result in results) == pytest.approx(2)
 
 
+def test_checkpoints_are_weighted_but_goals_and_scores_are_not():
+    scenario = "academy_empty_goal_close"
+
+    def episode(*args, **settings):
+        game = football.Football(scenario, *args, **settings).make()
+        observation = np.zeros((4, 24), np.uint16)
+        game.reset(0, observation)
+        results = []
+        actions = itertools.chain([RIGHT] * 10, itertools.repeat(SHOT))
+        while not (results and results[-1].is_over):
+            results.append(game.step(next(actions), observation))
+        game.close()
+        return results
+
+    plain, double = episode(), episode(checkpoint_weight=2.0)
+    assert episode(checkpoint_weight=1.0) == plain
+    assert episode(checkpoint_weight=0.0) == episode("scoring")
+    assert sum(result.reward for result in double) == pytest.approx(3)
+    for one, two in zip(plain, double, strict=True):
+        assert two.reward - two.score == pytest.approx(2 * (one.reward - one.score))
+        assert two[1:] == one[1:]
+
+
 @pytest.mark.parametrize("seed", [0, 2])
 def test_set_pieces_equal_gfootballs(seed):
     """An idle agent is made to kick off, after 20 steps; seeds differ in who kicks off."""
@@ -205,6 +228,8 @@ def test_config_is_bound_by_gin():
         ({"frames": 0}, r"Football.frames"),
         ({"frames": 9}, r"Football.frames"),
         ({"frames": 1.5}, r"Football.frames"),
+        ({"checkpoint_weight": -1.0}, r"Football.checkpoint_weight"),
+        ({"checkpoint_weight": 2.0, "rewards": "scoring"}, "pays for no checkpoints"),
     ],
 )
 def test_bad_config_names_the_binding(attributes, message):
