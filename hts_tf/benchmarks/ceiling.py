@@ -1,22 +1,24 @@
 """The ceiling: stock gfootball stepped with random actions, in one process per core.
 
-`gfootball.env.create_environment` with all its wrappers (stacked super mini map, checkpoint
-rewards), resets included, and nothing else: no policy, no learner, no hand-over. launch/setup.sh
-builds the installed engine for this processor; for the ceiling of a stock build, name an
-interpreter for which `pip install gfootball` has built it.
+`gfootball.env.create_environment` with all its wrappers, resets included, and nothing else: no
+policy, no learner, no hand-over. launch/setup.sh builds the installed engine for this processor;
+for the ceiling of a stock build, name an interpreter for which `pip install gfootball` has built it.
 """
 
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 import hts_tf
 from hts_tf.benchmarks import children
 from hts_tf.system import processors
+
+if TYPE_CHECKING:  # stock gfootball may be in an interpreter without our other packages
+    from hts_tf.environments.football.football import Football
 
 
 class Ceiling(NamedTuple):
@@ -31,19 +33,28 @@ class Ceiling(NamedTuple):
     processor_sec: float
 
 
-def measure(scenario: str, seconds: float, seed: int, python: str | None = None) -> Ceiling:
+def measure(football: "Football", seconds: float, seed: int, python: str | None = None) -> Ceiling:
     """Steps for so many seconds in as many processes as there are cores, all at the same time.
 
     Building the environments and their first resets come before, and are not counted.
 
     Args:
-      scenario: of gfootball.
+      football: what is played; instead of our own floats gfootball shows `simple115v2`.
       seconds: how long.
       seed: of the actions.
       python: the interpreter that has gfootball; None takes this one.
     """
+    left, right = football.players
+    arguments = {
+        "env_name": football.scenario,
+        "representation": "extracted" if football.representation == "extracted" else "simple115v2",
+        "stacked": football.frames > 1,
+        "rewards": football.rewards,
+        "number_of_left_players_agent_controls": left,
+        "number_of_right_players_agent_controls": right,
+    }
     tasks = [
-        {"scenario": scenario, "seconds": seconds, "seed": seed + index}
+        {"arguments": arguments, "seconds": seconds, "seed": seed + index}
         for index in range(processors.usable_cores())
     ]
     environment = {
@@ -58,14 +69,16 @@ def measure(scenario: str, seconds: float, seed: int, python: str | None = None)
     )
 
 
-def _prepare(scenario: str, seconds: float, seed: int) -> Callable[[], dict[str, float]]:
+def _prepare(
+    arguments: dict[str, Any], seconds: float, seed: int
+) -> Callable[[], dict[str, float]]:
     import gfootball.env
 
-    environment = gfootball.env.create_environment(
-        env_name=scenario, representation="extracted", stacked=True, rewards="scoring,checkpoints"
-    )
+    environment = gfootball.env.create_environment(**arguments)
     environment.reset()
-    actions = np.random.default_rng(seed).integers(environment.action_space.n, size=10_000).tolist()
+    space, draw = environment.action_space, np.random.default_rng(seed).integers
+    shape = (10_000, *space.shape)
+    actions = draw(space.nvec if space.shape else space.n, size=shape).tolist()
 
     def body() -> dict[str, float]:
         env_steps = 0

@@ -26,7 +26,9 @@ PARTS = ("engine", "reset", "encoding", "around", "handover")
 _ENGINE, _RESET, _ENCODING, _STEP, _COUNT = range(5)  # columns: seconds of four, and env steps
 
 
-def measure(scenario: str, bindings: Sequence[str], env_steps: int) -> dict[str, float]:
+def measure(
+    scenario: str, bindings: Sequence[str], env_steps: int, gin_files: Sequence[str] = ()
+) -> dict[str, float]:
     """Measures a training, from its first sync point to the first one at or after `env_steps`.
 
     Returns:
@@ -45,7 +47,8 @@ def measure(scenario: str, bindings: Sequence[str], env_steps: int) -> dict[str,
             "TimedFootball.football = @Football()",
             f"TimedFootball.directory = {directory!r}",
         ]
-        with training_run.start(scenario, 0, [*bindings, *timed]) as training:
+        bindings = [*bindings, *timed]
+        with training_run.start(scenario, 0, bindings, gin_files=gin_files) as training:
             training.wait_for_sync_point()
             first = _read(directory, training.pid)
             training.wait_for_sync_point(env_steps)

@@ -35,6 +35,7 @@ def collect(
     runs: Sequence[training_run.TrainingRun],
     environment: dict[str, float],
     trainer: dict[str, float],
+    num_players: int = 1,
 ) -> list[Figure]:
     """Puts together what was measured on one scenario.
 
@@ -43,6 +44,7 @@ def collect(
       runs: one for each repeat.
       environment: see `environment_in_training.measure`.
       trainer: see `trainer_alone.measure`.
+      num_players: whose steps are in an env step.
     """
     sps = [run.sps for run in runs]
     pairs = zip(runs, ceilings, strict=True)
@@ -58,6 +60,7 @@ def collect(
     return [
         Figure(speed, "ceiling: stock gfootball", ALONE, [c.sps for c in ceilings], 1),
         Figure(speed, "training", IN_RUN, sps, 1),
+        Figure(speed, "- agent steps", IN_RUN, [num_players * x for x in sps], 1),
         Figure(speed, "training / ceiling", IN_RUN, [r.sps / c.sps for r, c in pairs], 3),
         Figure("start-up [s]", "to first sync point", IN_RUN, [r.start_up_sec for r in runs], 1),
         Figure(time, "executors", IN_RUN, executors, 3),
@@ -73,7 +76,7 @@ def collect(
         Figure(time, "- compiling the first update", ALONE, compiling, 3),
         Figure(time, "- the rest", DIFFERENCE, rest, 3),
         Figure(time, "ceiling", ALONE, [1e3 * c.processor_sec for c in ceilings], 3),
-        Figure("actors", "observations in a batch", IN_RUN, [r.batch_size for r in runs], 2),
+        Figure("actors", "environments in a batch", IN_RUN, [r.batch_size for r in runs], 2),
         Figure(memory, "trainer", IN_RUN, [r.trainer_bytes / 1e6 for r in runs], 0),
         Figure(memory, "executors", IN_RUN, [r.executors_bytes / 1e6 for r in runs], 0),
         Figure(memory, "all at once", IN_RUN, [r.total_bytes / 1e6 for r in runs], 0),

@@ -1,5 +1,6 @@
 """Command line: env steps per second of training beside those of stepping alone.
 
+Stock gfootball steps what the trainings play, with as many players, all with random actions.
 Ceiling and training alternate, so that a machine that is slower for a while is so for both. What
 exactly is counted:
   ceiling SPS: see `ceiling`; wall time of stepping and resets, after the first reset.
@@ -22,6 +23,7 @@ from statistics import median
 
 from absl import flags
 
+from hts_tf import config
 from hts_tf.benchmarks import ceiling, environment_in_training, figures, trainer_alone, training_run
 from hts_tf.environments.football import football
 from hts_tf.system import command, processors
@@ -38,6 +40,7 @@ _CEILING_PYTHON = flags.DEFINE_string(
     "ceiling_python", None, "interpreter with a stock build of gfootball; default: the installed"
 )
 _OUTPUT = flags.DEFINE_string("output", None, "a CSV file of the same figures")
+_GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further ones, of the trainings")
 _GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "of the trainings")
 
 _TIMED_STEPS = 20_000  # the most env steps of the training with clocks inside
@@ -48,13 +51,15 @@ def measure(scenario: str) -> list[figures.Figure]:
     bindings = _GIN_BINDINGS.value
     # First, as it is quick to refuse a configuration that cannot be used.
     timed_steps = min(_TIMED_STEPS, _ENV_STEPS.value)
-    environment = environment_in_training.measure(scenario, bindings, timed_steps)
+    files = _GIN_FILES.value
+    played = config.environment_for(scenario, files, bindings)
+    environment = environment_in_training.measure(scenario, bindings, timed_steps, files)
     ceilings, runs = [], []
     for repeat in range(_REPEATS.value):
         ceilings.append(
-            ceiling.measure(scenario, _CEILING_SECONDS.value, repeat, _CEILING_PYTHON.value)
+            ceiling.measure(played, _CEILING_SECONDS.value, repeat, _CEILING_PYTHON.value)
         )
-        runs.append(training_run.measure(scenario, repeat, _ENV_STEPS.value, bindings))
+        runs.append(training_run.measure(scenario, repeat, _ENV_STEPS.value, bindings, files))
         print(
             f"{scenario} {repeat + 1} of {_REPEATS.value}: ceiling {ceilings[-1].sps:,.1f} SPS, "
             f"training {runs[-1].sps:,.1f} SPS over {runs[-1].env_steps:,} env steps",
@@ -62,7 +67,11 @@ def measure(scenario: str) -> list[figures.Figure]:
         )
     batch_size = max(1, round(median(run.batch_size for run in runs)))
     return figures.collect(
-        ceilings, runs, environment, trainer_alone.measure(scenario, bindings, batch_size)
+        ceilings,
+        runs,
+        environment,
+        trainer_alone.measure(scenario, bindings, batch_size, files),
+        played.spec.num_players,
     )
 
 

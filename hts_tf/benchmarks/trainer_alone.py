@@ -18,23 +18,27 @@ _BATCHES = 300
 _WARM_UP_BATCHES = 20
 
 
-def measure(scenario: str, bindings: Sequence[str], batch_size: int) -> dict[str, float]:
+def measure(
+    scenario: str, bindings: Sequence[str], batch_size: int, gin_files: Sequence[str] = ()
+) -> dict[str, float]:
     """Measures in a child process.
 
     Args:
       scenario: to train on.
       bindings: of gin.
-      batch_size: observations in one batch of inference.
+      batch_size: environments answered in one batch of inference.
+      gin_files: further ones.
 
     Returns:
       Seconds of processor time, threads of TensorFlow included: `learning` per env step learnt
-      from, `inference` per observation, `compiling` in all: what the first update takes longer.
+      from, `inference` per env step, `compiling` in all: what the first update takes longer.
     """
     with tempfile.TemporaryDirectory() as workdir:
         task = {
             "scenario": scenario,
             "bindings": list(bindings),
             "batch_size": batch_size,
+            "gin_files": list(gin_files),
             "workdir": workdir,
         }
         (result,) = children.measure(__name__, [task])
@@ -42,7 +46,7 @@ def measure(scenario: str, bindings: Sequence[str], batch_size: int) -> dict[str
 
 
 def _prepare(
-    scenario: str, bindings: list[str], batch_size: int, workdir: str
+    scenario: str, bindings: list[str], batch_size: int, gin_files: list[str], workdir: str
 ) -> Callable[[], dict[str, float]]:
     import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
     from hts_tf import config, trees
@@ -50,7 +54,7 @@ def _prepare(
     from hts_tf.settings import Settings
     from hts_tf.system import compute
 
-    config.load(scenario, "hts_ppo", gin_bindings=bindings)
+    config.load(scenario, "hts_ppo", gin_files, bindings)
     compute.configure()
     pipeline = build(Settings(), workdir, seed=0)
     collector, learner = pipeline.collector, pipeline.learner
@@ -63,13 +67,15 @@ def _prepare(
     learner.step(storage)
     first_update = time.process_time() - start
 
+    num_players = storage.reward.shape[2]
+    rows = batch_size * num_players
     observations = trees.map(lambda x: x.reshape(-1, *x.shape[3:]), storage.observation)
     random = np.random.default_rng(0)
-    noise = policy.draw_noise(random, (batch_size,))
-    starts = random.integers(storage.value.size - batch_size, size=_WARM_UP_BATCHES + _BATCHES)
+    noise = policy.draw_noise(random, (rows,))
+    starts = random.integers(storage.value.size - rows, size=_WARM_UP_BATCHES + _BATCHES)
 
     def answer(start: int) -> None:
-        policy.act(trees.map(lambda x: x[start : start + batch_size], observations), noise)
+        policy.act(trees.map(lambda x: x[start : start + rows], observations), noise)
 
     def body() -> dict[str, float]:
         learning = time.process_time()
@@ -85,7 +91,7 @@ def _prepare(
         pipeline.close()
         return {
             "compiling": first_update - learning / _UPDATES,
-            "learning": learning / (_UPDATES * storage.reward.size),
+            "learning": learning / (_UPDATES * storage.reward.size / num_players),
             "inference": inference / (_BATCHES * batch_size),
         }
 

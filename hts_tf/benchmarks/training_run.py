@@ -110,7 +110,11 @@ class Training:
 
 @contextlib.contextmanager
 def start(
-    scenario: str, seed: int, bindings: Sequence[str], method: str = "hts_ppo"
+    scenario: str,
+    seed: int,
+    bindings: Sequence[str],
+    method: str = "hts_ppo",
+    gin_files: Sequence[str] = (),
 ) -> Iterator[Training]:
     """Trains in a temporary workdir, until the block is left.
 
@@ -119,22 +123,30 @@ def start(
       seed: of the run.
       bindings: of gin.
       method: a file of `gin_configs/methods`.
+      gin_files: further ones.
     """
     with tempfile.TemporaryDirectory() as workdir:
         arguments = [f"--scenario={scenario}", f"--method={method}", f"--seed={seed}"]
         arguments += [f"--workdir={workdir}"]
+        arguments += [f"--gin_files={path}" for path in gin_files]
         arguments += [f"--gin_bindings={binding}" for binding in bindings]
         with Child("hts_tf.train", arguments) as child:
             yield Training(child, Path(workdir))
 
 
-def measure(scenario: str, seed: int, env_steps: int, bindings: Sequence[str]) -> TrainingRun:
+def measure(
+    scenario: str,
+    seed: int,
+    env_steps: int,
+    bindings: Sequence[str],
+    gin_files: Sequence[str] = (),
+) -> TrainingRun:
     """Trains until the first sync point at or after so many env steps.
 
     Raises:
       ChildError: the training refused its configuration, failed, or was over before.
     """
-    with start(scenario, seed, bindings) as training:
+    with start(scenario, seed, bindings, gin_files=gin_files) as training:
         memory = _Memory(training.pid)
         point = training.wait_for_sync_point(meanwhile=memory.sample)
         first = (*point, *_processor_sec(training.pid))  # env steps, seconds, and these two

@@ -33,7 +33,7 @@ def test_on_football(tmp_path):
         assert row["figure"] in printed
         if row["measured"] != figures.DIFFERENCE and row["figure"] not in may_be_0:
             assert float(row["value"]) > 0
-    assert len(rows) == 21
+    assert len(rows) == 22
 
 
 @pytest.mark.parametrize(
