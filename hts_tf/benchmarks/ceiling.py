@@ -2,7 +2,8 @@
 
 `gfootball.env.create_environment` with all its wrappers, resets included, and nothing else: no
 policy, no learner, no hand-over. launch/setup.sh builds the installed engine for this processor;
-for the ceiling of a stock build, name an interpreter for which `pip install gfootball` has built it.
+for the ceiling of a stock build, name an interpreter in which `pip install gfootball` has built
+it.
 """
 
 import sys
