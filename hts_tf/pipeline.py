@@ -13,7 +13,7 @@ from hts_tf.collecting.unroll_collector import UnrollCollector
 from hts_tf.files.keeper import Keeper
 from hts_tf.learner import Learner
 from hts_tf.networks.agent import Agent
-from hts_tf.opponents.pool import Pool
+from hts_tf.opponents.pool import ITSELF, Pool
 from hts_tf.schedules.schedule import Round, Schedule
 from hts_tf.system.stop_signals import StopSignals
 from hts_tf.watching.reporter import Reporter
@@ -138,7 +138,8 @@ class Pipeline:
 
     def _round_over(self, outcome: Round, seconds: float) -> None:
         number = self._next_round - 1
-        ended = self._keeper.round_over(outcome, number, self.collector.cut_short(number))
+        names = self._pool.names if self._pool else [ITSELF]
+        ended = self._keeper.round_over(outcome, number, self.collector.cut_short(number), names)
         if self._pool:
             results = [(e.opponent, e.score) for e in ended if not math.isnan(e.score)]
             updates, met = self.learner.updates, self.collector.workers.board.met

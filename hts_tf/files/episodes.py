@@ -101,6 +101,12 @@ class EpisodeTracker:
         records = []
         begin = np.zeros(finished.shape[1], int)  # the running episodes' first steps in here
 
+        def met(end: int, column: int) -> int:
+            """Returns the number of whom an episode met that ends before a step."""
+            if not self._num_rivals:
+                return 0
+            return int(rollout.chosen_by[end - 1, column, -1]) if begin[column] < end else -1
+
         def end(columns: np.ndarray, step: int, is_finished: bool) -> None:
             """Ends the episodes of these columns before a step."""
             for column in np.flatnonzero(columns).tolist():
@@ -120,9 +126,7 @@ class EpisodeTracker:
                         episode_return=sums[1] if is_finished else math.nan,
                         actions=self._actions[slot] + actions,
                         action_bytes=rollout.action[0, 0].nbytes,
-                        opponent=int(rollout.chosen_by[step - 1, column, -1])
-                        if self._num_rivals
-                        else 0,
+                        opponent=met(step, column),
                     )
                 )
                 self._number[slot] += 1

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -35,8 +35,8 @@ class Keeper:
         self._settings = settings
         self._workdir = workdir
         self._seed = seed
-        num_rivals = settings.environment.spec.num_rivals
-        self.episodes = EpisodeTracker(settings.num_envs, seed, num_rivals)
+        self._num_rivals = settings.environment.spec.num_rivals
+        self.episodes = EpisodeTracker(settings.num_envs, seed, self._num_rivals)
         self.fingerprint_sec = 0.0
         self._archive: archive.Archive | None = None
         self._log: FingerprintLog | None = None
@@ -81,15 +81,26 @@ class Keeper:
         self._log, learner.after_update = log, keep
 
     def round_over(
-        self, outcome: Round, number: int, cut_short: np.ndarray
+        self, outcome: Round, number: int, cut_short: np.ndarray, opponents: Sequence[str]
     ) -> list[archive.Record]:
         """Takes, and returns, the episodes that ended in a round.
 
-        For `cut_short` see `EpisodeTracker.add`.
+        Args:
+          outcome: of the round.
+          number: of the round.
+          cut_short: see `EpisodeTracker.add`.
+          opponents: the names of whom episodes may have met, by number.
         """
         if outcome.collected is None:
             return []
         ended = self.episodes.add(outcome.collected, number, outcome.slots, cut_short)
+        if self._num_rivals:
+            ended = [
+                record._replace(against=opponents[record.opponent])
+                if record.opponent >= 0
+                else record
+                for record in ended
+            ]
         if self._settings.archive_episodes:
             self._archive.append(ended)
         return ended

@@ -16,6 +16,7 @@ from hts_tf.opponents import weightings
 from hts_tf.opponents.scripted import Scripted
 
 SELF = 0  # the number of the current policy
+ITSELF = "itself"  # and its name
 
 WIN, DRAW, LOSS = range(3)
 
@@ -85,7 +86,7 @@ class Pool:
         self._seed = seed
         self._num_rivals = environment.num_rivals
         self._scripted = [make(environment) for make in settings.scripted]
-        self._names = ["self", *(type(opponent).__name__ for opponent in self._scripted)]
+        self._names = [ITSELF, *(type(opponent).__name__ for opponent in self._scripted)]
         self._taken: list[int] = []  # the updates of all snapshots, in their order
         self._met = list(range(1, len(self._names)))  # numbers that can be met, beside `SELF`
         self._results = np.zeros((len(self._names), 3), np.int64)
@@ -129,6 +130,11 @@ class Pool:
             for (_, array), (_, part) in zip(trees.named(answer), trees.named(found), strict=True):
                 array[rows] = part
         return answer
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Those of all that there ever were, by number."""
+        return self._names
 
     # ---- At sync points -------------------------------------------------------------------------
 

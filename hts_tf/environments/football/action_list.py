@@ -42,7 +42,8 @@ def draw(width: int, doings: Sequence[Doing]) -> Image.Image:
     part = (width * SMOOTHING / _SCALE - _MARGIN[0]) / len(teams)
     columns = max(1, int(part / _CELL[0]))
     rows = max(-(-len(team) // columns) for team in teams)
-    height = round((rows * _CELL[1] + 2 * _MARGIN[1]) * _SCALE / SMOOTHING)
+    # Even, as a video must be.
+    height = 2 * round((rows * _CELL[1] + 2 * _MARGIN[1]) * _SCALE / SMOOTHING / 2)
     image = Image.new("RGB", (width * SMOOTHING, height * SMOOTHING), DARK)
     pencil = Pencil(image, _SCALE, (0, 0))
     for place, team in enumerate(teams):

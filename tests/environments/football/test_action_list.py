@@ -20,6 +20,7 @@ def colors(image):
 def test_each_team_has_its_place(left, right):
     image = action_list.draw(WIDTH, team(True, left) + team(False, right))
     assert image.width == WIDTH
+    assert image.height % 2 == 0
     halves = [image.crop((0, 0, 472, image.height)), image.crop((472, 0, WIDTH, image.height))]
     assert (pencil.LEFT in colors(image)) is bool(left)
     assert (pencil.RIGHT in colors(image)) is bool(right)
