@@ -1,4 +1,4 @@
-"""Command line: evaluates the newest checkpoint of a run."""
+"""Command line: evaluates the newest checkpoint of a run, perhaps against another policy."""
 
 import subprocess
 import sys
@@ -12,12 +12,13 @@ from PIL import Image
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import config, errors, evaluator, learner, settings  # noqa: F401  gin configurables
 from hts_tf.collecting.policy import Policy
-from hts_tf.environments import base
-from hts_tf.files import archive, run_flags
+from hts_tf.environments import base, two_sided
+from hts_tf.files import archive, participants, run_flags
 from hts_tf.files.episodes import Episode
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks import sketch
 from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.opponents.pool import ITSELF
 from hts_tf.system import command, compute, memory, terminal, whole
 from hts_tf.watching import display
 
@@ -26,6 +27,16 @@ _SEED = flags.DEFINE_integer("seed", 0, "selects the episodes", lower_bound=0)
 _DETERMINISTIC = flags.DEFINE_bool(
     "deterministic_policy", False, "always take the most probable action"
 )
+_OPPONENT = flags.DEFINE_string(
+    "opponent",
+    None,
+    "who plays the other side: the newest policy of a WORKDIR, or its snapshot WORKDIR@UPDATES; in "
+    "football there is that side, with as many players, also if the run was without",
+)
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "the table, FILE.csv, beside which the episodes are; default: in the workdir"
+)
+_VIDEO = flags.DEFINE_bool("video", True, "show the first episode in TensorBoard")
 
 _PARALLEL = 16  # environments at once
 _HISTOGRAM_BINS = 10
@@ -36,7 +47,7 @@ def evaluate() -> None:
     """Evaluates, writes what was played, and prints how it went.
 
     Raises:
-      ConfigError: the workdir holds nothing that can be evaluated.
+      ConfigError: the workdir holds nothing that can be evaluated, or not against this opponent.
       ProtocolError: an environment broke a rule.
     """
     workdir = Workdir(run_flags.WORKDIR.value)
@@ -46,30 +57,53 @@ def evaluate() -> None:
         raise errors.ConfigError(f"--workdir={workdir.path} holds no checkpoint yet")
     compute.configure()
     environment = config.environment()
+    if _OPPONENT.value:
+        environment = two_sided.two_sided(environment)
     memory.require(sketch.nbytes(sketch.sketch(environment.spec)), "for the network")
     agent = ActorCritic(environment.spec, seed=0)
     learner.assign(agent.variables, state)
     env_steps = int(state["run/env_steps"])
+    path = Path(_OUTPUT.value or workdir.path / _file_name(env_steps))
+    if path.suffix != ".csv":
+        raise errors.ConfigError(f"--output={path} must end in .csv")
+    max_batch = _PARALLEL * environment.spec.num_players
+    policy, rivals = Policy(agent, max_batch), None
+    against = ITSELF if environment.spec.num_rivals else ""
+    if _OPPONENT.value:
+        opponent = participants.load(_OPPONENT.value, run_flags.MODULES.value)
+        participants.check_that_they_can_meet(agent, opponent.agent, opponent.name)
+        rivals, against = Policy(opponent.agent, max_batch), opponent.name
     records = evaluator.evaluate(
         environment,
-        Policy(agent, _PARALLEL * environment.spec.num_players),
+        policy,
         _EPISODES.value,
         _SEED.value,
         _PARALLEL,
         _DETERMINISTIC.value,
+        rivals,
     )
-    policy = "most_probable" if _DETERMINISTIC.value else "sampled"
-    path = workdir.path / f"evaluation_{env_steps:09d}_{policy}_seed{_SEED.value}.csv"
+    records = [record._replace(against=against) for record in records]
     episodes = [Episode(r.score, r.episode_return, r.length) for r in records]
     rows = ([number, *episode] for number, episode in enumerate(episodes))
-    whole.write_csv(path, ["episode", *Episode._fields], rows)
-    archive.write(path.with_suffix(".bin"), records)
-    if isinstance(environment, base.Watchable):
+    with whole.refusing("the evaluation"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole.write_csv(path, ["episode", *Episode._fields], rows)
+        archive.write(path.with_suffix(".bin"), records)
+    if _VIDEO.value and isinstance(environment, base.Watchable):
         _show(workdir, path.with_suffix(".bin"), env_steps)
-    print(f"{len(episodes)} episodes with the policy of {env_steps:,} env steps, also in {path}")
+    whom = f" against {against}" if _OPPONENT.value else ""
+    print(
+        f"{len(episodes)} episodes with the policy of {env_steps:,} env steps{whom}, also in {path}"
+    )
     for name, values in zip(Episode._fields, np.transpose(episodes), strict=True):
         print(f"\n{name}: mean {values.mean():.3f}, standard deviation {values.std():.3f}")
         print(histogram(values))
+
+
+def _file_name(env_steps: int) -> str:
+    policy = "most_probable" if _DETERMINISTIC.value else "sampled"
+    whom = f"_against_{whole.as_name(_OPPONENT.value)}" if _OPPONENT.value else ""
+    return f"evaluation_{env_steps:09d}_{policy}{whom}_seed{_SEED.value}.csv"
 
 
 def _show(workdir: Workdir, episodes: Path, env_steps: int) -> None:

@@ -14,7 +14,7 @@ from hts_tf.curriculum.curriculum import Progress
 from hts_tf.files.keeper import Keeper
 from hts_tf.learner import Learner
 from hts_tf.networks.agent import Agent
-from hts_tf.opponents.pool import Pool
+from hts_tf.opponents.pool import ITSELF, Pool
 from hts_tf.schedules.schedule import Round, Schedule
 from hts_tf.system.stop_signals import StopSignals
 from hts_tf.watching.reporter import Reporter
@@ -152,7 +152,8 @@ class Pipeline:
 
     def _round_over(self, outcome: Round, seconds: float) -> None:
         number = self._next_round - 1
-        ended = self._keeper.round_over(outcome, number, self.collector.cut_short(number))
+        names = self._pool.names if self._pool else [ITSELF]
+        ended = self._keeper.round_over(outcome, number, self.collector.cut_short(number), names)
         board = self.collector.workers.board
         known = [episode for episode in ended if not math.isnan(episode.score)]
         if self._progress:

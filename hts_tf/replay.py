@@ -6,13 +6,14 @@ from pathlib import Path
 from absl import flags
 
 from hts_tf import config, errors
-from hts_tf.environments import base
+from hts_tf.environments import base, two_sided
 
 # Not TensorFlow: besides taking its time, it brings an LLVM that the 3-D renderer's clashes with.
 from hts_tf.files import archive, run_flags
 from hts_tf.files.archive import Record
 from hts_tf.files.workdir import Workdir
-from hts_tf.system import command, terminal
+from hts_tf.system import command, terminal, whole
+from hts_tf.system.child import Child
 from hts_tf.watching import playback, video
 
 _ARCHIVE = flags.DEFINE_string(
@@ -33,6 +34,13 @@ _WORST = flags.DEFINE_bool("worst", False, "the last in the order in which --bes
 _EPISODE = flags.DEFINE_integer(
     "episode", None, "a number from --list; without any choice: the last", lower_bound=0
 )
+_OPPONENT = flags.DEFINE_string(
+    "opponent",
+    None,
+    "a new episode, the run's newest policy against another one: the newest of a WORKDIR, or its "
+    "snapshot WORKDIR@UPDATES; see hts_tf.evaluate",
+)
+_SEED = flags.DEFINE_integer("seed", 0, "with --opponent: selects the episode", lower_bound=0)
 _LIST = flags.DEFINE_bool("list", False, "only show what is in the archive")
 _CHECK_ONLY = flags.DEFINE_bool("check_only", False, "play and compare, but write no video")
 _OUTPUT = flags.DEFINE_string(
@@ -59,6 +67,8 @@ def run() -> int:
     """
     workdir = Workdir(run_flags.WORKDIR.value)
     path = Path(_ARCHIVE.value) if _ARCHIVE.value else workdir.archive
+    if _OPPONENT.value:
+        path = play(workdir, _OPPONENT.value)
     environment = config.environment_in(
         workdir.configuration(), workdir.config, run_flags.MODULES.value
     )
@@ -88,6 +98,33 @@ def run() -> int:
     return 0
 
 
+def play(workdir: Workdir, opponent: str) -> Path:
+    """Has the run's newest policy play an episode against another one; returns its archive.
+
+    Raises:
+      ConfigError: an episode of an archive is asked for, too.
+      ChildError: they cannot play.
+    """
+    chosen = _ARCHIVE.value, _UPDATE.value, _ENV.value, _EPISODE.value
+    if any(value is not None for value in chosen) or _BEST.value or _WORST.value or _LIST.value:
+        raise errors.ConfigError("--opponent has a new episode played: none is to be chosen")
+    name = f"against_{whole.as_name(opponent)}_seed{_SEED.value}"
+    path = workdir.path / "replays" / name
+    arguments = [
+        f"--workdir={workdir.path}",
+        f"--opponent={opponent}",
+        f"--seed={_SEED.value}",
+        "--episodes=1",
+        "--novideo",
+        f"--output={path}.csv",
+    ]
+    if run_flags.MODULES.value:
+        arguments.append(f"--{config.MODULES_FLAG}={','.join(run_flags.MODULES.value)}")
+    with Child("hts_tf.evaluate", arguments) as playing:
+        playing.has_ended(within_sec=None)
+    return path.with_name(f"{name}.bin")
+
+
 def replay(
     environment: base.EnvironmentConfig, record: Record, number: int, output: Path | None
 ) -> list[str]:
@@ -105,6 +142,8 @@ def replay(
     Raises:
       ConfigError: the environment has no pictures, or the video cannot be written.
     """
+    if record.against and not environment.spec.num_rivals:
+        environment = two_sided.two_sided(environment)  # as `hts_tf.evaluate --opponent` has it
     if output is None:
         player = environment.make()
     elif isinstance(environment, base.Watchable):
@@ -171,17 +210,18 @@ def listing(records: list[Record]) -> str:
     steps = sum(record.length for record in records)
     order = _from_best(records)
     lines = [f"{len(records):,} episodes, {steps:,} env steps"]
+    against = "  against" if any(record.against for record in records) else ""
     for name, numbers in [
         ("best", order[:_ROWS]),
         ("worst", order[-_ROWS:][::-1]),
         ("last", range(max(0, len(records) - _ROWS), len(records))),
     ]:
-        lines += ["", f"{name:<6}  episode   update  env   score  return  steps"]
+        lines += ["", f"{name:<6}  episode   update  env   score  return  steps{against}"]
         for number in numbers:
             record = records[number]
             lines.append(
                 f"{number:15}  {record.update:7}  {record.slot:3}  {record.score:6g}"
-                f"  {record.episode_return:6.2f}  {record.length:5}"
+                f"  {record.episode_return:6.2f}  {record.length:5}  {record.against}".rstrip()
             )
     return "\n".join(lines)
 
@@ -199,7 +239,8 @@ def _describe(record: Record) -> str:
     outcome = f"score {record.score:g}, return {record.episode_return:.2f}"
     if math.isnan(record.score):
         outcome = "outcome unknown"
-    return f"{video.name(record)}, seed {record.seed}, {record.length} env steps, {outcome}"
+    whom = f", against {record.against}" if record.against else ""
+    return f"{video.name(record)}{whom}, seed {record.seed}, {record.length} env steps, {outcome}"
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from hts_tf import errors
 from hts_tf.environments.synthetic import Synthetic
+from hts_tf.files import archive
 from hts_tf.files.archive import Archive, Record
 from hts_tf.replay import choose, listing
 from tests import command_line
@@ -82,6 +83,18 @@ def test_a_listing_is_one_screen():
     assert text.startswith("300 episodes, 1,800 env steps")
 
 
+def test_a_listing_says_whom_episodes_met_if_any_did():
+    assert "against" not in listing(RECORDS)
+    names = ["itself", "Always", "update 400"]
+    records = [record._replace(against=names[n % 3]) for n, record in enumerate(RECORDS)]
+    lines = listing(records).splitlines()
+    assert lines[2].split()[-1] == "against"
+    [shown] = [line for line in lines[3:8] if line.split()[0] == "2"]
+    assert shown.endswith("  update 400")
+    [shown] = [line for line in lines[3:8] if line.split()[0] == "3"]
+    assert shown.endswith("  itself")
+
+
 def test_needs_no_tensorflow():
     code = "import sys, hts_tf.replay; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
@@ -118,6 +131,8 @@ def test_a_game_without_pictures_can_be_checked(workdir):
         (["--output=video.avi"], "--output=video.avi must end in .mp4 or .gif"),
         (["--archive=nowhere.bin"], "nowhere.bin"),
         (["--best", "--worst"], "choose one"),
+        (["--opponent=x", "--best"], "--opponent has a new episode played: none is to be chosen"),
+        (["--opponent=x", "--episode=0"], "--opponent has a new episode played"),
         (["more"], "unexpected argument 'more'"),
     ],
 )
@@ -134,3 +149,127 @@ def test_an_empty_archive(workdir):
     code, _, text = command_line.run("hts_tf.replay", f"--workdir={workdir}")
     assert code == 2
     assert "holds no finished episode" in text
+
+
+def train(workdir, *bindings):
+    bindings = (
+        "Football.left_players = 2",
+        "Trainer.num_envs = 4",
+        "Trainer.sync_interval = 64",
+        *bindings,
+    )
+    code, _, text = command_line.run(
+        "hts_tf.train",
+        "--scenario=academy_3_vs_1_with_keeper",
+        f"--workdir={workdir}",
+        f"--gin_files={command_line.ROOT / 'gin_configs/football_players.gin'}",
+        *(f"--gin_bindings={binding}" for binding in bindings),
+    )
+    assert code == 0, text
+
+
+@pytest.fixture(scope="module")
+def rivals(tmp_path_factory):
+    """A run of two against two, and a pool."""
+    workdir = tmp_path_factory.mktemp("rivals")
+    train(
+        workdir,
+        "Football.right_players = 2",
+        "Trainer.total_env_steps = 4096",
+        "Trainer.opponents = @Opponents()",
+        "Opponents.self_play = 0.3",
+        "Opponents.snapshot_every_updates = 2",
+        "Opponents.scripted = (@Always,)",
+    )
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """A run of two against the engine's own."""
+    workdir = tmp_path_factory.mktemp("alone")
+    train(workdir, "Trainer.total_env_steps = 256")
+    return workdir
+
+
+@pytest.mark.slow
+def test_whom_episodes_met(rivals):
+    records = archive.read(rivals / archive.FILE_NAME)
+    met = {record.against for record in records}
+    snapshots = {f"update {int(path.stem):,}" for path in (rivals / "snapshots").iterdir()}
+    assert {"itself", "Always"} < met <= {"itself", "Always", *snapshots}
+    for record in records:
+        theirs = np.frombuffer(record.actions, np.uint8).reshape(-1, 4)[:, 2:]
+        # Always stands still, and nobody else does that all the time.
+        assert (not theirs.any()) is (record.against == "Always")
+    number = next(n for n, r in enumerate(records) if r.against.startswith("update"))
+    name = records[number].against
+    flags = [f"--workdir={rivals}", f"--episode={number}", "--check_only"]
+    code, output, text = command_line.run("hts_tf.replay", *flags)
+    assert code == 0, text
+    assert f", against {name}, seed" in output
+    code, output, _ = command_line.run("hts_tf.replay", f"--workdir={rivals}", "--list")
+    assert code == 0
+    assert "steps  against\n" in output
+
+
+@pytest.mark.slow
+def test_a_policy_plays_another(rivals, alone, tmp_path):
+    """Also one that was trained where nobody was on the other side."""
+    name = f"{rivals}@2"
+    flags = [f"--workdir={alone}", f"--opponent={name}", "--seed=5"]
+    videos = [tmp_path / "one.gif", tmp_path / "again.gif"]
+    for video in videos:
+        code, output, text = command_line.run("hts_tf.replay", *flags, f"--output={video}")
+        assert code == 0, text
+        assert f"evaluation episode 0, against {name}, seed" in output
+        assert "score, return and length agree with the archive" in output
+    assert videos[0].read_bytes() == videos[1].read_bytes()
+    [path] = (alone / "replays").glob("*.bin")
+    assert path.name.endswith("@2_seed5.bin")
+    [played] = archive.read(path)
+    assert played.against == name
+    assert played.action_bytes == 4
+    again = [f"--workdir={alone}", f"--archive={path}", "--check_only"]
+    assert command_line.run("hts_tf.replay", *again)[0] == 0
+    other = tmp_path / "other.csv"
+    code, output, text = command_line.run(
+        "hts_tf.evaluate",
+        f"--workdir={alone}",
+        f"--opponent={rivals}",
+        "--seed=5",
+        "--episodes=1",
+        "--novideo",
+        f"--output={other}",
+    )
+    assert code == 0, text
+    [against_newest] = archive.read(other.with_suffix(".bin"))
+    assert against_newest.against == f"{rivals}@16"
+    assert f"against {rivals}@16, also in {other}" in output
+    assert against_newest.seed == played.seed
+    assert against_newest.actions != played.actions
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("opponent", "says"),
+    [
+        ("{}/nowhere", "holds no run"),
+        ("{}@3", "000000003.ckpt cannot be read"),
+        ("{}/other", "cannot play here: its observation is of another kind"),
+    ],
+)
+def test_who_cannot_be_played(rivals, alone, opponent, says):
+    if not (rivals / "other").exists():
+        train(
+            rivals / "other",
+            "Trainer.total_env_steps = 256",
+            "Football.representation = 'simple115v2'",
+        )
+    code, _, text = command_line.run(
+        "hts_tf.replay", f"--workdir={alone}", f"--opponent={opponent.format(rivals)}"
+    )
+    assert code == 2
+    assert text.startswith("error: ")
+    assert says in text
+    assert len(text.splitlines()) == 1

@@ -1,7 +1,8 @@
 """The episode archive: enough of every finished episode to play it again, in one compact file.
 
 The file is a row of blocks, appended one at a time: size and CRC-32 of what follows, then zlib's
-compression of the episodes' numbers in columns, and of their actions one after another.
+compression of the episodes' numbers in columns, and of their actions one after another. Where
+there are rivals, the names of whom the episodes met come before the columns.
 """
 
 import os
@@ -19,6 +20,8 @@ from hts_tf.system import whole
 FILE_NAME = "episodes.bin"  # of a training run, in its workdir
 
 _BLOCK = struct.Struct("<II")
+_COUNT = struct.Struct("<I")
+_WITH_NAMES = 1 << 31  # added to the count of a block's episodes
 _COLUMNS = {
     "slot": "<u4",
     "episode": "<u4",
@@ -43,8 +46,10 @@ class Record(NamedTuple):
       episode_return: sum of the rewards, kept as float32; NaN if it is not known.
       actions: from the first to the last, the bytes of one after those of the other.
       action_bytes: of one action.
-      opponent: the number of whom it met, see `Rollout.chosen_by`; not kept in files.
+      opponent: the number of whom it met, see `Rollout.chosen_by`; -1 if that is not known; not
+        kept in files.
       task: that it is of; not kept in files, where the seed tells, see `seeding.task_of`.
+      against: what people call whom it met; "" where there are no rivals, or if it is not known.
     """
 
     slot: int
@@ -57,6 +62,7 @@ class Record(NamedTuple):
     action_bytes: int = 1
     opponent: int = 0
     task: int = 0
+    against: str = ""
 
     @property
     def length(self) -> int:
@@ -155,14 +161,24 @@ def _encode(records: Sequence[Record]) -> bytes:
         for name, dtype in _COLUMNS.items()
     ]
     actions = b"".join(record.actions for record in records)
-    count = struct.pack("<I", len(records))
-    compressed = zlib.compress(count + b"".join(columns) + actions, level=9)
+    head = _COUNT.pack(len(records))
+    if any(record.against for record in records):
+        names = "\0".join(record.against for record in records).encode()
+        head = _COUNT.pack(len(records) | _WITH_NAMES) + _COUNT.pack(len(names)) + names
+    compressed = zlib.compress(head + b"".join(columns) + actions, level=9)
     return _BLOCK.pack(len(compressed), zlib.crc32(compressed)) + compressed
 
 
 def _decode(block: bytes) -> Iterator[Record]:
-    (count,) = struct.unpack_from("<I", block)
-    start = 4
+    (count,) = _COUNT.unpack_from(block)
+    start = _COUNT.size
+    names = [""] * (count & ~_WITH_NAMES)
+    if count & _WITH_NAMES:
+        count = len(names)
+        (size,) = _COUNT.unpack_from(block, start)
+        start += _COUNT.size
+        names = block[start : start + size].decode().split("\0")
+        start += size
     columns = []
     for dtype in _COLUMNS.values():
         column = np.frombuffer(block, dtype, count, start)
@@ -170,7 +186,7 @@ def _decode(block: bytes) -> Iterator[Record]:
         columns.append(column.tolist())
     # All actions of a block are of one kind.
     action_bytes = max(1, (len(block) - start) // max(1, sum(columns[-1])))
-    for *numbers, length in zip(*columns, strict=True):
+    for *numbers, length, against in zip(*columns, names, strict=True):
         end = start + length * action_bytes
-        yield Record(*numbers, block[start:end], action_bytes)
+        yield Record(*numbers, block[start:end], action_bytes, against=against)
         start = end

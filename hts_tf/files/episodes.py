@@ -48,10 +48,11 @@ class EpisodeTracker:
         self._seed = seed
         self._num_rivals = num_rivals
         self._num_tasks = num_tasks
+        self._unknown = -1 if num_rivals else 0  # whom an episode meets, before that was seen
         self._running = np.zeros((3, num_envs))
         # Of the running episodes: their numbers; in the intervals before, actions and `_kind`.
         self._number = [0] * num_envs
-        self._kinds = [(0, 0)] * num_envs
+        self._kinds = [(0, self._unknown)] * num_envs
         self._actions = [b""] * num_envs
         self.recent: collections.deque[Episode] = collections.deque(maxlen=WINDOW)
         self.finished = 0
@@ -185,7 +186,7 @@ class EpisodeTracker:
             without actions, where another one begins.
         """
         self._number = [place.episode for place, _ in playing]
-        self._kinds = [(place.task, 0) for place, _ in playing]
+        self._kinds = [(place.task, self._unknown) for place, _ in playing]
         self._actions = [actions.tobytes() for _, actions in playing]
         goes_on = [len(actions) > 0 for _, actions in playing]
         self._running[...] = np.where(goes_on, state["episodes/running"], 0.0)

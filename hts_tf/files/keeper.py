@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -36,7 +36,7 @@ class Keeper:
         self._settings = settings
         self._workdir = workdir
         self._seed = seed
-        spec = settings.environment.spec
+        self._spec = spec = settings.environment.spec
         self.episodes = EpisodeTracker(settings.num_envs, seed, spec.num_rivals, spec.num_tasks)
         self.fingerprint_sec = 0.0
         self._archive: archive.Archive | None = None
@@ -95,18 +95,27 @@ class Keeper:
         self._log, learner.after_update = log, keep
 
     def round_over(
-        self, outcome: Round, number: int, cut_short: np.ndarray
+        self, outcome: Round, number: int, cut_short: np.ndarray, opponents: Sequence[str]
     ) -> list[archive.Record]:
         """Takes, and returns, the episodes that ended in a round.
 
-        For `cut_short` see `EpisodeTracker.add`.
+        Args:
+          outcome: of the round.
+          number: of the round.
+          cut_short: see `EpisodeTracker.add`.
+          opponents: the names of whom episodes may have met, by number.
         """
         if outcome.collected is None:
             return []
         ended = self.episodes.add(outcome.collected, number, outcome.slots, cut_short)
+        ended = [record._replace(against=self._name(record, opponents)) for record in ended]
         if self._settings.archive_episodes:
             self._archive.append(ended)
         return ended
+
+    def _name(self, record: archive.Record, opponents: Sequence[str]) -> str:
+        rivals = self._spec.rivals_of_tasks or (self._spec.num_rivals,)
+        return opponents[record.opponent] if rivals[record.task] and record.opponent >= 0 else ""
 
     def save_if_due(self, number: int, updates: int, state: Callable[[], State]) -> bool:
         """Saves a checkpoint if the settings say so, and returns whether it did.

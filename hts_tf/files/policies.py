@@ -10,31 +10,46 @@ from hts_tf.files import checkpoint
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks.agent import Agent
 
-_NAME = re.compile(r"(?P<workdir>.+?)(?:@(?P<updates>\d+))?")
+_NAME = re.compile(r"(?P<workdir>.+?)(?:@(?P<updates>\d+))?", re.DOTALL)
 _SNAPSHOTS = "snapshots"
 _ALL = 10**9  # checkpoints that stay
 
 
-def load(name: str, agent: Agent) -> None:
+def workdir(name: str) -> Workdir:
+    """Returns the workdir that a policy's name says. Raises: ConfigError: it says none."""
+    return _parts(name)[0]
+
+
+def load(name: str, agent: Agent) -> int:
     """Gives an agent the parameters of a run's policy.
 
     Args:
       name: WORKDIR, or WORKDIR@UPDATES.
       agent: of the same network, for the same spaces.
 
+    Returns:
+      How many updates have made it.
+
     Raises:
       ConfigError: there is no such policy, it is damaged, or of another network or other spaces.
     """
-    parts = _NAME.fullmatch(name)
-    workdir = Workdir(parts["workdir"] if parts else name)
-    if parts and parts["updates"]:
-        Snapshots(workdir.path).load(int(parts["updates"]), agent)
-        return
-    workdir.configuration()  # complains of a directory that holds no run
-    state = workdir.newest()
+    run, updates = _parts(name)
+    run.configuration()  # complains of a directory that holds no run
+    if updates is not None:
+        Snapshots(run.path).load(updates, agent)
+        return updates
+    state = run.newest()
     if state is None:
         raise errors.ConfigError(f"{name} holds no checkpoint yet")
     _assign(agent, state, name)
+    return int(state["run/updates"])
+
+
+def _parts(name: str) -> tuple[Workdir, int | None]:
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise errors.ConfigError("a policy is named WORKDIR or WORKDIR@UPDATES")
+    return Workdir(found["workdir"]), int(found["updates"]) if found["updates"] else None
 
 
 class Snapshots:

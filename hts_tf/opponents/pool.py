@@ -15,6 +15,7 @@ from hts_tf.opponents import ratings, weightings
 from hts_tf.opponents.scripted import Scripted
 
 SELF = 0  # the number of the current policy
+ITSELF = "itself"  # and its name
 
 WIN, DRAW, LOSS = range(3)
 _POINTS = (1.0, 0.5, 0.0)
@@ -106,7 +107,7 @@ class Pool:
         self._num_rivals = environment.num_rivals
         self._scripted = [make(environment) for make in settings.scripted]
         self._names = [
-            "self",
+            ITSELF,
             *(type(opponent).__name__ for opponent in self._scripted),
             *settings.frozen,
         ]
@@ -170,6 +171,11 @@ class Pool:
             for (_, array), (_, part) in zip(trees.named(answer), trees.named(found), strict=True):
                 array[rows] = part
         return answer
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Those of all that there ever were, by number."""
+        return self._names
 
     # ---- At sync points -------------------------------------------------------------------------
 

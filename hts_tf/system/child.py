@@ -116,8 +116,8 @@ class Child:
         if self.has_ended():
             raise self._failure()
 
-    def has_ended(self, within_sec: float = 0.0) -> bool:
-        """Returns whether the child has ended, well; waits for that so long.
+    def has_ended(self, within_sec: float | None = 0.0) -> bool:
+        """Returns whether the child has ended, well; waits for that so long, None for ever.
 
         Raises:
           ChildError: it failed.

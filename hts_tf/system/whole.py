@@ -8,6 +8,7 @@ import csv
 import errno
 import io
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,11 @@ def naming(path: Path | str) -> Iterator[None]:
         if error.errno is not None:
             error.filename = str(path)
         raise
+
+
+def as_name(text: str) -> str:
+    """Returns what a file can be called after a text such as a path: its end, for the most part."""
+    return re.sub(r"[^\w@.-]+", "-", text).strip("-")[-100:]
 
 
 @contextlib.contextmanager

@@ -30,6 +30,7 @@ _GIF_FRAMES = 1000  # at most
 _LEAST_WIDTH = 480  # of a picture: smaller ones are scaled up
 _SIZES = 26, 19  # of the letters, where they find room
 _SMALLEST = 9
+_NAME_LENGTH = 40  # of who is played against, at most: of a path, the end says most
 _GAP = 16  # between texts
 _HOLD_SEC = 1.5  # how long the last frame stays
 
@@ -84,10 +85,16 @@ def _write_caption(
     ending = f" ({moment.ending})" if moment.ending else ""
     step = f"step {moment.step} of {record.length}{ending}"
     score_color = _HIGHLIGHT if moment.gained else _TEXT
+    if record.against:
+        title = f"{title} against {_shortened(record.against)}"
     upper = title, action.replace("_", " "), f"score {_short(moment.score)}"
     lower = name(record), step, f"return {moment.episode_return:.2f}"
     _write_line(pencil, frame.width, 26, _SIZES[0], upper, (_TEXT, _TEXT, score_color))
     _write_line(pencil, frame.width, 57, _SIZES[1], lower, (_FAINT,) * 3)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _NAME_LENGTH else f"...{name[3 - _NAME_LENGTH :]}"
 
 
 def _short(score: float) -> str:

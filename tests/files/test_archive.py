@@ -12,6 +12,7 @@ from tests.full_disk import room_for
 
 u32 = st.integers(0, 2**32 - 1)
 outcomes = st.floats(allow_nan=False, width=32)
+names = st.sampled_from(["", "itself", "Always", "update 1,200", "läufe/b@400"])
 
 
 @st.composite
@@ -24,7 +25,11 @@ def one_block(draw):
     numbers = (u32, u32, u32, u32, outcomes, outcomes)
     records = draw(st.lists(st.tuples(*numbers, actions), min_size=1, max_size=4))
     known = any(record[-1] for record in records)
-    return [Record(*record, action_bytes=size if known else 1) for record in records]
+    against = names if draw(st.booleans()) else st.just("")
+    return [
+        Record(*record, action_bytes=size if known else 1, against=draw(against))
+        for record in records
+    ]
 
 
 some_blocks = st.lists(one_block(), max_size=5)
@@ -156,6 +161,19 @@ def test_a_full_disk_costs_the_last_block_and_no_other(path):
     file.append([record._replace(slot=1)])
     file.close()
     assert archive.read(path) == [record, record._replace(slot=1)]
+
+
+def test_a_file_from_before_there_were_names(path):
+    path.write_bytes(
+        bytes.fromhex(
+            "32000000a672a51078da6362606060648000262066066216206603625628666068b007e2fd0c0c0a0e408e"
+            "3d13540f2313330b2b1b00423f02d2"
+        )
+    )
+    assert archive.read(path) == [
+        Record(1, 2, 4, 5, 1.0, 2.5, b"\1\2\3\4", 2),
+        Record(0, 3, 6, 5, -1.0, 0.5, b"\5\6", 2),
+    ]
 
 
 def test_a_missing_file_is_named(tmp_path):

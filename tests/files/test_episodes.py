@@ -188,6 +188,22 @@ def test_rivals_do_not_count(rollouts):
         assert (record.opponent in number[:, record.slot, -1]) or num_players == 1
 
 
+def test_whom_an_episode_met_that_was_cut_short():
+    """Before a step: it is who chose the step before that, if that was in the same interval."""
+    steps = (3, 2, 2)  # of two environments with two players
+    rollout = specs.Rollout(
+        action=np.zeros(steps, np.uint8),
+        reward=np.zeros(steps, np.float32),
+        score=np.zeros(steps, np.float32),
+        terminated=np.zeros(steps, bool),
+        truncated=np.zeros(steps, bool),
+        chosen_by=np.array([[1, 2], [3, 4], [5, 6]], np.int32)[:, :, None].repeat(2, axis=2),
+    )
+    cut_short = np.array([[True, False], [False, False], [False, True]])
+    records = EpisodeTracker(2, SEED, num_rivals=1).add(rollout, 7, cut_short=cut_short)
+    assert [(record.slot, record.opponent) for record in records] == [(0, -1), (1, 4)]
+
+
 @given(some_rollouts, st.data())
 def test_the_seed_says_the_task(rollouts, data):
     """Also of an episode that was cut short before the first step of an interval."""

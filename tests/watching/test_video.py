@@ -34,9 +34,9 @@ def moments(show, count):
         yield Moment(step, 1 if step else None, 0.0, 0.0, 0.0, "")
 
 
-def show_frames(count, show=None):
+def show_frames(count, show=None, against=""):
     show = show or Show()
-    record = Record(1, 2, 4, 5, 0.0, 0.0, bytes(count - 1))
+    record = Record(1, 2, 4, 5, 0.0, 0.0, bytes(count - 1), against=against)
     return list(video.frames(show, moments(show, count), record))
 
 
@@ -72,15 +72,24 @@ def test_small_pictures_are_enlarged_by_whole_factors(size, shown):
 
 @pytest.mark.parametrize("action", ["", "up", "-0.25 1.00 -1.00 0.31 0.07 -0.66"])
 @pytest.mark.parametrize("title", ["a show", "ALE/ElevatorAction-v5"])
-def test_texts_of_a_caption_do_not_touch(action, title):
-    show = Show((160, 210), action)
+@pytest.mark.parametrize("against", ["", "update 1,200", "runs/" + 9 * "long/" + "name@400"])
+def test_texts_of_a_caption_do_not_touch(action, title, against):
+    show = Show((160, 210) if not against else (944, 640), action)
     show.title = title
-    frame = show_frames(2, show)[1]
+    frame = show_frames(2, show, against)[1]
     upper = frame.crop((0, 10, frame.width, 42)).convert("L")
     dark = [upper.crop((x, 0, x + 1, 32)).getextrema()[1] < 40 for x in range(frame.width)]
     # Stretches without letters as wide as between texts, and the margins.
     gaps = "".join("x" if is_dark else " " for is_dark in dark).split()
     assert sum(len(gap) >= 14 for gap in gaps) >= (4 if action else 3)
+
+
+def test_a_caption_says_whom_the_policy_plays_against():
+    captions = {
+        show_frames(1, against=name)[0].crop((0, 0, 500, 40)).tobytes()
+        for name in ("", "itself", "update 400")
+    }
+    assert len(captions) == 3
 
 
 def test_fps_are_the_environments_within_limits():

@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     import gfootball_engine
 
 # Directions for who plays from right to left.
-_TURNED = {
+TURNED = {
     "left": "right",
     "top_left": "bottom_right",
     "top": "bottom",
     "top_right": "bottom_left",
 }
-_TURNED |= {turned: name for name, turned in _TURNED.items()}
+TURNED |= {turned: name for name, turned in TURNED.items()}
 
 
 class Game(NamedTuple):
@@ -83,7 +83,7 @@ class FootballEnvironment:
         self._core_actions = actions.get_action_set(self._scenario.config)
         numbers = {str(action): action._backend_action for action in self._core_actions}
         self._actions = list(numbers.values())
-        self._turned_actions = [numbers[_TURNED.get(name, name)] for name in numbers]
+        self._turned_actions = [numbers[TURNED.get(name, name)] for name in numbers]
         self._short_pass = actions.action_short_pass._backend_action
         self._idle = actions.action_idle._backend_action
         self._left = actions.action_left._backend_action

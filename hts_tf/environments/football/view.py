@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from hts_tf import errors
-from hts_tf.environments.football import pitch, sides
-from hts_tf.environments.football.environment import FootballEnvironment, Game
+from hts_tf import errors, trees
+from hts_tf.environments import base
+from hts_tf.environments.football import action_list, pitch, sides
+from hts_tf.environments.football.environment import TURNED, FootballEnvironment, Game
 from hts_tf.environments.football.match import FootballMatch, start_engine
 from hts_tf.environments.football.scenario import Scenario
 
@@ -36,18 +37,64 @@ class FootballView(FootballEnvironment):
         super().__init__(game)
         self.title = game.scenario
         self.fps = _FPS
-        self._action_names = tuple(map(str, self._core_actions))
+        names = [str(action) for action in self._core_actions]
+        turned = [TURNED.get(name, name) for name in names]
+        self._action_names = [names] * self._num_left + [turned] * self._num_right
+        self._actions_done: np.ndarray | None = None
         self._match_type = _RenderedMatch if render else _WatchedMatch
         if render:
             _check_renderer(game.scenario)
 
+    def reset(self, seed: int, observation: trees.Tree) -> None:
+        """See `base.Environment.reset`."""
+        super().reset(seed, observation)
+        self._actions_done = None
+
+    def step(self, action: int | np.ndarray, observation: trees.Tree) -> base.StepResult:
+        """See `base.Environment.step`."""
+        if self._running:
+            self._match.remember_controlled()
+        result = super().step(action, observation)
+        self._actions_done = np.ravel(action)
+        return result
+
     def picture(self) -> Image.Image:
-        """Returns a picture of how the last env step, or reset, has left things."""
-        return self._match.picture()
+        """Returns a picture of how the last env step, or reset, has left things.
+
+        Of several players, below it, what each has done in that step.
+        """
+        picture = self._match.picture()
+        if self._is_alone:
+            return picture
+        doings = action_list.draw(picture.width, self._doings())
+        whole = Image.new("RGB", (picture.width, picture.height + doings.height))
+        whole.paste(picture, (0, 0))
+        whole.paste(doings, (0, picture.height))
+        return whole
 
     def action_name(self, action: int | np.ndarray) -> str:
-        """Returns what gfootball calls an action; nothing for those of several players."""
-        return "" if np.ndim(action) else self._action_names[action]
+        """Returns what gfootball calls an action, directions as they are in the picture.
+
+        Those of several players are in the picture.
+        """
+        return "" if np.ndim(action) else self._action_names[0][action]
+
+    def _doings(self) -> list[action_list.Doing]:
+        scene = self._match.scene()
+        players = [(0, player) for player in scene.left_active]
+        players += [(1, player) for player in scene.right_active]
+        actions = [""] * len(players)
+        if self._actions_done is not None:
+            actions = [n[a] for n, a in zip(self._action_names, self._actions_done, strict=True)]
+        return [
+            action_list.Doing(
+                is_left=team == 0,
+                number="" if player == -1 else str(player + 1),
+                action=action.replace("_", " "),
+                has_ball=(team, player) == scene.ball_owner,
+            )
+            for (team, player), action in zip(players, actions, strict=True)
+        ]
 
     def _new_match(self) -> FootballMatch:
         match = self._match_type(self._scenario)
@@ -70,13 +117,30 @@ class _WatchedMatch(FootballMatch):
     def start(self, seed: int) -> None:
         super().start(seed)
         self._look(self.info)
+        self.remember_controlled()
+
+    def remember_controlled(self) -> None:
+        """Remembers whom the next action is of: by the end of the step, it may be others."""
+        num_left, num_right = self.controlled
+        self._active = (
+            sides.left(self.info, num_left).active,
+            sides.right(self.info, num_right).active,
+        )
 
     def play(self) -> None:
         self._looked = False
         super().play()
 
     def picture(self) -> Image.Image:
-        return pitch.draw(self._scene())
+        return pitch.draw(self.scene())
+
+    def scene(self) -> pitch.Scene:
+        seen = self._seen
+        view = sides.left(seen, 0)
+        owner = seen.ball_owned_team, seen.ball_owned_player
+        return pitch.Scene(
+            *view.positions(), view.ball(), seen.ball_position[2], *self._active, owner
+        )
 
     def _step_engine(self) -> "gfootball_engine.SharedInfo":
         info = super()._step_engine()
@@ -87,12 +151,6 @@ class _WatchedMatch(FootballMatch):
     def _look(self, info: "gfootball_engine.SharedInfo") -> None:
         self._seen = info
         self._looked = True
-
-    def _scene(self) -> pitch.Scene:
-        num_left, num_right = self.controlled
-        left, right = sides.left(self._seen, num_left), sides.right(self._seen, num_right)
-        ball_height = self._seen.ball_position[2]
-        return pitch.Scene(*left.positions(), left.ball(), ball_height, left.active, right.active)
 
 
 class _RenderedMatch(_WatchedMatch):

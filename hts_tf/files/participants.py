@@ -1,0 +1,65 @@
+"""Participants: policies as commands name them, WORKDIR or WORKDIR@UPDATES."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hts_tf import config, errors
+from hts_tf.environments import base
+from hts_tf.files import policies
+from hts_tf.networks import sketch
+from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.networks.agent import Agent
+from hts_tf.system import memory
+
+_WORDS = {"policy": "action head", "state": "memory (ActorCritic.core)"}
+
+
+class Participant(NamedTuple):
+    """A trained policy.
+
+    Attributes:
+      name: WORKDIR@UPDATES, also of the newest policy of a run.
+      environment: that it was trained on.
+      agent: with its parameters.
+    """
+
+    name: str
+    environment: base.EnvironmentConfig
+    agent: ActorCritic
+
+
+def load(name: str, modules: Sequence[str] = ()) -> Participant:
+    """Loads a run's configuration into gin, and makes an agent of it.
+
+    Args:
+      name: WORKDIR for the newest checkpoint of a run, or WORKDIR@UPDATES for a snapshot.
+      modules: see `config.load_text`.
+
+    Raises:
+      ConfigError: there is no such run, checkpoint or snapshot, or it cannot be used.
+    """
+    workdir = policies.workdir(name)
+    config.load_text(workdir.configuration(), workdir.config, modules)
+    environment = config.environment()
+    memory.require(sketch.nbytes(sketch.sketch(environment.spec)), "for the network")
+    agent = ActorCritic(environment.spec, seed=0)
+    updates = policies.load(name, agent)
+    return Participant(f"{workdir.path}@{updates}", environment, agent)
+
+
+def check_that_they_can_meet(agent: Agent, other: Agent, name: str) -> None:
+    """Checks that an agent can be asked in another one's place.
+
+    Args:
+      agent: the one.
+      other: the other.
+      name: of the other one, for the message.
+
+    Raises:
+      ConfigError: it observes, acts or remembers otherwise.
+    """
+    for what in ("observation", "action", "policy", "state"):
+        if getattr(agent.step, what) != getattr(other.step, what):
+            raise errors.ConfigError(
+                f"{name} cannot play here: its {_WORDS.get(what, what)} is of another kind"
+            )

@@ -1,0 +1,83 @@
+import functools
+
+import numpy as np
+import pytest
+
+from hts_tf import errors, settings, specs  # noqa: F401  gin configurables
+from hts_tf.environments.synthetic import Synthetic
+from hts_tf.files import checkpoint, participants
+from hts_tf.files.policies import Snapshots
+from hts_tf.networks import cores, torsos
+from hts_tf.networks.actor_critic import ActorCritic
+
+pytestmark = pytest.mark.usefixtures("op_determinism", "clean_gin")
+
+CONFIGURATION = """# --seed = 0
+Trainer.environment = @Synthetic()
+Trainer.algorithm = @PPO()
+ActorCritic.torso = @mlp
+mlp.units = (5,)
+"""
+
+
+def make_agent(value, spec=None, units=(5,), **parts):
+    torso = functools.partial(torsos.mlp, units=units)
+    agent = ActorCritic(spec or Synthetic().spec, 0, torso, **parts)
+    for variable in agent.variables:
+        variable.assign(np.full(variable.shape, value, np.float32))
+    return agent
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    """Of a run with a snapshot of update 2, and a checkpoint of update 3; each is a constant."""
+    (tmp_path / "config.gin").write_text(CONFIGURATION)
+    Snapshots(tmp_path).save(2, make_agent(0.5))
+    arrays = {f"variable/{i}": v.numpy() for i, v in enumerate(make_agent(0.75).variables)}
+    checkpoint.save(tmp_path / "checkpoints", 4, {**arrays, "run/updates": np.array(3)}, keep=1)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("suffix", "name", "value"), [("", "@3", 0.75), ("@2", "@2", 0.5)])
+def test_the_newest_or_a_snapshot(workdir, suffix, name, value):
+    found = participants.load(f"{workdir}{suffix}")
+    assert found.name == f"{workdir}{name}"
+    assert found.environment == Synthetic()
+    assert all((variable.numpy() == value).all() for variable in found.agent.variables)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("{}@3", r"snapshot .*000000003\.ckpt cannot be read"),
+        ("{}/nowhere", "holds no run"),
+        ("", "named WORKDIR or WORKDIR@UPDATES"),
+        ("@7", "holds no run"),
+    ],
+)
+def test_what_cannot_be_loaded(workdir, name, says):
+    with pytest.raises(errors.ConfigError, match=says):
+        participants.load(name.format(workdir))
+
+
+def test_a_run_without_a_checkpoint(workdir):
+    for path in (workdir / "checkpoints").iterdir():
+        path.unlink()
+    with pytest.raises(errors.ConfigError, match="holds no checkpoint yet"):
+        participants.load(str(workdir))
+
+
+def test_who_can_meet():
+    one = make_agent(0.0)
+    participants.check_that_they_can_meet(one, make_agent(1.0, units=(7, 7)), "other")
+    spec = Synthetic().spec
+    further = specs.DiscreteSpec(num_values=spec.action.num_values + 1)
+    for other, what in [
+        (Synthetic(num_actions=5).spec, "observation"),
+        (specs.EnvironmentSpec(spec.observation, further, 4), "action"),
+    ]:
+        with pytest.raises(errors.ConfigError, match=f"^other cannot play here: its {what} is"):
+            participants.check_that_they_can_meet(one, make_agent(0.0, other), "other")
+    remembers = make_agent(0.0, core=cores.lstm)
+    with pytest.raises(errors.ConfigError, match=r"its memory \(ActorCritic\.core\) is"):
+        participants.check_that_they_can_meet(one, remembers, "other")
