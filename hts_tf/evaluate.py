@@ -84,10 +84,12 @@ def evaluate() -> None:
     )
     records = [record._replace(against=against) for record in records]
     episodes = [Episode(r.score, r.episode_return, r.length) for r in records]
-    rows = ([number, *episode] for number, episode in enumerate(episodes))
+    rows = (
+        [n, *episode, r.task] for n, (episode, r) in enumerate(zip(episodes, records, strict=True))
+    )
     with whole.refusing("the evaluation"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        whole.write_csv(path, ["episode", *Episode._fields], rows)
+        whole.write_csv(path, ["episode", *Episode._fields, "task"], rows)
         archive.write(path.with_suffix(".bin"), records)
     if _VIDEO.value and isinstance(environment, base.Watchable):
         _show(workdir, path.with_suffix(".bin"), env_steps)
@@ -95,6 +97,10 @@ def evaluate() -> None:
     print(
         f"{len(episodes)} episodes with the policy of {env_steps:,} env steps{whom}, also in {path}"
     )
+    for task in range(environment.spec.num_tasks) if environment.spec.num_tasks > 1 else ():
+        scores = [r.score for r in records if r.task == task]
+        if scores:
+            print(f"task {task}: {len(scores)} episodes, mean score {np.mean(scores):.3f}")
     for name, values in zip(Episode._fields, np.transpose(episodes), strict=True):
         print(f"\n{name}: mean {values.mean():.3f}, standard deviation {values.std():.3f}")
         print(histogram(values))

@@ -26,6 +26,7 @@ class _Match:
         self._action_bytes = spec.action.nbytes * spec.num_players
         self._num_players = spec.num_players
         self._num_rivals = spec.num_rivals
+        self._num_tasks = spec.num_tasks
         self._written = spec.new_observation()
         # The same memory, [P, ...].
         self.observation = trees.map(
@@ -40,7 +41,10 @@ class _Match:
         self._score = 0.0
         self._return = 0.0
         self.random = seeding.generator(self._seed, "evaluation noise", number)
-        self._episode_seed = seeding.episode_seed(self._seed, 0, number, evaluation=True)
+        self._task = number % self._num_tasks
+        self._episode_seed = seeding.episode_seed(
+            self._seed, 0, number, evaluation=True, task=self._task, num_tasks=self._num_tasks
+        )
         with self._named():
             self._environment.reset(self._episode_seed, self._written)
 
@@ -75,6 +79,7 @@ class _Match:
             episode_return=self._return,
             actions=bytes(self._actions),
             action_bytes=self._action_bytes,
+            task=self._task,
         )
 
     def close(self) -> None:
@@ -95,7 +100,7 @@ def evaluate(
     Args:
       environment: recipe of the environment.
       policy: takes batches of at least `max_parallel` times the number of players.
-      num_episodes: how many.
+      num_episodes: how many; of several tasks, one after the other of each.
       seed: selects the episodes' seeds and the policy's noise.
       max_parallel: environments at once.
       deterministic_policy: always take the most probable action.
