@@ -10,4 +10,4 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 .venv/bin/python -m ruff check .
 .venv/bin/python -m ruff format --check .
 # Two files of tests at a time: most of their time goes into starting programs.
-exec .venv/bin/python -m pytest -n 2 --dist loadfile "$@"
+exec .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"

@@ -1,3 +1,4 @@
+import collections
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -9,6 +10,12 @@ import pytest
 # By default an example that takes 0.2 s fails; on a busy machine, any of them may.
 hypothesis.settings.register_profile("hts_tf", deadline=None)
 hypothesis.settings.load_profile("hts_tf")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files with most slow tests come first: one that ends last has a core to itself."""
+    slow = collections.Counter(i.path for i in items if i.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ TASKS = Tasks([Guessing(rivals=1, length=3), Guessing(rivals=0, length=5)])
 
 @functools.cache
 def played(max_parallel):
-    torso = functools.partial(torsos.by_entry, torsos={"seen": torsos.mlp})
+    torso = functools.partial(torsos.mlp, units=(8,))
     policy = Policy(ActorCritic(TASKS.spec, 0, torso), max_parallel * TASKS.spec.num_players)
     return evaluator.evaluate(TASKS, policy, 7, seed=3, max_parallel=max_parallel)
 

@@ -8,6 +8,7 @@ import random
 import signal
 import time
 
+import numpy as np
 import pytest
 
 from hts_tf import compare_runs, config
@@ -123,6 +124,13 @@ def assert_same(workdir, reference):
     assert text == f"identical up to update {NUM_UPDATES}"
     for name in FILES:
         assert (workdir / name).read_bytes() == (reference / name).read_bytes(), name
+    found, expected = (Workdir(path).newest() for path in (workdir, reference))
+    assert found.keys() == expected.keys()
+    for name in expected:  # ratings follow from these points
+        if name.startswith(("opponents/", "tasks/")):
+            np.testing.assert_array_equal(found[name], expected[name], name)
+    for path in reference.glob("snapshots/*.ckpt"):
+        assert (workdir / path.relative_to(reference)).read_bytes() == path.read_bytes()
 
 
 def wait_for_rows(workdir, number, process):
