@@ -77,6 +77,11 @@ class Store(NamedTuple):
     load: Callable[[str, Agent], None]
 
 
+class _Frozen(NamedTuple):
+    agent: Agent
+    policy: Policy
+
+
 class Pool:
     """Opponents by number: 0 is the current policy, then scripted, frozen, and snapshots by age."""
 
@@ -104,7 +109,6 @@ class Pool:
         self._make_agent = make_agent
         self._store = store
         self._seed = seed
-        self._num_rivals = environment.num_rivals
         self._scripted = [make(environment) for make in settings.scripted]
         self._names = [
             ITSELF,
@@ -117,9 +121,8 @@ class Pool:
         self._results = np.zeros((len(self._names), 3), np.int64)
         self._points = np.zeros((len(self._names),) * 2)
         self._rating: float | None = None
-        self._frozen: dict[int, Policy] = {}
-        self._spare: list[tuple[Policy, Agent]] = []
-        self._agents: dict[int, Agent] = {}
+        self._frozen: dict[int, _Frozen] = {}
+        self._spare: list[_Frozen] = []
         self._set_table()
 
     def begin(self) -> None:
@@ -131,10 +134,9 @@ class Pool:
         """
         for index, name in enumerate(self._settings.frozen):
             if not self._store.frozen.has(index):
-                self._spare = self._spare or [self._new_policy()]
-                _, agent = self._spare[0]
-                self._store.load(name, agent)
-                self._store.frozen.save(index, agent)
+                self._spare = self._spare or [self._new()]
+                self._store.load(name, self._spare[0].agent)
+                self._store.frozen.save(index, self._spare[0].agent)
         self._load(np.zeros(0, np.int32))
 
     # ---- The actors' questions ------------------------------------------------------------------
@@ -167,7 +169,7 @@ class Pool:
             if number <= len(self._scripted):
                 answer.action[rows] = self._scripted[number - 1].act(*own[:2])
                 continue
-            found = self._frozen[number].act(*own)
+            found = self._frozen[number].policy.act(*own)
             for (_, array), (_, part) in zip(trees.named(answer), trees.named(found), strict=True):
                 array[rows] = part
         return answer
@@ -272,18 +274,19 @@ class Pool:
         ruled = len(self._scripted)
         needed = {n for n in (*self._met, *np.unique(playing).tolist()) if n > ruled}
         for number in self._frozen.keys() - needed:
-            self._spare.append((self._frozen.pop(number), self._agents.pop(number)))
+            self._spare.append(self._frozen.pop(number))
         for number in sorted(needed - self._frozen.keys()):
-            policy, agent = self._spare.pop() if self._spare else self._new_policy()
+            found = self._spare.pop() if self._spare else self._new()
             if number < self._first_snapshot:
-                self._store.frozen.load(number - ruled - 1, agent)
+                self._store.frozen.load(number - ruled - 1, found.agent)
             else:
-                self._store.snapshots.load(self._taken[number - self._first_snapshot], agent)
-            self._frozen[number], self._agents[number] = policy, agent
+                updates = self._taken[number - self._first_snapshot]
+                self._store.snapshots.load(updates, found.agent)
+            self._frozen[number] = found
 
-    def _new_policy(self) -> tuple[Policy, Agent]:
+    def _new(self) -> _Frozen:
         agent = self._make_agent()
-        return Policy(agent, self._policy.max_batch, self._policy.batching), agent
+        return _Frozen(agent, Policy(agent, self._policy.max_batch, self._policy.batching))
 
     def _set_table(self) -> None:
         """Sets whom episodes meet that begin from now on: numbers, and where each one's part ends.
