@@ -103,7 +103,7 @@ def check(binding: str, value: Any, annotation: Any, shown: str = "") -> Any:
     import pydantic  # takes a while, and executors need no checks
 
     try:
-        return _adapter(annotation).validate_python(value)
+        return _adapter_of(annotation).validate_python(value)
     except pydantic.ValidationError:
         shown = shorten(shown or repr(value))
         raise errors.ConfigError(f"{binding} = {shown}: must be {describe(annotation)}") from None
@@ -115,6 +115,14 @@ def shorten(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
 
 
+def _adapter_of(annotation: Any) -> "pydantic.TypeAdapter":
+    try:
+        return _adapter(annotation)
+    except TypeError:  # something in it cannot be looked up
+        return _adapter.__wrapped__(annotation)
+
+
+@functools.cache  # making one takes longer than all else that a binding takes
 def _adapter(annotation: Any) -> "pydantic.TypeAdapter":
     import pydantic
 

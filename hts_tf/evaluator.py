@@ -4,6 +4,7 @@ import contextlib
 import itertools
 from collections.abc import Iterator
 from concurrent import futures
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,20 @@ from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base, checked
 from hts_tf.files.archive import Record
 from hts_tf.system import processors
+
+
+class Played(NamedTuple):
+    """What came of an episode, for the side of the first player.
+
+    Attributes:
+      record: of the episode, as that of slot 0 and interval 0.
+      gained: its positive scores, added up; in football, the goals for it.
+      conceded: its negative ones, without their sign; in football, the goals against it.
+    """
+
+    record: Record
+    gained: float
+    conceded: float
 
 
 class _Match:
@@ -38,6 +53,8 @@ class _Match:
         self.number = number
         self.state = self._initial_state
         self._actions = bytearray()
+        self._gained = 0.0
+        self._conceded = 0.0
         self._score = 0.0
         self._return = 0.0
         self.random = seeding.generator(self._seed, "evaluation noise", number)
@@ -55,7 +72,10 @@ class _Match:
             result = self._environment.step(specs.plain(action), self._written)
         self._actions += actions.tobytes()
         own = slice(self._num_players - self._num_rivals)
-        self._score += float(np.mean(np.ravel(result.score)[own]))
+        score = float(np.mean(np.ravel(result.score)[own]))
+        self._score += score
+        self._gained += max(score, 0.0)
+        self._conceded += max(-score, 0.0)
         self._return += float(np.mean(np.ravel(result.reward)[own]))
         return result.is_over
 
@@ -69,8 +89,8 @@ class _Match:
                 f"evaluation episode {self.number}, seed {self._episode_seed}: {error}"
             ) from None
 
-    def record(self) -> Record:
-        return Record(
+    def played(self) -> Played:
+        record = Record(
             slot=0,
             episode=self.number,
             seed=self._episode_seed,
@@ -81,6 +101,7 @@ class _Match:
             action_bytes=self._action_bytes,
             task=self._task,
         )
+        return Played(record, self._gained, self._conceded)
 
     def close(self) -> None:
         self._environment.close()
@@ -95,6 +116,29 @@ def evaluate(
     deterministic_policy: bool = False,
     rivals: Policy | None = None,
 ) -> list[Record]:
+    """Plays episodes; see `play`.
+
+    Returns:
+      Their records.
+
+    Raises:
+      ProtocolError: an environment broke a rule.
+    """
+    played = play(
+        environment, policy, num_episodes, seed, max_parallel, deterministic_policy, rivals
+    )
+    return [episode.record for episode in played]
+
+
+def play(
+    environment: base.EnvironmentConfig,
+    policy: Policy,
+    num_episodes: int,
+    seed: int,
+    max_parallel: int,
+    deterministic_policy: bool = False,
+    rivals: Policy | None = None,
+) -> list[Played]:
     """Plays episodes, several at once; which are played together does not influence them.
 
     Args:
@@ -107,7 +151,7 @@ def evaluate(
       rivals: who plays the environment's rivals, an agent of the same kind; None lets the policy.
 
     Returns:
-      The episodes, in the order of their numbers, as those of slot 0 and interval 0.
+      The episodes, in the order of their numbers.
 
     Raises:
       ProtocolError: an environment broke a rule.
@@ -122,7 +166,7 @@ def evaluate(
         return np.zeros_like(drawn) if deterministic_policy else drawn
 
     numbers = itertools.count(parallel)
-    finished: dict[int, Record] = {}
+    finished: dict[int, Played] = {}
     with futures.ThreadPoolExecutor(processors.usable_cores()) as threads:
         try:
             list(threads.map(_Match.begin, matches, range(parallel)))
@@ -137,7 +181,7 @@ def evaluate(
                     match.state = trees.map(lambda array, row=row: array[row], answer.state)
                 ended = list(threads.map(_Match.step, matches, answer.action))
                 for match in itertools.compress(matches.copy(), ended):
-                    finished[match.number] = match.record()
+                    finished[match.number] = match.played()
                     number = next(numbers)
                     if number < num_episodes:
                         match.begin(number)

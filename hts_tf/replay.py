@@ -40,7 +40,9 @@ _OPPONENT = flags.DEFINE_string(
     "a new episode, the run's newest policy against another one: the newest of a WORKDIR, or its "
     "snapshot WORKDIR@UPDATES; see hts_tf.evaluate",
 )
-_SEED = flags.DEFINE_integer("seed", 0, "with --opponent: selects the episode", lower_bound=0)
+_MATCH = flags.DEFINE_integer(
+    "match", 0, "with --opponent: a number that selects the episode", lower_bound=0
+)
 _LIST = flags.DEFINE_bool("list", False, "only show what is in the archive")
 _CHECK_ONLY = flags.DEFINE_bool("check_only", False, "play and compare, but write no video")
 _OUTPUT = flags.DEFINE_string(
@@ -108,12 +110,12 @@ def play(workdir: Workdir, opponent: str) -> Path:
     chosen = _ARCHIVE.value, _UPDATE.value, _ENV.value, _EPISODE.value
     if any(value is not None for value in chosen) or _BEST.value or _WORST.value or _LIST.value:
         raise errors.ConfigError("--opponent has a new episode played: none is to be chosen")
-    name = f"against_{whole.as_name(opponent)}_seed{_SEED.value}"
+    name = f"against_{whole.as_name(opponent)}_match{_MATCH.value}"
     path = workdir.path / "replays" / name
     arguments = [
         f"--workdir={workdir.path}",
         f"--opponent={opponent}",
-        f"--seed={_SEED.value}",
+        f"--seed={_MATCH.value}",
         "--episodes=1",
         "--novideo",
         f"--output={path}.csv",

@@ -18,4 +18,5 @@ PositiveFraction = Annotated[float, Ge(1e-6), Le(1)]
 Decay = Annotated[float, Ge(0), Le(0.999999)]  # float32 takes what is nearer to 1 for it
 LearningRate = Annotated[float, Ge(1e-20), Le(1)]
 Cost = Annotated[float, Ge(0), Le(1_000_000)]
+Number = Annotated[float, Ge(-1e20), Le(1e20)]
 Positive = Annotated[float, Ge(1e-20), Le(1e20)]  # neither 0 nor infinite in float32

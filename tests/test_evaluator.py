@@ -1,15 +1,105 @@
+"""Episodes of two sides, each with a policy of its own, and of several tasks."""
+
+import dataclasses
 import functools
 
+import numpy as np
 import pytest
 
-from hts_tf import evaluator, seeding
+from hts_tf import evaluator, seeding, specs
 from hts_tf.collecting.policy import Policy
+from hts_tf.environments import base
 from hts_tf.environments.tasks import Tasks
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from tests.guessing import Guessing
 
-pytestmark = pytest.mark.usefixtures("op_determinism")
+NUM_ACTIONS = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Bidding:
+    """Two against one: who bids more has the difference, in each of three env steps."""
+
+    @property
+    def spec(self):
+        return specs.EnvironmentSpec(
+            specs.ArraySpec((2,), "float32"),
+            specs.DiscreteSpec(num_values=NUM_ACTIONS),
+            max_episode_steps=3,
+            num_players=3,
+            num_rivals=1,
+        )
+
+    def make(self):
+        return _Auction()
+
+
+class _Auction(base.Environment):
+    def reset(self, seed, observation):
+        self._steps = 0
+        observation[...] = seed % 7
+
+    def step(self, action, observation):
+        self._steps += 1
+        observation[...] = self._steps
+        gained = float(action[0]) + float(action[1]) - 2 * float(action[2])
+        scores = np.array([gained / 2, gained / 2, -gained])
+        over = self._steps == 3
+        return base.StepResult(scores, scores, np.full(3, over), np.zeros(3, bool))
+
+    def close(self):
+        pass
+
+
+def policy_that_bids(action):
+    agent = ActorCritic(Bidding().spec, 0, functools.partial(torsos.mlp, units=(5,)))
+    for variable in agent.variables:
+        variable.assign(np.zeros(variable.shape))
+    [bias] = [v for v in agent.variables if v.shape == (NUM_ACTIONS,)]
+    bias.assign(100.0 * np.eye(NUM_ACTIONS)[action])
+    return Policy(agent, 12)
+
+
+@pytest.mark.parametrize(("own", "others"), [(3, 1), (0, 2), (2, 2)])
+def test_each_side_is_played_by_its_own(op_determinism, own, others):
+    records = evaluator.evaluate(
+        Bidding(), policy_that_bids(own), 5, seed=0, max_parallel=4, rivals=policy_that_bids(others)
+    )
+    assert [record.score for record in records] == [3.0 * (own - others)] * 5
+    actions = np.frombuffer(records[0].actions, np.uint8).reshape(3, 3)
+    assert actions.tolist() == [[own, own, others]] * 3
+
+
+def test_without_others_a_policy_plays_itself(op_determinism):
+    records = evaluator.evaluate(Bidding(), policy_that_bids(2), 3, seed=0, max_parallel=2)
+    assert [record.score for record in records] == [0.0] * 3
+
+
+class _Swinging(_Auction):
+    """What is bid counts in the first two env steps, and against the bidders in the third."""
+
+    def step(self, action, observation):
+        result = super().step(action, observation)
+        sign = -1.0 if self._steps == 3 else 1.0
+        return result._replace(score=sign * result.score)
+
+
+class Swing(Bidding):
+    def make(self):
+        return _Swinging()
+
+
+@pytest.mark.parametrize(("own", "others"), [(3, 1), (0, 2)])
+def test_what_was_gained_and_conceded(op_determinism, own, others):
+    players = policy_that_bids(own), policy_that_bids(others)
+    for played in evaluator.play(Swing(), players[0], 5, 0, 4, rivals=players[1]):
+        gained, conceded = 2.0 * abs(own - others), 1.0 * abs(own - others)
+        if own < others:
+            gained, conceded = conceded, gained
+        assert (played.gained, played.conceded) == (gained, conceded)
+        assert played.record.score == gained - conceded
+
 
 TASKS = Tasks([Guessing(rivals=1, length=3), Guessing(rivals=0, length=5)])
 
@@ -21,7 +111,7 @@ def played(max_parallel):
     return evaluator.evaluate(TASKS, policy, 7, seed=3, max_parallel=max_parallel)
 
 
-def test_tasks_take_turns():
+def test_tasks_take_turns(op_determinism):
     records = played(3)
     assert [record.task for record in records] == [0, 1, 0, 1, 0, 1, 0]
     for number, record in enumerate(records):
@@ -32,5 +122,5 @@ def test_tasks_take_turns():
 
 
 @pytest.mark.parametrize("max_parallel", [1, 7])
-def test_who_is_played_together_does_not_matter(max_parallel):
+def test_who_is_played_together_does_not_matter(op_determinism, max_parallel):
     assert played(max_parallel) == played(3)

@@ -164,6 +164,7 @@ def test_all_that_gin_knows_was_made_by_us_and_is_annotated():
 def test_values_of_all_kinds(name, clean_gin):
     counts = Counter()
     references = [f"@{other}{end}" for other in registered() for end in ("", "()")]
+    references.append("[@Synthetic(), @Synthetic()]")
     for binding, annotation in parameters().items():
         if not binding.startswith(f"{name}."):
             continue

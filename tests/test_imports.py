@@ -24,8 +24,8 @@ FLOORS = [
     {"settings"},
     {"files"},
     {"watching"},
-    {"pipeline", "evaluator", "comparison"},
-    {"build"},
+    {"pipeline", "evaluator", "comparison", "standings"},
+    {"build", "round_robin"},
     {
         "train",
         "evaluate",

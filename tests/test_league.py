@@ -3,9 +3,8 @@ import re
 import numpy as np
 import pytest
 
-from hts_tf import league
 from hts_tf.files.workdir import Workdir
-from hts_tf.league import Member
+from hts_tf.opponents.members import Member, members
 from tests import command_line
 
 PLAYERS = command_line.ROOT / "gin_configs/football_players.gin"
@@ -21,8 +20,8 @@ FLAGS = [
 
 
 def test_members():
-    assert list(league.members(1)) == [Member("main-1", (), None)]
-    assert list(league.members(3)) == [
+    assert list(members(1)) == [Member("main-1", (), None)]
+    assert list(members(3)) == [
         Member("main-1", (), None),
         Member("exploiter-1", ("main-1",), "main-1", exploits=True),
         Member("main-2", ("main-1", "exploiter-1"), "main-1"),

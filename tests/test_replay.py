@@ -217,7 +217,7 @@ def test_whom_episodes_met(rivals):
 def test_a_policy_plays_another(rivals, alone, tmp_path):
     """Also one that was trained where nobody was on the other side."""
     name = f"{rivals}@2"
-    flags = [f"--workdir={alone}", f"--opponent={name}", "--seed=5"]
+    flags = [f"--workdir={alone}", f"--opponent={name}", "--match=5"]
     videos = [tmp_path / "one.gif", tmp_path / "again.gif"]
     for video in videos:
         code, output, text = command_line.run("hts_tf.replay", *flags, f"--output={video}")
@@ -226,7 +226,7 @@ def test_a_policy_plays_another(rivals, alone, tmp_path):
         assert "score, return and length agree with the archive" in output
     assert videos[0].read_bytes() == videos[1].read_bytes()
     [path] = (alone / "replays").glob("*.bin")
-    assert path.name.endswith("@2_seed5.bin")
+    assert path.name.endswith("@2_match5.bin")
     [played] = archive.read(path)
     assert played.against == name
     assert played.action_bytes == 4

@@ -464,7 +464,7 @@ def test_test_runs_linter_and_tests(launch):
     result = launch("test.sh", "-k", "a b")
     assert result.returncode == 0
     ruff = ["ruff", "check", ".", "ruff", "format", "--check", "."]
-    pytest = ["pytest", "-n", "2", "--dist", "loadfile", "-k", "a b"]
+    pytest = ["pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-k", "a b"]
     assert result.stdout.splitlines() == [*ruff, *pytest]
 
 

@@ -195,9 +195,11 @@ def test_field_of_a_leaf():
     step = specs.step_spec(DICT, {"mean": MEAN, "deviation": DEVIATION})
     fields = list(dict.fromkeys(map(specs.field_of, specs.leaves(step))))
     assert fields == [
-        name for name in specs.Rollout._fields if name not in ("state", "chosen_by", "counts")
+        name
+        for name in specs.Rollout._fields
+        if name not in ("state", "chosen_by", "task", "counts")
     ]
-    several = dataclasses.replace(DICT, num_players=3, num_rivals=1)
+    several = dataclasses.replace(DICT, num_players=3, num_rivals=1, rivals_of_tasks=(1, 0))
     step = specs.step_spec(several, {"mean": MEAN}, {"h": MEAN})
     fields = list(dict.fromkeys(map(specs.field_of, specs.leaves(step))))
     assert fields == list(specs.Rollout._fields)

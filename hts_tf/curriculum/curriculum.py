@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Le
 
-from hts_tf import errors
+from hts_tf import errors, values
 from hts_tf.configurables import configurable
 from hts_tf.curriculum import rules
 
@@ -28,7 +28,7 @@ class Curriculum:
 
     rule: rules.Rule = rules.one_after_another
     window: Annotated[int, Ge(2), Le(10_000)] = 100
-    success: float = 0.0
+    success: values.Number = 0.0
 
 
 class Progress:

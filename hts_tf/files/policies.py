@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,29 +21,58 @@ def workdir(name: str) -> Workdir:
     return _parts(name)[0]
 
 
-def load(name: str, agent: Agent) -> int:
-    """Gives an agent the parameters of a run's policy.
+class Parameters(NamedTuple):
+    """A policy's, as files have them.
+
+    Attributes:
+      updates: that have made them.
+      arrays: by name, see `learner.assign`.
+      source: where they are from, for messages.
+    """
+
+    updates: int
+    arrays: dict[str, np.ndarray]
+    source: str
+
+    def give(self, agent: Agent) -> None:
+        """Gives them to an agent. Raises: ConfigError: it is of other spaces or network."""
+        found, own = self.arrays.get(learner.SPACES), learner.spaces(agent)
+        if found is not None and found != own:  # those of older versions do not say
+            raise errors.ConfigError(
+                f"{self.source} observes or acts otherwise: {found}, not {own}"
+            )
+        learner.assign(agent.variables, self.arrays, self.source)
+
+
+def read(name: str) -> Parameters:
+    """Reads a policy's parameters.
 
     Args:
       name: WORKDIR, or WORKDIR@UPDATES.
-      agent: of the same network, for the same spaces.
-
-    Returns:
-      How many updates have made it.
 
     Raises:
-      ConfigError: there is no such policy, it is damaged, or of another network or other spaces.
+      ConfigError: there is no such policy, or it is damaged.
     """
     run, updates = _parts(name)
     run.configuration()  # complains of a directory that holds no run
     if updates is not None:
-        Snapshots(run.path).load(updates, agent)
-        return updates
+        return Snapshots(run.path).read(updates)
     state = run.newest()
     if state is None:
         raise errors.ConfigError(f"{name} holds no checkpoint yet")
-    _assign(agent, state, name)
-    return int(state["run/updates"])
+    own = {k: v for k, v in state.items() if k.startswith("variable/") or k == learner.SPACES}
+    return Parameters(int(state["run/updates"]), own, name)
+
+
+def load(name: str, agent: Agent) -> int:
+    """Gives an agent the parameters of a policy, see `read`, and returns how many updates it had.
+
+    Raises:
+      ConfigError: there is no such policy, it is damaged, or of another network or other spaces.
+    """
+    found = read(name)
+    found.give(agent)
+    return found.updates
 
 
 def _parts(name: str) -> tuple[Workdir, int | None]:
@@ -84,19 +114,15 @@ class Snapshots:
         Raises:
           ConfigError: it is missing, damaged, or of another network or other spaces.
         """
+        self.read(number).give(agent)
+
+    def read(self, number: int) -> Parameters:
+        """Returns its parameters. Raises: ConfigError: it is missing or damaged."""
         path = self._path(number)
         try:
-            arrays = checkpoint.load(path)
+            return Parameters(number, checkpoint.load(path), f"snapshot {path}")
         except (OSError, ValueError) as error:
             raise errors.ConfigError(f"snapshot {path} cannot be read: {error}") from error
-        _assign(agent, arrays, f"snapshot {path}")
 
     def _path(self, number: int) -> Path:
         return self._directory / f"{number:09d}.ckpt"
-
-
-def _assign(agent: Agent, arrays: dict[str, np.ndarray], name: str) -> None:
-    found, own = arrays.get(learner.SPACES), learner.spaces(agent)
-    if found is not None and found != own:  # those of older versions do not say
-        raise errors.ConfigError(f"{name} observes or acts otherwise: {found}, not {own}")
-    learner.assign(agent.variables, arrays, name)

@@ -11,11 +11,11 @@ _Z = 1.959963984540054  # of a normal distribution's central 95 %
 
 
 class Ratings(NamedTuple):
-    """Of n players, with a mean of 0.
+    """Of n players, with a mean of 0, or as differences to one of them.
 
     Attributes:
       rating: [n], Elo points: 400 more are odds of 10 to 1.
-      low: [n], of the 95 % interval.
+      low: [n], of the 95 % interval of what `rating` is.
       high: [n], the same.
     """
 
@@ -24,7 +24,7 @@ class Ratings(NamedTuple):
     high: np.ndarray
 
 
-def bradley_terry(points: np.ndarray) -> Ratings:
+def bradley_terry(points: np.ndarray, anchor: int | None = None) -> Ratings:
     """Fits P(i beats j) = 1 / (1 + exp(s_j - s_i)) (Bradley and Terry 1952), a draw half a win.
 
     The maximum of the likelihood, with a drawn match of everybody against a player of strength 0
@@ -33,6 +33,8 @@ def bradley_terry(points: np.ndarray) -> Ratings:
 
     Args:
       points: [n, n], what i has scored against j: 1 for a win, 0.5 for a draw.
+      anchor: whose rating is 0. Intervals are then of differences to it, and it has none itself:
+        how uncertain it is, is in those of the others. None makes the mean 0.
 
     Returns:
       Ratings; all 0 where nobody has played.
@@ -47,10 +49,11 @@ def bradley_terry(points: np.ndarray) -> Ratings:
         strength = strength + step / max(1.0, np.abs(step).max())
         if np.abs(step).max() < _TOLERANCE:
             break
-    centre = np.eye(count) - 1.0 / count
-    covariance = centre @ np.linalg.inv(_derivatives(strength, points, matches)[1]) @ centre
+    zero = np.full(count, 1.0 / count) if anchor is None else np.eye(count)[anchor]
+    centre = np.eye(count) - zero  # of each, less what is to be 0
+    covariance = centre @ np.linalg.inv(_derivatives(strength, points, matches)[1]) @ centre.T
     width = _Z * np.sqrt(np.diag(covariance).clip(0.0)) * ELO
-    rating = (strength - strength.mean()) * ELO
+    rating = centre @ strength * ELO
     return Ratings(rating, rating - width, rating + width)
 
 

@@ -156,7 +156,7 @@ def test_another_collector_goes_on_with_new_episodes_and_new_noise():
         second.begin()
         of_slot = take_unrolls(second, 2)
     for slot, unrolls in enumerate(of_slot):
-        assert playing[slot][0] == played[slot] + 1
+        assert playing[slot][0].episode == played[slot] + 1
         assert playing[slot][1].shape == (0, 1)
         assert_replayed(GAMES[True], slot, unrolls, first_episode=played[slot] + 1)
         counter = (numbers[slot] + 1) * NUM_ENVS + slot

@@ -54,7 +54,19 @@ def test_known_strengths_are_found():
     assert (np.abs(strength * ratings.ELO - found.rating) < 1.5 * (found.high - found.rating)).all()
 
 
-def test_intervals_hold_what_they_promise():
+@given(SIZES, st.integers(0, 2**32 - 1))
+def test_with_an_anchor_ratings_are_differences_to_it(size, seed):
+    points, anchor = table(size, seed), seed % size
+    plain, anchored = ratings.bradley_terry(points), ratings.bradley_terry(points, anchor)
+    np.testing.assert_allclose(anchored.rating, plain.rating - plain.rating[anchor], atol=1e-6)
+    assert [array[anchor] for array in anchored] == pytest.approx([0, 0, 0], abs=1e-6)
+    others = np.arange(size) != anchor
+    if (points + points.T).sum(1).all():
+        assert (anchored.high - anchored.rating)[others].min() > 0
+
+
+@pytest.mark.parametrize("anchor", [None, 0, 2])
+def test_intervals_hold_what_they_promise(anchor):
     """95 of 100 cover, about."""
     random = np.random.default_rng(1)
     strength = np.array([-0.5, 0.0, 0.5])
@@ -63,9 +75,10 @@ def test_intervals_hold_what_they_promise():
     for _ in range(300):
         wins = random.binomial(60, np.triu(chance, 1))
         points = np.triu(wins, 1) + np.tril((60 - wins).T, -1)
-        found = ratings.bradley_terry(points)
-        truth = strength * ratings.ELO
-        covered.append((found.low <= truth) & (truth <= found.high))
+        found = ratings.bradley_terry(points, anchor)
+        truth = (strength - (0.0 if anchor is None else strength[anchor])) * ratings.ELO
+        inside = (found.low - 1e-9 <= truth) & (truth <= found.high + 1e-9)
+        covered.append(np.delete(inside, [] if anchor is None else anchor))
     assert 0.9 < np.mean(covered) < 0.99
 
 

@@ -1,0 +1,249 @@
+"""Everyone against everyone, on both sides: who takes part, and what they play.
+
+Participants are policies, and gfootball's AI at some difficulties. An AI plays in the place of a
+whole team: of that team nobody is controlled. Two AIs do not meet, but all policies meet all of
+them, and so ratings connect everyone.
+"""
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
+from hts_tf import config, errors, evaluator, settings  # noqa: F401  gin configurables
+from hts_tf.collecting.policy import Batching, Policy
+from hts_tf.environments import base
+from hts_tf.environments.football.football import Football
+from hts_tf.files import policies
+from hts_tf.files.workdir import Workdir
+from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.standings import Match
+from hts_tf.system import compute, parallel
+
+_PARALLEL = 16  # environments at once in each process
+
+
+class Learnt(NamedTuple):
+    """A policy, as files have it; it can be pickled.
+
+    Attributes:
+      workdir: of its run.
+      configuration: of its run.
+      modules: of the user's that the configuration may import.
+      parameters: of its agent.
+      batching: how it may be put into batches here.
+    """
+
+    workdir: Workdir
+    configuration: str
+    modules: Sequence[str]
+    parameters: policies.Parameters
+    batching: Batching | None = None
+
+    def agent(self, environment: base.EnvironmentConfig) -> ActorCritic:
+        """Returns its agent.
+
+        Raises:
+          ConfigError: the parameters are of another network.
+        """
+        config.load_text(self.configuration, self.workdir.config, self.modules)
+        agent = ActorCritic(environment.spec, seed=0)
+        self.parameters.give(agent)
+        return agent
+
+    def policy(self, environment: base.EnvironmentConfig) -> Policy:
+        """Returns it, ready to play."""
+        rows = _PARALLEL * environment.spec.num_players
+        return Policy(self.agent(environment), rows, self.batching)
+
+
+class Participant(NamedTuple):
+    """Who takes part.
+
+    Attributes:
+      name: of it.
+      plays: a policy, or the difficulty of gfootball's AI.
+    """
+
+    name: str
+    plays: Learnt | float
+
+    @property
+    def is_ai(self) -> bool:
+        """Whether it is gfootball's."""
+        return isinstance(self.plays, float)
+
+
+@dataclasses.dataclass(frozen=True)
+class RoundRobin:
+    """What is played; it can be pickled.
+
+    Attributes:
+      environment: of two sides with as many players each.
+      participants: those who play.
+      episodes: that each two play on each side.
+      seed: selects them; all pairs play the same ones.
+    """
+
+    environment: base.EnvironmentConfig
+    participants: Sequence[Participant]
+    episodes: int
+    seed: int
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Who meets: numbers of participants, who plays on the left first."""
+        is_ai = [participant.is_ai for participant in self.participants]
+        everyone = itertools.permutations(range(len(is_ai)), 2)
+        return [(left, right) for left, right in everyone if not (is_ai[left] and is_ai[right])]
+
+    @property
+    def anchor(self) -> int | None:
+        """The number of the first AI, whose rating is 0; None without one."""
+        return next((n for n, p in enumerate(self.participants) if p.is_ai), None)
+
+    def play(self, processes: int) -> Iterator[Match]:
+        """Yields all matches, in the order of `pairs`.
+
+        Args:
+          processes: that play at the same time; no influence on results.
+
+        Raises:
+          ProtocolError: an environment broke a rule.
+        """
+        if processes == 1:
+            return map(self._players(), self.pairs)
+        return parallel.each(functools.partial(_in_process, self), self.pairs, processes)
+
+    def _players(self) -> Callable[[tuple[int, int]], Match]:
+        """Builds all policies; returns what plays the match of a pair."""
+        players = [
+            p.plays if p.is_ai else p.plays.policy(self.environment) for p in self.participants
+        ]
+        return lambda pair: self._match(pair, [players[number] for number in pair])
+
+    def _match(self, pair: tuple[int, int], players: Sequence[Policy | float]) -> Match:
+        left, right = players
+        if isinstance(left, float):
+            game = dataclasses.replace(self.environment, left_players=0, left_difficulty=left)
+            policy, rivals = right, None
+        elif isinstance(right, float):
+            game = dataclasses.replace(self.environment, right_players=0, right_difficulty=right)
+            policy, rivals = left, None
+        else:
+            game, policy, rivals = self.environment, left, right
+        played = evaluator.play(game, policy, self.episodes, self.seed, _PARALLEL, rivals=rivals)
+        scores = np.array([episode.record.score for episode in played])
+        outcome = [int((np.sign(scores) == sign).sum()) for sign in (1, 0, -1)]
+        goals = [sum(e.gained for e in played), sum(e.conceded for e in played)]
+        if policy is right:  # all of that was counted for the right side
+            outcome.reverse()
+            goals.reverse()
+        return Match(*pair, *outcome, *goals)
+
+
+def configure() -> None:
+    """Sets TensorFlow up, alike in all processes: more play at once, with a thread each."""
+    compute.configure(intra_op_threads=1)
+
+
+def _in_process(tournament: RoundRobin) -> Callable[[tuple[int, int]], Match]:
+    configure()
+    return tournament._players()
+
+
+def enter(
+    names: Sequence[str],
+    difficulties: Sequence[str] = (),
+    scenario: str | None = None,
+    modules: Sequence[str] = (),
+) -> tuple[base.EnvironmentConfig, list[Participant]]:
+    """Finds out who takes part, and in what.
+
+    Args:
+      names: workdirs, for their newest checkpoints, or WORKDIR@UPDATES for snapshots.
+      difficulties: of gfootball's AI, each a participant.
+      scenario: of football; None for that of the first run.
+      modules: of the user's, that the runs' configurations may import.
+
+    Returns:
+      The environment that is played, and the participants, policies first.
+
+    Raises:
+      ConfigError: one cannot play, or not with the others.
+    """
+    if len(set(names)) < len(names) or not names or len(names) + len(difficulties) < 2:
+        raise errors.ConfigError(
+            "--workdirs must name two participants or more, each once; one will do beside an --ai"
+        )
+    environment, participants = None, []
+    for name in names:
+        learnt = _read(name, modules)
+        config.load_text(learnt.configuration, learnt.workdir.config, modules)
+        own = environment_of(learnt.workdir, scenario)
+        if environment is None:
+            environment = own
+        elif (type(own), own.spec) != (type(environment), environment.spec):
+            raise errors.ConfigError(
+                f"{name} observes, acts or plays otherwise than {names[0]}: they cannot meet"
+            )
+        try:
+            batching = learnt.policy(own).batching
+        except errors.ConfigError as error:
+            raise errors.ConfigError(f"{name}: {error}") from None
+        participants.append(Participant(name, learnt._replace(batching=batching)))
+    if difficulties and not isinstance(environment, Football):
+        raise errors.ConfigError(f"--ai is of football, which {names[0]} is not")
+    participants += [Participant(f"AI {d:g}", d) for d in _difficulties(difficulties)]
+    return environment, participants
+
+
+def environment_of(workdir: Workdir, scenario: str | None) -> base.EnvironmentConfig:
+    """Returns a run's environment, both sides of which have as many players.
+
+    Football's teams are as able as the scenario has it, however the run was trained.
+
+    Raises:
+      ConfigError: it has no other side.
+    """
+    environment = config.environment()
+    if isinstance(environment, Football):
+        environment = dataclasses.replace(
+            environment,
+            right_players=environment.left_players,
+            left_difficulty=None,
+            right_difficulty=None,
+            scenario=scenario or environment.scenario,
+        )
+    elif scenario:
+        raise errors.ConfigError(f"--scenario is of football, which {workdir.path} is not")
+    spec = environment.spec
+    if 2 * spec.num_rivals != spec.num_players:
+        raise errors.ConfigError(
+            f"{workdir.path}: its environment has {spec.num_players - spec.num_rivals} players on "
+            f"one side and {spec.num_rivals} on the other, and no match has two such sides"
+        )
+    return environment
+
+
+def _read(name: str, modules: Sequence[str]) -> Learnt:
+    """Reads a policy's files. Raises: ConfigError: it cannot."""
+    workdir = policies.workdir(name)
+    return Learnt(workdir, workdir.configuration(), modules, policies.read(name))
+
+
+def _difficulties(texts: Sequence[str]) -> list[float]:
+    """Returns the numbers. Raises: ConfigError: some are none, or not from 0 to 1, or twice."""
+    try:
+        numbers = [float(text) for text in texts]
+    except ValueError:
+        numbers = [-1.0]
+    if len(set(numbers)) < len(numbers) or not all(0 <= number <= 1 for number in numbers):
+        raise errors.ConfigError(
+            f"--ai={','.join(texts)} must list difficulties from 0 to 1, each once"
+        )
+    return numbers

@@ -1,0 +1,103 @@
+"""The same work on many things, in processes of their own that end with this one."""
+
+import contextlib
+import itertools
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import TypeVar
+
+from hts_tf import errors
+from hts_tf.system import child
+
+_Thing = TypeVar("_Thing")
+_Result = TypeVar("_Result")
+
+
+def each(
+    begin: Callable[[], Callable[[_Thing], _Result]], things: Sequence[_Thing], processes: int
+) -> Iterator[_Result]:
+    """Yields what comes of each, in their order; processes take the next as they are free.
+
+    They are fresh ones, which import what they need: nothing of this one is in them but `begin`,
+    and what environment variables say. To be called by the main thread.
+
+    Args:
+      begin: called once in each process; returns what is then called with things. Pickled.
+      things: pickled, as results are.
+      processes: at most so many.
+
+    Raises:
+      ConfigError: as the work raised it.
+      RunError: the same, or a process has died.
+    """
+    context = multiprocessing.get_context("spawn")
+    rest = iter(enumerate(things))
+    ready: dict[int, _Result] = {}
+    workers = {}
+    try:
+        for number, thing in itertools.islice(rest, processes):
+            ours, theirs = context.Pipe()
+            worker = context.Process(target=_work, args=(theirs, os.getpid(), begin), daemon=True)
+            with _deaf_to_ctrl_c():  # theirs is our affair, also while they start
+                worker.start()
+            theirs.close()  # else its end would not be seen
+            workers[ours] = worker
+            ours.send((number, thing))
+        for number in range(len(things)):
+            while number not in ready:
+                for ours in wait(workers):
+                    done, result = _received(ours, workers[ours])
+                    ready[done] = result
+                    following = next(rest, None)
+                    if following is not None:
+                        ours.send(following)
+            yield ready.pop(number)
+    finally:
+        for ours, worker in workers.items():
+            worker.kill()
+            worker.join()
+            ours.close()
+
+
+def _received(connection: Connection, worker: multiprocessing.Process) -> tuple[int, _Result]:
+    try:
+        number, result, error = connection.recv()
+    except (EOFError, ConnectionResetError):
+        worker.join()
+        raise errors.RunError(
+            f"a process of this command ended with exit code {worker.exitcode}"
+        ) from None
+    if error is not None:
+        raise error
+    return number, result
+
+
+def _work(
+    connection: Connection, parent: int, begin: Callable[[], Callable[[_Thing], _Result]]
+) -> None:
+    child.end_with_parent()
+    if os.getppid() != parent:  # it was gone before
+        return
+    do = None
+    with contextlib.suppress(EOFError):  # nobody asks any more
+        while True:
+            number, thing = connection.recv()
+            try:
+                do = do or begin()
+                answer = number, do(thing), None
+            except (errors.ConfigError, errors.RunError) as error:
+                answer = number, None, error
+            connection.send(answer)
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Within its block, processes are started that SIGINT passes by."""
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, heard)

@@ -1,0 +1,138 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from hts_tf import errors, round_robin, specs
+from hts_tf.collecting.policy import Policy
+from hts_tf.environments import base
+from hts_tf.environments.football.football import Football
+from hts_tf.networks import torsos
+from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.round_robin import Participant, RoundRobin
+
+EMPTY_GOAL = Football(
+    "academy_empty_goal_close",
+    representation="simple115v2",
+    frames=1,
+    left_players=1,
+    right_players=1,
+)
+
+
+class Constant:
+    """Plays one action; takes the place of a `Learnt`."""
+
+    def __init__(self, action):
+        self._action = action
+
+    def policy(self, environment):
+        agent = ActorCritic(environment.spec, 0, torsos.mlp)
+        for variable in agent.variables:
+            variable.assign(np.zeros(variable.shape))
+        [bias] = [v for v in agent.variables if v.shape == (environment.spec.action.num_values,)]
+        bias.assign(100.0 * np.eye(environment.spec.action.num_values)[self._action])
+        return Policy(agent, 32)
+
+
+def tournament(*players, environment=EMPTY_GOAL, episodes=4):
+    participants = [Participant(str(player), player) for player in players]
+    return RoundRobin(environment, participants, episodes, seed=0)
+
+
+def test_everyone_meets_everyone_but_ais_each_other():
+    found = tournament(Constant(0), Constant(5), 0.05, 0.95)
+    policies, ais = {0, 1}, {2, 3}
+    everyone = {(a, b) for a in range(4) for b in range(4) if a != b}
+    assert set(found.pairs) == everyone - {(a, b) for a in ais for b in ais}
+    assert len(found.pairs) == len(set(found.pairs)) == 10
+    assert found.anchor == 2
+    assert tournament(*(Constant(0) for _ in policies)).anchor is None
+
+
+@pytest.mark.slow
+def test_on_football_goals_are_those_of_who_made_them(op_determinism):
+    """Before an empty goal, whoever is on the left scores."""
+    runs_to_the_right = Constant(5)
+    for match in tournament(runs_to_the_right, 1.0, runs_to_the_right).play(processes=1):
+        assert match.wins > 0
+        assert match.goals_for == match.wins
+        assert match.losses == match.goals_against == 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Bidding:
+    """Two sides of two players: who bids more scores the difference; an AI bids its difficulty.
+
+    In a second env step bids count half as much, and for the other side.
+    """
+
+    left_players: int = 2
+    right_players: int = 2
+    left_difficulty: float = 0.0
+    right_difficulty: float = 0.0
+
+    @property
+    def spec(self):
+        return specs.EnvironmentSpec(
+            specs.ArraySpec((2,), "float32"),
+            specs.DiscreteSpec(num_values=19),
+            max_episode_steps=2,
+            num_players=self.left_players + self.right_players,
+            num_rivals=self.right_players if self.left_players else 0,
+        )
+
+    def make(self):
+        return _Auction(self)
+
+
+class _Auction(base.Environment):
+    def __init__(self, config):
+        self._config = config
+
+    def reset(self, seed, observation):
+        self._steps = 0
+        observation[...] = 0
+
+    def step(self, action, observation):
+        self._steps += 1
+        observation[...] = self._steps
+        config = self._config
+        left, right = action[: config.left_players], action[config.left_players :]
+        bids = [
+            np.mean(side) if len(side) else difficulty
+            for side, difficulty in (
+                (left, config.left_difficulty),
+                (right, config.right_difficulty),
+            )
+        ]
+        gained = float(bids[0] - bids[1]) * (1.0 if self._steps == 1 else -0.5)
+        scores = np.array([gained] * config.left_players + [-gained] * config.right_players)
+        over = np.full(len(scores), self._steps == 2)
+        return base.StepResult(scores, scores, over, np.zeros_like(over))
+
+    def close(self):
+        pass
+
+
+def test_who_plays_on_which_side(op_determinism):
+    """Bids of 3 and 1, and of two AIs, 0.5 and 0.75."""
+    bids = [3.0, 1.0, 0.5, 0.75]
+    found = tournament(Constant(3), Constant(1), 0.5, 0.75, environment=Bidding(), episodes=4)
+    matches = list(found.play(processes=1))
+    assert [(match.left, match.right) for match in matches] == found.pairs
+    for match in matches:
+        ahead = bids[match.left] - bids[match.right]
+        gained, conceded = 4 * abs(ahead), 2 * abs(ahead)
+        if ahead > 0:
+            assert match[2:] == (4, 0, 0, gained, conceded)
+        else:
+            assert match[2:] == (0, 0, 4, conceded, gained)
+
+
+@pytest.mark.parametrize(
+    "difficulties", [["hard"], ["-0.1"], ["1.1"], ["nan"], ["0.5", "0.50"], [""]]
+)
+def test_what_is_no_difficulty_is_refused(difficulties):
+    with pytest.raises(errors.ConfigError, match=r"--ai=.* difficulties from 0 to 1, each once"):
+        round_robin._difficulties(difficulties)

@@ -1,0 +1,82 @@
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hts_tf import errors, standings
+from hts_tf.standings import Match
+
+MATCHES = [
+    Match(0, 1, wins=3, draws=1, losses=2, goals_for=7.0, goals_against=6.0),
+    Match(1, 0, wins=4, draws=2, losses=0, goals_for=5.0, goals_against=1.0),
+    Match(0, 2, wins=6, draws=0, losses=0, goals_for=9.0, goals_against=0.0),
+]
+NAMES = ["a", "b", "c"]
+
+
+def test_points():
+    expected = [[0, 3.5 + 1, 6], [2.5 + 5, 0, 0], [0, 0, 0]]
+    np.testing.assert_array_equal(standings.points(MATCHES, 3), expected)
+
+
+@pytest.mark.parametrize("matches", [MATCHES, MATCHES[::-1]])
+def test_rows(matches):
+    table = standings.rows(NAMES, matches)
+    assert [row.participant for row in table] == ["b", "a", "c"]
+    assert [row[4:] for row in table] == [
+        (7.5, 12, 6, 3, 3, 11.0, 8.0),
+        (10.5, 18, 9, 3, 6, 17.0, 11.0),
+        (0.0, 6, 0, 0, 6, 0.0, 9.0),
+    ]
+    assert sum(row.rating for row in table) == pytest.approx(0)
+    assert all(row.low < row.rating < row.high for row in table)
+
+
+def test_an_anchor_has_rating_0():
+    free, anchored = standings.rows(NAMES, MATCHES), standings.rows(NAMES, MATCHES, anchor=2)
+    assert anchored[-1][:4] == ("c", 0.0, 0.0, 0.0)
+    for one, other in zip(free, anchored, strict=True):
+        assert other.rating == pytest.approx(one.rating - free[-1].rating)
+
+
+def test_files(tmp_path):
+    table = standings.rows(NAMES, MATCHES)
+    standings.write(tmp_path / "folder" / "cup.v2", NAMES, MATCHES, table)
+    with (tmp_path / "folder" / "cup.v2.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["participant"] for row in rows] == ["b", "a", "c"]
+    assert [row["goals_against"] for row in rows] == ["8", "11", "9"]
+    assert (tmp_path / "folder" / "cup.v2_matches.csv").read_text().splitlines() == [
+        "left,right,wins,draws,losses,goals_for,goals_against",
+        "a,b,3,1,2,7,6",
+        "b,a,4,2,0,5,1",
+        "a,c,6,0,0,9,0",
+    ]
+
+
+@pytest.mark.parametrize("count", [2, 12])
+def test_long_names_leave_room_for_the_ratings(tmp_path, count):
+    """The picture grows with the names."""
+    for name in ("x", 100 * "x"):
+        names = [f"{name}{number}" for number in range(count)]
+        matches = [Match(n, (n + 1) % count, 2, 1, 1, 3.0, 2.0) for n in range(count)]
+        standings.write(tmp_path / name[:2], names, matches, standings.rows(names, matches))
+    short, long = (Image.open(tmp_path / f"{name}.png").size for name in ("x", "xx"))
+    assert long[0] > short[0] + 100 * 6
+    assert long[1] == short[1]
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    table = standings.rows(NAMES, MATCHES)
+    with pytest.raises(errors.ConfigError, match="--output cannot be written"):
+        standings.write(tmp_path / "file" / "cup", NAMES, MATCHES, table)
+
+
+def test_text():
+    lines = standings.text(standings.rows(NAMES, MATCHES)).splitlines()
+    assert [line.split()[-1] for line in lines[1:]] == ["b", "a", "c"]
+    assert "7.5 / 12" in lines[1]
+    assert "6/3/3" in lines[1]
+    assert "11:8" in lines[1]
