@@ -110,10 +110,10 @@ def test_results_do_not_depend_on_how_many_play_at_once(trained, tmp_path):
         ("{0},{0}@3", [], "000000003.ckpt cannot be read"),
         ("{0},{1}/damaged@2", [], "000000002.ckpt is damaged"),
         ("{0},{1}/damaged", [], "every checkpoint in"),
-        ("{0},{1}/swapped@2", [], "swapped@2: the checkpoint in --workdir is of another network"),
+        ("{0},{1}/swapped@2", [], "swapped/snapshots/000000002.ckpt is of another network"),
         ("{0},{1}/sees_otherwise", [], "sees_otherwise observes, acts or plays otherwise than"),
         ("{0},{1}/nowhere", [], "holds no run"),
-        (",{0}", [], "holds no run"),
+        (",{0}", [], "a policy is named WORKDIR or WORKDIR@UPDATES"),
         ("{0},{0}@2", ["--scenario=academy_3_vs_1_with_keeper"], "no match has two such sides"),
     ],
 )

@@ -181,7 +181,7 @@ def test_policies_of_other_runs_that_cannot_be_met(tmp_path):
     sees_more = dataclasses.replace(SPEC, observation=specs.ArraySpec((3,), "float32", 2.0))
     agent = ActorCritic(sees_more, 0, functools.partial(torsos.mlp, units=(4,)))
     name = another_run(tmp_path / "other", 8, agent)
-    with pytest.raises(errors.ConfigError, match="is of other spaces"):
+    with pytest.raises(errors.ConfigError, match="observes or acts otherwise"):
         make_pool(tmp_path / "own", frozen=(name,))
 
 
