@@ -33,7 +33,7 @@ class Tasks:
       ConfigError: they differ in more than that.
     """
 
-    environments: Annotated[Sequence[base.EnvironmentConfig], Len(2)]
+    environments: Annotated[Sequence[base.EnvironmentConfig], Len(2, 1000)]
 
     def __post_init__(self) -> None:
         """Raises: ConfigError: see above."""
