@@ -18,6 +18,7 @@ from hts_tf import config, errors, evaluator, settings  # noqa: F401  gin config
 from hts_tf.collecting.policy import Batching, Policy
 from hts_tf.environments import base
 from hts_tf.environments.football.football import Football
+from hts_tf.environments.tasks import Tasks
 from hts_tf.files import policies
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks.actor_critic import ActorCritic
@@ -205,12 +206,15 @@ def enter(
 def environment_of(workdir: Workdir, scenario: str | None) -> base.EnvironmentConfig:
     """Returns a run's environment, both sides of which have as many players.
 
-    Football's teams are as able as the scenario has it, however the run was trained.
+    Football's teams are as able as the scenario has it, however the run was trained. Of several
+    tasks it is the last.
 
     Raises:
       ConfigError: it has no other side.
     """
     environment = config.environment()
+    if isinstance(environment, Tasks):
+        environment = environment.environments[-1]
     if isinstance(environment, Football):
         environment = dataclasses.replace(
             environment,

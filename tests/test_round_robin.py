@@ -3,10 +3,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from hts_tf import errors, round_robin, specs
+from hts_tf import config, errors, round_robin, specs
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base
 from hts_tf.environments.football.football import Football
+from hts_tf.files.workdir import Workdir
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.round_robin import Participant, RoundRobin
@@ -136,3 +137,16 @@ def test_who_plays_on_which_side(op_determinism):
 def test_what_is_no_difficulty_is_refused(difficulties):
     with pytest.raises(errors.ConfigError, match=r"--ai=.* difficulties from 0 to 1, each once"):
         round_robin._difficulties(difficulties)
+
+
+def test_of_several_tasks_it_is_the_last(clean_gin, tmp_path):
+    bindings = [
+        "Trainer.environment = @Tasks()",
+        "Tasks.environments = (@ai/Football(), @Football())",
+        "Football.left_players = 2",
+        "Football.right_players = 2",
+        "ai/Football.right_players = 0",
+    ]
+    config.load("5_vs_5", "hts_ppo", gin_bindings=bindings)
+    found = round_robin.environment_of(Workdir(tmp_path), None)
+    assert found == Football("5_vs_5", left_players=2, right_players=2)
