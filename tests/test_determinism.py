@@ -222,7 +222,7 @@ def rows_of(table):
     return table.read_bytes().count(b"\n") if table.exists() else 0
 
 
-def test_eight_killed_trainers(tmp_path):
+def test_five_killed_trainers(tmp_path):
     """At random moments of start-up and training, each time gone on by the same command."""
     workdir = tmp_path / "run"
     table = workdir / fingerprint_log.TABLE
@@ -232,7 +232,7 @@ def test_eight_killed_trainers(tmp_path):
     ]
     slow = "--gin_bindings=Synthetic.mean_step_sec = 0.005"
     rows = 1  # of the table: its header
-    for i in range(8):
+    for i in range(5):
         with command_line.start(
             "hts_tf.train", f"--workdir={workdir}", *FLAGS, *flags, slow
         ) as process:
@@ -250,7 +250,7 @@ def test_eight_killed_trainers(tmp_path):
         for pid in executors:  # the kernel kills them with their parent
             subprocess.run(["tail", f"--pid={pid}", "-f", "/dev/null"], check=True)
         assert not executors_of(process.pid)
-    assert Workdir(workdir).newest()["run/updates"] > 3
+    assert Workdir(workdir).newest()["run/updates"] >= 2
     bits, _ = train(workdir, *flags, slow, updates=30)
     assert bits == train(tmp_path / "reference", *flags, updates=30)[0]
 

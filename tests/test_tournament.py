@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from hts_tf import errors, round_robin
 from tests import command_line
 
 PLAYERS = "gin_configs/football_players.gin"
@@ -12,7 +13,7 @@ PLAYERS = "gin_configs/football_players.gin"
 
 def train(workdir, *bindings):
     """Trains both sides of a small match, with snapshots of updates 2 and 4."""
-    code, _, errors = command_line.run(
+    code, _, text = command_line.run(
         "hts_tf.train",
         "--scenario=1_vs_1_easy",
         f"--workdir={workdir}",
@@ -25,7 +26,7 @@ def train(workdir, *bindings):
         "--gin_bindings=Trainer.total_env_steps = 256",
         *(f"--gin_bindings={binding}" for binding in bindings),
     )
-    assert code == 0, errors
+    assert code == 0, text
     return workdir
 
 
@@ -61,10 +62,10 @@ def read(path):
 def test_on_football(trained, tmp_path):
     names = [f"{trained}@2", f"{trained}@4", str(trained)]
     command = [f"--workdirs={','.join(names)}", "--episodes=2"]
-    code, output, errors = command_line.run(
+    code, output, text = command_line.run(
         "hts_tf.tournament", *command, f"--output={tmp_path / 'ours'}"
     )
-    assert code == 0, errors
+    assert code == 0, text
     assert "95 % interval" in output
     rows, matches = read(tmp_path / "ours.csv"), read(tmp_path / "ours_matches.csv")
     assert {row["participant"] for row in rows} == set(names)
@@ -79,20 +80,20 @@ def test_on_football(trained, tmp_path):
 
 @pytest.mark.slow
 def test_results_do_not_depend_on_how_many_play_at_once(trained, tmp_path):
-    command = [f"--workdirs={trained},{trained}@2", "--ai=0.05,1", "--episodes=3"]
-    for processes in (1, 2, 3):
+    command = [f"--workdirs={trained},{trained}@2", "--ai=0.05,1", "--episodes=2"]
+    for processes in (1, 3):
         output = tmp_path / f"{processes}"
         flags = [*command, f"--processes={processes}", f"--output={output}"]
-        code, _, errors = command_line.run("hts_tf.tournament", *flags)
-        assert code == 0, errors
-        assert not errors
+        code, _, text = command_line.run("hts_tf.tournament", *flags)
+        assert code == 0, text
+        assert not text
     for name in ("{}.csv", "{}_matches.csv"):
-        files = [(tmp_path / name.format(processes)).read_bytes() for processes in (1, 2, 3)]
-        assert files[0] == files[1] == files[2]
+        files = [(tmp_path / name.format(processes)).read_bytes() for processes in (1, 3)]
+        assert files[0] == files[1]
     rows = {row["participant"]: row for row in read(tmp_path / "1.csv")}
     assert rows.keys() == {str(trained), f"{trained}@2", "AI 0.05", "AI 1"}
     assert [rows["AI 0.05"][column] for column in ("rating", "low", "high")] == ["0.0"] * 3
-    assert [rows[ai]["matches"] for ai in ("AI 0.05", "AI 1")] == ["12"] * 2
+    assert [rows[ai]["matches"] for ai in ("AI 0.05", "AI 1")] == ["8"] * 2
     goals_for, goals_against = (
         sum(float(row[column]) for row in rows.values())
         for column in ("goals_for", "goals_against")
@@ -102,27 +103,33 @@ def test_results_do_not_depend_on_how_many_play_at_once(trained, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("participants", "flags", "says"),
+    ("participants", "given", "says"),
     [
-        ("{0}", [], "must name two participants or more"),
-        ("{0},{0}", ["--ai=0.5"], "each once"),
-        ("{0}", ["--ai=0.5,2"], "--ai=0.5,2 must list difficulties from 0 to 1"),
-        ("{0},{0}@3", [], "000000003.ckpt cannot be read"),
-        ("{0},{1}/damaged@2", [], "000000002.ckpt is damaged"),
-        ("{0},{1}/damaged", [], "every checkpoint in"),
-        ("{0},{1}/swapped@2", [], "swapped/snapshots/000000002.ckpt is of another network"),
-        ("{0},{1}/sees_otherwise", [], "sees_otherwise observes, acts or plays otherwise than"),
-        ("{0},{1}/nowhere", [], "holds no run"),
-        (",{0}", [], "a policy is named WORKDIR or WORKDIR@UPDATES"),
-        ("{0},{0}@2", ["--scenario=academy_3_vs_1_with_keeper"], "no match has two such sides"),
+        ("{0}", {}, "must name two participants or more"),
+        ("{0},{0}", {"difficulties": ["0.5"]}, "each once"),
+        ("{0}", {"difficulties": ["0.5", "2"]}, "--ai=0.5,2 must list difficulties from 0 to 1"),
+        ("{0},{0}@3", {}, "000000003.ckpt cannot be read"),
+        ("{0},{1}/damaged@2", {}, "000000002.ckpt is damaged"),
+        ("{0},{1}/damaged", {}, "every checkpoint in"),
+        ("{0},{1}/swapped@2", {}, "swapped/snapshots/000000002.ckpt is of another network"),
+        ("{0},{1}/sees_otherwise", {}, "sees_otherwise observes, acts or plays otherwise than"),
+        ("{0},{1}/nowhere", {}, "holds no run"),
+        (",{0}", {}, "a policy is named WORKDIR or WORKDIR@UPDATES"),
+        ("{0},{0}@2", {"scenario": "academy_3_vs_1_with_keeper"}, "no match has two such sides"),
     ],
 )
-def test_what_is_refused(trained, others, tmp_path, participants, flags, says):
-    names = participants.format(trained, others)
-    code, _, errors = command_line.run(
-        "hts_tf.tournament", f"--workdirs={names}", *flags, f"--output={tmp_path / 'x'}"
-    )
-    assert code == 2, errors
-    lines = errors.strip().splitlines()
-    assert says in lines[-1]
-    assert all(line.startswith("warning") for line in lines[:-1])
+def test_who_cannot_take_part(trained, others, clean_gin, participants, given, says):
+    names = participants.format(trained, others).split(",")
+    with pytest.raises(errors.ConfigError) as raised:
+        round_robin.enter(names, **given)
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.slow
+def test_what_is_refused_is_one_line(trained, tmp_path):
+    command = [f"--workdirs={trained},{trained}@3", f"--output={tmp_path / 'x'}"]
+    code, _, text = command_line.run("hts_tf.tournament", *command)
+    assert code == 2
+    assert text.startswith("error: ")
+    assert text.count("\n") == 1
