@@ -15,7 +15,6 @@ from hts_tf.comparison import UNFINISHED, Measured, Run
 from hts_tf.files.curves import RunLog
 from hts_tf.files.workdir import Workdir
 from hts_tf.system import command, terminal
-from hts_tf.system.child import Child, ChildError
 
 _SCENARIOS = flags.DEFINE_list(
     "scenarios", ["academy_empty_goal_close"], "see hts_tf.train; separated by commas"
@@ -26,8 +25,6 @@ _MINUTES = flags.DEFINE_float("minutes", 30.0, "the most that a run takes, start
 _OUTPUT = flags.DEFINE_string("output", None, "directory of runs and CSV files", required=True)
 _GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files, for all runs")
 _GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further gin bindings, for all runs")
-
-_POLL_SEC = 1.0
 
 
 def measure(workdir: Path) -> Measured | None:
@@ -40,35 +37,16 @@ def measure(workdir: Path) -> Measured | None:
 
 
 def train(run: Run, workdir: Path) -> None:
-    """Trains until the run is over; if this is interrupted, once it has written a checkpoint.
-
-    Raises:
-      ChildError: the training refused its configuration, or failed.
-    """
-    workdir.mkdir(exist_ok=True)
-    printed = workdir / "log.txt"
-    arguments = [
-        f"--scenario={run.scenario}",
-        f"--method={run.method}",
-        f"--seed={run.seed}",
-        f"--workdir={workdir}",
-        *(f"--gin_files={path}" for path in _GIN_FILES.value),
-        *(f"--gin_bindings={binding}" for binding in _GIN_BINDINGS.value),
-    ]
+    """Trains until the run is over; see `comparison.train`."""
     log = RunLog(workdir)
-    try:
-        with Child("hts_tf.train", arguments, log=printed) as training:
-            try:
-                while not training.has_ended(_POLL_SEC):
-                    if log.read() and comparison.why_over(log, _MINUTES.value) != UNFINISHED:
-                        training.stop()
-                        break
-            except (KeyboardInterrupt, SystemExit):
-                terminal.tell(f"stopping {run} at its next sync point (again: at once)")
-                training.stop()
-                raise
-    except ChildError as error:
-        raise ChildError(f"{run}: {error} (see {printed})", error.code) from None
+    comparison.train(
+        str(run),
+        workdir,
+        [f"--scenario={run.scenario}", f"--method={run.method}", f"--seed={run.seed}"],
+        _GIN_FILES.value,
+        _GIN_BINDINGS.value,
+        lambda: log.read() and comparison.why_over(log, _MINUTES.value) != UNFINISHED,
+    )
 
 
 def compare() -> None:

@@ -16,9 +16,8 @@ from pathlib import Path
 from absl import flags
 
 from hts_tf import comparison
-from hts_tf.opponents.members import Member, members
+from hts_tf.opponents.members import members
 from hts_tf.system import command, terminal
-from hts_tf.system.child import Child, ChildError
 
 _SCENARIO = flags.DEFINE_string("scenario", None, "see hts_tf.train", required=True)
 _METHOD = flags.DEFINE_string("method", "hts_ppo", "the same")
@@ -27,41 +26,6 @@ _GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files, for 
 _GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further bindings, for all runs")
 _GENERATIONS = flags.DEFINE_integer("generations", 3, "of main agents", lower_bound=1)
 _OUTPUT = flags.DEFINE_string("output", None, "directory of the runs", required=True)
-
-_POLL_SEC = 1.0
-
-
-def train(member: Member, directory: Path) -> None:
-    """Trains one, to its end.
-
-    Raises:
-      ChildError: the training refused its configuration, or failed.
-    """
-    workdir = directory / member.name
-    workdir.mkdir(exist_ok=True)
-    printed = workdir / "log.txt"
-    arguments = [
-        f"--scenario={_SCENARIO.value}",
-        f"--method={_METHOD.value}",
-        f"--seed={_SEED.value}",
-        f"--workdir={workdir}",
-        *(f"--gin_files={path}" for path in _GIN_FILES.value),
-        *(
-            f"--gin_bindings={binding}"
-            for binding in (*member.bindings(directory), *_GIN_BINDINGS.value)
-        ),
-    ]
-    try:
-        with Child("hts_tf.train", arguments, log=printed) as training:
-            try:
-                while not training.has_ended(_POLL_SEC):
-                    pass
-            except (KeyboardInterrupt, SystemExit):
-                terminal.tell(f"stopping {member.name} at its next sync point (again: at once)")
-                training.stop()
-                raise
-    except ChildError as error:
-        raise ChildError(f"{member.name}: {error} (see {printed})", error.code) from None
 
 
 def play() -> None:
@@ -75,7 +39,13 @@ def play() -> None:
     comparison.claim(directory, _GIN_FILES.value, _GIN_BINDINGS.value)
     for member in members(_GENERATIONS.value):
         terminal.say(f"{member.name}: see {directory / member.name / 'log.txt'}")
-        train(member, directory)
+        comparison.train(
+            member.name,
+            directory / member.name,
+            [f"--scenario={_SCENARIO.value}", f"--method={_METHOD.value}", f"--seed={_SEED.value}"],
+            _GIN_FILES.value,
+            [*member.bindings(directory), *_GIN_BINDINGS.value],
+        )
     names = ",".join(str(directory / member.name) for member in members(_GENERATIONS.value))
     terminal.say(f"to rate them: python -m hts_tf.tournament --workdirs={names}")
 
