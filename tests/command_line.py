@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import forked
+
 ROOT = Path(__file__).parent.parent
 
 # A football run of eight updates.
@@ -16,11 +18,19 @@ SMALL_FOOTBALL = [
 ]
 
 
+# What loads TensorFlow. (The launchers' tests, and those of comparisons and leagues, start these in
+# the ordinary way.)
+_LOADS_TENSORFLOW = ("hts_tf.train", "hts_tf.evaluate", "hts_tf.tournament")
+
+
 def start(module, *arguments, pythonpath=()):
     """Starts `python -m module arguments`; the caller must wait for it or use `with`."""
+    arguments = [*map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *map(str, pythonpath)])}
+    if module in _LOADS_TENSORFLOW:
+        return forked.Forked(module, arguments, environment)
     return subprocess.Popen(
-        [sys.executable, "-m", module, *map(str, arguments)],
+        [sys.executable, "-m", module, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
