@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from hts_tf import errors, operative, seeding
+from hts_tf.algorithms.shards import Shards
 from hts_tf.collecting import data_storage, shared_memory, workers
 from hts_tf.collecting.policy import Batching, Policy
 from hts_tf.collecting.workers import Crew, Workers
@@ -82,6 +83,7 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
         seed,
         gradient_agent,
         settings.reward_scaling,
+        Shards(settings.num_shards, at_once=settings.num_learners),
     )
     progress = None
     if environment.num_tasks > 1:
@@ -131,6 +133,7 @@ def _crew(settings: Settings, schedule: Schedule, traced: bool) -> Crew:
         num_actors=settings.num_actors,
         actor_batch_size=min(settings.actor_batch_size, settings.num_envs),
         num_storages=schedule.num_storages,
+        num_shards=settings.num_shards,
         num_players=settings.environment.spec.num_players,
         num_tasks=settings.environment.spec.num_tasks,
         lockstep=schedule.lockstep,
@@ -149,7 +152,9 @@ def _check_learning(settings: Settings, schedule: Schedule, planned: Agent) -> N
             "that remembers: leave ActorCritic.core unbound"
         )
     num_columns = schedule.rollout_width * settings.environment.spec.num_players
-    settings.algorithm.check_batch(settings.sync_interval, num_columns, sequence_length)
+    settings.algorithm.check_batch(
+        settings.sync_interval, num_columns // settings.num_shards, sequence_length
+    )
 
 
 def _check_memory(
@@ -164,8 +169,8 @@ def _check_memory(
         shared_memory.total_nbytes(shared)
         + shared_memory.total_nbytes(learnt)
         + _PERMUTATION_BYTES * settings.algorithm.epochs * length * width * crew.num_players
-        # The agents; a gradient, and the optimizer's two means.
-        + sketch.nbytes(planned) * (num_agents + 3),
+        # The agents; gradients, and the optimizer's two means.
+        + sketch.nbytes(planned) * (num_agents + 2 + settings.num_shards),
         "lower Trainer.num_envs, Trainer.sync_interval or what the network is made of",
     )
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from hts_tf import errors, seeding, specs, trees
 from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.algorithms.reward_scaling import ReturnScaling
+from hts_tf.algorithms.shards import WHOLE, Shards
 from hts_tf.networks.agent import Agent
 
 # In checkpoints and snapshots: what their agent observes and does.
@@ -43,17 +44,19 @@ class Learner:
         seed: int,
         gradient_agent: Agent | None = None,
         reward_scaling: Callable[[int, float], ReturnScaling] | None = None,
+        shards: Shards = WHOLE,
     ) -> None:
         """Creates the optimizer and declares the update.
 
         Args:
           agent: the target agent.
           algorithm: whose update to run.
-          rollout_shapes: a rollout of the shapes and dtypes to come.
+          rollout_shapes: a rollout of the shapes and dtypes to come, to this machine.
           num_updates: in the whole run, for schedules that decay.
           seed: of the run.
           gradient_agent: see the attribute; with the same parameters as the agent.
           reward_scaling: makes it from the number of columns and the algorithm's discount.
+          shards: of the batch; for a `sharded` algorithm.
         """
         self.agent = agent
         self.gradient_agent = gradient_agent
@@ -61,15 +64,19 @@ class Learner:
         self.optimizer.build(agent.trainable_variables)
         self.reward_scaling = None
         if reward_scaling is not None:
-            num_columns = rollout_shapes.reward[0].size
+            num_columns = rollout_shapes.reward[0].size // len(shards.here) * shards.total
             self.reward_scaling = reward_scaling(num_columns, algorithm.discount)
         self.updates = 0
         self.after_update: Callable[[specs.Rollout], None] | None = None
         self._seed = seed
         self.num_updates = num_updates
         length = agent.sequence_length(len(rollout_shapes.reward)) or 1
+        self._shards = shards
+        self._num_columns = rollout_shapes.reward[0].size
         self._permutations_shape = algorithm.epochs, rollout_shapes.reward.size // length
-        delayed = {} if gradient_agent is None else {"gradient_agent": gradient_agent}
+        further = {} if gradient_agent is None else {"gradient_agent": gradient_agent}
+        if algorithm.sharded:
+            further["shards"] = shards
 
         @tf.function(
             autograph=False,  # whose translation of Python takes longer than tracing it
@@ -86,11 +93,13 @@ class Learner:
                 own = tf.equal(rollout.chosen_by, 0)
                 rollout = rollout._replace(counts=rollout.counts & own)
             if self.reward_scaling is not None:
-                rollout = self.reward_scaling.scale(rollout)
+                rollout = self.reward_scaling.scale(rollout, shards)
             logs = algorithm.update(
-                agent, self.optimizer, rollout, permutations, progress, **delayed
+                agent, self.optimizer, rollout, permutations, progress, **further
             )
-            agent.observe(rollout)
+            seen = shards.each(lambda i: agent.statistics(shards.columns(rollout, i)))
+            for statistics in shards.all(seen):
+                agent.observe(statistics)
             return logs
 
         self._update = update
@@ -107,7 +116,7 @@ class Learner:
         Raises:
           DivergenceError: it has made parameters that are not finite.
         """
-        permutations = seeding.permutations(self._seed, self.updates, *self._permutations_shape)
+        permutations = self._permutations()
         progress = np.float32(self.updates / self.num_updates)
         columns = trees.map(tf.convert_to_tensor, specs.columns(rollout))
         logs = self._update(columns, permutations, progress)
@@ -123,6 +132,17 @@ class Learner:
         if self.after_update is not None:
             self.after_update(rollout)
         return logs
+
+    def _permutations(self) -> np.ndarray:
+        """Returns orders of the batch's pieces, one after the other those of each shard here."""
+        epochs, size = self._permutations_shape
+        number, width = len(self._shards.here), self._num_columns // len(self._shards.here)
+        orders = []
+        for index, shard in enumerate(self._shards.here):
+            order = seeding.permutations(self._seed, self.updates, epochs, size // number, shard)
+            # Rows are the whole batch's: in each row of columns, the shard has its stretch.
+            orders.append(order // width * self._num_columns + index * width + order % width)
+        return np.concatenate(orders, axis=1)
 
     @property
     def state_variables(self) -> list[tf.Variable]:

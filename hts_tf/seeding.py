@@ -84,8 +84,16 @@ def choice(ends: Sequence[float], seed: int, stream: str, *counters: int) -> int
     return bisect.bisect_right(ends, generator(seed, stream, *counters).random())
 
 
-def permutations(seed: int, update: int, epochs: int, size: int) -> np.ndarray:
-    """Draws the order in which an update visits its batch: [epochs, size] int32; also of none."""
-    order = generator(seed, "minibatches", update)
+def permutations(seed: int, update: int, epochs: int, size: int, shard: int = 0) -> np.ndarray:
+    """Draws the order in which an update visits a shard: [epochs, size] int32; also of none."""
+    order = generator(seed, "minibatches", update, *of_shard(shard))
     orders = [order.permutation(size) for _ in range(epochs)]
     return np.array(orders, np.int32).reshape(epochs, size)
+
+
+def of_shard(shard: int) -> tuple[int, ...]:
+    """Returns the counters that tell a shard's stream from those of others.
+
+    The first has none, as a batch that is not divided.
+    """
+    return (shard,) if shard else ()

@@ -47,6 +47,11 @@ class Settings:
         results.
       actor_batch_size: the most observations that an actor answers at once; None takes
         num_envs. No influence on results.
+      num_shards: S, into which each batch is divided, by its environments. A gradient is taken of
+        each shard, and these are added in order; so results depend on S, but not on how many
+        shards are computed at once.
+      num_learners: threads that compute gradients of shards; None takes one for each shard, but no
+        more than there are usable processor cores. No influence on results.
       sync_interval: alpha, env steps per environment between sync points; under
         `Asynchronous` of an unroll.
       total_env_steps: of the whole run, rounded up to whole updates.
@@ -76,6 +81,8 @@ class Settings:
     num_executors: values.Workers | None = None
     num_actors: values.Workers = 4
     actor_batch_size: values.Count | None = None
+    num_shards: values.Count = 1
+    num_learners: values.Workers | None = None
     sync_interval: values.Count = 128
     total_env_steps: values.Count = 5_000_000
     checkpoint_every_sec: values.Seconds | None = 300.0
@@ -99,6 +106,7 @@ class Settings:
         defaults = {
             "num_executors": min(self.num_envs, processors.usable_cores()),
             "actor_batch_size": self.num_envs,
+            "num_learners": min(self.num_shards, processors.usable_cores()),
         }
         for name, value in defaults.items():
             if getattr(self, name) is None:
@@ -108,6 +116,7 @@ class Settings:
                 f"Trainer.num_executors = {self.num_executors} must not exceed "
                 f"Trainer.num_envs = {self.num_envs}"
             )
+        self._check_shards()
         if self.algorithm.delayed_gradient and self.schedule.policy_lag is None:
             raise errors.ConfigError(
                 f"Trainer.algorithm = @{type(self.algorithm).__name__}() takes its gradient at "
@@ -133,6 +142,25 @@ class Settings:
                     f"Trainer.curriculum never moves: Curriculum.window = {self.curriculum.window} "
                     f"episodes are more than Trainer.total_env_steps = {self.total_env_steps} have"
                 )
+
+    def _check_shards(self) -> None:
+        shards = f"Trainer.num_shards = {self.num_shards}"
+        if self.num_envs % self.num_shards:
+            raise errors.ConfigError(f"{shards} does not divide Trainer.num_envs = {self.num_envs}")
+        if self.num_learners > self.num_shards:
+            raise errors.ConfigError(
+                f"Trainer.num_learners = {self.num_learners} must not exceed {shards}"
+            )
+        if self.num_shards > 1 and not self.algorithm.sharded:
+            raise errors.ConfigError(
+                f"{shards}: Trainer.algorithm = @{type(self.algorithm).__name__}() cannot divide "
+                "its batch; see Algorithm.sharded"
+            )
+        if self.num_shards > 1 and self.schedule.policy_lag is None:
+            raise errors.ConfigError(
+                f"{shards}: under Trainer.schedule = @{self.schedule.__name__} a batch is of other "
+                "environments each time, and cannot be divided by these"
+            )
 
     def _check_reward_scaling(self) -> None:
         scaling = f"Trainer.reward_scaling = @{self.reward_scaling.__name__}"

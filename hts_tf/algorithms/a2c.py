@@ -9,6 +9,7 @@ import tensorflow as tf
 from hts_tf import specs, values
 from hts_tf.algorithms import losses, optimizers, returns, update_steps
 from hts_tf.algorithms.algorithm import Algorithm
+from hts_tf.algorithms.shards import WHOLE, Shards
 from hts_tf.configurables import configurable
 from hts_tf.networks.agent import Agent
 
@@ -39,6 +40,7 @@ class A2C(Algorithm):
 
     delayed_gradient = True
     recurrent = True
+    sharded = True
 
     discount: values.Fraction = 0.993
     bootstrap_truncated: bool = True
@@ -60,22 +62,29 @@ class A2C(Algorithm):
         permutations: tf.Tensor,
         progress: tf.Tensor,
         gradient_agent: Agent | None = None,
+        shards: Shards = WHOLE,
     ) -> dict[str, tf.Tensor]:
         """See base class."""
         # The stored values are those of the gradient's own parameters: nothing to compute anew.
         targets = returns.n_step_returns(rollout, self.discount, self.bootstrap_truncated)
         interval = rollout.reward.shape[0]
         length = interval if agent.sequence_length(interval) else None
-        batch = update_steps.pieces((update_steps.steps(rollout), *targets), length)
+        batch = update_steps.steps(rollout), *targets
         learning_rate = update_steps.decay_learning_rate(optimizer, self.learning_rate, progress)
         logs = update_steps.descend(
-            self.loss, batch, agent, optimizer, self.max_gradient_norm, gradient_agent
+            self.loss,
+            lambda index: update_steps.pieces(shards.columns(batch, index), length),
+            agent,
+            optimizer,
+            self.max_gradient_norm,
+            gradient_agent,
+            shards,
         )
         return {
             **logs,
             "learning_rate": learning_rate,
             "explained_variance": returns.explained_variance(
-                rollout.value[:-1], targets.returns, rollout.counts
+                rollout.value[:-1], targets.returns, rollout.counts, shards
             ),
         }
 

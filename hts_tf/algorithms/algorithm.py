@@ -20,6 +20,8 @@ class Algorithm(abc.ABC):
         says that the target agent itself does. Such an algorithm cannot be used where the
         policy lag varies. Those that correct for the lag with the stored logits have no such
         argument.
+      sharded: whether `update` takes the batch's `Shards`, as its argument `shards`, and so can be
+        used with `Trainer.num_shards`; see `update_steps.descend`.
       recurrent: whether `update` can train agents that remember, see `Agent.sequence_length`.
       discount: gamma; an algorithm that has none cannot be used with `Trainer.reward_scaling`.
     """
@@ -27,6 +29,7 @@ class Algorithm(abc.ABC):
     epochs: int = 0
     delayed_gradient: bool = False
     recurrent: bool = False
+    sharded: bool = False
     discount: float
 
     def check_batch(  # noqa: B027  any will do
@@ -57,7 +60,8 @@ class Algorithm(abc.ABC):
           optimizer: from `make_optimizer`, built for the agent.
           rollout: T steps of B environments, as tensors.
           permutations: [epochs, n] int32, orders in which to visit the n pieces of the batch, see
-            `update_steps.pieces`: T * B steps, or sequences.
+            `update_steps.pieces`: T * B steps, or sequences. With several shards, those of the
+            first one come first, and so on.
           progress: scalar, the part of all updates that came before this one, 0 to 1.
 
         Returns:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from hts_tf import errors, specs, trees, values
 from hts_tf.algorithms import losses, optimizers, returns, update_steps
 from hts_tf.algorithms.algorithm import Algorithm
+from hts_tf.algorithms.shards import WHOLE, Shards
 from hts_tf.configurables import configurable
 from hts_tf.networks.agent import Agent
 
@@ -39,6 +40,7 @@ class IMPALA(Algorithm):
     """
 
     recurrent = True
+    sharded = True
 
     discount: values.Fraction = 0.993
     v_trace_lambda: values.Fraction = 1.0
@@ -68,10 +70,18 @@ class IMPALA(Algorithm):
         rollout: specs.Rollout,
         permutations: tf.Tensor,
         progress: tf.Tensor,
+        shards: Shards = WHOLE,
     ) -> dict[str, tf.Tensor]:
         """See base class."""
         learning_rate = update_steps.decay_learning_rate(optimizer, self.learning_rate, progress)
-        logs = update_steps.descend(self.loss, (rollout,), agent, optimizer, self.max_gradient_norm)
+        logs = update_steps.descend(
+            self.loss,
+            lambda index: (shards.columns(rollout, index),),
+            agent,
+            optimizer,
+            self.max_gradient_norm,
+            shards=shards,
+        )
         return {**logs, "learning_rate": learning_rate}
 
     def loss(self, agent: Agent, rollout: specs.Rollout) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:

@@ -15,6 +15,7 @@ from annotated_types import Ge, Le
 from hts_tf import errors, specs, trees, values
 from hts_tf.algorithms import losses, optimizers, returns, update_steps
 from hts_tf.algorithms.algorithm import Algorithm
+from hts_tf.algorithms.shards import WHOLE, Shards
 from hts_tf.configurables import configurable
 from hts_tf.networks.agent import Agent
 
@@ -29,8 +30,8 @@ class PPO(Algorithm):
 
     Attributes:
       epochs: at least 1.
-      num_minibatches: into which the shuffled batch is divided, in each epoch; must divide
-        sync_interval * num_envs.
+      num_minibatches: into which the shuffled batch is divided, in each epoch, with as many steps
+        of each shard; must divide a shard's sync_interval * num_envs / num_shards.
       clip: of the probability ratio, to 1 +- clip.
       value_clip: of the value's movement in one update, in units of the returns; 'clip' takes that
         of the ratio, which is for rewards of about 1, and None lets it move freely.
@@ -54,6 +55,7 @@ class PPO(Algorithm):
     """
 
     recurrent = True
+    sharded = True
 
     epochs: Annotated[int, Ge(1), Le(1000)] = 2
     num_minibatches: values.Count = 8
@@ -73,7 +75,7 @@ class PPO(Algorithm):
         self, sync_interval: int, num_columns: int, sequence_length: int | None = None
     ) -> None:
         """Raises: ConfigError: the minibatches do not divide the batch of one update."""
-        width = f"Trainer.num_envs (times players) = {num_columns}"
+        width = f"Trainer.num_envs (times players, for each shard) = {num_columns}"
         if sequence_length:
             sequences = sync_interval // sequence_length * num_columns
             if sequences % self.num_minibatches:
@@ -101,6 +103,7 @@ class PPO(Algorithm):
         rollout: specs.Rollout,
         permutations: tf.Tensor,
         progress: tf.Tensor,
+        shards: Shards = WHOLE,
     ) -> dict[str, tf.Tensor]:
         """See base class; the scalars are averaged over the minibatches.
 
@@ -111,15 +114,16 @@ class PPO(Algorithm):
         proximal_log_prob = behaviour_log_prob
         if self.decoupled:
             # As many rows at a time as are trained on: all at once take hundreds of megabytes.
-            rows_at_once = rollout.reward.shape.num_elements() // self.num_minibatches
-            policy, value = update_steps.evaluate_in_chunks(agent, rollout, rows_at_once)
+            num_steps = rollout.reward.shape.num_elements() // len(shards.here)
+            rows_at_once = num_steps // self.num_minibatches
+            policy, value = update_steps.evaluate_in_chunks(agent, rollout, rows_at_once, shards)
             proximal = agent.distribution(trees.map(lambda x: x[:-1], policy))
             proximal_log_prob = proximal.log_prob(rollout.action)
             rollout = rollout._replace(value=value)
         advantages, value_targets = returns.generalized_advantage_estimation(
             rollout, self.discount, self.gae_lambda, self.bootstrap_truncated
         )
-        normalised = returns.normalised(advantages, rollout.counts)
+        normalised = returns.normalised(advantages, rollout.counts, shards)
         importance = tf.exp(proximal_log_prob - behaviour_log_prob)
         batch = (
             update_steps.steps(rollout),
@@ -133,16 +137,22 @@ class PPO(Algorithm):
         learning_rate = update_steps.decay_learning_rate(optimizer, self.learning_rate, progress)
 
         def add_step(sums: dict[str, tf.Tensor], numbers: tf.Tensor) -> dict[str, tf.Tensor]:
-            minibatch = update_steps.take(batch, numbers, length)
             step = update_steps.descend(
-                self.loss, minibatch, agent, optimizer, self.max_gradient_norm
+                self.loss,
+                lambda index: update_steps.take(batch, numbers[index], length),
+                agent,
+                optimizer,
+                self.max_gradient_norm,
+                shards=shards,
             )
             return tf.nest.map_structure(tf.add, sums, step)
 
         count = self.epochs * self.num_minibatches
+        orders = tf.reshape(permutations, (self.epochs, len(shards.here), self.num_minibatches, -1))
+        orders = tf.reshape(tf.transpose(orders, (0, 2, 1, 3)), (count, len(shards.here), -1))
         sums = tf.foldl(  # a loop in the graph, so that the step is traced once
             add_step,
-            tf.reshape(permutations, (count, -1)),
+            orders,
             dict.fromkeys(_LOGS, 0.0),
             parallel_iterations=1,
         )
@@ -150,7 +160,7 @@ class PPO(Algorithm):
             **{name: total / count for name, total in sums.items()},
             "learning_rate": learning_rate,
             "explained_variance": returns.explained_variance(
-                rollout.value[:-1], value_targets, rollout.counts
+                rollout.value[:-1], value_targets, rollout.counts, shards
             ),
         }
 

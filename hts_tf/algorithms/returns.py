@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from hts_tf import specs
 from hts_tf.algorithms import losses
+from hts_tf.algorithms.shards import WHOLE, Shards
 
 
 class Advantages(NamedTuple):
@@ -140,30 +141,42 @@ def _discounted_sums(
     )
 
 
-def normalised(advantages: tf.Tensor, counts: losses.Counts = ()) -> tf.Tensor:
+def normalised(
+    advantages: tf.Tensor, counts: losses.Counts = (), shards: Shards = WHOLE
+) -> tf.Tensor:
     """Returns advantages of mean 0 and, nearly, variance 1.
 
     Args:
-      advantages: any shape.
+      advantages: [T, B].
       counts: bools of the same shape, over which steps; () for all.
+      shards: these are of, if not all of them are here.
     """
-    known = advantages if isinstance(counts, tuple) else tf.boolean_mask(advantages, counts)
+    (known,) = _known([advantages], counts, shards)
     deviation = tf.math.reduce_std(known)
     return (advantages - tf.reduce_mean(known)) / (deviation + 1e-5)
 
 
 def explained_variance(
-    values: tf.Tensor, returns: tf.Tensor, counts: losses.Counts = ()
+    values: tf.Tensor, returns: tf.Tensor, counts: losses.Counts = (), shards: Shards = WHOLE
 ) -> tf.Tensor:
     """Returns 1 - Var(returns - values) / Var(returns): 1 is perfect, 0 no better than a constant.
 
     Args:
-      values: predictions, any shape.
+      values: predictions, [T, B].
       returns: what they predict, same shape.
       counts: bools of the same shape, over which steps; () for all.
+      shards: these are of, if not all of them are here.
     """
-    if not isinstance(counts, tuple):
-        values, returns = (tf.boolean_mask(x, counts) for x in (values, returns))
+    values, returns = _known([values, returns], counts, shards)
     variance = tf.math.reduce_variance(returns)
     error = tf.math.reduce_variance(returns - values)
     return tf.where(variance > 0, 1.0 - error / variance, 0.0)
+
+
+def _known(arrays: list[tf.Tensor], counts: losses.Counts, shards: Shards) -> list[tf.Tensor]:
+    """Returns what counts of arrays [T, B], of all machines."""
+    arrays = [shards.gather(x) for x in arrays]
+    if isinstance(counts, tuple):
+        return arrays
+    counts = shards.gather(counts)
+    return [tf.boolean_mask(x, counts) for x in arrays]

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from hts_tf import specs, values
+from hts_tf.algorithms.shards import WHOLE, Shards
 from hts_tf.configurables import configurable
 from hts_tf.networks.moments import RunningMoments
 
@@ -23,7 +24,8 @@ class ReturnScaling:
         """Creates the variables.
 
         Args:
-          num_columns: B, of the rollouts; a column goes on where it ended in the rollout before.
+          num_columns: B, of the rollouts of all machines; a column goes on where it ended in the
+            rollout before.
           discount: gamma of the algorithm.
           limit: scaled rewards are clipped to +-limit.
         """
@@ -33,10 +35,15 @@ class ReturnScaling:
         self._moments = RunningMoments(())
         self.variables = [self._returns, *self._moments.variables]
 
-    def scale(self, rollout: specs.Rollout) -> specs.Rollout:
-        """Takes a rollout [T, B] into the statistics, and returns it with scaled rewards."""
-        rewards = tf.cast(rollout.reward, tf.float64)
-        ended = rollout.terminated | rollout.truncated
+    def scale(self, rollout: specs.Rollout, shards: Shards = WHOLE) -> specs.Rollout:
+        """Takes a rollout [T, B] into the statistics, and returns it with scaled rewards.
+
+        Args:
+          rollout: the columns of this machine's shards.
+          shards: if not all are here; the statistics are of all.
+        """
+        rewards = tf.cast(shards.gather(rollout.reward), tf.float64)
+        ended = shards.gather(rollout.terminated | rollout.truncated)
         began = tf.concat([tf.zeros_like(ended[:1]), ended[:-1]], 0)
         returns = tf.scan(
             lambda total, step: step[0] + step[1] * total,
@@ -44,9 +51,10 @@ class ReturnScaling:
             initializer=tf.convert_to_tensor(self._returns),
         )
         self._returns.assign(tf.where(ended[-1], tf.zeros_like(returns[-1]), returns[-1]))
-        counts = rollout.counts
-        known = returns if isinstance(counts, tuple) else tf.boolean_mask(returns, counts)
+        known = returns
+        if not isinstance(rollout.counts, tuple):
+            known = tf.boolean_mask(returns, shards.gather(rollout.counts))
         self._moments.update(tf.reshape(known, [-1]))
         scaled = rewards * self._moments.inverse_deviation()
         scaled = tf.clip_by_value(scaled, -self._limit, self._limit)
-        return rollout._replace(reward=tf.cast(scaled, rollout.reward.dtype))
+        return rollout._replace(reward=tf.cast(shards.own(scaled), rollout.reward.dtype))

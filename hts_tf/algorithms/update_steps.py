@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from hts_tf import specs, trees
+from hts_tf.algorithms.shards import WHOLE, Shards, mean
 from hts_tf.networks.agent import Agent
 
 Logs = dict[str, tf.Tensor]
@@ -60,7 +61,7 @@ def steps(rollout: specs.Rollout) -> specs.Rollout:
 
 
 def evaluate_in_chunks(
-    agent: Agent, rollout: specs.Rollout, rows_at_once: int
+    agent: Agent, rollout: specs.Rollout, rows_at_once: int, shards: Shards = WHOLE
 ) -> tuple[trees.Tree, tf.Tensor]:
     """Evaluates an agent as `Agent.evaluate`, in little memory; not for gradients.
 
@@ -68,7 +69,23 @@ def evaluate_in_chunks(
       agent: any.
       rollout: [T, B, ...], known when traced; see `Agent.evaluate`.
       rows_at_once: of T * B; one that remembers takes a column, at least.
+      shards: no chunk has rows of two of them.
     """
+    needed = specs.Rollout(
+        observation=rollout.observation,
+        state=rollout.state,
+        terminated=rollout.terminated,
+        truncated=rollout.truncated,
+    )
+    answers = shards.each(
+        lambda index: _evaluate_in_chunks(agent, shards.columns(needed, index), rows_at_once)
+    )
+    return tf.nest.map_structure(lambda *x: tf.concat(x, axis=1), *answers)
+
+
+def _evaluate_in_chunks(
+    agent: Agent, rollout: specs.Rollout, rows_at_once: int
+) -> tuple[trees.Tree, tf.Tensor]:
     if rollout.state:
         return _evaluate_columns(agent, rollout, rows_at_once)
     leading = tf.nest.flatten(rollout.observation)[0].shape[:2]
@@ -94,15 +111,9 @@ def _evaluate_columns(
     rows, num_columns = tf.nest.flatten(rollout.observation)[0].shape[:2]
     most = max(1, rows_at_once // rows)
     width = max(n for n in range(1, num_columns + 1) if n <= most and num_columns % n == 0)
-    needed = specs.Rollout(
-        observation=rollout.observation,
-        state=rollout.state,
-        terminated=rollout.terminated,
-        truncated=rollout.truncated,
-    )
 
     def evaluate(first: tf.Tensor) -> tuple[trees.Tree, tf.Tensor]:
-        return agent.evaluate(trees.map(lambda x: x[:, first : first + width], needed))
+        return agent.evaluate(trees.map(lambda x: x[:, first : first + width], rollout))
 
     signature = trees.map(lambda leaf: leaf.dtype, (agent.step.policy, agent.step.value))
     answers = tf.map_fn(
@@ -137,33 +148,51 @@ def decay_learning_rate(
 
 def descend(
     loss: Callable[..., tuple[tf.Tensor, Logs]],
-    arguments: tuple[Any, ...],
+    arguments: tuple[Any, ...] | Callable[[int], tuple[Any, ...]],
     agent: Agent,
     optimizer: keras.optimizers.Optimizer,
     max_gradient_norm: float | None,
     gradient_agent: Agent | None = None,
+    shards: Shards = WHOLE,
 ) -> Logs:
     """Makes one gradient step.
 
     Args:
-      loss: called with an agent and the arguments; returns the loss and scalars for the log.
-      arguments: of the loss.
+      loss: called with an agent and the arguments; returns the loss, a mean over steps, and means
+        for the log.
+      arguments: of the loss. With several shards a function that returns those of one of them; the
+        first is a rollout then, whose `counts` tell how much the shard weighs.
       agent: whose parameters change.
       optimizer: built for the agent.
       max_gradient_norm: the gradient is scaled down to this global norm; None leaves it alone.
       gradient_agent: at whose parameters the gradient is taken; None for the agent's own.
+      shards: whose gradients are added; the global norm is the sum's.
 
     Returns:
       The loss's scalars for the log, with the gradient's global norm before clipping.
     """
     if gradient_agent is None:
         gradient_agent = agent
-    with tf.GradientTape() as tape:
-        value, logs = loss(gradient_agent, *arguments)
-    gradients = tape.gradient(value, gradient_agent.trainable_variables)
-    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+    def gradient(index: int) -> tuple[list[tf.Tensor], Logs, tf.Tensor]:
+        own = arguments(index) if callable(arguments) else arguments
+        with tf.GradientTape() as tape:
+            value, logs = loss(gradient_agent, *own)
+        gradients = tape.gradient(value, gradient_agent.trainable_variables)
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        return gradients, logs, _number(own[0]) if shards.total > 1 else ()
+
+    *results, counts = zip(*shards.all(shards.each(gradient)), strict=True)
+    gradients, logs = (mean(result, counts) for result in results)
     norm = tf.linalg.global_norm(gradients)
     if max_gradient_norm is not None:
         gradients, _ = tf.clip_by_global_norm(gradients, max_gradient_norm, norm)
     optimizer.apply_gradients(zip(gradients, agent.trainable_variables, strict=True))
     return {**logs, "gradient_norm": norm}
+
+
+def _number(rollout: specs.Rollout) -> tf.Tensor:
+    """Returns how many steps count; 1 where all do, as there are as many in each shard."""
+    if isinstance(rollout.counts, tuple):
+        return tf.constant(1.0)
+    return tf.reduce_sum(tf.cast(rollout.counts, tf.float32))

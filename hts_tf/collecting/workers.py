@@ -25,6 +25,7 @@ class Crew:
       num_actors: threads that answer.
       actor_batch_size: the most environments whose observations an actor answers at once.
       num_storages: filled in turn.
+      num_shards: into which the environments are divided, for the learner.
       num_players: P, of each environment.
       num_tasks: that its episodes may be of.
       lockstep: one actor answers all environments at once, when all are ready, whatever the number
@@ -41,6 +42,7 @@ class Crew:
     num_actors: int
     actor_batch_size: int
     num_storages: int = 2
+    num_shards: int = 1
     num_players: int = 1
     num_tasks: int = 1
     lockstep: bool = False
@@ -101,7 +103,7 @@ class Workers:
         self._control = self._memory.group("control")
         self._control["executor_time"].fill(0.0)
         shape = (crew.sync_interval, crew.num_envs, crew.num_players)
-        self._noise = np.empty_like(self._draw_noise(0, shape))
+        self._noise = np.empty_like(self._draw_noise(shape, 0))
         self._owner = np.arange(crew.num_envs) * crew.num_executors // crew.num_envs
         self._buffers: list[buffers.TicketBuffer] = []
         self._state_buffer = self.new_buffer(crew.num_envs)
@@ -168,8 +170,8 @@ class Workers:
           counter: a number that no other call has.
           slots: which.
         """
-        noise = self._noise[:, slots]
-        noise[...] = self._draw_noise(counter, noise.shape[:3])
+        for shard, noise in enumerate(np.split(self._noise[:, slots], self.crew.num_shards, 1)):
+            noise[...] = self._draw_noise(noise.shape[:3], counter, *seeding.of_shard(shard))
 
     def give_to_executors(self) -> None:
         """Says that it is the executors' turn in every slot."""
@@ -249,8 +251,8 @@ class Workers:
             capacity=self.crew.num_envs,
         )
 
-    def _draw_noise(self, counter: int, shape: tuple[int, ...]) -> np.ndarray:
-        return self.policy.draw_noise(seeding.generator(self._seed, "noise", counter), shape)
+    def _draw_noise(self, shape: tuple[int, ...], *counters: int) -> np.ndarray:
+        return self.policy.draw_noise(seeding.generator(self._seed, "noise", *counters), shape)
 
     def _send_to_executors(self, slots: np.ndarray) -> None:
         by_owner: dict[int, list[int]] = {}

@@ -180,14 +180,20 @@ class ActorCritic(Agent):
         """See base class."""
         return self._head.distribution(policy)
 
-    def observe(self, rollout: specs.Rollout) -> None:
-        """See base class: it takes observations into their statistics, each of them once."""
+    def statistics(self, rollout: specs.Rollout) -> trees.Tree:
+        """See base class: moments of the observations, in which each counts once."""
+        if self._normaliser is None:
+            return ()
+        # The last row is the next rollout's first.
+        rows = trees.map(lambda x: x[:-1], seen_by_critic(rollout.observation))
+        if not isinstance(rollout.counts, tuple):
+            rows = trees.map(lambda x: tf.boolean_mask(x, rollout.counts), rows)
+        return self._normaliser.moments(rows)
+
+    def observe(self, statistics: trees.Tree) -> None:
+        """See base class."""
         if self._normaliser is not None:
-            # The last row is the next rollout's first.
-            rows = trees.map(lambda x: x[:-1], seen_by_critic(rollout.observation))
-            if not isinstance(rollout.counts, tuple):
-                rows = trees.map(lambda x: tf.boolean_mask(x, rollout.counts), rows)
-            self._normaliser.update(rows)
+            self._normaliser.merge(statistics)
 
 
 def _through(layers: Sequence[keras.layers.Layer], x: trees.Tree) -> tf.Tensor:

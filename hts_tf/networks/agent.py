@@ -72,11 +72,17 @@ class Agent(keras.Model, abc.ABC):
     def distribution(self, policy: trees.Tree) -> Distribution:
         """Returns the distributions over actions that have these parameters."""
 
-    def observe(self, rollout: specs.Rollout) -> None:
-        """Takes in a rollout [T, B] that the agent has just learnt from; most do nothing here.
+    def statistics(self, rollout: specs.Rollout) -> trees.Tree:
+        """Returns what is to be known of a rollout [T, B] that the agent has just learnt from.
 
-        For statistics among its variables, which change at no other time. Traced as part of the
-        update.
+        Tensors of one type, for `observe`; most need nothing. Traced as part of the update.
+        """
+        return ()
+
+    def observe(self, statistics: trees.Tree) -> None:
+        """Takes in `statistics`: those of each of a batch's shards, in their order.
+
+        For those among its variables that nobody trains, and that change at no other time.
         """
 
     def copy_from(self, other: "Agent") -> None:

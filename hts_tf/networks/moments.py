@@ -1,9 +1,25 @@
 """Running mean and variance."""
 
+from typing import NamedTuple
+
 import keras
 import tensorflow as tf
 
 _EPSILON = 1e-8  # added to variances, as in VecNormalize and Gymnasium's wrappers
+
+
+class Moments(NamedTuple):
+    """Of arrays [n, ...], in float64.
+
+    Attributes:
+      count: n.
+      mean: [...].
+      squares: [...], the sum of squared deviations from the mean.
+    """
+
+    count: tf.Tensor
+    mean: tf.Tensor
+    squares: tf.Tensor
 
 
 class RunningMoments(keras.layers.Layer):
@@ -32,10 +48,11 @@ class RunningMoments(keras.layers.Layer):
 
     def update(self, batch: tf.Tensor) -> None:
         """Takes in arrays [n, ...], n at least 1."""
-        batch = tf.cast(batch, tf.float64)
-        count = tf.cast(tf.shape(batch)[0], tf.float64)
-        mean = tf.reduce_mean(batch, axis=0)
-        squares = tf.reduce_sum(tf.square(batch - mean), axis=0)
+        self.merge(moments(batch))
+
+    def merge(self, batch: Moments) -> None:
+        """Takes in arrays of which only the moments are known."""
+        count, mean, squares = batch
         total = self.count + count
         shift = mean - self.mean
         squares += self.variance * self.count + tf.square(shift) * (self.count * count / total)
@@ -46,3 +63,11 @@ class RunningMoments(keras.layers.Layer):
     def inverse_deviation(self) -> tf.Tensor:
         """Returns 1 / sqrt(variance + 1e-8), [...] float64."""
         return 1.0 / tf.sqrt(self.variance + _EPSILON)
+
+
+def moments(batch: tf.Tensor) -> Moments:
+    """Returns those of arrays [n, ...], n at least 1."""
+    batch = tf.cast(batch, tf.float64)
+    count = tf.cast(tf.shape(batch)[0], tf.float64)
+    mean = tf.reduce_mean(batch, axis=0)
+    return Moments(count, mean, tf.reduce_sum(tf.square(batch - mean), axis=0))

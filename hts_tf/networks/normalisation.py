@@ -8,7 +8,7 @@ import tensorflow as tf
 from hts_tf import specs, trees, values
 from hts_tf.configurables import configurable
 from hts_tf.networks import torsos
-from hts_tf.networks.moments import RunningMoments
+from hts_tf.networks.moments import Moments, RunningMoments, moments
 
 
 @configurable(denylist=["spec"])
@@ -47,26 +47,34 @@ class ObservationNormaliser(keras.layers.Layer):
 
     def call(self, observation: trees.Tree) -> trees.Tree:
         """Normalises [B, ...]; rows do not influence each other, not even in their rounding."""
-        moments = iter(self._moments)
+        statistics = iter(self._moments)
 
         def normalise(leaf: specs.ArraySpec, x: tf.Tensor) -> tf.Tensor:
             if not _is_normalised(leaf):
                 return x
-            known = next(moments)
+            known = next(statistics)
             x = (tf.cast(x, tf.float64) - known.mean) * known.inverse_deviation()
             return tf.cast(tf.clip_by_value(x, -self._limit, self._limit), tf.float32)
 
         return trees.map(normalise, self._spec, observation)
 
+    def moments(self, observation: trees.Tree) -> list[Moments]:
+        """Returns those of observations [T, B, ...], or [n, ...], for `merge`."""
+        pairs = zip(trees.named(self._spec), trees.named(observation), strict=True)
+        return [
+            moments(tf.reshape(x, (-1, *leaf.shape)))
+            for (_, leaf), (_, x) in pairs
+            if _is_normalised(leaf)
+        ]
+
+    def merge(self, found: list[Moments]) -> None:
+        """Takes observations into the statistics of which only the moments are known."""
+        for running, batch in zip(self._moments, found, strict=True):
+            running.merge(batch)
+
     def update(self, observation: trees.Tree) -> None:
         """Takes [T, B, ...], or [n, ...], into the statistics."""
-        moments = iter(self._moments)
-
-        def take(leaf: specs.ArraySpec, x: tf.Tensor) -> None:
-            if _is_normalised(leaf):
-                next(moments).update(tf.reshape(x, (-1, *leaf.shape)))
-
-        trees.map(take, self._spec, observation)
+        self.merge(self.moments(observation))
 
 
 def _is_normalised(leaf: specs.ArraySpec) -> bool:

@@ -101,7 +101,7 @@ def test_small_differences_of_large_numbers_reach_the_torso(precision):
     try:
         agents = [make(spec), make(spec)]
         for agent, rows in zip(agents, (far, near), strict=True):
-            agent.observe(specs.Rollout(observation=np.stack([rows, rows])))
+            agent.observe(agent.statistics(specs.Rollout(observation=np.stack([rows, rows]))))
         (policy, value), expected = agents[0](far), agents[1](near)
     finally:
         keras.mixed_precision.set_dtype_policy("float32")
@@ -116,7 +116,7 @@ def test_every_observation_is_counted_once():
     agent, whole = make(), ObservationNormaliser(MIXED)
     for start in (0, T, 2 * T):
         rows = trees.map(lambda x, start=start: x[start : start + T + 1], all_rows)
-        agent.observe(specs.Rollout(observation=rows))
+        agent.observe(agent.statistics(specs.Rollout(observation=rows)))
     whole.update(trees.map(lambda x: x[:-1], all_rows))
     for actual, expected in zip(agent.non_trainable_variables, whole.variables, strict=True):
         np.testing.assert_allclose(actual, expected, rtol=1e-9)
@@ -139,19 +139,19 @@ def test_a_mask_of_actions_is_none_of_its_business():
     }
     agent = make(spec)
     rows = {"light": np.ones((T + 1, B, 3), "f"), specs.ACTION_MASK: np.ones((T + 1, B, 3), bool)}
-    agent.observe(specs.Rollout(observation=rows))
+    agent.observe(agent.statistics(specs.Rollout(observation=rows)))
     assert np.array_equal(agent.non_trainable_variables[0], [1, 1, 1])
 
 
 def test_actors_can_still_batch_as_they_like():
     agent = make()
-    agent.observe(specs.Rollout(observation=observations((T, B))))
+    agent.observe(agent.statistics(specs.Rollout(observation=observations((T, B)))))
     assert Policy(agent, 12).batching is Batching.ANY_SIZE
 
 
 def test_copies_have_the_statistics_too():
     agent, other = make(), make(seed=1)
-    agent.observe(specs.Rollout(observation=observations((T, B))))
+    agent.observe(agent.statistics(specs.Rollout(observation=observations((T, B)))))
     before = other.parameters_hash()
     other.copy_from(agent)
     assert other.parameters_hash() == agent.parameters_hash() != before
@@ -161,7 +161,7 @@ def test_copies_have_the_statistics_too():
 def test_the_statistics_are_seen_by_the_hash():
     agent = make()
     before = agent.parameters_hash()
-    agent.observe(specs.Rollout(observation=observations((T, B))))
+    agent.observe(agent.statistics(specs.Rollout(observation=observations((T, B)))))
     assert agent.parameters_hash() != before
 
 
