@@ -21,13 +21,20 @@ from hts_tf.pipeline import Pipeline
 from hts_tf.schedules.schedule import Schedule
 from hts_tf.settings import Settings
 from hts_tf.system import compute, memory, terminal
+from hts_tf.team import Alone, Share, Team, share
 from hts_tf.watching.reporter import Reporter
 from hts_tf.watching.tracer import Tracer
 
 _PERMUTATION_BYTES = 4  # an int32 for each env step and epoch
 
 
-def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0) -> Pipeline:
+def build(
+    settings: Settings,
+    workdir: str,
+    seed: int,
+    trace_intervals: int = 0,
+    team: Team | None = None,
+) -> Pipeline:
     """Builds a training run; starts nothing.
 
     Args:
@@ -36,6 +43,7 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
         of the same configuration, the run goes on from the newest.
       seed: of everything random in the run.
       trace_intervals: how many intervals (`Asynchronous`: updates) to record, see `Tracer`.
+      team: of machines; None for this one alone.
 
     Raises:
       ConfigError: settings do not go together, the workdir cannot be used, or memory does not
@@ -46,8 +54,14 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
     num_updates = -(-settings.total_env_steps // steps_per_update)
     has_sync_points = schedule.policy_lag is not None
 
+    team = team or Alone()
+    part = share(team, settings.num_shards, settings.num_envs)
+    learnt = schedule.rollout_width
+    if team.size > 1:
+        learnt = len(part.envs)
+
     environment = settings.environment.spec
-    crew = _crew(settings, schedule, traced=trace_intervals > 0)
+    crew = _crew(settings, schedule, part, traced=trace_intervals > 0)
     delayed = bool(settings.algorithm.delayed_gradient and schedule.policy_lag)
     chosen = choice.bind(environment)
     planned = sketch.sketch(environment)
@@ -76,22 +90,27 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
     learner = Learner(
         target,
         settings.algorithm,
-        data_storage.empty(
-            step, settings.sync_interval, schedule.rollout_width, environment.num_players
-        ),
+        data_storage.empty(step, settings.sync_interval, learnt, environment.num_players),
         num_updates,
         seed,
         gradient_agent,
         settings.reward_scaling,
-        Shards(settings.num_shards, at_once=settings.num_learners),
+        Shards(
+            settings.num_shards,
+            part.shards,
+            settings.num_learners,
+            team.gather if team.size > 1 else None,
+        ),
     )
     progress = None
     if environment.num_tasks > 1:
         progress = Progress(settings.curriculum, environment.num_tasks)
-    keeper = Keeper(settings, Workdir(workdir), seed)
-    reporter = Reporter(
-        Path(workdir), policy.batching, settings.unrepeatable, num_updates * steps_per_update
-    )
+    keeper = Keeper(settings, Workdir(workdir), seed, team, part)
+    reporter = None
+    if team.number == 0:
+        reporter = Reporter(
+            Path(workdir), policy.batching, settings.unrepeatable, num_updates * steps_per_update
+        )
     tracer = None
     if trace_intervals:
         tracer = Tracer(Path(workdir), collector.workers, trace_intervals, has_sync_points)
@@ -104,8 +123,10 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
         reporter,
         tracer,
         steps_per_update,
+        part,
         pool,
         progress,
+        team,
     )
     configuration = operative.text(seed)
     found = {
@@ -120,20 +141,22 @@ def build(settings: Settings, workdir: str, seed: int, trace_intervals: int = 0)
     except (errors.ConfigError, OSError):
         pipeline.close()
         raise
-    if chosen:
+    if chosen and team.number == 0:
         terminal.say(f"chosen by what the environment says: {', '.join(chosen)}")
     return pipeline
 
 
-def _crew(settings: Settings, schedule: Schedule, traced: bool) -> Crew:
+def _crew(settings: Settings, schedule: Schedule, part: Share, traced: bool) -> Crew:
+    num_envs = len(part.envs)
     return Crew(
-        num_envs=settings.num_envs,
+        num_envs=num_envs,
         sync_interval=settings.sync_interval,
-        num_executors=settings.num_executors,
+        num_executors=min(settings.num_executors, num_envs),
         num_actors=settings.num_actors,
-        actor_batch_size=min(settings.actor_batch_size, settings.num_envs),
+        actor_batch_size=min(settings.actor_batch_size, num_envs),
         num_storages=schedule.num_storages,
-        num_shards=settings.num_shards,
+        shards=part.shards,
+        first_env=part.envs.start,
         num_players=settings.environment.spec.num_players,
         num_tasks=settings.environment.spec.num_tasks,
         lockstep=schedule.lockstep,

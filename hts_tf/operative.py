@@ -22,6 +22,7 @@ FREE_BINDINGS = frozenset(
     for name in (
         "num_executors",
         "num_actors",
+        "num_learners",
         "actor_batch_size",
         "checkpoint_every_sec",
         "checkpoint_every_updates",

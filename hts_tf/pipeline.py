@@ -7,6 +7,8 @@ import time
 
 import numpy as np
 
+from hts_tf import trees
+from hts_tf.collecting import collector as collectors
 from hts_tf.collecting.collector import Collector
 from hts_tf.collecting.executor_pool import WorkerError
 from hts_tf.collecting.unroll_collector import UnrollCollector
@@ -17,6 +19,7 @@ from hts_tf.networks.agent import Agent
 from hts_tf.opponents.pool import ITSELF, Pool
 from hts_tf.schedules.schedule import Round, Schedule
 from hts_tf.system.stop_signals import StopSignals
+from hts_tf.team import Alone, Share, Team, from_first
 from hts_tf.watching.reporter import Reporter
 from hts_tf.watching.tracer import Tracer
 
@@ -54,13 +57,30 @@ class Pipeline:
         learner: Learner,
         behaviour: Agent,
         keeper: Keeper,
-        reporter: Reporter,
+        reporter: Reporter | None,
         tracer: Tracer | None,
         steps_per_round: int,
+        share: Share,
         pool: Pool | None = None,
         progress: Progress | None = None,
+        team: Team | None = None,
     ) -> None:
-        """Takes its parts, `behaviour` the agent that the actors run; starts nothing."""
+        """Takes its parts, and starts nothing.
+
+        Args:
+          schedule: of rollout and learning.
+          collector: of this machine's environments.
+          learner: of this machine's shards.
+          behaviour: the agent that the actors run.
+          keeper: of what is to last.
+          reporter: of the run; None where nobody looks, on all machines but the first.
+          tracer: of this machine's workers, or None.
+          steps_per_round: env steps, of all machines.
+          share: of this machine.
+          pool: of opponents, or None.
+          progress: with the tasks, or None.
+          team: of machines; None for this one alone.
+        """
         schedule.connect(collector, learner, behaviour)
         self.collector = collector
         self.learner = learner
@@ -72,6 +92,10 @@ class Pipeline:
         self._steps_per_round = steps_per_round
         self._pool = pool
         self._progress = progress
+        self._share = share
+        self._team = team or Alone()
+        self._safe: tuple[int, dict[str, np.ndarray]] | None = None  # round, and state before it
+        self._stop = False
         if progress:
             collector.workers.board.set_task_shares(progress.shares)
         has_sync_points = schedule.policy_lag is not None
@@ -93,15 +117,25 @@ class Pipeline:
         """
         self._configuration, self._scope = configuration, scope
         state = self._keeper.claim(configuration, scope)
+        if self._team.number == 0 and not state:
+            self._begin()
+        if self._team.size > 1:
+            state, parameters, files = from_first(
+                self._team, (state, self.learner.state(), self._keeper.snapshots())
+            )
+            if self._team.number > 0:
+                self._keeper.take_snapshots(files)
+                if not state:
+                    self.learner.restore(parameters)
+                    self._begin()
         if state:
             self.restore(state)
-        else:
-            self._begin()
 
     def _begin(self) -> None:
         """Takes from other runs what it is to begin with."""
-        if self._keeper.give_first_parameters(self.learner):
-            self._behaviour.copy_from(self.learner.agent)
+        if self._team.number == 0:
+            self._keeper.give_first_parameters(self.learner)
+        self._behaviour.copy_from(self.learner.agent)
         if self._pool:
             self._pool.begin()
 
@@ -110,12 +144,14 @@ class Pipeline:
 
         Raises:
           WorkerError: an executor failed again and again in the same place.
+          MachineLostError: a machine is lost; all that was done before is saved.
           OSError: a file cannot be written; names it.
           KeyboardInterrupt: a second signal asked to stop at once.
         """
         with self.signals:  # until all is closed: a signal must not cut that short
             try:
-                self._reporter.begin(self._env_steps(), self._configuration, self._scope)
+                if self._reporter:
+                    self._reporter.begin(self._env_steps(), self._configuration, self._scope)
                 self._keeper.begin(self.learner, self._steps_per_round)
                 if self._next_round < self._num_rounds:  # else the run is complete
                     self.collector.start()
@@ -127,6 +163,11 @@ class Pipeline:
                     raise
                 replay = self._keeper.replay_command(error.attempt, self._next_round)
                 raise WorkerError(f"{error}; {replay}") from error
+            except Exception as error:
+                if not self._team.lost:
+                    raise
+                self._save_what_is_safe()
+                raise self._team.lost from error
             finally:
                 self.close()
         return Result(
@@ -138,22 +179,58 @@ class Pipeline:
     def _rounds(self) -> None:
         saved_round = self._next_round
         round_start = time.monotonic()
-        while self._next_round < self._num_rounds and self.signals.received is None:
+        while self._next_round < self._num_rounds and not self._stop:
             outcome = self._schedule.run_round(self._next_round, self.learner.num_updates)
             self._next_round += 1
             # From sync point to sync point, with what is done below while the workers wait.
             round_end = time.monotonic()
             seconds, round_start = round_end - round_start, round_end
             self._round_over(outcome, seconds)
-            if self._keeper.save_if_due(self._next_round, self.learner.updates, self.state):
+            state = self.state
+            if self._team.size > 1:
+                copies = {name: np.array(array) for name, array in self.state().items()}
+                self._safe = self._next_round, copies
+                state = self._what_is_safe
+            if self._team.number > 0:
+                continue
+            if self._keeper.save_if_due(self._next_round, self.learner.updates, state):
                 saved_round = self._next_round
-        if self._next_round > saved_round:
-            self._keeper.save(self._next_round, self.state())
+        if self._next_round > saved_round and self._team.number == 0:
+            self._keeper.save(self._next_round, state())
+
+    def _what_is_safe(self) -> dict[str, np.ndarray]:
+        return self._safe[1]
+
+    def _save_what_is_safe(self) -> None:
+        """Saves the last sync point that all machines have come to."""
+        if self._team.number == 0 and self._safe:
+            self._keeper.save(*self._safe)
+
+    def _of_all_machines(self, outcome: Round, cut_short: np.ndarray) -> tuple[Round, np.ndarray]:
+        """Returns a round's outcome, without observations, and where episodes were cut short.
+
+        With it, each machine learns whether one has been asked to stop.
+        """
+        received = self.signals.received
+        if self._team.size == 1:
+            self._stop = received is not None
+            return outcome, cut_short
+        collected = outcome.collected
+        if collected is not None:
+            nothing = dict.fromkeys(("observation", "state", "policy", "value"), ())
+            collected = collected._replace(**nothing, truncation_value=())
+        said = self._team.all((collected, cut_short, received is not None))
+        parts, cuts, stops = zip(*said, strict=True)
+        self._stop = any(stops)
+        if collected is not None:
+            collected = trees.map(lambda *x: np.concatenate(x, axis=1), *parts)
+        return outcome._replace(collected=collected), np.concatenate(cuts, axis=1)
 
     def _round_over(self, outcome: Round, seconds: float) -> None:
         number = self._next_round - 1
         names = self._pool.names if self._pool else [ITSELF]
-        ended = self._keeper.round_over(outcome, number, self.collector.cut_short(number), names)
+        outcome, cut_short = self._of_all_machines(outcome, self.collector.cut_short(number))
+        ended = self._keeper.round_over(outcome, number, cut_short, names)
         board = self.collector.workers.board
         known = [episode for episode in ended if not math.isnan(episode.score)]
         if self._progress:
@@ -167,19 +244,30 @@ class Pipeline:
         if activity:
             for part in filter(None, (self._pool, self._progress)):
                 activity |= part.figures()
-        self._reporter.round_over(outcome, seconds, self._env_steps(), activity, self._keeper)
+        if self._reporter:
+            self._reporter.round_over(outcome, seconds, self._env_steps(), activity, self._keeper)
         if self._tracer:
             self._tracer.round_over(outcome)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns all that the next round depends on; only between rounds."""
+        """Returns all that the next round depends on, of all machines; only between rounds.
+
+        All of them have to ask for it; in full it is on the first one only.
+        """
+        collected = self.collector.state(self._next_round)
+        if self._team.size > 1:
+            collected = self._team.all(collected)
+            if self._team.number > 0:
+                return {}
+            collected = collectors.joined(collected)
         return {
             "run/next_round": np.array(self._next_round),
             "run/env_steps": np.array(self._env_steps()),
             **self.learner.state(),
             **self._schedule.state(),
-            **self.collector.state(self._next_round),
+            **collected,
             **self._reporter.state(),
+            **self._keeper.state(),
             **(self._pool.state() if self._pool else {}),
             **(self._progress.state() if self._progress else {}),
         }
@@ -194,9 +282,14 @@ class Pipeline:
         self.learner.restore(state)
         self._behaviour.copy_from(self.learner.agent)
         self._schedule.restore(state)
-        self._reporter.restore(state)
-        playing = self.collector.restore(state, self._next_round)
-        self._keeper.restore(state, playing)
+        if self._reporter:
+            self._reporter.restore(state)
+        own = state
+        if self._team.size > 1:
+            own = collectors.part(state, self._share.envs)
+        playing = self.collector.restore(own, self._next_round)
+        everywhere = self._team.all(playing)
+        self._keeper.restore(state, [episode for there in everywhere for episode in there])
         if self._pool:
             self._pool.restore(state, self.collector.workers.board.met)
         if self._progress:
@@ -206,7 +299,7 @@ class Pipeline:
     def close(self) -> None:
         """Stops all workers and frees all shared memory; may be called twice."""
         with contextlib.ExitStack() as stack:  # each, even if one before it fails
-            for part in (self._keeper, self.collector, self._reporter):
+            for part in filter(None, (self._keeper, self.collector, self._reporter)):
                 stack.callback(part.close)
 
     def _env_steps(self) -> int:

@@ -28,7 +28,10 @@ def make_run(path, updates=4, config=CONFIG, scope=None, change=None, make=rollo
         arguments = [make(update), [np.float32(update)], [np.int64(update)]]
         if change and update in change:
             arguments = change[update](*arguments)
-        log.append(update, STEPS * ENVS * update, fingerprints.fingerprint(*arguments))
+        rollout, *after = arguments
+        part = fingerprints.of_storage(rollout)
+        taken = fingerprints.fingerprint([part], *map(fingerprints.digest, after))
+        log.append(update, STEPS * ENVS * update, taken)
     log.close()
     return path
 

@@ -13,7 +13,7 @@ PACKAGE = Path(hts_tf.__file__).parent
 # From the ground up: a room imports only from rooms above it in this list, as in docs/design.md.
 FLOORS = [
     {"errors", "trees", "values"},
-    {"specs", "seeding", "configurables"},
+    {"specs", "seeding", "configurables", "team"},
     {"system", "bindings", "operative"},
     {"environments"},
     {"networks", "config", "football"},
@@ -26,6 +26,7 @@ FLOORS = [
     {"watching"},
     {"pipeline", "evaluator", "comparison", "standings"},
     {"build", "round_robin"},
+    {"machines"},
     {
         "train",
         "evaluate",

@@ -8,12 +8,13 @@ once, or on which machine.
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
 import tensorflow as tf
 
 Result = TypeVar("Result")
 
 # (array [S here, ...]) -> [S, ...]: one machine's shards -> those of all machines, in their order.
-Gather = Callable[[tf.Tensor], tf.Tensor]
+Gather = Callable[[np.ndarray], np.ndarray]
 
 
 class Shards:
@@ -92,7 +93,9 @@ class Shards:
             return [results[0]] * self.total
         sizes = [leaf.shape.num_elements() for leaf in leaves]
         rows = [[tf.reshape(x, [-1]) for x in tf.nest.flatten(result)] for result in results]
-        gathered = self._gather(tf.stack([tf.concat(row, 0) for row in rows]))
+        stacked = tf.stack([tf.concat(row, 0) for row in rows])
+        gathered = tf.numpy_function(self._gather, [stacked], stacked.dtype)
+        gathered.set_shape((self.total, *stacked.shape[1:]))
         return [
             tf.nest.pack_sequence_as(
                 results[0],

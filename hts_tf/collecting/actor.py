@@ -223,7 +223,8 @@ class Actor:
         if self._rivals is not None:
             begins = asked.is_first & ~asked.is_last & (asked.step < self._board.sync_interval)
             for slot in asked.slots[begins].tolist():
-                met[slot] = self._rivals.number(slot, self._board.ledger.place(slot).episode)
+                episode = self._board.ledger.place(slot).episode
+                met[slot] = self._rivals.number(self._board.env(slot), episode)
         who = np.zeros((len(asked.slots), self._board.num_players), np.int32)
         who[:, -num_rivals:] = met[asked.slots, None]
         return who.ravel()

@@ -43,6 +43,7 @@ def fields(
     board/cut_short: [num_storages, T, num_envs], see `Board.cut`.
     board/has_history: whether an environment is known not to be free of history.
     board/task_ends: [num_tasks], see `Board.task_ends`.
+    board/first_env: the number of the environment in slot 0.
     """
     return shared_memory.grouped(
         storage=data_storage.fields(step, sync_interval, num_envs, num_storages, num_players),
@@ -60,6 +61,7 @@ def fields(
             "cut_short": ((num_storages, sync_interval, num_envs), "bool"),
             "has_history": ((1,), "bool"),
             "task_ends": ((num_tasks,), "float64"),
+            "first_env": ((1,), "int64"),
         },
     )
 
@@ -103,6 +105,7 @@ class Board:
       answered: [num_envs], see `fields`.
       cut_short: [K, T, num_envs] bool, where a running episode was cut short before a step.
       has_history: [1] bool, see `fields`.
+      first_env: [1] int64, see `fields`.
       task_ends: [num_tasks], see `seeding.parts`: how often episodes that begin are of each task.
         It changes only at sync points.
     """
@@ -121,6 +124,7 @@ class Board:
         self.answered = own["answered"]
         self.cut_short = own["cut_short"]
         self.has_history = own["has_history"]
+        self.first_env = own["first_env"]
         self.sync_interval = self.storages.action.shape[1]
         self._num_storages = len(self.storages.action)
         self._interval = self.interval.data
@@ -148,6 +152,10 @@ class Board:
     def set_task_shares(self, shares: np.ndarray) -> None:
         """Says how often episodes that begin from now on are of each task; at sync points only."""
         self.task_ends[:] = seeding.parts(shares)
+
+    def env(self, slot: int) -> int:
+        """Returns the number that a slot's environment has among those of all machines."""
+        return int(self.first_env[0]) + slot
 
     def sync_points(self) -> int:
         """Returns how many sync points there have been."""

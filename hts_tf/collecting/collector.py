@@ -1,5 +1,7 @@
 """The collector: fills one storage per interval, and waits for all of it at the sync point."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from hts_tf import specs
@@ -97,3 +99,24 @@ class Collector:
     def close(self) -> None:
         """Stops all workers and gives everything back; may be called twice."""
         self.workers.close()
+
+
+def joined(states: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Returns what one collector would say that has the environments of several; see `state`."""
+    return {
+        name: np.concatenate([state[name] for state in states], axis=_axis_of_envs(name))
+        for name in states[0]
+    }
+
+
+def part(state: dict[str, np.ndarray], envs: range) -> dict[str, np.ndarray]:
+    """Returns what there is in a state of these environments, of those that it is of."""
+    return {
+        name: np.take(array, envs, axis=_axis_of_envs(name))
+        for name, array in state.items()
+        if name.startswith(("storage/", "ledger/"))
+    }
+
+
+def _axis_of_envs(name: str) -> int:
+    return 1 if name.startswith("storage/") or name == "ledger/record" else 0

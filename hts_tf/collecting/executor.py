@@ -211,7 +211,7 @@ class Executor:
         start = time.perf_counter()
         episode, task, ends = place.episode + 1, 0, self._task_ends
         if len(ends) > 1:
-            task = seeding.choice(ends, self._seed, "task", slot, episode)
+            task = seeding.choice(ends, self._seed, "task", self._board.env(slot), episode)
         place = Place(episode, 0, place.step, episode_over=False, task=task)
         self._reset(slot, place, observation)
         self._times.add(_RESET, start, slot)
@@ -221,7 +221,11 @@ class Executor:
         """Starts the episode that a place is in."""
         self._note(RESETTING, slot, place.episode, place.task)
         seed = seeding.episode_seed(
-            self._seed, slot, place.episode, task=place.task, num_tasks=len(self._task_ends)
+            self._seed,
+            self._board.env(slot),
+            place.episode,
+            task=place.task,
+            num_tasks=len(self._task_ends),
         )
         self._environments[slot].reset(seed, observation)
 
@@ -235,7 +239,8 @@ class Executor:
         if self._astray and not self._board.has_history[0]:
             self._board.has_history[0] = True
             terminal.warn(
-                f"environment {', '.join(map(str, sorted(self._astray)))} does not keep to its "
+                f"environment {', '.join(str(self._board.env(s)) for s in sorted(self._astray))} "
+                "does not keep to its "
                 "seed: the same actions led its episode to another observation; episodes of "
                 "executors that die end as truncated, and results will not repeat"
             )

@@ -39,13 +39,13 @@ class Attempt(NamedTuple):
     """What an executor died in.
 
     Attributes:
-      slot: the environment.
+      env: its environment.
       episode: its number.
       task: that it is of.
       actions: [n, P, ...], what was played, up to and with the action that killed it.
     """
 
-    slot: int
+    env: int
     episode: int
     task: int
     actions: np.ndarray
@@ -203,15 +203,16 @@ class ExecutorPool:
         else:
             how = f"ended with exit code {code} (its own message is above)"
         what, slot, episode, task, _ = self._doing[index].tolist()
+        env = self._board.env(slot)
         attempt = None
         where = "while starting" if what == executor.STARTING else "while waiting for actions"
         if what == executor.RESETTING:
-            attempt = Attempt(slot, episode, task, self._ledger.attempted(slot)[:0])
-            where = f"while resetting environment {slot} to its episode {episode}"
+            attempt = Attempt(env, episode, task, self._ledger.attempted(slot)[:0])
+            where = f"while resetting environment {env} to its episode {episode}"
         elif what == executor.STEPPING:
-            attempt = Attempt(slot, episode, task, self._ledger.attempted(slot))
+            attempt = Attempt(env, episode, task, self._ledger.attempted(slot))
             where = (
-                f"while stepping environment {slot}, episode {episode}, "
+                f"while stepping environment {env}, episode {episode}, "
                 f"env step {len(attempt.actions) - 1}"
             )
         fault = self._faults[index].tobytes().rstrip(b"\0").decode(errors="ignore")
@@ -223,8 +224,8 @@ class ExecutorPool:
         self._deaths_there[index] += 1
         self._last_place[index] = where
 
-        slots = ", ".join(map(str, self._tasks[index].slots))
-        report = f"executor {index} (environments {slots}) {how} {where}"
+        envs = ", ".join(str(self._board.env(slot)) for slot in self._tasks[index].slots)
+        report = f"executor {index} (environments {envs}) {how} {where}"
         if self._deaths_there[index] >= self._crash_limit:
             raise WorkerError(f"{report}; it died there {self._crash_limit} times", attempt)
         terminal.warn(f"{report}; another takes its place (crash {self.crashes} since the launch)")

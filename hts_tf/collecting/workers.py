@@ -25,7 +25,8 @@ class Crew:
       num_actors: threads that answer.
       actor_batch_size: the most environments whose observations an actor answers at once.
       num_storages: filled in turn.
-      num_shards: into which the environments are divided, for the learner.
+      shards: into which the environments are divided, for the learner.
+      first_env: number of the first environment, where others are on other machines.
       num_players: P, of each environment.
       num_tasks: that its episodes may be of.
       lockstep: one actor answers all environments at once, when all are ready, whatever the number
@@ -42,7 +43,8 @@ class Crew:
     num_actors: int
     actor_batch_size: int
     num_storages: int = 2
-    num_shards: int = 1
+    shards: range = range(1)
+    first_env: int = 0
     num_players: int = 1
     num_tasks: int = 1
     lockstep: bool = False
@@ -99,6 +101,7 @@ class Workers:
         )
         self.board = board.Board(self._memory, step, environment.spec)
         self.board.clear()
+        self.board.first_env[0] = crew.first_env
         self.board.has_history[0] = not environment.spec.history_free
         self._control = self._memory.group("control")
         self._control["executor_time"].fill(0.0)
@@ -170,7 +173,9 @@ class Workers:
           counter: a number that no other call has.
           slots: which.
         """
-        for shard, noise in enumerate(np.split(self._noise[:, slots], self.crew.num_shards, 1)):
+        shards = self.crew.shards
+        parts = np.split(self._noise[:, slots], len(shards), axis=1)
+        for shard, noise in zip(shards, parts, strict=True):
             noise[...] = self._draw_noise(noise.shape[:3], counter, *seeding.of_shard(shard))
 
     def give_to_executors(self) -> None:

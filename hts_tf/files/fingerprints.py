@@ -7,7 +7,7 @@ checksums of the cells [t, column] of the storage's arrays say where in an array
 import functools
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -41,26 +41,38 @@ class Fingerprint(NamedTuple):
     cells: np.ndarray
 
 
-def fingerprint(
-    rollout: specs.Rollout, parameters: Iterable[np.ndarray], optimizer: Iterable[np.ndarray]
-) -> Fingerprint:
-    """Takes the fingerprint of an update.
+def fingerprint(parts: Sequence[Fingerprint], parameters: str, optimizer: str) -> Fingerprint:
+    """Puts together the fingerprint of an update.
 
     Args:
-      rollout: the storage that the update consumed, as numpy arrays [T, N, P, ...].
-      parameters: of the target agent, after the update.
-      optimizer: its state, after the update.
+      parts: of the storage that the update consumed: `of_storage` of each of its shards.
+      parameters: `digest` of the target agent's, after the update.
+      optimizer: and of the optimizer's state.
     """
+    first = parts[0].hashes
+    hashes = {name: _joined([part.hashes[name] for part in parts]) for name in first}
+    return Fingerprint(
+        {**hashes, "parameters": parameters, "optimizer": optimizer},
+        np.concatenate([part.cells for part in parts], axis=2),
+    )
+
+
+def _joined(hashes: Sequence[str]) -> str:
+    if len(hashes) == 1:
+        return hashes[0]
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()[:16]
+
+
+def of_storage(rollout: specs.Rollout) -> Fingerprint:
+    """Takes that of a storage, or of a shard of it, as numpy arrays [T, N, P, ...]."""
     # Where no episode was truncated, the memory of truncation_value holds whatever it held.
     truncation_value = np.where(rollout.truncated, rollout.truncation_value, np.float32(0))
     storage = specs.leaves(specs.columns(rollout._replace(truncation_value=truncation_value)))
-    hashes = {name: _digest([array]) for name, array in storage.items()}
+    hashes = {name: digest([array]) for name, array in storage.items()}
     cells = np.zeros((len(storage), *storage["value"].shape), np.uint16)
     for i, name in enumerate(causes_first(storage)):
         cells[i, : len(storage[name])] = cell_checksums(storage[name])
-    return Fingerprint(
-        {**hashes, "parameters": _digest(parameters), "optimizer": _digest(optimizer)}, cells
-    )
+    return Fingerprint(hashes, cells)
 
 
 def cell_checksums(array: np.ndarray) -> np.ndarray:
@@ -83,7 +95,8 @@ def _weights(count: int) -> np.ndarray:
     return (raw >> np.uint64(32)).astype(np.uint32) | np.uint32(1)
 
 
-def _digest(arrays: Iterable[np.ndarray]) -> str:
+def digest(arrays: Iterable[np.ndarray]) -> str:
+    """Returns the hash of arrays' bytes, 16 hexadecimal digits."""
     # With the instructions that processors have for it, SHA-256 is the fastest of hashlib.
     digest = hashlib.sha256()
     for array in arrays:

@@ -7,18 +7,19 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import config, operative, seeding, specs
+from hts_tf import config, errors, operative, seeding, specs, trees
 from hts_tf.collecting.executor_pool import Attempt
 from hts_tf.collecting.ledger import Place
 from hts_tf.files import archive, policies, scope
 from hts_tf.files.episodes import EpisodeTracker
 from hts_tf.files.fingerprint_log import FingerprintLog
-from hts_tf.files.fingerprints import fingerprint
+from hts_tf.files.fingerprints import digest, fingerprint, of_storage
 from hts_tf.files.workdir import Workdir
 from hts_tf.learner import Learner
 from hts_tf.schedules.schedule import Round
 from hts_tf.settings import Settings
-from hts_tf.system import terminal
+from hts_tf.system import terminal, whole
+from hts_tf.team import Share, Team
 
 State = dict[str, np.ndarray]
 
@@ -31,8 +32,20 @@ class Keeper:
       fingerprint_sec: seconds that the last fingerprint took, within the learner's update.
     """
 
-    def __init__(self, settings: Settings, workdir: Workdir, seed: int) -> None:
-        """Touches nothing yet."""
+    def __init__(
+        self, settings: Settings, workdir: Workdir, seed: int, team: Team, share: Share
+    ) -> None:
+        """Touches nothing yet.
+
+        Args:
+          settings: of the run.
+          workdir: where to keep it; of all machines but the first a place for the time being.
+          seed: of the run.
+          team: of machines.
+          share: of this one.
+        """
+        self._team = team
+        self._share = share
         self._settings = settings
         self._workdir = workdir
         self._seed = seed
@@ -75,24 +88,59 @@ class Keeper:
             policies.load(name, agent)
         return True
 
+    def snapshots(self) -> dict[str, bytes]:
+        """Returns what opponents are made of, for other machines: path in the workdir -> bytes."""
+        return {
+            str(path.relative_to(self._workdir.path)): path.read_bytes()
+            for path in sorted((self._workdir.path / policies.SNAPSHOTS).rglob("*.ckpt"))
+        }
+
+    def take_snapshots(self, files: dict[str, bytes]) -> None:
+        """Takes what another machine's `snapshots` returned."""
+        for name, content in files.items():
+            path = self._workdir.path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            whole.write(path, content)
+
     def begin(self, learner: Learner, steps_per_update: int) -> None:
         """Begins with the rounds; from now on, the learner's updates get fingerprints."""
         self._saved_at = time.monotonic()
         if not self._settings.fingerprints or self._settings.unrepeatable:
             return
-        log = FingerprintLog(self._workdir.path, specs.leaves(learner.agent.step), learner.updates)
+        if self._team.number == 0:
+            arrays = specs.leaves(learner.agent.step)
+            self._log = FingerprintLog(self._workdir.path, arrays, learner.updates)
 
         def keep(rollout: specs.Rollout) -> None:
             start = time.perf_counter()
             parameters, optimizer = (  # asarray: without copying
-                [np.asarray(tf.convert_to_tensor(variable)) for variable in variables]
+                digest([np.asarray(tf.convert_to_tensor(variable)) for variable in variables])
                 for variables in (learner.agent.variables, learner.state_variables)
             )
-            taken = fingerprint(rollout, parameters, optimizer)
-            log.append(learner.updates, learner.updates * steps_per_update, taken)
+            width = len(self._share.envs) // len(self._share.shards)
+            parts = [
+                of_storage(trees.map(lambda x, i=i: x[:, i : i + width], rollout))
+                for i in range(0, len(self._share.envs), width)
+            ]
+            if self._team.size > 1:
+                said = self._team.all((parts, parameters, optimizer))
+                self._compare(learner.updates, [[p, o] for _, p, o in said])
+                parts = [part for theirs, _, _ in said for part in theirs]
+            if self._log:
+                taken = fingerprint(parts, parameters, optimizer)
+                self._log.append(learner.updates, learner.updates * steps_per_update, taken)
             self.fingerprint_sec = time.perf_counter() - start
 
-        self._log, learner.after_update = log, keep
+        learner.after_update = keep
+
+    def _compare(self, updates: int, hashes: Sequence[list[str]]) -> None:
+        """Raises: RunError: machines have come to other parameters than the first one."""
+        different = [str(number) for number, theirs in enumerate(hashes) if theirs != hashes[0]]
+        if different:
+            raise errors.RunError(
+                f"update {updates:,} has come out otherwise on machine {', '.join(different)} than "
+                "on machine 0: they do not compute the same bits, and cannot make one run"
+            )
 
     def round_over(
         self, outcome: Round, number: int, cut_short: np.ndarray, opponents: Sequence[str]
@@ -140,7 +188,7 @@ class Keeper:
         if self._log:
             self._log.sync()
         self._archive.sync()
-        self._workdir.save(number, {**state, **self.state()}, keep=self._settings.keep_checkpoints)
+        self._workdir.save(number, state, keep=self._settings.keep_checkpoints)
 
     def state(self) -> State:
         """Returns what `restore` takes, for a checkpoint."""
@@ -158,7 +206,7 @@ class Keeper:
         """Keeps what an executor died in, and says how to see it die again."""
         seed = seeding.episode_seed(
             self._seed,
-            attempt.slot,
+            attempt.env,
             attempt.episode,
             task=attempt.task,
             num_tasks=self._settings.environment.spec.num_tasks,
@@ -179,6 +227,7 @@ class Keeper:
         for file in (self._archive, self._log):
             if file is not None:
                 file.close()
+        self._workdir.close()
 
 
 def _warn_of_another_scope(before: dict[str, str], now: dict[str, str]) -> None:

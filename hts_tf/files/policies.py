@@ -12,7 +12,7 @@ from hts_tf.files.workdir import Workdir
 from hts_tf.networks.agent import Agent
 
 _NAME = re.compile(r"(?P<workdir>.+?)(?:@(?P<updates>\d+))?", re.DOTALL)
-_SNAPSHOTS = "snapshots"
+SNAPSHOTS = "snapshots"
 _ALL = 10**9  # checkpoints that stay
 
 
@@ -92,7 +92,7 @@ class Snapshots:
           workdir: of the run.
           kind: "" for its own, numbered by the updates that made them; else a folder of its own.
         """
-        self._directory = workdir / _SNAPSHOTS / kind
+        self._directory = workdir / SNAPSHOTS / kind
 
     def has(self, number: int) -> bool:
         """Returns whether there is one of that number."""

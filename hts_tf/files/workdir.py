@@ -29,6 +29,7 @@ class Workdir:
         self.config = self.path / "config.gin"
         self._checkpoints = self.path / "checkpoints"
         self.archive = self.path / archive.FILE_NAME
+        self._directory: int | None = None
 
     def claim(self, configuration: str) -> None:
         """Writes the run's configuration, or checks that it is the one that is there.
@@ -53,8 +54,14 @@ class Workdir:
                     )
             whole.write(self.config, configuration.encode())
 
+    def close(self) -> None:
+        """Lets others claim it; may be called twice."""
+        if self._directory is not None:
+            os.close(self._directory)
+            self._directory = None
+
     def _lock(self) -> None:
-        """Locks the directory for as long as this process lives.
+        """Locks the directory until it is closed, or this process ends.
 
         Raises:
           ConfigError: another process trains in it.
@@ -91,9 +98,9 @@ class Workdir:
         Returns:
           The file.
         """
-        path = self.path / f"crash_env{attempt.slot}_episode{attempt.episode}.bin"
+        path = self.path / f"crash_env{attempt.env}_episode{attempt.episode}.bin"
         record = archive.Record(
-            attempt.slot,
+            attempt.env,
             attempt.episode,
             seed,
             interval,

@@ -565,7 +565,7 @@ def test_a_broken_rule_ends_the_run_at_that_step(broken_games):
     fault, attempt = str(raised.value), raised.value.attempt
     assert fault == (
         "Forgetful broke a rule in env step 2 of its episode: the reward is nan, which is not "
-        f"finite as a float32 (stepping environment {attempt.slot}, episode 0, env step 2)"
+        f"finite as a float32 (stepping environment {attempt.env}, episode 0, env step 2)"
     )
     assert attempt.actions.shape == (3, 1)
     assert_gone(collector)
@@ -849,7 +849,7 @@ def test_an_executor_that_dies_again_and_again_in_the_same_step_ends_the_run(bro
             collector.wait()
         attempt = caught.value.attempt
         storage = collector.storages[0]
-        np.testing.assert_array_equal(attempt.actions, storage.action[:3, attempt.slot])
+        np.testing.assert_array_equal(attempt.actions, storage.action[:3, attempt.env])
     assert_gone(collector)
     assert attempt.episode == 0
     errors = capfd.readouterr().err

@@ -10,7 +10,8 @@ from tests.full_disk import room_for
 
 def fingerprint(update, parameters=None, make=rollouts.make):
     values = [np.float32(update)] if parameters is None else parameters
-    return fingerprints.fingerprint(make(update), values, [np.int64(update)])
+    after = map(fingerprints.digest, (values, [np.int64(update)]))
+    return fingerprints.fingerprint([fingerprints.of_storage(make(update))], *after)
 
 
 def live(directory, updates, first=1, make=rollouts.make, **changes):

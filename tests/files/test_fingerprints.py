@@ -13,7 +13,8 @@ OPTIMIZER = [np.array(7, np.int64), np.zeros((2, 3), np.float32)]
 
 
 def take(rollout, parameters=PARAMETERS, optimizer=OPTIMIZER):
-    return fingerprints.fingerprint(rollout, parameters, optimizer)
+    after = map(fingerprints.digest, (parameters, optimizer))
+    return fingerprints.fingerprint([fingerprints.of_storage(rollout)], *after)
 
 
 def different_hashes(a, b):

@@ -1,0 +1,82 @@
+"""The team: the machines that make a run together, as one of them sees it."""
+
+from typing import NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from hts_tf import errors
+
+Item = TypeVar("Item")
+
+
+class MachineLostError(errors.RunError):
+    """A machine does not answer any more; the message says which."""
+
+
+class Team(Protocol):
+    """The machines, numbered from 0; the first one keeps the run.
+
+    All of them call the same methods in the same order. Whoever waits for one that is lost gets a
+    `MachineLostError`.
+
+    Attributes:
+      number: of this machine.
+      size: how many there are.
+      lost: the error, once a machine is lost.
+    """
+
+    number: int
+    size: int
+    lost: MachineLostError | None
+
+    def all(self, item: Item) -> list[Item]:
+        """Returns what each machine has called this with, in their order."""
+
+    def gather(self, array: np.ndarray) -> np.ndarray:
+        """Returns all machines' arrays [n, ...], one after the other; n may differ."""
+
+
+class Alone:
+    """One machine."""
+
+    number = 0
+    size = 1
+    lost = None
+
+    def all(self, item: Item) -> list[Item]:
+        """See `Team`."""
+        return [item]
+
+    def gather(self, array: np.ndarray) -> np.ndarray:
+        """See `Team`."""
+        return array
+
+
+def from_first(team: Team, item: Item) -> Item:
+    """Returns what the first machine has called this with."""
+    return team.all(item if team.number == 0 else None)[0]
+
+
+class Share(NamedTuple):
+    """A machine's part of a run.
+
+    Attributes:
+      shards: numbers of those that are computed there.
+      envs: numbers of those that are stepped there.
+    """
+
+    shards: range
+    envs: range
+
+
+def share(team: Team, num_shards: int, num_envs: int) -> Share:
+    """Returns this machine's part: as many shards as others have, give or take one.
+
+    Args:
+      team: of no more machines than there are shards.
+      num_shards: of the run.
+      num_envs: of the run, as many in each shard.
+    """
+    first, end = (n * num_shards // team.size for n in (team.number, team.number + 1))
+    width = num_envs // num_shards
+    return Share(range(first, end), range(first * width, end * width))
