@@ -167,6 +167,7 @@ class Pipeline:
                 if not self._team.lost:
                     raise
                 self._save_what_is_safe()
+                self._team.lost.progress = self._safe is not None
                 raise self._team.lost from error
             finally:
                 self.close()

@@ -10,7 +10,13 @@ Item = TypeVar("Item")
 
 
 class MachineLostError(errors.RunError):
-    """A machine does not answer any more; the message says which."""
+    """A machine does not answer any more; the message says which.
+
+    Attributes:
+      progress: whether there was a sync point before, since the team was assembled.
+    """
+
+    progress = False
 
 
 class Team(Protocol):
@@ -32,8 +38,11 @@ class Team(Protocol):
     def all(self, item: Item) -> list[Item]:
         """Returns what each machine has called this with, in their order."""
 
-    def gather(self, array: np.ndarray) -> np.ndarray:
-        """Returns all machines' arrays [n, ...], one after the other; n may differ."""
+    def gather(self, array: np.ndarray, channel: int) -> np.ndarray:
+        """Returns all machines' arrays [n, ...], one after the other; n may differ.
+
+        Only calls with the same channel, 0 or more, have to come in the same order everywhere.
+        """
 
 
 class Alone:
@@ -47,7 +56,7 @@ class Alone:
         """See `Team`."""
         return [item]
 
-    def gather(self, array: np.ndarray) -> np.ndarray:
+    def gather(self, array: np.ndarray, channel: int) -> np.ndarray:
         """See `Team`."""
         return array
 

@@ -5,10 +5,11 @@ import signal
 from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config
+from hts_tf import config, errors
 from hts_tf.build import build
 from hts_tf.settings import Settings
 from hts_tf.system import command, compute, terminal, whole
+from hts_tf.team import MachineLostError, Team
 
 _SCENARIO = flags.DEFINE_string(
     "scenario",
@@ -28,6 +29,18 @@ _TRACE = flags.DEFINE_bool(
 _TRACE_INTERVALS = flags.DEFINE_integer(
     "trace_intervals", 2, "to record with --trace; of impala: updates", lower_bound=1
 )
+_NUM_MACHINES = flags.DEFINE_integer(
+    "num_machines", 1, "that make the run together, on Ray; no influence on results", lower_bound=1
+)
+_RAY_ADDRESS = flags.DEFINE_string(
+    "ray_address", None, "of a Ray cluster; default: RAY_ADDRESS, or one of its own on this machine"
+)
+_MACHINE_TIMEOUT_SEC = flags.DEFINE_float(
+    "machine_timeout_sec",
+    300.0,
+    "after which a machine that does not answer is lost",
+    lower_bound=1,
+)
 
 
 def train() -> int:
@@ -39,11 +52,45 @@ def train() -> int:
     """
     config.load(_SCENARIO.value, _METHOD.value, _GIN_FILES.value, _GIN_BINDINGS.value)
     compute.configure()
+    settings = Settings()
+    if _NUM_MACHINES.value == 1:
+        return _train(settings, None)
+    if _NUM_MACHINES.value > settings.num_shards:
+        raise errors.ConfigError(
+            f"--num_machines={_NUM_MACHINES.value} must not exceed Trainer.num_shards = "
+            f"{settings.num_shards}"
+        )
+    return _train_together(settings)
+
+
+def _train_together(settings: Settings) -> int:
+    """Trains on several machines, and goes on without those that are lost on the way."""
+    from hts_tf.machines import head  # needs Ray
+
+    wishes = head.Wishes(
+        _NUM_MACHINES.value, _RAY_ADDRESS.value, timeout_sec=_MACHINE_TIMEOUT_SEC.value
+    )
+    with head.Machines(wishes, _SEED.value) as machines:
+        failures = 0
+        while True:
+            try:
+                return _train(settings, machines.assemble())
+            except MachineLostError as error:
+                if machines.reason():
+                    raise machines.reason() from error
+                failures = 0 if error.progress else failures + 1
+                if failures == settings.crash_limit:
+                    raise errors.RunError(f"{error}, {failures} times in the same round") from error
+                terminal.warn(f"{error}; going on from the last sync point")
+
+
+def _train(settings: Settings, team: Team | None) -> int:
     pipeline = build(
-        Settings(),
+        settings,
         _WORKDIR.value,
         _SEED.value,
         trace_intervals=_TRACE_INTERVALS.value if _TRACE.value else 0,
+        team=team,
     )
     try:
         result = pipeline.run()

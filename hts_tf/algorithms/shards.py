@@ -5,6 +5,7 @@ shard, and added in the order of the shards; so it does not matter how many of t
 once, or on which machine.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -13,8 +14,9 @@ import tensorflow as tf
 
 Result = TypeVar("Result")
 
-# (array [S here, ...]) -> [S, ...]: one machine's shards -> those of all machines, in their order.
-Gather = Callable[[np.ndarray], np.ndarray]
+# (array [S here, ...], channel) -> [S, ...]: one machine's shards -> those of all machines, in
+# their order. TensorFlow may call it in another order on each machine, but for one channel.
+Gather = Callable[[np.ndarray, int], np.ndarray]
 
 
 class Shards:
@@ -44,6 +46,7 @@ class Shards:
         self.here = range(total) if here is None else here
         self._at_once = at_once
         self._gather = gather
+        self._channels = itertools.count()
 
     def columns(self, arrays: Any, index: int) -> Any:
         """Returns the part [T, B / S, ...] that is a shard's of arrays [T, B, ...].
@@ -93,8 +96,9 @@ class Shards:
             return [results[0]] * self.total
         sizes = [leaf.shape.num_elements() for leaf in leaves]
         rows = [[tf.reshape(x, [-1]) for x in tf.nest.flatten(result)] for result in results]
+        channel = next(self._channels)  # of this place in the graph
         stacked = tf.stack([tf.concat(row, 0) for row in rows])
-        gathered = tf.numpy_function(self._gather, [stacked], stacked.dtype)
+        gathered = tf.numpy_function(self._gather, [stacked, channel], stacked.dtype)
         gathered.set_shape((self.total, *stacked.shape[1:]))
         return [
             tf.nest.pack_sequence_as(

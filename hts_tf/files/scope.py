@@ -19,6 +19,9 @@ import hts_tf
 
 PACKAGES = ("numpy", "tensorflow", "keras", "tensorflow-probability", "gfootball")
 
+# What has to be the same where machines make one run together.
+OF_SOFTWARE = ("hts_tf", "python", *PACKAGES)
+
 # Of environments of Gymnasium: module -> package.
 SIMULATORS = {
     "gymnasium": "gymnasium",
@@ -168,5 +171,5 @@ def environment_variables(environment: Mapping[str, str]) -> str:
     return " ".join(
         f"{name}={value}"
         for name, value in sorted(environment.items())
-        if name.startswith(ENVIRONMENT_VARIABLES) and not name.startswith(_ONLY_TALK)
+        if value and name.startswith(ENVIRONMENT_VARIABLES) and not name.startswith(_ONLY_TALK)
     )

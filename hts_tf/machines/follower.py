@@ -1,0 +1,52 @@
+"""A follower: what a machine does that is not the first one."""
+
+import tempfile
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+
+class Order(NamedTuple):
+    """What a follower is to do.
+
+    Attributes:
+      configuration: see `gin.config_str`.
+      modules: of the user's, that it may import.
+      seed: of the run.
+      number: of the machine.
+      size: of the team.
+    """
+
+    configuration: str
+    modules: Sequence[str]
+    seed: int
+    number: int
+    size: int
+
+
+class Follower:
+    """Makes its share of a run, in an actor of Ray's: keeps nothing, shows nothing."""
+
+    def scope(self) -> dict[str, str]:
+        """Returns what the bits may depend on there, see `files.scope`."""
+        from hts_tf.files import scope
+
+        return scope.describe()
+
+    def run(self, order: Order, exchange: Any) -> None:
+        """Runs to the end of the run, or until a machine is lost.
+
+        Raises:
+          RunError: the run cannot go on.
+        """
+        import hts_tf.system.quiet_tensorflow  # noqa: F401
+        from hts_tf import config
+        from hts_tf.build import build
+        from hts_tf.machines.exchange import RayTeam
+        from hts_tf.settings import Settings
+        from hts_tf.system import compute
+
+        config.load_text(order.configuration, "machine 0", order.modules)
+        compute.configure()
+        with tempfile.TemporaryDirectory(prefix="hts_tf-") as workdir:
+            team = RayTeam(exchange, order.number, order.size)
+            build(Settings(), workdir, order.seed, team=team).run()

@@ -1,0 +1,179 @@
+"""The first machine: finds the others, has them follow, and does without those that are lost."""
+
+import dataclasses
+import os
+import threading
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+import gin
+
+from hts_tf import errors, operative
+from hts_tf.files import scope
+from hts_tf.machines import ray_cluster
+from hts_tf.machines.follower import Follower, Order
+from hts_tf.system import terminal
+from hts_tf.team import MachineLostError, Team
+
+_BETWEEN_LOOKS_SEC = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Wishes:
+    """What is asked of a cluster.
+
+    Attributes:
+      num_machines: to make the run, this one included.
+      address: of the cluster; None for one on this machine.
+      timeout_sec: after which a machine that does not answer is lost.
+      replacement_sec: how long to wait for another in place of one that is lost.
+    """
+
+    num_machines: int
+    address: str | None = None
+    timeout_sec: float = 300.0
+    replacement_sec: float = 60.0
+
+
+class Machines:
+    """The machines of a run, from the first one's point of view; within a `with` block."""
+
+    def __init__(self, wishes: Wishes, seed: int) -> None:
+        """Connects to the cluster.
+
+        Args:
+          wishes: what is asked of it.
+          seed: of the run.
+
+        Raises:
+          ConfigError: Ray is not installed, or there is no such cluster.
+        """
+        self._wishes = wishes
+        self._seed = seed
+        self._ray = ray_cluster.connect(wishes.address, wishes.num_machines)
+        self._followers: list[Any] = []
+        self._exchange: Any = None
+        self._errors: list[BaseException] = []
+
+    def __enter__(self) -> "Machines":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._dismiss()
+        self._ray.shutdown()
+
+    def assemble(self) -> Team:
+        """Has followers begin on the other machines, and returns the team.
+
+        Raises:
+          ConfigError: there are too few machines, or they differ.
+          MachineLostError: one is lost already.
+        """
+        from hts_tf.machines.exchange import Exchange, RayTeam
+
+        ray, is_first = self._ray, self._exchange is None
+        self._dismiss()
+        nodes = self._nodes(wait=not is_first)
+        size = self._wishes.num_machines
+        if is_first:
+            if 1 < len(nodes) < size:
+                raise errors.ConfigError(
+                    f"--num_machines={size}: the cluster has {len(nodes)} machines"
+                )
+        elif len(nodes) > 1:
+            size = min(size, len(nodes))
+        here = ray.get_runtime_context().get_node_id()
+        place = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+        self._exchange = (
+            ray.remote(Exchange)
+            .options(num_cpus=0, max_concurrency=1000, scheduling_strategy=place(here, soft=False))
+            .remote(size)
+        )
+        self._followers = [
+            ray.remote(Follower)
+            .options(
+                num_cpus=0 if len(nodes) == 1 else 1,
+                scheduling_strategy=place(nodes[number % len(nodes)], soft=False),
+                runtime_env={
+                    "env_vars": {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "")}
+                },
+            )
+            .remote()
+            for number in range(size - 1)
+        ]
+        self._compare(is_first)
+        text = gin.config_str(max_line_length=10_000)
+        modules = operative.bindings(text).get(operative.IMPORTS, ())
+        runs = [
+            follower.run.remote(Order(text, modules, self._seed, number, size), self._exchange)
+            for number, follower in enumerate(self._followers, start=1)
+        ]
+        threading.Thread(target=self._watch, args=(runs, self._exchange), daemon=True).start()
+        if not is_first:
+            terminal.warn(f"going on with {size} machines")
+        return RayTeam(self._exchange, 0, size, self._wishes.timeout_sec)
+
+    def reason(self) -> BaseException | None:
+        """Returns what a follower has raised itself, if that is why it was lost."""
+        return next(iter(self._errors), None)
+
+    def _nodes(self, wait: bool) -> list[str]:
+        """Returns the nodes of the cluster; waits for as many as are asked for, if it is to."""
+        end = time.monotonic() + self._wishes.replacement_sec
+        while True:
+            nodes = ray_cluster.nodes(self._ray)
+            enough = len(nodes) == 1 or len(nodes) >= self._wishes.num_machines
+            if enough or not wait or time.monotonic() > end:
+                return nodes
+            time.sleep(_BETWEEN_LOOKS_SEC)
+
+    def _compare(self, is_first: bool) -> None:
+        """Raises: ConfigError: a machine has other software."""
+        here = scope.describe()
+        asked = [follower.scope.remote() for follower in self._followers]
+        try:
+            found = self._ray.get(asked, timeout=self._wishes.timeout_sec)
+        except self._ray.exceptions.RayError as error:
+            raise MachineLostError(f"a machine does not begin ({_line(error)})") from error
+        for number, there in enumerate(found, start=1):
+            for name, ours, theirs in scope.differences(here, there):
+                text = f"machine {number} has {name} {theirs}, this one {ours}"
+                if name in scope.OF_SOFTWARE:
+                    raise errors.ConfigError(f"{text}: install the same on all machines")
+                if is_first:
+                    terminal.warn(f"{text}: if it computes other bits, the run will end")
+
+    def _watch(self, runs: Sequence[Any], exchange: Any) -> None:
+        """Has the others know at once that a machine is lost."""
+        numbers = {run: number for number, run in enumerate(runs, start=1)}
+        waiting = list(runs)
+        while waiting:
+            (run,), waiting = self._ray.wait(waiting)
+            try:
+                self._ray.get(run)
+            except self._ray.exceptions.RayTaskError as error:
+                if not isinstance(error.cause, MachineLostError):
+                    self._errors.append(error.cause)
+                why = f"machine {numbers[run]} has failed ({_line(error.cause)})"
+            except self._ray.exceptions.RayError as error:
+                why = f"machine {numbers[run]} is lost ({type(error).__name__})"
+            except Exception:  # Ray is being shut down
+                return
+            else:
+                continue
+            exchange.abort.remote(why)
+            return
+
+    def _dismiss(self) -> None:
+        for actor in (*self._followers, self._exchange):
+            if actor is not None:
+                self._ray.kill(actor)
+        self._followers = []
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]
