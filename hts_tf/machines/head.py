@@ -98,9 +98,7 @@ class Machines:
             .options(
                 num_cpus=0 if len(nodes) == 1 else 1,
                 scheduling_strategy=place(nodes[number % len(nodes)], soft=False),
-                runtime_env={
-                    "env_vars": {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "")}
-                },
+                runtime_env={"env_vars": _environment()},
             )
             .remote()
             for number in range(size - 1)
@@ -173,6 +171,11 @@ class Machines:
             if actor is not None:
                 self._ray.kill(actor)
         self._followers = []
+
+
+def _environment() -> dict[str, str]:
+    """Returns what followers are to have of this process's environment; Ray sets some of it."""
+    return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "")}
 
 
 def _line(error: BaseException) -> str:
