@@ -148,11 +148,12 @@ class PPO(Algorithm):
             return tf.nest.map_structure(tf.add, sums, step)
 
         count = self.epochs * self.num_minibatches
-        orders = tf.reshape(permutations, (self.epochs, len(shards.here), self.num_minibatches, -1))
-        orders = tf.reshape(tf.transpose(orders, (0, 2, 1, 3)), (count, len(shards.here), -1))
+        orders = [
+            tf.reshape(order, (count, -1)) for order in tf.split(permutations, len(shards.here), 1)
+        ]
         sums = tf.foldl(  # a loop in the graph, so that the step is traced once
             add_step,
-            orders,
+            tf.stack(orders, axis=1),
             dict.fromkeys(_LOGS, 0.0),
             parallel_iterations=1,
         )

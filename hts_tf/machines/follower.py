@@ -1,6 +1,9 @@
 """A follower: what a machine does that is not the first one."""
 
+import os
 import tempfile
+import threading
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -38,6 +41,7 @@ class Follower:
         Raises:
           RunError: the run cannot go on.
         """
+        threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
         import hts_tf.system.quiet_tensorflow  # noqa: F401
         from hts_tf import config
         from hts_tf.build import build
@@ -50,3 +54,13 @@ class Follower:
         with tempfile.TemporaryDirectory(prefix="hts_tf-") as workdir:
             team = RayTeam(exchange, order.number, order.size)
             build(Settings(), workdir, order.seed, team=team).run()
+
+
+def _end_with_parent(parent: int) -> None:
+    """Ends this process, and so its executors, soon after Ray's process on this node has ended.
+
+    Ray leaves that to the next call that a worker makes; this one may be waiting for others.
+    """
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)

@@ -1,11 +1,11 @@
 """The first machine: finds the others, has them follow, and does without those that are lost."""
 
+import contextlib
 import dataclasses
 import os
 import threading
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any
 
 import gin
@@ -41,30 +41,31 @@ class Machines:
     """The machines of a run, from the first one's point of view; within a `with` block."""
 
     def __init__(self, wishes: Wishes, seed: int) -> None:
-        """Connects to the cluster.
+        """Only remembers its arguments.
 
         Args:
-          wishes: what is asked of it.
+          wishes: what is asked of the cluster.
           seed: of the run.
-
-        Raises:
-          ConfigError: Ray is not installed, or there is no such cluster.
         """
         self._wishes = wishes
         self._seed = seed
-        self._ray = ray_cluster.connect(wishes.address, wishes.num_machines)
         self._followers: list[Any] = []
         self._exchange: Any = None
         self._errors: list[BaseException] = []
+        self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> "Machines":
+        """Connects to the cluster. Raises: ConfigError: there is none."""
+        with contextlib.ExitStack() as stack:
+            wishes = self._wishes
+            connection = ray_cluster.connected(wishes.address, wishes.num_machines)
+            self._ray = stack.enter_context(connection)
+            stack.callback(self._dismiss)
+            self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        self._dismiss()
-        self._ray.shutdown()
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
     def assemble(self) -> Team:
         """Has followers begin on the other machines, and returns the team.
