@@ -131,9 +131,8 @@ class RayTeam:
             read = ray.get([*elsewhere.values()], timeout=self._timeout_sec)
         except ray.exceptions.GetTimeoutError as error:
             late = ", ".join(map(str, ray.get(self._exchange.missing.remote(meeting))))
-            raise self._lose(
-                f"machine {late} has not answered for {self._timeout_sec:g} s"
-            ) from error
+            why = f"machine {late or 'one'} has not answered for {self._timeout_sec:g} s"
+            raise self._lose(why) from error
         except ray.exceptions.RayError as error:
             raise self._lose(str(getattr(error, "cause", error))) from error
         for n, x in zip(elsewhere, read, strict=True):

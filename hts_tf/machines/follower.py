@@ -29,6 +29,11 @@ class Order(NamedTuple):
 class Follower:
     """Makes its share of a run, in an actor of Ray's: keeps nothing, shows nothing."""
 
+    def __init__(self) -> None:
+        """Sees to it that this process does not outlive Ray's on this node."""
+        self._is_configured = False
+        threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+
     def scope(self) -> dict[str, str]:
         """Returns what the bits may depend on there, see `files.scope`."""
         from hts_tf.files import scope
@@ -36,12 +41,11 @@ class Follower:
         return scope.describe()
 
     def run(self, order: Order, exchange: Any) -> None:
-        """Runs to the end of the run, or until a machine is lost.
+        """Runs to the end of the run, or until a machine is lost; may be called again then.
 
         Raises:
           RunError: the run cannot go on.
         """
-        threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
         import hts_tf.system.quiet_tensorflow  # noqa: F401
         from hts_tf import config
         from hts_tf.build import build
@@ -50,7 +54,9 @@ class Follower:
         from hts_tf.system import compute
 
         config.load_text(order.configuration, "machine 0", order.modules)
-        compute.configure()
+        if not self._is_configured:  # TensorFlow lets nobody do that twice
+            compute.configure()
+            self._is_configured = True
         with tempfile.TemporaryDirectory(prefix="hts_tf-") as workdir:
             team = RayTeam(exchange, order.number, order.size)
             build(Settings(), workdir, order.seed, team=team).run()

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import gin
 
@@ -18,6 +18,7 @@ from hts_tf.system import terminal
 from hts_tf.team import MachineLostError, Team
 
 _BETWEEN_LOOKS_SEC = 1.0
+_GRACE_SEC = 20.0  # for a follower to end what it has begun
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Machines:
         """
         self._wishes = wishes
         self._seed = seed
-        self._followers: list[Any] = []
+        self._hired: list[_Hired] = []
+        self._runs: list[Any] = []
         self._exchange: Any = None
         self._errors: list[BaseException] = []
         self._stack = contextlib.ExitStack()
@@ -74,44 +76,22 @@ class Machines:
           ConfigError: there are too few machines, or they differ.
           MachineLostError: one is lost already.
         """
-        from hts_tf.machines.exchange import Exchange, RayTeam
+        from hts_tf.machines.exchange import RayTeam
 
-        ray, is_first = self._ray, self._exchange is None
-        self._dismiss()
+        is_first = self._exchange is None
         nodes = self._nodes(wait=not is_first)
-        size = self._wishes.num_machines
-        if is_first:
-            if 1 < len(nodes) < size:
-                raise errors.ConfigError(
-                    f"--num_machines={size}: the cluster has {len(nodes)} machines"
-                )
-        elif len(nodes) > 1:
-            size = min(size, len(nodes))
-        here = ray.get_runtime_context().get_node_id()
-        place = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-        self._exchange = (
-            ray.remote(Exchange)
-            .options(num_cpus=0, max_concurrency=1000, scheduling_strategy=place(here, soft=False))
-            .remote(size)
-        )
-        self._followers = [
-            ray.remote(Follower)
-            .options(
-                num_cpus=0 if len(nodes) == 1 else 1,
-                scheduling_strategy=place(nodes[number % len(nodes)], soft=False),
-                runtime_env={"env_vars": _environment()},
-            )
-            .remote()
-            for number in range(size - 1)
-        ]
+        size = self._size(len(nodes), is_first)
+        self._hire([nodes[number % len(nodes)] for number in range(size - 1)])
+        self._exchange = self._new_exchange(size)
         self._compare(is_first)
         text = gin.config_str(max_line_length=10_000)
         modules = operative.bindings(text).get(operative.IMPORTS, ())
-        runs = [
-            follower.run.remote(Order(text, modules, self._seed, number, size), self._exchange)
-            for number, follower in enumerate(self._followers, start=1)
+        self._runs = [
+            hired.actor.run.remote(Order(text, modules, self._seed, number, size), self._exchange)
+            for number, hired in enumerate(self._hired, start=1)
         ]
-        threading.Thread(target=self._watch, args=(runs, self._exchange), daemon=True).start()
+        watched = self._runs, self._exchange
+        threading.Thread(target=self._watch, args=watched, daemon=True).start()
         if not is_first:
             terminal.warn(f"going on with {size} machines")
         return RayTeam(self._exchange, 0, size, self._wishes.timeout_sec)
@@ -130,10 +110,69 @@ class Machines:
                 return nodes
             time.sleep(_BETWEEN_LOOKS_SEC)
 
+    def _size(self, num_nodes: int, is_first: bool) -> int:
+        """Returns how many machines are to make the run; with one node, all on that."""
+        wanted = self._wishes.num_machines
+        if num_nodes == 1 or num_nodes >= wanted:
+            return wanted
+        if is_first:
+            raise errors.ConfigError(
+                f"--num_machines={wanted}: the cluster has {num_nodes} machines"
+            )
+        return num_nodes
+
+    def _hire(self, nodes: Sequence[str]) -> None:
+        """Has a follower on each of these nodes: one who is there already, or a new one."""
+        there = self._survivors()
+        self._hired = []
+        for node in nodes:
+            known = next((hired for hired in there if hired.node == node), None)
+            if known:
+                there.remove(known)
+            is_alone = len({*nodes}) == 1
+            self._hired.append(known or self._new_follower(node, num_cpus=0 if is_alone else 1))
+        for hired in there:
+            self._ray.kill(hired.actor)
+
+    def _survivors(self) -> list["_Hired"]:
+        """Returns the followers who wait for another order, and ends all others."""
+        if self._exchange is None:
+            return []
+        self._exchange.abort.remote("the run begins again")
+        self._ray.wait(self._runs, num_returns=len(self._runs), timeout=_GRACE_SEC)
+        found = []
+        for hired, run in zip(self._hired, self._runs, strict=True):
+            try:
+                self._ray.get(run, timeout=0)
+            except Exception as error:
+                if isinstance(getattr(error, "cause", None), MachineLostError):
+                    found.append(hired)
+                    continue
+            self._ray.kill(hired.actor)
+        self._ray.kill(self._exchange)
+        return found
+
+    def _new_follower(self, node: str, num_cpus: int) -> "_Hired":
+        options = {"num_cpus": num_cpus, "runtime_env": {"env_vars": _environment()}}
+        place = self._place(node)
+        actor = self._ray.remote(Follower).options(**options, scheduling_strategy=place).remote()
+        return _Hired(node, actor)
+
+    def _new_exchange(self, size: int) -> Any:
+        from hts_tf.machines.exchange import Exchange
+
+        options = {"num_cpus": 0, "max_concurrency": 1000}
+        place = self._place(self._ray.get_runtime_context().get_node_id())
+        return self._ray.remote(Exchange).options(**options, scheduling_strategy=place).remote(size)
+
+    def _place(self, node: str) -> Any:
+        strategies = self._ray.util.scheduling_strategies
+        return strategies.NodeAffinitySchedulingStrategy(node, soft=False)
+
     def _compare(self, is_first: bool) -> None:
         """Raises: ConfigError: a machine has other software."""
         here = scope.describe()
-        asked = [follower.scope.remote() for follower in self._followers]
+        asked = [hired.actor.scope.remote() for hired in self._hired]
         try:
             found = self._ray.get(asked, timeout=self._wishes.timeout_sec)
         except self._ray.exceptions.RayError as error:
@@ -168,10 +207,16 @@ class Machines:
             return
 
     def _dismiss(self) -> None:
-        for actor in (*self._followers, self._exchange):
+        for actor in (*(hired.actor for hired in self._hired), self._exchange):
             if actor is not None:
                 self._ray.kill(actor)
-        self._followers = []
+
+
+class _Hired(NamedTuple):
+    """A follower, and the node that it is on."""
+
+    node: str
+    actor: Any
 
 
 def _environment() -> dict[str, str]:
