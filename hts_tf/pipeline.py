@@ -95,6 +95,7 @@ class Pipeline:
         self._share = share
         self._team = team or Alone()
         self._safe: tuple[int, dict[str, np.ndarray]] | None = None  # round, and state before it
+        self._waited_sec = 0.0
         self._stop = False
         if progress:
             collector.workers.board.set_task_shares(progress.shares)
@@ -242,6 +243,9 @@ class Pipeline:
             results = [(e.opponent, e.score) for e in known if not rivals or rivals[e.task]]
             self._pool.update(results, self._behaviour, self.learner.updates, board.met)
         activity = self.collector.workers.activity() if outcome.collected is not None else {}
+        if self._team.size > 1:
+            waited, self._waited_sec = self._waited_sec, self._team.waited_sec
+            activity["time/learner_exchange"] = (self._waited_sec - waited) / seconds
         if activity:
             for part in filter(None, (self._pool, self._progress)):
                 activity |= part.figures()

@@ -29,11 +29,13 @@ class Team(Protocol):
       number: of this machine.
       size: how many there are.
       lost: the error, once a machine is lost.
+      waited_sec: seconds that went into telling each other, with waiting for the others.
     """
 
     number: int
     size: int
     lost: MachineLostError | None
+    waited_sec: float
 
     def all(self, item: Item) -> list[Item]:
         """Returns what each machine has called this with, in their order."""
@@ -51,6 +53,7 @@ class Alone:
     number = 0
     size = 1
     lost = None
+    waited_sec = 0.0
 
     def all(self, item: Item) -> list[Item]:
         """See `Team`."""

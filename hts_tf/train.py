@@ -41,6 +41,12 @@ _MACHINE_TIMEOUT_SEC = flags.DEFINE_float(
     "after which a machine that does not answer is lost",
     lower_bound=1,
 )
+_MACHINE_REPLACEMENT_SEC = flags.DEFINE_float(
+    "machine_replacement_sec",
+    60.0,
+    "to wait for another in place of one that is lost, before going on with fewer",
+    lower_bound=0,
+)
 
 
 def train() -> int:
@@ -68,7 +74,10 @@ def _train_together(settings: Settings) -> int:
     from hts_tf.machines import head  # needs Ray
 
     wishes = head.Wishes(
-        _NUM_MACHINES.value, _RAY_ADDRESS.value, timeout_sec=_MACHINE_TIMEOUT_SEC.value
+        _NUM_MACHINES.value,
+        _RAY_ADDRESS.value,
+        timeout_sec=_MACHINE_TIMEOUT_SEC.value,
+        replacement_sec=_MACHINE_REPLACEMENT_SEC.value,
     )
     with head.Machines(wishes, _SEED.value) as machines:
         failures = 0

@@ -174,9 +174,10 @@ def explained_variance(
 
 
 def _known(arrays: list[tf.Tensor], counts: losses.Counts, shards: Shards) -> list[tf.Tensor]:
-    """Returns what counts of arrays [T, B], of all machines."""
-    arrays = [shards.gather(x) for x in arrays]
+    """Returns what counts of arrays [T, B] float32, of all machines."""
     if isinstance(counts, tuple):
-        return arrays
-    counts = shards.gather(counts)
-    return [tf.boolean_mask(x, counts) for x in arrays]
+        return tf.unstack(shards.gather(tf.stack(arrays, -1)), axis=-1)
+    *arrays, numbers = tf.unstack(
+        shards.gather(tf.stack([*arrays, tf.cast(counts, tf.float32)], -1)), axis=-1
+    )
+    return [tf.boolean_mask(x, numbers > 0.0) for x in arrays]

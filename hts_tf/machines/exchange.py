@@ -3,6 +3,7 @@
 import asyncio
 import collections
 import pickle
+import time
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -101,6 +102,7 @@ class RayTeam:
         self.number = number
         self.size = size
         self.lost: MachineLostError | None = None
+        self.waited_sec = 0.0
         self._exchange = exchange
         self._timeout_sec = timeout_sec
         self._meetings: collections.Counter[int] = collections.Counter()
@@ -118,6 +120,7 @@ class RayTeam:
     def _meet(self, channel: int, item: bytes | np.ndarray) -> list[Any]:
         if self.lost:
             raise self.lost
+        start = time.perf_counter()
         channel = int(channel)  # TensorFlow brings a scalar array
         meeting = Meeting(channel, self._meetings[channel])
         self._meetings[channel] += 1
@@ -137,6 +140,7 @@ class RayTeam:
             raise self._lose(str(getattr(error, "cause", error))) from error
         for n, x in zip(elsewhere, read, strict=True):
             found[n] = x
+        self.waited_sec += time.perf_counter() - start
         return found
 
     def _lose(self, why: str) -> MachineLostError:

@@ -51,6 +51,15 @@ def configure(
     tf.config.threading.set_intra_op_parallelism_threads(threads)
 
 
+def require_inter_op_threads(number: int, why: str) -> None:
+    """Raises: ConfigError: there are fewer of them, after `configure`."""
+    found = tf.config.threading.get_inter_op_parallelism_threads()
+    if found < number:
+        raise errors.ConfigError(
+            f"Compute.inter_op_threads = {found} must be at least {number} {why}"
+        )
+
+
 def in_calling_thread() -> contextlib.AbstractContextManager:
     """Returns a context in which a `tf.function` runs its operations one after the other.
 

@@ -1,0 +1,199 @@
+"""Results depend on the number of shards, and not on who computes how many of them when."""
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hts_tf import specs, team, trees
+from hts_tf.algorithms import shards as shards_module
+from hts_tf.algorithms.a2c import A2C
+from hts_tf.algorithms.impala import IMPALA
+from hts_tf.algorithms.ppo import PPO
+from hts_tf.algorithms.reward_scaling import ReturnScaling
+from hts_tf.algorithms.shards import Shards
+from hts_tf.learner import Learner
+from hts_tf.networks import cores, torsos
+from hts_tf.networks.actor_critic import ActorCritic
+from tests.algorithms import reference
+from tests.teams import Threads
+
+pytestmark = pytest.mark.usefixtures("op_determinism")
+
+NUM_SHARDS, T, B = 4, 4, 8
+ALGORITHMS = {
+    "PPO": PPO(num_minibatches=2),
+    "PPO, not decoupled": PPO(num_minibatches=4, epochs=3, decoupled=False),
+    "A2C": A2C(),
+    "IMPALA": IMPALA(),
+}
+
+
+def make_agent(core=None):
+    torso = functools.partial(torsos.mlp, units=(16,))
+    agent = ActorCritic(reference.SPEC, 1, torso, core=core, normalise_observations=True)
+    random = np.random.default_rng(1)
+    for variable in agent.trainable_variables:
+        variable.assign_add(random.normal(0.0, 0.3, variable.shape).astype(np.float32))
+    return agent
+
+
+def make_rollout(agent, counts=False):
+    """[T, B, 1, ...], with endings, and perhaps with players who have left."""
+    random = np.random.default_rng(0)
+    step = agent.step
+    terminated, truncated = random.random((2, T, B)) < 0.15
+    rollout = specs.Rollout(
+        observation=random.normal(1.0, 2.0, (T + 1, B, 3)).astype(np.float32),
+        action=random.integers(3, size=(T, B)).astype(np.uint8),
+        policy={"logits": random.normal(size=(T, B, 3)).astype(np.float32)},
+        value=random.normal(size=(T + 1, B)).astype(np.float32),
+        reward=random.normal(0, 5.0, (T, B)).astype(np.float32),
+        score=np.zeros((T, B), np.float32),
+        terminated=terminated,
+        truncated=truncated & ~terminated,
+        truncation_value=random.normal(size=(T, B)).astype(np.float32),
+        counts=random.random((T, B)) < 0.7 if counts else (),
+    )
+    if step.state:
+        state = trees.map(
+            lambda leaf: random.normal(size=(T + 1, B, *leaf.shape)).astype(leaf.dtype), step.state
+        )
+        rollout = rollout._replace(state=state)
+    return trees.map(lambda x: x[:, :, None], rollout)
+
+
+def learn(name, shards, columns=slice(None), core=None, counts=False, updates=2):
+    """Returns the parameters and logs after some updates on some columns of the rollout."""
+    agent = make_agent(core)
+    rollout = trees.map(lambda x: x[:, columns], make_rollout(agent, counts))
+    learner = Learner(
+        agent,
+        ALGORITHMS[name],
+        rollout,
+        num_updates=10,
+        seed=3,
+        reward_scaling=ReturnScaling,
+        shards=shards,
+    )
+    logs = [learner.step(rollout) for _ in range(updates)]
+    variables = [*agent.variables, *learner.state_variables]
+    return [variable.numpy() for variable in variables], logs
+
+
+def assert_same(found, expected):
+    for a, b in zip(found[0], expected[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert found[1] == expected[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("counts", [False, True])
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_it_does_not_matter_who_computes_them(name, counts):
+    """One at a time, several, all; or one, two or three of four machines."""
+    expected = learn(name, Shards(NUM_SHARDS), counts=counts)
+    for at_once in (2, NUM_SHARDS):
+        assert_same(learn(name, Shards(NUM_SHARDS, at_once=at_once), counts=counts), expected)
+    for num_machines in (2, 3, 4) if name == "PPO" else (3,):
+
+        def body(member):
+            part = team.share(member, NUM_SHARDS, B)
+            shards = Shards(NUM_SHARDS, part.shards, gather=member.gather)
+            return learn(name, shards, slice(part.envs.start, part.envs.stop), counts=counts)
+
+        for found in Threads(num_machines).run(body):
+            assert_same(found, expected)
+    whole = learn(name, Shards(), counts=counts)
+    assert any((a != b).any() for a, b in zip(whole[0], expected[0], strict=True))
+
+
+def test_agents_that_remember():
+    core = functools.partial(cores.gru, units=4)
+    expected = learn("PPO", Shards(2), core=core)
+    assert_same(learn("PPO", Shards(2, at_once=2), core=core), expected)
+
+
+@pytest.mark.parametrize("counts", [False, True])
+@pytest.mark.parametrize("name", ["A2C", "IMPALA"])
+def test_together_they_are_the_whole_batch(name, counts):
+    """Where the batch is not divided into minibatches, shards only round otherwise."""
+    found, expected = (
+        learn(name, shards, counts=counts, updates=1) for shards in (Shards(NUM_SHARDS), Shards())
+    )
+    for a, b in zip(found[0], expected[0], strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-5)
+    known = {key: value for key, value in expected[1][0].items() if key != "explained_variance"}
+    assert {key: found[1][0][key] for key in known} == pytest.approx(known, rel=1e-3, abs=1e-5)
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(
+        st.tuples(st.floats(-5, 5, width=32), st.integers(0, 5)), min_size=2, max_size=5
+    ).filter(lambda parts: any(count for _, count in parts))
+)
+def test_means_are_weighted_by_what_counts(parts):
+    values, counts = zip(*parts, strict=True)
+    results = [{"x": tf.constant(value)} for value in values]
+    found = shards_module.mean(results, [tf.constant(float(count)) for count in counts])
+    assert float(found["x"]) == pytest.approx(np.average(values, weights=counts), abs=1e-5)
+
+
+def test_minibatches_have_as_many_steps_of_each_shard():
+    seen = []
+
+    class Recording(PPO):
+        def update(self, agent, optimizer, rollout, permutations, progress, shards):
+            seen.append(permutations)
+            return {}
+
+    agent = make_agent()
+    rollout = make_rollout(agent)
+    learner = Learner(agent, Recording(epochs=2), rollout, 1, 0, shards=Shards(NUM_SHARDS))
+    learner.step(rollout)
+    permutations = learner._permutations()
+    assert permutations.shape == (2, T * B)
+    for order in permutations:
+        assert sorted(order) == list(range(T * B))
+        for shard, rows in enumerate(np.split(order, NUM_SHARDS)):
+            assert {row % B * NUM_SHARDS // B for row in rows.tolist()} == {shard}
+    assert not np.array_equal(permutations[0], permutations[1])
+
+
+def test_the_first_shard_is_the_whole_batch_where_there_is_one():
+    """What a run without shards has always done."""
+    agent = make_agent()
+    rollout = make_rollout(agent)
+    orders = [
+        Learner(agent, PPO(), rollout, 1, 0, shards=shards)._permutations()
+        for shards in (Shards(), Shards(1, range(1)))
+    ]
+    np.testing.assert_array_equal(*orders)
+
+
+def test_columns_of_all_machines():
+    x = np.arange(24.0).reshape(3, 8)
+
+    def body(member):
+        part = team.share(member, NUM_SHARDS, 8)
+        shards = Shards(NUM_SHARDS, part.shards, gather=member.gather)
+        here = tf.constant(x[:, part.envs.start : part.envs.stop])
+        gathered = shards.gather(here)
+        np.testing.assert_array_equal(gathered, x)
+        np.testing.assert_array_equal(shards.own(gathered), here)
+        return True
+
+    Threads(3).run(body)
+
+
+def test_shares_are_of_all_shards_once():
+    for size in range(1, 6):
+        parts = [team.share(member, 5, 15) for member in map(Threads(size).member, range(size))]
+        assert [s for part in parts for s in part.shards] == list(range(5))
+        assert [e for part in parts for e in part.envs] == list(range(15))
+        sizes = [len(part.shards) for part in parts]
+        assert max(sizes) - min(sizes) <= 1
