@@ -8,7 +8,10 @@ import os
 import random
 import secrets
 import signal
+import subprocess
+import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,8 +20,10 @@ from hts_tf import compare_runs
 from hts_tf.files import archive, fingerprint_log
 from tests import command_line, processes
 
-pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("ray") is None, reason="the extra 'cluster' is not installed"),
+]
 
 NUM_SHARDS, NUM_UPDATES, NUM_NODES = 4, 12, 4
 FILES = (fingerprint_log.TABLE, fingerprint_log.CELLS, archive.FILE_NAME)
@@ -76,58 +81,40 @@ TEAMS = [
 
 
 class Nodes:
-    """A cluster of nodes that can be killed."""
+    """A cluster of nodes, see `ray_nodes`."""
 
     def __init__(self):
-        # Read by Ray when it is imported; nothing listens but on the loopback interface.
-        os.environ.update(
-            RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",
-            RAY_AUTH_MODE="token",
-            RAY_AUTH_TOKEN=secrets.token_hex(32),
-            RAY_USAGE_STATS_ENABLED="0",
-        )
-        from ray.cluster_utils import Cluster
+        program = [sys.executable, "-m", "tests.machines.ray_nodes", str(NUM_NODES)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self._process = subprocess.Popen(program, cwd=command_line.ROOT, **pipes)
+        self.address = self._process.stdout.readline().strip()
+        assert self.address
 
-        self._each = {
-            "num_cpus": 4,
-            "object_store_memory": 150 << 20,
-            "node_ip_address": "127.0.0.1",
-        }
-        looks = {
-            "health_check_initial_delay_ms": 0,
-            "health_check_period_ms": 500,
-            "health_check_timeout_ms": 3000,
-            "health_check_failure_threshold": 3,
-        }
-        head = {**self._each, "include_dashboard": False, "_system_config": looks}
-        self._cluster = Cluster(initialize_head=True, head_node_args=head)
-        self._others = []
-        self.complete()
-        self.address = self._cluster.address
-
-    def complete(self):
-        """Adds nodes until there are as many as there shall be."""
-        while len(self._others) < NUM_NODES - 1:
-            self._others.append(self._cluster.add_node(**self._each, wait=False))
-        self._cluster.wait_for_nodes()
-
-    def kill(self):
-        """Kills a node that is not the first, and all that runs there, at once."""
-        node = self._others.pop(random.randrange(len(self._others)))
-        self._cluster.remove_node(node, allow_graceful=False)
+    def tell(self, what):
+        self._process.stdin.write(f"{what}\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline().strip() == "done"
 
     def close(self):
-        self._cluster.shutdown()
+        self._process.stdin.close()
+        assert self._process.wait() == 0
 
 
 @pytest.fixture(scope="module")
 def nodes():
-    before = dict(os.environ)
-    made = Nodes()
-    yield made
-    made.close()
-    os.environ.clear()
-    os.environ.update(before)
+    # Read by Ray when it is imported; nothing listens but on the loopback interface.
+    settings = {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        made = Nodes()
+        yield made
+        made.close()
 
 
 def start(game, workdir, *flags):
@@ -216,19 +203,57 @@ def test_kills_of_nodes_and_workers(calm, nodes, tmp_path):
             if blow == "worker":
                 os.kill(random.choice(there), signal.SIGKILL)
             else:
-                nodes.kill()
+                nodes.tell("kill")
                 if blow == "node":
-                    nodes.complete()
+                    nodes.tell("add")
         errors = finish(process)
     assert errors.count("going on from the last sync point") >= len(blows) - 1
     assert "going on with 3 machines" in errors
     assert_same(tmp_path, calm(game))
     assert not processes.in_session(process.pid)
+    wait_for_no_followers()
+    nodes.tell("add")
+
+
+def wait_for_no_followers():
     deadline = time.monotonic() + 30
     while followers():
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    nodes.complete()
+
+
+def test_one_that_hangs(calm, nodes, tmp_path):
+    game = "synthetic, ppo"
+    flags = [
+        *("--num_machines=2", f"--ray_address={nodes.address}"),
+        "--machine_timeout_sec=20",
+        "--machine_replacement_sec=0",
+    ]
+    with start(game, tmp_path, *flags) as process:
+        wait_for_rows(tmp_path, 2, process)
+        (hanging,) = followers()
+        os.kill(hanging, signal.SIGSTOP)
+        try:
+            errors = finish(process)
+        finally:
+            os.kill(hanging, signal.SIGKILL)
+    assert "machine 1 has not answered for 20 s; going on from the last sync point" in errors
+    assert_same(tmp_path, calm(game))
+
+
+def test_the_first_machine_stops_and_dies(calm, nodes, tmp_path):
+    """And the run goes on, on other numbers of machines."""
+    game = "players, hts_ppo"
+    for size, number in ((2, signal.SIGTERM), (4, signal.SIGKILL)):
+        flags = [f"--num_machines={size}", f"--ray_address={nodes.address}"]
+        with start(game, tmp_path, *flags) as process:
+            wait_for_rows(tmp_path, 3 if size == 2 else 7, process)
+            process.send_signal(number)
+            code, _, errors = command_line.finish(process)
+        assert code == (-9 if number == signal.SIGKILL else 143), errors
+        wait_for_no_followers()
+    finish(start(game, tmp_path))
+    assert_same(tmp_path, calm(game))
 
 
 @pytest.mark.parametrize(
