@@ -87,6 +87,7 @@ class Network(NamedTuple):
       latency_sec: from one machine to another.
       meeting_sec: that the exchange needs for each machine at each meeting.
       array_sec: that a machine needs for each array from another one, whatever its size.
+      copy_sec: processor seconds per byte from another machine.
       add_sec: processor seconds per byte of shards' gradients that are added.
     """
 
@@ -94,6 +95,7 @@ class Network(NamedTuple):
     latency_sec: float
     meeting_sec: float
     array_sec: float
+    copy_sec: float
     add_sec: float
 
 
@@ -128,7 +130,7 @@ class Parts(NamedTuple):
       environments: of its processor time.
       acting: of its processor time.
       gradients: of its processor time.
-      adding: of its processor time, others' gradients included.
+      adding: of its processor time, fetching others' gradients included.
       stepping: of the busiest executor.
       exchange: of the learner, waiting for others' gradients.
       sync: of everybody, at the sync point.
@@ -221,29 +223,28 @@ def parts(
     step_sec = work.sleep_sec + work.env_sec
     in_turn = -(-size.envs_here // min(machine.num_executors, size.envs_here))
     per_minibatch, messages, added = traffic(work, size, exchange)
-    meetings = sync = 0.0
+    exchanges = sync = 0.0
     if size.num_machines > 1:
         meeting = 2 * network.latency_sec + size.num_machines * network.meeting_sec
-        meetings = _MEETINGS_OF_UPDATE * meeting
-        sync = _MEETINGS_OF_SYNC_POINT * meeting + _sync_bytes(work, size) / network.bandwidth
         if exchange == "tree":
-            per_message = network.latency_sec + network.array_sec
-            gradients = messages * per_message + per_minibatch / network.bandwidth
+            gradients = messages * (network.latency_sec + network.array_sec)
         else:
             phases = 2 if exchange == "scatter" else 1
-            gradients = (
-                phases * (meeting + 2 * network.latency_sec)
-                + messages * network.array_sec
-                + per_minibatch / network.bandwidth
-            )
-        meetings += _num_gradients(work) * gradients
+            gradients = phases * (meeting + 2 * network.latency_sec) + messages * network.array_sec
+        gradients += per_minibatch / network.bandwidth
+        exchanges = _num_gradients(work) * gradients + _MEETINGS_OF_UPDATE * meeting
+        arrays = (size.num_machines - 1) * network.array_sec
+        per_byte = 1 / network.bandwidth + network.copy_sec
+        sync = _MEETINGS_OF_SYNC_POINT * (meeting + arrays) + _sync_bytes(work, size) * per_byte
+    copied = per_minibatch * network.copy_sec
+    summed = added * network.add_sec if size.num_shards > 1 else 0.0
     return Parts(
         environments=steps * work.env_sec,
         acting=steps * work.num_players * work.act_sec,
         gradients=steps * work.num_players * work.epochs * work.learn_sec,
-        adding=_num_gradients(work) * added * network.add_sec if size.num_shards > 1 else 0.0,
+        adding=_num_gradients(work) * (copied + summed),
         stepping=work.sync_interval * max(in_turn * step_sec, step_sec + work.answer_sec),
-        exchange=meetings,
+        exchange=exchanges,
         sync=sync,
     )
 

@@ -1,10 +1,13 @@
 import csv
+import re
+import shlex
 
 import pytest
 
 from tests import command_line
 
 MODULE = "hts_tf.benchmarks.cluster_model"
+PAGE = command_line.ROOT / "docs" / "cluster_model.md"
 
 
 def test_table_and_csv_say_the_same(tmp_path):
@@ -104,3 +107,14 @@ def test_refuses(flags, says):
     assert code == 2, (output, errors)
     assert says in errors
     assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_the_page_has_what_its_commands_print():
+    pairs = re.findall(r"^```sh\n([^`]*)```\n```text\n([^`]*)```", PAGE.read_text(), re.M)
+    assert len(pairs) == 5
+    for typed, says in pairs:
+        command = typed.removeprefix(".venv/bin/python -m ").replace("\\\n", "")
+        code, printed, errors = command_line.run(*shlex.split(command))
+        assert code == 0, errors
+        assert printed.strip() == says.strip()

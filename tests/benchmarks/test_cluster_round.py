@@ -21,8 +21,12 @@ WORK = Workload(
     sync_interval=100,
 )
 MACHINE = Machine(cores=2.0, utilisation=1.0, num_executors=2, price=3.6)
-NETWORK = Network(bandwidth=1e8, latency_sec=1e-4, meeting_sec=1e-4, array_sec=1e-3, add_sec=1e-10)
-FREE = Network(bandwidth=math.inf, latency_sec=0.0, meeting_sec=0.0, array_sec=0.0, add_sec=0.0)
+NETWORK = Network(
+    bandwidth=1e8, latency_sec=1e-4, meeting_sec=1e-4, array_sec=1e-3, copy_sec=1e-10, add_sec=1e-10
+)
+FREE = Network(
+    bandwidth=math.inf, latency_sec=0.0, meeting_sec=0.0, array_sec=0.0, copy_sec=0.0, add_sec=0.0
+)
 
 positive = st.floats(1e-6, 1e3)
 works = st.builds(
@@ -52,6 +56,7 @@ networks = st.builds(
     latency_sec=positive,
     meeting_sec=positive,
     array_sec=positive,
+    copy_sec=st.floats(0, 1e-6),
     add_sec=st.floats(0, 1e-6),
 )
 exchanges = st.sampled_from(EXCHANGES)
