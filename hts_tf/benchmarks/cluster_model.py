@@ -113,7 +113,8 @@ _BANDWIDTH = flags.DEFINE_float(
 )
 _LATENCY = flags.DEFINE_float("latency_ms", 0.1, "between machines: assumed", lower_bound=0)
 # Of the next four three are of arrays of 365,136 bytes (copies: 5,696,208) between 2, 4 and 8
-# processes on Ray, the last of 64 such arrays: processor time, on two cores with other work.
+# processes, by `benchmarks.exchange`; the last one of 64 such arrays. Processor time, on two cores
+# with other work.
 _MEETING = flags.DEFINE_float(
     "meeting_ms", 1.8, "of the exchange, for each machine at each meeting", lower_bound=0
 )
