@@ -23,6 +23,8 @@ from hts_tf.team import Alone, Share, Team, from_first
 from hts_tf.watching.reporter import Reporter
 from hts_tf.watching.tracer import Tracer
 
+_KEPT_ROUNDS = 3  # whose environments may still be on their way to the first machine
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:
@@ -94,7 +96,7 @@ class Pipeline:
         self._progress = progress
         self._share = share
         self._team = team or Alone()
-        self._safe: tuple[int, dict[str, np.ndarray]] | None = None  # round, and state before it
+        self._own_states: dict[int, dict[str, np.ndarray]] = {}  # next round -> see `_own_state`
         self._waited_sec = 0.0
         self._stop = False
         if progress:
@@ -167,8 +169,7 @@ class Pipeline:
             except Exception as error:
                 if not self._team.lost:
                     raise
-                self._save_what_is_safe()
-                self._team.lost.progress = self._safe is not None
+                self._team.lost.progress = self._save_what_is_safe()
                 raise self._team.lost from error
             finally:
                 self.close()
@@ -188,25 +189,36 @@ class Pipeline:
             round_end = time.monotonic()
             seconds, round_start = round_end - round_start, round_end
             self._round_over(outcome, seconds)
-            state = self.state
             if self._team.size > 1:
-                copies = {name: np.array(array) for name, array in self.state().items()}
-                self._safe = self._next_round, copies
-                state = self._what_is_safe
+                self._keep()
             if self._team.number > 0:
                 continue
-            if self._keeper.save_if_due(self._next_round, self.learner.updates, state):
+            if self._keeper.save_if_due(self._next_round, self.learner.updates, self.state):
                 saved_round = self._next_round
         if self._next_round > saved_round and self._team.number == 0:
-            self._keeper.save(self._next_round, state())
+            self._keeper.save(self._next_round, self.state())
 
-    def _what_is_safe(self) -> dict[str, np.ndarray]:
-        return self._safe[1]
+    def _keep(self) -> None:
+        """Has the first machine hold on to what is safe now, as all have come to this sync point.
 
-    def _save_what_is_safe(self) -> None:
-        """Saves the last sync point that all machines have come to."""
-        if self._team.number == 0 and self._safe:
-            self._keeper.save(*self._safe)
+        What the others bring comes while the next round runs.
+        """
+        self._team.keep((self._next_round, self.collector.state(self._next_round)))
+        if self._team.number == 0:
+            copies = {name: np.array(array) for name, array in self._own_state().items()}
+            self._own_states = {**self._own_states, self._next_round: copies}
+            for number in sorted(self._own_states)[:-_KEPT_ROUNDS]:
+                del self._own_states[number]
+
+    def _save_what_is_safe(self) -> bool:
+        """Saves the last sync point that is safe, on the first machine; returns if there is one."""
+        kept = self._team.kept(wait=False)
+        if self._team.number > 0 or not kept:
+            return False
+        number = kept[0][0]
+        collected = collectors.joined([state for _, state in kept])
+        self._keeper.save(number, {**self._own_states[number], **collected})
+        return True
 
     def _of_all_machines(self, outcome: Round, cut_short: np.ndarray) -> tuple[Round, np.ndarray]:
         """Returns a round's outcome, without observations, and where episodes were cut short.
@@ -257,20 +269,20 @@ class Pipeline:
     def state(self) -> dict[str, np.ndarray]:
         """Returns all that the next round depends on, of all machines; only between rounds.
 
-        All of them have to ask for it; in full it is on the first one only.
+        Only to the first machine, after all have been told to `_keep`.
         """
         collected = self.collector.state(self._next_round)
         if self._team.size > 1:
-            collected = self._team.all(collected)
-            if self._team.number > 0:
-                return {}
-            collected = collectors.joined(collected)
+            collected = collectors.joined([state for _, state in self._team.kept(wait=True)])
+        return {**self._own_state(), **collected}
+
+    def _own_state(self) -> dict[str, np.ndarray]:
+        """Returns what is in a state of all but the environments; the same on all machines."""
         return {
             "run/next_round": np.array(self._next_round),
             "run/env_steps": np.array(self._env_steps()),
             **self.learner.state(),
             **self._schedule.state(),
-            **collected,
             **self._reporter.state(),
             **self._keeper.state(),
             **(self._pool.state() if self._pool else {}),

@@ -1,6 +1,6 @@
 """The team: the machines that make a run together, as one of them sees it."""
 
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -46,6 +46,16 @@ class Team(Protocol):
         Only calls with the same channel, 0 or more, have to come in the same order everywhere.
         """
 
+    def keep(self, item: Any) -> None:
+        """Has the first machine hold on to what all bring, and returns before it does."""
+
+    def kept(self, wait: bool) -> list[Any] | None:
+        """Returns what all have brought last, in their order; to the first machine only.
+
+        Args:
+          wait: for what they have just been told to `keep`; else what has come so far, if anything.
+        """
+
 
 class Alone:
     """One machine."""
@@ -62,6 +72,14 @@ class Alone:
     def gather(self, array: np.ndarray, channel: int) -> np.ndarray:
         """See `Team`."""
         return array
+
+    def keep(self, item: Any) -> None:
+        """See `Team`."""
+        self._kept = [item]
+
+    def kept(self, wait: bool) -> list[Any]:
+        """See `Team`."""
+        return self._kept
 
 
 def from_first(team: Team, item: Item) -> Item:

@@ -4,6 +4,7 @@ import asyncio
 import collections
 import pickle
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -18,7 +19,8 @@ _INLINE_BYTES = 64 << 10
 
 _KEPT_MEETINGS = 2  # who comes last may still be reading
 
-_BETWEEN_UPDATES = -1  # the channel of all that is no part of one
+# The channels of what is no part of an update.
+_BETWEEN_UPDATES, _KEEPING = -1, -2
 
 
 class Meeting(NamedTuple):
@@ -106,6 +108,9 @@ class RayTeam:
         self._exchange = exchange
         self._timeout_sec = timeout_sec
         self._meetings: collections.Counter[int] = collections.Counter()
+        self._keeper = ThreadPoolExecutor(max_workers=1)
+        self._kept: list[bytes] | None = None
+        self._sent: list[ray.ObjectRef] = []
 
     def all(self, item: Item) -> list[Item]:
         """See `Team`."""
@@ -117,13 +122,34 @@ class RayTeam:
         found = self._meet(channel, array)
         return np.concatenate([array if n == self.number else x for n, x in enumerate(found)])
 
+    def keep(self, item: Any) -> None:
+        """See `Team`."""
+        data = pickle.dumps(item)  # now: it will be something else soon
+        if self.number == 0:
+            self._keeping = self._keeper.submit(self._take, data)
+        else:
+            self._sent = [*self._sent[-1:], ray.put(data)]  # until the first machine has it
+            self._exchange.meet.remote(self._meeting(_KEEPING), self.number, self._sent[-1:])
+
+    def kept(self, wait: bool) -> list[Any] | None:
+        """See `Team`."""
+        if wait:
+            self._keeping.result()
+        return self._kept and [pickle.loads(data) for data in self._kept]
+
+    def _take(self, data: bytes) -> None:
+        self._kept = self._meet(_KEEPING, data)
+
+    def _meeting(self, channel: int) -> Meeting:
+        meeting = Meeting(channel, self._meetings[channel])
+        self._meetings[channel] += 1
+        return meeting
+
     def _meet(self, channel: int, item: bytes | np.ndarray) -> list[Any]:
         if self.lost:
             raise self.lost
         start = time.perf_counter()
-        channel = int(channel)  # TensorFlow brings a scalar array
-        meeting = Meeting(channel, self._meetings[channel])
-        self._meetings[channel] += 1
+        meeting = self._meeting(int(channel))  # TensorFlow brings a scalar array
         size = len(item) if isinstance(item, bytes) else item.nbytes
         brought = item if size <= _INLINE_BYTES else [ray.put(item)]
         try:
@@ -140,7 +166,8 @@ class RayTeam:
             raise self._lose(str(getattr(error, "cause", error))) from error
         for n, x in zip(elsewhere, read, strict=True):
             found[n] = x
-        self.waited_sec += time.perf_counter() - start
+        if channel != _KEEPING:  # for which nobody waits
+            self.waited_sec += time.perf_counter() - start
         return found
 
     def _lose(self, why: str) -> MachineLostError:

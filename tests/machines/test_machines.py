@@ -172,12 +172,14 @@ def test_machines(game, size, calm, nodes, tmp_path):
 
 
 def followers():
-    """The processes of followers, by what Ray calls them."""
+    """The processes of this cluster's followers, by what Ray calls them."""
+    ours = f"RAY_AUTH_TOKEN={os.environ['RAY_AUTH_TOKEN']}".encode()
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if path.read_bytes().startswith(b"ray::Follower"):
-                found.append(int(path.parent.name))
+            named = (path / "cmdline").read_bytes().startswith(b"ray::Follower")
+            if named and ours in (path / "environ").read_bytes():
+                found.append(int(path.name))
     return found
 
 
