@@ -39,6 +39,7 @@ EXTRAS = {
     "mujoco": [*GYMNASIUM, "gymnasium[mujoco]"],
     # Without its games, which ask for pygame-ce, whose files are pygame's.
     "pettingzoo": [*GYMNASIUM, "pettingzoo>=1.26,<1.28"],
+    "cluster": ["ray>=2.58,<2.61"],  # Core is all that is needed: machines that make one run
     "plot": ["matplotlib>=3.8,<4"],
     "report": [
         "matplotlib>=3.8,<4",

@@ -3,19 +3,26 @@
 `python -m hts_tf.doctor` exits with 0 when all is well and with 1 otherwise.  It reads metadata
 instead of importing TensorFlow, and needs nothing but the standard library, so that it also works
 where the set-up has not.
+
+With RAY_ADDRESS, or `--ray_address`, it asks the machines of that Ray cluster, too.
 """
 
+import argparse
 import hashlib
 import os
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from hts_tf import errors
 from hts_tf.files import scope
+from hts_tf.machines import ray_cluster
+from hts_tf.machines.follower import Follower
 from hts_tf.networks import native_ops
 from hts_tf.system import command
 from hts_tf.system.memory import memory_available_bytes
@@ -31,10 +38,15 @@ FOOTBALL = PACKAGE / "environments/football"
 
 # Extras whose absence is no problem for training.
 OPTIONAL_EXTRAS = ("plot", "report", "video", "test", "gymnasium", "atari", "mujoco", "pettingzoo")
+OPTIONAL_EXTRAS += ("cluster",)
 
 # Of all processes of a run with 16 football environments, rounded up: 0.8 GiB for the trainer, more
 # with 22 players, and 0.2 GiB for the executors.
 RUN_BYTES = 2 * 2**30
+
+# How long a machine of a cluster may take to say what it has: Ray starts a process there.
+ANSWER_SEC = 120.0
+REACH_SEC = 10.0
 
 
 class Finding(NamedTuple):
@@ -56,6 +68,7 @@ def examine() -> list[Finding]:
         own_operations(),
         processor(),
         memory(),
+        *cluster(),
     ]
 
 
@@ -65,12 +78,24 @@ def examine() -> list[Finding]:
 def set_up_command() -> str:
     """Returns the command that sets everything up, or how to get it where there is no checkout."""
     checkout = PACKAGE.parent
-    script = shlex.quote(str(checkout / "launch/setup.sh"))
-    if not (checkout / "launch/setup.sh").exists():
+    script = set_up_script()
+    if script is None:
         return "get a checkout of hts_tf and run its ./launch/setup.sh"
     if Path(sys.prefix) == checkout / ".venv":
         return f"{script} --force"
     return f"{script} && {shlex.quote(str(checkout / '.venv/bin/python'))} -m hts_tf.doctor"
+
+
+def extra_command(extra: str) -> str:
+    """Returns the command that installs an extra."""
+    script = set_up_script()
+    return f"{script} --extras={extra}" if script else f"pip install 'hts_tf[{extra}]'"
+
+
+def set_up_script() -> str | None:
+    """Returns launch/setup.sh, quoted for a shell; None where there is no checkout."""
+    script = PACKAGE.parent / "launch/setup.sh"
+    return shlex.quote(str(script)) if script.exists() else None
 
 
 def as_root(command: str) -> str:
@@ -238,6 +263,99 @@ def memory() -> Finding:
     return Finding("Memory", detail, "./launch/train.sh --gin_bindings='Trainer.num_envs = 4'")
 
 
+# ---- Several machines ---------------------------------------------------------------------------
+
+
+def cluster() -> Iterator[Finding]:
+    """Yields whether several machines can make one run, and what differs between them."""
+    version = scope.package_version("ray")
+    address = os.environ.get("RAY_ADDRESS")
+    if version == "not installed":
+        mend = extra_command("cluster")
+        if address:
+            yield Finding("Cluster", "RAY_ADDRESS is set, but Ray is not installed", mend)
+        else:
+            yield Finding("Cluster", f"Ray is not installed, optional: {mend}")
+        return
+    if not address:
+        detail = (
+            f"Ray {version}; no RAY_ADDRESS, so --num_machines counts processes of this machine"
+        )
+        yield Finding("Cluster", detail)
+        return
+    os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # to connect, of 20: 14 minutes
+    try:
+        _reach(address)
+        with ray_cluster.connected(address, num_processes=1) as ray:
+            yield from _machines(ray, address)
+    except errors.ConfigError as error:
+        yield Finding("Cluster", str(error), _MEND_CLUSTER)
+
+
+_MEND_CLUSTER = (
+    "see docs/cluster.md: start Ray there, with the same RAY_AUTH_MODE and token here; or unset "
+    "RAY_ADDRESS, to use this machine alone"
+)
+
+
+def _reach(address: str) -> None:
+    """Raises: ConfigError: nothing listens there, which Ray says later and in many lines."""
+    host, _, port = address.rpartition(":")
+    if "/" in host or not port.isdecimal():  # such as "auto"
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), REACH_SEC).close()
+    except (OSError, OverflowError) as error:
+        raise errors.ConfigError(f"there is no Ray at {address} ({error})") from error
+
+
+def _machines(ray: Any, address: str) -> Iterator[Finding]:
+    """Yields how many there are, and what training would say of them before it begins."""
+    *others, _ = ray_cluster.nodes(ray)
+    yield Finding("Cluster", f"Ray {ray.__version__} at {address}, machines: {len(others) + 1}")
+    if os.environ.get("RAY_AUTH_MODE") != "token":  # else Ray would not have let us in
+        yield Finding(
+            "Cluster's token",
+            "none: whoever reaches its ports can run what he likes on all machines",
+            "set RAY_AUTH_MODE=token on all machines before Ray starts (docs/cluster.md)",
+        )
+    names = {node["NodeID"]: f"Machine {node['NodeManagerAddress']}" for node in ray.nodes()}
+    place = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+    # As training asks, but for the processor that a follower takes: others may be running.
+    followers = [
+        ray.remote(Follower)
+        .options(
+            num_cpus=0,
+            scheduling_strategy=place(node, soft=False),
+            runtime_env={"env_vars": {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "")}},
+        )
+        .remote()
+        for node in others
+    ]
+    here = scope.describe()
+    answers = [follower.scope.remote() for follower in followers]
+    for node, answer in zip(others, answers, strict=True):
+        try:
+            there = ray.get(answer, timeout=ANSWER_SEC)
+        except ray.exceptions.RayError as error:
+            detail = f"does not answer ({' '.join(str(error).split())[:300]})"
+            yield Finding(names[node], detail, "set hts_tf up there as it is here, and restart Ray")
+            continue
+        yield from _differences(names[node], here, there)
+
+
+def _differences(name: str, here: dict[str, str], there: dict[str, str]) -> Iterator[Finding]:
+    found = scope.differences(here, there)
+    if not found:
+        yield Finding(name, "the same as this one in all that bits may depend on")
+    for what, ours, theirs in found:
+        if what in scope.OF_SOFTWARE:
+            mend = "install the same on all machines; training refuses these"
+        else:
+            mend = "use machines of one kind; training ends where these compute other bits"
+        yield Finding(name, f"{what} {theirs}, this one {ours}", mend)
+
+
 # ---- The report ---------------------------------------------------------------------------------
 
 
@@ -266,6 +384,10 @@ def diagnose() -> int:
 
 def main() -> None:
     """Entry point."""
+    parser = argparse.ArgumentParser("hts_tf.doctor", usage=argparse.SUPPRESS)
+    parser.add_argument("--ray_address", help="of a cluster to be asked; default: RAY_ADDRESS")
+    if address := parser.parse_args().ray_address:
+        os.environ["RAY_ADDRESS"] = address
     command.end(diagnose)
 
 

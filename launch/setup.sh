@@ -3,8 +3,9 @@
 #
 #   ./launch/setup.sh            whatever is missing; nothing when all is there
 #   ./launch/setup.sh --force    .venv from scratch
-#   ./launch/setup.sh --extras=gymnasium,atari,mujoco
-#                                also what environments other than football need
+#   ./launch/setup.sh --extras=gymnasium,atari,mujoco,cluster
+#                                also what environments other than football need, and several
+#                                machines (Ray)
 #
 # .venv/hts_tf-stamp is written last and holds the fingerprint of all that determines the set-up:
 #   no stamp          the set-up never finished: .venv is made anew
@@ -15,7 +16,7 @@
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-known_extras=(gymnasium atari mujoco pettingzoo)
+known_extras=(gymnasium atari mujoco pettingzoo cluster)
 venv=$root/.venv
 stamp=$venv/hts_tf-stamp
 football=hts_tf/environments/football

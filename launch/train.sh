@@ -44,8 +44,12 @@ extra() {
   esac
 }
 
-extra=$(extra "$scenario")
-"$root/launch/setup.sh" ${extra:+"--extras=$extra"}
+extras=$(extra "$scenario")
+machines=$(flag num_machines 1 "$@")
+if [[ $machines == [1-9]* && $machines != 1 ]]; then
+  extras+=${extras:+,}cluster
+fi
+"$root/launch/setup.sh" ${extras:+"--extras=$extras"}
 
 # Until it knows what to do with them, Python must not get signals: it would show where it stood.
 exec env --block-signal=INT,TERM "$root/.venv/bin/python" \

@@ -1,13 +1,17 @@
 import json
+import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
 
 from hts_tf import doctor
 from hts_tf.doctor import Finding
+from tests import command_line
 
 ROOT = Path(doctor.__file__).parents[1]
 
@@ -51,7 +55,7 @@ def test_imports_nothing_heavy():
 import sys
 from hts_tf import doctor
 doctor.report(doctor.examine())
-sys.exit(bool({"tensorflow", "keras", "numpy", "gfootball_engine"} & set(sys.modules)))
+sys.exit(bool({"tensorflow", "keras", "numpy", "gfootball_engine", "ray"} & set(sys.modules)))
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
@@ -162,3 +166,120 @@ def test_too_little_memory_is_a_problem(monkeypatch):
     assert doctor.memory().mend is None
     monkeypatch.setattr(doctor, "memory_available_bytes", lambda: doctor.RUN_BYTES - 1)
     assert "Trainer.num_envs" in doctor.memory().mend
+
+
+# ---- Several machines ---------------------------------------------------------------------------
+
+
+def test_a_cluster_needs_ray(monkeypatch):
+    monkeypatch.setattr(doctor.scope, "package_version", lambda _: "not installed")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    (finding,) = doctor.cluster()
+    assert "launch/setup.sh --extras=cluster" in finding.detail
+    assert finding.mend is None, "it is optional"
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    (finding,) = doctor.cluster()
+    assert finding.mend.endswith("launch/setup.sh --extras=cluster")
+
+
+def test_without_an_address_machines_are_processes(monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    (finding,) = doctor.cluster()
+    assert "processes of this machine" in finding.detail
+    assert finding.mend is None
+
+
+@pytest.mark.parametrize("flag", [False, True])
+def test_a_cluster_that_is_not_there(monkeypatch, flag):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:2" if flag else address)
+        arguments = [f"--ray_address={address}"] if flag else []
+        code, output, errors = command_line.run("hts_tf.doctor", *arguments)
+    assert (code, errors) == (1, "")
+    assert f"there is no Ray at {address}" in output
+
+
+def test_flags_that_there_are_not():
+    code, output, errors = command_line.run("hts_tf.doctor", "--address=x")
+    assert (code, output) == (2, "")
+    assert len(errors.splitlines()) == 1
+    assert "--address=x" in errors
+
+
+def test_what_differs_between_machines():
+    here = {"python": "3.12.1", "commit": "a", "processor": "Fast (avx2)"}
+    assert [f.mend for f in doctor._differences("x", here, {**here, "commit": "b"})] == [None]
+    (finding,) = doctor._differences("Machine 10.0.0.2", here, {**here, "python": "3.12.2"})
+    assert finding.name == "Machine 10.0.0.2"
+    assert finding.detail == "python 3.12.2, this one 3.12.1"
+    assert "training refuses" in finding.mend
+    (finding,) = doctor._differences("x", here, {**here, "processor": "Slow (plain)"})
+    assert "refuses" not in finding.mend
+
+
+@pytest.mark.parametrize(("mode", "is_open"), [("token", False), ("disabled", True), (None, True)])
+def test_a_cluster_without_a_token_is_a_problem(monkeypatch, mode, is_open):
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    if mode is not None:
+        monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    ray = SimpleNamespace(
+        __version__="2",
+        nodes=lambda: [{"NodeID": "a", "NodeManagerAddress": "10.0.0.1", "Alive": True}],
+        get_runtime_context=lambda: SimpleNamespace(get_node_id=lambda: "a"),
+        util=SimpleNamespace(
+            scheduling_strategies=SimpleNamespace(NodeAffinitySchedulingStrategy=0)
+        ),
+    )
+    findings = list(doctor._machines(ray, "10.0.0.1:6379"))
+    assert ["RAY_AUTH_MODE=token" in (finding.mend or "") for finding in findings[1:]] == (
+        [True] if is_open else []
+    )
+
+
+# Two nodes on loopback, the second with a setting that the first has not; ends with its input.
+TWO_NODES = """
+import os, sys
+from ray import cluster_utils
+node = {"num_cpus": 1, "include_dashboard": False, "temp_dir": sys.argv[1]}
+cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=node)
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+cluster.add_node(num_cpus=1, temp_dir=sys.argv[1])
+print(cluster.address, flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
+
+
+@pytest.fixture
+def two_nodes(monkeypatch):
+    """The address of a Ray cluster that wants the token in RAY_AUTH_TOKEN."""
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # loopback only
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "a" * 32)
+    # A short path, as there are sockets in it.
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as directory:
+        command = [sys.executable, "-c", TWO_NODES, directory]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            yield process.stdout.readline().decode().strip()
+            process.stdin.close()
+
+
+@pytest.mark.slow
+def test_machines_of_a_cluster(two_nodes, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", two_nodes)
+    code, output, _ = command_line.run("hts_tf.doctor")
+    assert code == 1
+    assert f" at {two_nodes}, machines: 2\n" in output
+    (line,) = [line for line in output.splitlines() if " Machine 127.0.0.1 " in line]
+    assert line.startswith("PROBLEM")
+    assert line.endswith("environment variables TF_ENABLE_ONEDNN_OPTS=0, this one none that matter")
+
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "b" * 32)
+    code, output, _ = command_line.run("hts_tf.doctor")
+    assert code == 1
+    assert "no cluster that can be used" in output
+    assert "Machine 127" not in output

@@ -312,7 +312,7 @@ def test_extras_that_there_are_not(set_up):
     result = set_up(arguments="--extras=atari,box2d")
     assert result.returncode == 1
     assert result.stderr.splitlines() == [
-        "[set-up] There is no extra 'box2d'; there are: gymnasium atari mujoco pettingzoo"
+        "[set-up] There is no extra 'box2d'; there are: gymnasium atari mujoco pettingzoo cluster"
     ]
     assert not result.stdout
 
@@ -449,6 +449,50 @@ def test_train_sets_up_what_a_scenario_needs(launch, scenario, extra):
     assert launch("train.sh", scenario).stderr == expected
 
 
+@pytest.mark.parametrize(
+    ("arguments", "extras"),
+    [
+        (["--num_machines=1"], ""),
+        (["--num_machines=0"], ""),
+        (["--num_machines=-2"], ""),
+        (["--num_machines=2"], "cluster"),
+        (["--num_machines", "10"], "cluster"),
+        (["CartPole-v1", "--num_machines=2"], "gymnasium,cluster"),
+        (["--num_machines=2", "--num_machines=1"], ""),
+    ],
+)
+def test_train_sets_up_ray_for_several_machines(launch, arguments, extras):
+    expected = f"set-up --extras={extras}\n" if extras else "set-up \n"
+    assert launch("train.sh", *arguments).stderr == expected
+
+
+def test_cluster_is_train_with_defaults(launch, tree):
+    result = launch("cluster.sh", "ALE/Pong-v5", "--seed=1", "--gin_bindings=A.b = 1")
+    assert result.stderr == "set-up --extras=atari,cluster\n"
+    defaults = ["--num_machines=2", f"--gin_files={tree}/gin_configs/cluster.gin"]
+    mine = ["--seed=1", "--gin_bindings=A.b = 1"]
+    assert result.stdout.splitlines() == [
+        "hts_tf.train",
+        "--scenario=ALE/Pong-v5",
+        "--scenario=ALE/Pong-v5",
+        *defaults,
+        *mine,
+        f"--workdir={tree}/runs/ALE-Pong-v5-hts_ppo-seed1",
+    ]
+
+
+@pytest.mark.parametrize(("machines", "extras"), [("4", "--extras=cluster"), ("1", "")])
+def test_cluster_leaves_the_number_of_machines_to_the_user(launch, machines, extras):
+    result = launch("cluster.sh", f"--num_machines={machines}")
+    assert result.stderr == f"set-up {extras}\n"
+    found = [line for line in result.stdout.splitlines() if line.startswith("--num_machines")]
+    assert found[-1] == f"--num_machines={machines}", "absl takes the last one"
+
+
+def test_cluster_without_arguments(launch):
+    assert "--scenario=academy_empty_goal_close" in launch("cluster.sh").stdout.splitlines()
+
+
 @pytest.mark.parametrize("workdir", [["--workdir=/x y"], ["--workdir", "/x y"]])
 def test_train_leaves_a_given_workdir(launch, workdir):
     call = launch("train.sh", "--gin_bindings=Trainer.num_envs = 4", *workdir).stdout.splitlines()
@@ -463,6 +507,7 @@ def test_train_passes_the_exit_status(launch):
 def test_test_runs_linter_and_tests(launch):
     result = launch("test.sh", "-k", "a b")
     assert result.returncode == 0
+    assert result.stderr == "set-up --extras=gymnasium,atari,mujoco,pettingzoo,cluster\n"
     ruff = ["ruff", "check", ".", "ruff", "format", "--check", "."]
     pytest = ["pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-k", "a b"]
     assert result.stdout.splitlines() == [*ruff, *pytest]
