@@ -11,7 +11,6 @@ import argparse
 import hashlib
 import os
 import shlex
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,7 +21,6 @@ from typing import Any, NamedTuple
 from hts_tf import errors
 from hts_tf.files import scope
 from hts_tf.machines import ray_cluster
-from hts_tf.machines.follower import Follower
 from hts_tf.networks import native_ops
 from hts_tf.system import command
 from hts_tf.system.memory import memory_available_bytes
@@ -46,7 +44,6 @@ RUN_BYTES = 2 * 2**30
 
 # How long a machine of a cluster may take to say what it has: Ray starts a process there.
 ANSWER_SEC = 120.0
-REACH_SEC = 10.0
 
 
 class Finding(NamedTuple):
@@ -283,9 +280,7 @@ def cluster() -> Iterator[Finding]:
         )
         yield Finding("Cluster", detail)
         return
-    os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # to connect, of 20: 14 minutes
     try:
-        _reach(address)
         with ray_cluster.connected(address, num_processes=1) as ray:
             yield from _machines(ray, address)
     except errors.ConfigError as error:
@@ -296,17 +291,6 @@ _MEND_CLUSTER = (
     "see docs/cluster.md: start Ray there, with the same RAY_AUTH_MODE and token here; or unset "
     "RAY_ADDRESS, to use this machine alone"
 )
-
-
-def _reach(address: str) -> None:
-    """Raises: ConfigError: nothing listens there, which Ray says later and in many lines."""
-    host, _, port = address.rpartition(":")
-    if "/" in host or not port.isdecimal():  # such as "auto"
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), REACH_SEC).close()
-    except (OSError, OverflowError) as error:
-        raise errors.ConfigError(f"there is no Ray at {address} ({error})") from error
 
 
 def _machines(ray: Any, address: str) -> Iterator[Finding]:
@@ -320,18 +304,8 @@ def _machines(ray: Any, address: str) -> Iterator[Finding]:
             "set RAY_AUTH_MODE=token on all machines before Ray starts (docs/cluster.md)",
         )
     names = {node["NodeID"]: f"Machine {node['NodeManagerAddress']}" for node in ray.nodes()}
-    place = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-    # As training asks, but for the processor that a follower takes: others may be running.
-    followers = [
-        ray.remote(Follower)
-        .options(
-            num_cpus=0,
-            scheduling_strategy=place(node, soft=False),
-            runtime_env={"env_vars": {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "")}},
-        )
-        .remote()
-        for node in others
-    ]
+    # As training does, but for the processor that a follower takes: others may be running.
+    followers = [ray_cluster.hire(ray, node, num_cpus=0) for node in others]
     here = scope.describe()
     answers = [follower.scope.remote() for follower in followers]
     for node, answer in zip(others, answers, strict=True):

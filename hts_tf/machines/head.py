@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 import threading
 import time
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ import gin
 from hts_tf import errors, operative
 from hts_tf.files import scope
 from hts_tf.machines import ray_cluster
-from hts_tf.machines.follower import Follower, Order
+from hts_tf.machines.follower import Order
 from hts_tf.system import terminal
 from hts_tf.team import MachineLostError, Team
 
@@ -130,7 +129,10 @@ class Machines:
             if known:
                 there.remove(known)
             is_alone = len({*nodes}) == 1
-            self._hired.append(known or self._new_follower(node, num_cpus=0 if is_alone else 1))
+            if not known:
+                actor = ray_cluster.hire(self._ray, node, num_cpus=0 if is_alone else 1)
+                known = _Hired(node, actor)
+            self._hired.append(known)
         for hired in there:
             self._ray.kill(hired.actor)
 
@@ -152,22 +154,19 @@ class Machines:
         self._ray.kill(self._exchange)
         return found
 
-    def _new_follower(self, node: str, num_cpus: int) -> "_Hired":
-        options = {"num_cpus": num_cpus, "runtime_env": {"env_vars": _environment()}}
-        place = self._place(node)
-        actor = self._ray.remote(Follower).options(**options, scheduling_strategy=place).remote()
-        return _Hired(node, actor)
-
     def _new_exchange(self, size: int) -> Any:
         from hts_tf.machines.exchange import Exchange
 
-        options = {"num_cpus": 0, "max_concurrency": 1000}
-        place = self._place(self._ray.get_runtime_context().get_node_id())
-        return self._ray.remote(Exchange).options(**options, scheduling_strategy=place).remote(size)
-
-    def _place(self, node: str) -> Any:
-        strategies = self._ray.util.scheduling_strategies
-        return strategies.NodeAffinitySchedulingStrategy(node, soft=False)
+        here = self._ray.get_runtime_context().get_node_id()
+        return (
+            self._ray.remote(Exchange)
+            .options(
+                num_cpus=0,
+                max_concurrency=1000,
+                scheduling_strategy=ray_cluster.place(self._ray, here),
+            )
+            .remote(size)
+        )
 
     def _compare(self, is_first: bool) -> None:
         """Raises: ConfigError: a machine has other software."""
@@ -217,11 +216,6 @@ class _Hired(NamedTuple):
 
     node: str
     actor: Any
-
-
-def _environment() -> dict[str, str]:
-    """Returns what followers are to have of this process's environment; Ray sets some of it."""
-    return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "")}
 
 
 def _line(error: BaseException) -> str:

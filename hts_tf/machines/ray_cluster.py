@@ -3,11 +3,13 @@
 import contextlib
 import os
 import secrets
+import socket
 import tempfile
 from collections.abc import Iterator
 from typing import Any
 
 from hts_tf import errors
+from hts_tf.machines.follower import Follower
 from hts_tf.system import start
 
 _ALWAYS = {
@@ -15,7 +17,11 @@ _ALWAYS = {
     "RAY_process_group_cleanup_enabled": "1",  # what a worker starts ends with it
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # we ask for them where they are of interest
     "RAY_DEDUP_LOGS": "0",
+    "RAY_AUTH_MODE": "token",
+    "RAY_NUM_REDIS_GET_RETRIES": "1",  # to connect; by default 20, which are 14 minutes
 }
+_REACH_SEC = 10.0
+
 # Else Ray listens on all interfaces; the loopback one is for what it takes for a laptop.
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
@@ -47,6 +53,8 @@ def connected(address: str | None, num_processes: int) -> Iterator[Any]:
                     tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
                 ),
             }
+        else:
+            _reach(address)
         _set_environment(is_own=not address)
         try:
             import ray
@@ -59,7 +67,8 @@ def connected(address: str | None, num_processes: int) -> Iterator[Any]:
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             reason = " ".join(str(error).split())[:300]
             raise errors.ConfigError(
-                f"--ray_address={address}: no cluster that can be used ({reason})"
+                f"--ray_address={address}: no cluster that can be used, or not with this token "
+                f"(or, with RAY_AUTH_MODE=disabled, without one): {reason}"
                 if address
                 else f"Ray does not start here ({reason})"
             ) from error
@@ -71,7 +80,7 @@ def connected(address: str | None, num_processes: int) -> Iterator[Any]:
 
 def _set_environment(is_own: bool) -> None:
     """Sets what Ray reads when it is imported, where the user has not."""
-    own = {**_LOOPBACK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    own = {**_LOOPBACK, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     for name, value in {**_ALWAYS, **(own if is_own else {})}.items():
         os.environ.setdefault(name, value)
 
@@ -81,3 +90,36 @@ def nodes(ray: Any) -> list[str]:
     here = ray.get_runtime_context().get_node_id()
     found = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
     return sorted(found, key=lambda node: (node == here, node))
+
+
+def place(ray: Any, node: str) -> Any:
+    """Returns what has Ray start an actor on this node, and on no other."""
+    return ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=False)
+
+
+def hire(ray: Any, node: str, num_cpus: int) -> Any:
+    """Returns a new follower on a node, for which Ray counts so many processors."""
+    # Which Ray would set, and which is part of the scope.
+    environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "")}
+    return (
+        ray.remote(Follower)
+        .options(
+            num_cpus=num_cpus,
+            scheduling_strategy=place(ray, node),
+            runtime_env={"env_vars": environment},
+        )
+        .remote()
+    )
+
+
+def _reach(address: str) -> None:
+    """Raises: ConfigError: nothing listens there, which Ray says later and in many lines."""
+    host, _, port = address.rpartition(":")
+    if "/" in host or not port.isdecimal():  # such as "auto"
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _REACH_SEC).close()
+    except (OSError, OverflowError) as error:
+        raise errors.ConfigError(
+            f"--ray_address={address}: no cluster that can be used ({error})"
+        ) from error

@@ -235,9 +235,8 @@ def test_one_that_hangs(calm, nodes, tmp_path):
         wait_for_rows(tmp_path, 2, process)
         (hanging,) = followers()
         os.kill(hanging, signal.SIGSTOP)
-        try:
-            errors = finish(process)
-        finally:
+        errors = finish(process)
+        with contextlib.suppress(ProcessLookupError):  # Ray may have been able to
             os.kill(hanging, signal.SIGKILL)
     assert "machine 1 has not answered for 20 s; going on from the last sync point" in errors
     assert_same(tmp_path, calm(game))
