@@ -120,7 +120,7 @@ class RayTeam:
     def gather(self, array: np.ndarray, channel: int) -> np.ndarray:
         """See `Team`."""
         found = self._meet(channel, array)
-        return np.concatenate([array if n == self.number else x for n, x in enumerate(found)])
+        return np.concatenate(found)
 
     def keep(self, item: Any) -> None:
         """See `Team`."""
@@ -166,6 +166,7 @@ class RayTeam:
             raise self._lose(str(getattr(error, "cause", error))) from error
         for n, x in zip(elsewhere, read, strict=True):
             found[n] = x
+        found[self.number] = item
         if channel != _KEEPING:  # for which nobody waits
             self.waited_sec += time.perf_counter() - start
         return found

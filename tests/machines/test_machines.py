@@ -69,13 +69,13 @@ GAMES = {
 }
 # (game, machines); learners are tried with all games.
 TEAMS = [
-    *(("synthetic, hts_ppo", size) for size in (2, 3, 4)),
-    ("synthetic, hts_a2c", 4),
-    ("synthetic, ppo", 2),
+    ("synthetic, hts_ppo", 4),
+    ("synthetic, hts_a2c", 2),
+    ("synthetic, ppo", 3),
     ("football, hts_ppo", 2),
     ("players, hts_ppo", 4),
     ("players, hts_a2c", 2),
-    ("players, ppo", 4),
+    ("players, ppo", 3),
     ("HalfCheetah", 2),
 ]
 
@@ -192,9 +192,9 @@ def wait_for_rows(workdir, number, process):
 
 
 def test_kills_of_nodes_and_workers(calm, nodes, tmp_path):
-    """Ten on the way; after the last node that is killed, there is one machine less for good."""
+    """After the last node that is killed, there is one machine less for good."""
     game = "synthetic, hts_ppo"
-    blows = ["worker", "worker", "node", "worker", "worker", "worker", "node for good"]
+    blows = ["worker", "node", "worker", "node for good"]
     with start(
         game, tmp_path, f"--num_machines={NUM_NODES}", f"--ray_address={nodes.address}"
     ) as process:
@@ -228,7 +228,7 @@ def test_one_that_hangs(calm, nodes, tmp_path):
     game = "synthetic, ppo"
     flags = [
         *("--num_machines=2", f"--ray_address={nodes.address}"),
-        "--machine_timeout_sec=20",
+        "--machine_timeout_sec=10",
         "--machine_replacement_sec=0",
     ]
     with start(game, tmp_path, *flags) as process:
@@ -238,7 +238,7 @@ def test_one_that_hangs(calm, nodes, tmp_path):
         errors = finish(process)
         with contextlib.suppress(ProcessLookupError):  # Ray may have been able to
             os.kill(hanging, signal.SIGKILL)
-    assert "machine 1 has not answered for 20 s; going on from the last sync point" in errors
+    assert "machine 1 has not answered for 10 s; going on from the last sync point" in errors
     assert_same(tmp_path, calm(game))
 
 
