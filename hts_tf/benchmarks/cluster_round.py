@@ -27,9 +27,9 @@ LIMITS = ("environments", "acting", "gradients", "exchange")
 # See `machines.exchange`: what is smaller goes through the first machine.
 _INLINE_BYTES = 64 << 10
 
-# Besides the gradients': advantages and what is said of an update; outcome and state of a round.
-_MEETINGS_OF_UPDATE = 5
-_MEETINGS_OF_SYNC_POINT = 2
+# Besides the gradients': advantages and what is said of an update; the outcome of a round.
+_MEETINGS_OF_UPDATE = 3
+_MEETINGS_OF_SYNC_POINT = 1
 
 
 class Workload(NamedTuple):
@@ -44,6 +44,7 @@ class Workload(NamedTuple):
       answer_sec: from an observation to its action, where an executor has nothing else to step.
       gradient_bytes: of a minibatch's gradient.
       sync_bytes: that machines tell each other at a sync point, of each environment.
+      kept_bytes: that the first machine gets of each environment while the next round runs.
       num_players: of an environment.
       epochs: of an update.
       num_minibatches: of an epoch.
@@ -57,6 +58,7 @@ class Workload(NamedTuple):
     answer_sec: float
     gradient_bytes: float
     sync_bytes: float
+    kept_bytes: float
     num_players: int
     epochs: int
     num_minibatches: int
@@ -133,6 +135,7 @@ class Parts(NamedTuple):
       adding: of its processor time, fetching others' gradients included.
       stepping: of the busiest executor.
       exchange: of the learner, waiting for others' gradients.
+      keeping: until the first machine has got what it keeps.
       sync: of everybody, at the sync point.
     """
 
@@ -142,6 +145,7 @@ class Parts(NamedTuple):
     adding: float
     stepping: float
     exchange: float
+    keeping: float
     sync: float
 
 
@@ -149,7 +153,7 @@ _OF_LIMIT = {
     "environments": ("environments", "stepping"),
     "acting": ("acting",),
     "gradients": ("gradients",),
-    "exchange": ("adding", "exchange", "sync"),
+    "exchange": ("adding", "exchange", "keeping", "sync"),
 }
 
 
@@ -166,7 +170,7 @@ class Prediction(NamedTuple):
       round_sec: from one sync point to the next.
       exchange_sec: of this, gradients that the learner waits for.
       sync_sec: of this, the sync point.
-      received_bytes: by a machine in a round.
+      received_bytes: by the first machine in a round.
       limit: one of `LIMITS`, without which the round would be shortest.
     """
 
@@ -210,7 +214,8 @@ def predict(
         round_sec=seconds,
         exchange_sec=found.exchange,
         sync_sec=found.sync,
-        received_bytes=_num_gradients(work) * gradients + _sync_bytes(work, size),
+        received_bytes=_num_gradients(work) * gradients
+        + _from_others(work.sync_bytes + work.kept_bytes, size),
         limit=limit(found, machine),
     )
 
@@ -223,7 +228,7 @@ def parts(
     step_sec = work.sleep_sec + work.env_sec
     in_turn = -(-size.envs_here // min(machine.num_executors, size.envs_here))
     per_minibatch, messages, added = traffic(work, size, exchange)
-    exchanges = sync = 0.0
+    exchanges = keeping = sync = 0.0
     if size.num_machines > 1:
         meeting = 2 * network.latency_sec + size.num_machines * network.meeting_sec
         if exchange == "tree":
@@ -235,7 +240,9 @@ def parts(
         exchanges = _num_gradients(work) * gradients + _MEETINGS_OF_UPDATE * meeting
         arrays = (size.num_machines - 1) * network.array_sec
         per_byte = 1 / network.bandwidth + network.copy_sec
-        sync = _MEETINGS_OF_SYNC_POINT * (meeting + arrays) + _sync_bytes(work, size) * per_byte
+        keeping = arrays + _from_others(work.kept_bytes, size) * per_byte
+        sync = _MEETINGS_OF_SYNC_POINT * (meeting + arrays)
+        sync += _from_others(work.sync_bytes, size) * per_byte
     copied = per_minibatch * network.copy_sec
     summed = added * network.add_sec if size.num_shards > 1 else 0.0
     return Parts(
@@ -245,6 +252,7 @@ def parts(
         adding=_num_gradients(work) * (copied + summed),
         stepping=work.sync_interval * max(in_turn * step_sec, step_sec + work.answer_sec),
         exchange=exchanges,
+        keeping=keeping,
         sync=sync,
     )
 
@@ -256,7 +264,7 @@ def round_sec(found: Parts, machine: Machine) -> float:
     learner_cores = max(machine.cores / 2, min(machine.cores, 1.0))
     learning = found.gradients / learner_cores + found.adding + found.exchange
     cores = processor / (machine.cores * machine.utilisation)
-    return max(cores, found.stepping, learning) + found.sync
+    return max(cores, found.stepping, learning, found.keeping) + found.sync
 
 
 def limit(found: Parts, machine: Machine) -> str:
@@ -293,5 +301,5 @@ def _num_gradients(work: Workload) -> int:
     return work.epochs * work.num_minibatches
 
 
-def _sync_bytes(work: Workload, size: Size) -> float:
-    return (size.num_machines - 1) * size.envs_here * work.sync_bytes
+def _from_others(bytes_of_env: float, size: Size) -> float:
+    return (size.num_machines - 1) * size.envs_here * bytes_of_env

@@ -15,6 +15,7 @@ WORK = Workload(
     answer_sec=0.0,
     gradient_bytes=1e6,
     sync_bytes=1e4,
+    kept_bytes=1e5,
     num_players=3,
     epochs=2,
     num_minibatches=4,
@@ -38,6 +39,7 @@ works = st.builds(
     answer_sec=positive,
     gradient_bytes=st.floats(1e6, 1e9),  # small ones go another way
     sync_bytes=st.floats(1, 1e9),
+    kept_bytes=st.floats(1, 1e9),
     num_players=st.integers(1, 22),
     epochs=st.integers(1, 20),
     num_minibatches=st.integers(1, 20),
@@ -179,6 +181,7 @@ def test_sleeping_steps_limit_who_has_nothing_else_to_step():
         ({"learn_sec": 1.0}, "gradients"),
         ({"gradient_bytes": 1e10}, "exchange"),
         ({"sync_bytes": 1e10}, "exchange"),
+        ({"kept_bytes": 1e10}, "exchange"),
     ],
 )
 def test_limit(changes, limit):
@@ -189,7 +192,7 @@ def test_limit(changes, limit):
 def test_rollout_hides_the_exchange_until_it_is_longer():
     def round_sec(bandwidth):
         network = FREE._replace(bandwidth=bandwidth)
-        work = WORK._replace(sync_bytes=0.0)
+        work = WORK._replace(sync_bytes=0.0, kept_bytes=0.0)
         return cluster_round.predict(work, MACHINE, network, grown(2)).round_sec
 
     hidden = round_sec(math.inf)
