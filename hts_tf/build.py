@@ -59,8 +59,9 @@ def build(
     learnt = schedule.rollout_width
     if team.size > 1:
         learnt = len(part.envs)
-        # Several exchanges may wait at the same time, in other orders on other machines.
-        compute.require_inter_op_threads(4, "with --num_machines")
+        # Several exchanges may wait at the same time, in other orders on other machines, and each
+        # of them takes a thread.
+        compute.require_inter_op_threads(8, "with --num_machines")
 
     environment = settings.environment.spec
     crew = _crew(settings, schedule, part, traced=trace_intervals > 0)

@@ -2,8 +2,6 @@ import collections
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# Where threads stand for machines, each waits for the others in some of these.
-os.environ.setdefault("TF_NUM_INTEROP_THREADS", "24")
 
 import gin
 import hypothesis

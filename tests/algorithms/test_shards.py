@@ -1,6 +1,9 @@
 """Results depend on the number of shards, and not on who computes how many of them when."""
 
 import functools
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from hts_tf.algorithms.shards import Shards
 from hts_tf.learner import Learner
 from hts_tf.networks import cores, torsos
 from hts_tf.networks.actor_critic import ActorCritic
+from tests import command_line
 from tests.algorithms import reference
 from tests.teams import Threads
 
@@ -30,6 +34,7 @@ ALGORITHMS = {
     "A2C": A2C(),
     "IMPALA": IMPALA(),
 }
+ON_MACHINES = ["PPO", "A2C", "IMPALA"]
 
 
 def make_agent(core=None):
@@ -90,25 +95,54 @@ def assert_same(found, expected):
     assert found[1] == expected[1]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("counts", [False, True])
 @pytest.mark.parametrize("name", ALGORITHMS)
-def test_it_does_not_matter_who_computes_them(name, counts):
-    """One at a time, several, all; or one, two or three of four machines."""
+def test_it_does_not_matter_how_many_at_once(name, counts):
     expected = learn(name, Shards(NUM_SHARDS), counts=counts)
-    for at_once in (2, NUM_SHARDS):
-        assert_same(learn(name, Shards(NUM_SHARDS, at_once=at_once), counts=counts), expected)
-    for num_machines in (2, 3, 4) if name == "PPO" else (3,):
-
-        def body(member):
-            part = team.share(member, NUM_SHARDS, B)
-            shards = Shards(NUM_SHARDS, part.shards, gather=member.gather)
-            return learn(name, shards, slice(part.envs.start, part.envs.stop), counts=counts)
-
-        for found in Threads(num_machines).run(body):
-            assert_same(found, expected)
+    assert_same(learn(name, Shards(NUM_SHARDS, at_once=2), counts=counts), expected)
     whole = learn(name, Shards(), counts=counts)
     assert any((a != b).any() for a, b in zip(whole[0], expected[0], strict=True))
+
+
+def compare_machines():
+    """Prints, for each case, whether machines come to what one alone does."""
+    tf.config.experimental.enable_op_determinism()
+    for name in ON_MACHINES:
+        for counts in (False, True):
+            expected = learn(name, Shards(NUM_SHARDS), counts=counts)
+            for num_machines in (3, 4) if name == "PPO" else (3,):
+
+                def body(member, name=name, counts=counts):
+                    part = team.share(member, NUM_SHARDS, B)
+                    shards = Shards(NUM_SHARDS, part.shards, gather=member.gather)
+                    return learn(name, shards, slice(part.envs.start, part.envs.stop), None, counts)
+
+                for found in Threads(num_machines).run(body):
+                    assert_same(found, expected)
+            print(f"{name}, counts {counts}: same", flush=True)
+
+
+@pytest.fixture(scope="module")
+def said_of_machines():
+    # A process of its own: threads that stand for machines wait in TensorFlow's pool of threads,
+    # in which there must be enough of them for all who may wait.
+    program = "from tests.algorithms import test_shards; test_shards.compare_machines()"
+    environment = {
+        **os.environ,
+        "TF_NUM_INTEROP_THREADS": "32",
+        "PYTHONPATH": str(command_line.ROOT),
+    }
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return done.stdout, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("counts", [False, True])
+@pytest.mark.parametrize("name", ON_MACHINES)
+def test_it_does_not_matter_on_how_many_machines(said_of_machines, name, counts):
+    output, errors = said_of_machines
+    assert f"{name}, counts {counts}: same\n" in output, errors
 
 
 def test_agents_that_remember():

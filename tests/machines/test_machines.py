@@ -267,7 +267,7 @@ def test_the_first_machine_stops_and_dies(calm, nodes, tmp_path):
         ),
         (
             ["--num_machines=2", "Compute.inter_op_threads = 2"],
-            "Compute.inter_op_threads = 2 must be at least 4 with --num_machines",
+            "Compute.inter_op_threads = 2 must be at least 8 with --num_machines",
         ),
         (["--num_machines=2", "PPO.num_minibatches = 5"], "PPO.num_minibatches = 5 does not"),
         (["Trainer.num_shards = 3"], "Trainer.num_shards = 3 does not divide Trainer.num_envs = 8"),
