@@ -6,6 +6,7 @@ import runpy
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 # Nothing of ours, so that a command imports its modules itself, in its own order.
 _LOADED = ["absl.app", "gin", "keras", "numpy", "pydantic", "tensorflow"]
@@ -18,7 +19,7 @@ class Forked:
 
     def __init__(self, module, arguments, environment):
         readers, writers = zip(*(_SERVER.Pipe(duplex=False) for _ in range(2)), strict=True)
-        command = (module, arguments, environment, *writers)
+        command = (module, arguments, environment, str(Path.cwd()), *writers)
         self._process = _SERVER.Process(target=_run, args=command)
         self._process.start()
         self.stdout, self.stderr = (open(os.dup(r.fileno())) for r in readers)  # noqa: PTH123, SIM115
@@ -68,8 +69,9 @@ class Forked:
         self.wait()
 
 
-def _run(module, arguments, environment, *streams):
+def _run(module, arguments, environment, directory, *streams):
     os.setsid()
+    os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)
     for number, stream in enumerate(streams, start=1):
@@ -77,6 +79,6 @@ def _run(module, arguments, environment, *streams):
         stream.close()
     sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = sys.__stderr__ = open(2, "w", 1, errors="backslashreplace", closefd=False)  # noqa: SIM115
-    sys.path[:0] = environment["PYTHONPATH"].split(os.pathsep)
+    sys.path[:0] = [directory, *environment["PYTHONPATH"].split(os.pathsep)]
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -12,10 +12,12 @@ from hts_tf import errors
 from hts_tf.machines.follower import Follower
 from hts_tf.system import start
 
+# Errors that nobody asks for are of no interest: who waits for a machine hears of its loss.
+_QUIET = {"RAY_IGNORE_UNHANDLED_ERRORS": "1"}
 _ALWAYS = {
+    **_QUIET,
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_process_group_cleanup_enabled": "1",  # what a worker starts ends with it
-    "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # we ask for them where they are of interest
     "RAY_DEDUP_LOGS": "0",
     "RAY_AUTH_MODE": "token",
     "RAY_NUM_REDIS_GET_RETRIES": "1",  # to connect; by default 20, which are 14 minutes
@@ -100,7 +102,7 @@ def place(ray: Any, node: str) -> Any:
 def hire(ray: Any, node: str, num_cpus: int) -> Any:
     """Returns a new follower on a node, for which Ray counts so many processors."""
     # Which Ray would set, and which is part of the scope.
-    environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "")}
+    environment = {**_QUIET, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "")}
     return (
         ray.remote(Follower)
         .options(
