@@ -664,8 +664,10 @@ def test_wherever_an_executor_dies_nothing_is_made_up(broken_games, where, says_
     with collecting(game, crash_limit=1000, lockstep=time_limit) as collector:
         collector.start()
         storages, cuts = [], []
-        while len(storages) < NUM_INTERVALS or not all(  # within intervals, and where they begin
-            any(cut[rows].any() for cut in cuts) for rows in (slice(0, 1), slice(1, None))
+        # Within intervals, and where they begin; but a reset is seldom there.
+        places = [slice(1, None), *([] if where == "after reset" else [slice(0, 1)])]
+        while len(storages) < NUM_INTERVALS or not all(
+            any(cut[rows].any() for cut in cuts) for rows in places
         ):
             more = run_cut_short(collector, len(storages), len(storages) + 1)
             storages, cuts = storages + more[0], cuts + more[1]
