@@ -1,5 +1,6 @@
 """Command line: trains an agent."""
 
+import contextlib
 import signal
 
 from absl import flags
@@ -7,6 +8,7 @@ from absl import flags
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import config, errors
 from hts_tf.build import build
+from hts_tf.machines import head, ray_cluster
 from hts_tf.settings import Settings
 from hts_tf.system import command, compute, terminal, whole
 from hts_tf.team import MachineLostError, Team
@@ -71,15 +73,15 @@ def train() -> int:
 
 def _train_together(settings: Settings) -> int:
     """Trains on several machines, and goes on without those that are lost on the way."""
-    from hts_tf.machines import head  # needs Ray
-
     wishes = head.Wishes(
         _NUM_MACHINES.value,
-        _RAY_ADDRESS.value,
         timeout_sec=_MACHINE_TIMEOUT_SEC.value,
         replacement_sec=_MACHINE_REPLACEMENT_SEC.value,
     )
-    with head.Machines(wishes, _SEED.value) as machines:
+    with (
+        ray_cluster.connected(_RAY_ADDRESS.value, wishes.num_machines) as ray,
+        contextlib.closing(head.Machines(ray, wishes, _SEED.value)) as machines,
+    ):
         failures = 0
         while True:
             try:

@@ -6,22 +6,20 @@ Through the command line. Three runs of each game are compared, byte for byte.
 import os
 import random
 import signal
-import time
 
-import numpy as np
 import pytest
 
-from hts_tf import compare_runs, config
+from hts_tf import config
 from hts_tf.benchmarks.kernel import executors_of
-from hts_tf.files import archive, fingerprint_log
+from hts_tf.files import archive
 from hts_tf.files.workdir import Workdir
 from hts_tf.watching import playback
 from tests import command_line
+from tests.sameness import assert_same, wait_for_rows
 
 pytestmark = pytest.mark.slow
 
 NUM_UPDATES = 32
-FILES = (fingerprint_log.TABLE, fingerprint_log.CELLS, archive.FILE_NAME)
 BINDINGS = [
     "Trainer.num_envs = 6",
     "Trainer.sync_interval = 8",
@@ -118,32 +116,6 @@ def finish(process, code=0):
     assert not executors_of(process.pid)
 
 
-def assert_same(workdir, reference):
-    same, text = compare_runs.compare(reference, workdir)
-    assert same, text
-    assert text == f"identical up to update {NUM_UPDATES}"
-    for name in FILES:
-        assert (workdir / name).read_bytes() == (reference / name).read_bytes(), name
-    found, expected = (Workdir(path).newest() for path in (workdir, reference))
-    assert found.keys() == expected.keys()
-    for name in expected:  # ratings follow from these points
-        if name.startswith(("opponents/", "tasks/")):
-            np.testing.assert_array_equal(found[name], expected[name], name)
-    for path in reference.glob("snapshots/*.ckpt"):
-        assert (workdir / path.relative_to(reference)).read_bytes() == path.read_bytes()
-
-
-def wait_for_rows(workdir, number, process):
-    """Waits until so many updates have been made, and then for a moment of any length."""
-    table = workdir / fingerprint_log.TABLE
-    while not table.exists() or table.read_bytes().count(b"\n") <= number:
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.01)
-    time.sleep(random.uniform(0.0, 0.05))
-    assert process.poll() is None, process.stderr.read()
-    return table.read_bytes().count(b"\n") - 1
-
-
 def test_every_episode_can_be_replayed(game, reference, clean_gin):
     workdir = Workdir(reference)
     environment = config.environment_in(workdir.configuration(), workdir.config, ["tests"])
@@ -171,7 +143,7 @@ def test_ten_killed_executors(game, reference, tmp_path):
             while "was killed by SIGKILL" not in process.stderr.readline():
                 assert process.poll() is None
         finish(process)
-    assert_same(tmp_path, reference)
+    assert_same(tmp_path, reference, NUM_UPDATES)
 
 
 def test_killed_trainers_and_one_that_is_stopped(game, reference, tmp_path):
@@ -188,4 +160,4 @@ def test_killed_trainers_and_one_that_is_stopped(game, reference, tmp_path):
         assert rows < NUM_UPDATES
     with start(game, tmp_path, **workers) as process:
         finish(process)
-    assert_same(tmp_path, reference)
+    assert_same(tmp_path, reference, NUM_UPDATES)

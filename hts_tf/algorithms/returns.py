@@ -1,5 +1,6 @@
 """Returns and advantages: pure functions of time-major tensors."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -173,11 +174,9 @@ def explained_variance(
     return tf.where(variance > 0, 1.0 - error / variance, 0.0)
 
 
-def _known(arrays: list[tf.Tensor], counts: losses.Counts, shards: Shards) -> list[tf.Tensor]:
+def _known(arrays: list[tf.Tensor], counts: losses.Counts, shards: Shards) -> Sequence[tf.Tensor]:
     """Returns what counts of arrays [T, B] float32, of all machines."""
     if isinstance(counts, tuple):
-        return tf.unstack(shards.gather(tf.stack(arrays, -1)), axis=-1)
-    *arrays, numbers = tf.unstack(
-        shards.gather(tf.stack([*arrays, tf.cast(counts, tf.float32)], -1)), axis=-1
-    )
-    return [tf.boolean_mask(x, numbers > 0.0) for x in arrays]
+        return shards.gather(*arrays)
+    *arrays, counts = shards.gather(*arrays, counts)
+    return [tf.boolean_mask(x, counts) for x in arrays]

@@ -42,8 +42,13 @@ class ReturnScaling:
           rollout: the columns of this machine's shards.
           shards: if not all are here; the statistics are of all.
         """
-        rewards = tf.cast(shards.gather(rollout.reward), tf.float64)
-        ended = shards.gather(rollout.terminated | rollout.truncated)
+        has_counts = not isinstance(rollout.counts, tuple)
+        rewards, ended, *counts = shards.gather(
+            rollout.reward,
+            rollout.terminated | rollout.truncated,
+            *([rollout.counts] if has_counts else []),
+        )
+        rewards = tf.cast(rewards, tf.float64)
         began = tf.concat([tf.zeros_like(ended[:1]), ended[:-1]], 0)
         returns = tf.scan(
             lambda total, step: step[0] + step[1] * total,
@@ -51,9 +56,7 @@ class ReturnScaling:
             initializer=tf.convert_to_tensor(self._returns),
         )
         self._returns.assign(tf.where(ended[-1], tf.zeros_like(returns[-1]), returns[-1]))
-        known = returns
-        if not isinstance(rollout.counts, tuple):
-            known = tf.boolean_mask(returns, shards.gather(rollout.counts))
+        known = tf.boolean_mask(returns, *counts) if has_counts else returns
         self._moments.update(tf.reshape(known, [-1]))
         scaled = rewards * self._moments.inverse_deviation()
         scaled = tf.clip_by_value(scaled, -self._limit, self._limit)

@@ -111,11 +111,18 @@ class Shards:
             for row in tf.unstack(gathered, self.total)
         ]
 
-    def gather(self, x: tf.Tensor) -> tf.Tensor:
-        """Returns the columns of all machines: [T, B here, ...] -> [T, B, ...]."""
+    def gather(self, *arrays: tf.Tensor) -> Sequence[tf.Tensor]:
+        """Returns the columns of all machines: [T, B here] -> [T, B], all in one exchange.
+
+        Args:
+          *arrays: of bools or float32.
+        """
         if self._gather is None:
-            return x
-        return tf.concat(self.all([self.columns(x, i) for i in range(len(self.here))]), axis=1)
+            return arrays
+        stacked = tf.stack([tf.cast(x, tf.float32) for x in arrays], axis=-1)
+        parts = self.all([self.columns(stacked, i) for i in range(len(self.here))])
+        gathered = tf.unstack(tf.concat(parts, axis=1), axis=-1)
+        return [tf.cast(x, like.dtype) for x, like in zip(gathered, arrays, strict=True)]
 
     def own(self, x: tf.Tensor) -> tf.Tensor:
         """Returns this machine's columns of those of all: [T, B, ...] -> [T, B here, ...]."""

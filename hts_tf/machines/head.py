@@ -1,6 +1,5 @@
 """The first machine: finds the others, has them follow, and does without those that are lost."""
 
-import contextlib
 import dataclasses
 import threading
 import time
@@ -26,47 +25,33 @@ class Wishes:
 
     Attributes:
       num_machines: to make the run, this one included.
-      address: of the cluster; None for one on this machine.
       timeout_sec: after which a machine that does not answer is lost.
       replacement_sec: how long to wait for another in place of one that is lost.
     """
 
     num_machines: int
-    address: str | None = None
     timeout_sec: float = 300.0
     replacement_sec: float = 60.0
 
 
 class Machines:
-    """The machines of a run, from the first one's point of view; within a `with` block."""
+    """The machines of a run, from the first one's point of view."""
 
-    def __init__(self, wishes: Wishes, seed: int) -> None:
+    def __init__(self, ray: Any, wishes: Wishes, seed: int) -> None:
         """Only remembers its arguments.
 
         Args:
+          ray: the module, connected, see `ray_cluster.connected`.
           wishes: what is asked of the cluster.
           seed: of the run.
         """
+        self._ray = ray
         self._wishes = wishes
         self._seed = seed
         self._hired: list[_Hired] = []
         self._runs: list[Any] = []
         self._exchange: Any = None
         self._errors: list[BaseException] = []
-        self._stack = contextlib.ExitStack()
-
-    def __enter__(self) -> "Machines":
-        """Connects to the cluster. Raises: ConfigError: there is none."""
-        with contextlib.ExitStack() as stack:
-            wishes = self._wishes
-            connection = ray_cluster.connected(wishes.address, wishes.num_machines)
-            self._ray = stack.enter_context(connection)
-            stack.callback(self._dismiss)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
 
     def assemble(self) -> Team:
         """Has followers begin on the other machines, and returns the team.
@@ -205,7 +190,8 @@ class Machines:
             exchange.abort.remote(why)
             return
 
-    def _dismiss(self) -> None:
+    def close(self) -> None:
+        """Ends what is left of the followers."""
         for actor in (*(hired.actor for hired in self._hired), self._exchange):
             if actor is not None:
                 self._ray.kill(actor)

@@ -216,7 +216,7 @@ def test_columns_of_all_machines():
         part = team.share(member, NUM_SHARDS, 8)
         shards = Shards(NUM_SHARDS, part.shards, gather=member.gather)
         here = tf.constant(x[:, part.envs.start : part.envs.stop])
-        gathered = shards.gather(here)
+        (gathered,) = shards.gather(here)
         np.testing.assert_array_equal(gathered, x)
         np.testing.assert_array_equal(shards.own(gathered), here)
         return True

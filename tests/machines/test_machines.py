@@ -16,9 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from hts_tf import compare_runs
-from hts_tf.files import archive, fingerprint_log
 from tests import command_line, processes
+from tests.sameness import assert_same, wait_for_rows
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,7 +25,6 @@ pytestmark = [
 ]
 
 NUM_SHARDS, NUM_UPDATES, NUM_NODES = 4, 12, 4
-FILES = (fingerprint_log.TABLE, fingerprint_log.CELLS, archive.FILE_NAME)
 BINDINGS = [
     f"Trainer.num_shards = {NUM_SHARDS}",
     "Trainer.num_envs = 8",
@@ -146,20 +144,10 @@ def calm(tmp_path_factory):
     return find
 
 
-def assert_same(workdir, reference):
-    same, text = compare_runs.compare(reference, workdir)
-    assert same, text
-    assert text == f"identical up to update {NUM_UPDATES}"
-    for name in FILES:
-        assert (workdir / name).read_bytes() == (reference / name).read_bytes(), name
-    for path in reference.glob("snapshots/*.ckpt"):
-        assert (workdir / path.relative_to(reference)).read_bytes() == path.read_bytes()
-
-
 @pytest.mark.parametrize("game", GAMES)
 def test_learners(game, calm, tmp_path):
     finish(start(game, tmp_path, "Trainer.num_learners = 4", "Trainer.num_executors = 3"))
-    assert_same(tmp_path, calm(game))
+    assert_same(tmp_path, calm(game), NUM_UPDATES)
 
 
 @pytest.mark.parametrize(("game", "size"), TEAMS)
@@ -168,7 +156,7 @@ def test_machines(game, size, calm, nodes, tmp_path):
         start(game, tmp_path, f"--num_machines={size}", f"--ray_address={nodes.address}")
     )
     assert "lost" not in errors
-    assert_same(tmp_path, calm(game))
+    assert_same(tmp_path, calm(game), NUM_UPDATES)
 
 
 def followers():
@@ -183,14 +171,6 @@ def followers():
     return found
 
 
-def wait_for_rows(workdir, number, process):
-    table = workdir / fingerprint_log.TABLE
-    while not table.exists() or table.read_bytes().count(b"\n") <= number:
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.02)
-    time.sleep(random.uniform(0.0, 0.3))
-
-
 def test_kills_of_nodes_and_workers(calm, nodes, tmp_path):
     """After the last node that is killed, there is one machine less for good."""
     game = "synthetic, hts_ppo"
@@ -199,7 +179,7 @@ def test_kills_of_nodes_and_workers(calm, nodes, tmp_path):
         game, tmp_path, f"--num_machines={NUM_NODES}", f"--ray_address={nodes.address}"
     ) as process:
         for number, blow in enumerate(blows):
-            wait_for_rows(tmp_path, 1 + number, process)
+            wait_for_rows(tmp_path, 1 + number, process, at_most_sec=0.3)
             while not (there := followers()):
                 time.sleep(0.05)
             if blow == "worker":
@@ -211,7 +191,7 @@ def test_kills_of_nodes_and_workers(calm, nodes, tmp_path):
         errors = finish(process)
     assert errors.count("going on from the last sync point") >= len(blows) - 1
     assert "going on with 3 machines" in errors
-    assert_same(tmp_path, calm(game))
+    assert_same(tmp_path, calm(game), NUM_UPDATES)
     assert not processes.in_session(process.pid)
     wait_for_no_followers()
     nodes.tell("add")
@@ -232,14 +212,14 @@ def test_one_that_hangs(calm, nodes, tmp_path):
         "--machine_replacement_sec=0",
     ]
     with start(game, tmp_path, *flags) as process:
-        wait_for_rows(tmp_path, 2, process)
+        wait_for_rows(tmp_path, 2, process, at_most_sec=0.3)
         (hanging,) = followers()
         os.kill(hanging, signal.SIGSTOP)
         errors = finish(process)
         with contextlib.suppress(ProcessLookupError):  # Ray may have been able to
             os.kill(hanging, signal.SIGKILL)
     assert "machine 1 has not answered for 10 s; going on from the last sync point" in errors
-    assert_same(tmp_path, calm(game))
+    assert_same(tmp_path, calm(game), NUM_UPDATES)
 
 
 def test_the_first_machine_stops_and_dies(calm, nodes, tmp_path):
@@ -248,13 +228,13 @@ def test_the_first_machine_stops_and_dies(calm, nodes, tmp_path):
     for size, number in ((2, signal.SIGTERM), (4, signal.SIGKILL)):
         flags = [f"--num_machines={size}", f"--ray_address={nodes.address}"]
         with start(game, tmp_path, *flags) as process:
-            wait_for_rows(tmp_path, 3 if size == 2 else 7, process)
+            wait_for_rows(tmp_path, 3 if size == 2 else 7, process, at_most_sec=0.3)
             process.send_signal(number)
             code, _, errors = command_line.finish(process)
         assert code == (-9 if number == signal.SIGKILL else 143), errors
         wait_for_no_followers()
     finish(start(game, tmp_path))
-    assert_same(tmp_path, calm(game))
+    assert_same(tmp_path, calm(game), NUM_UPDATES)
 
 
 @pytest.mark.parametrize(

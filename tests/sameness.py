@@ -1,0 +1,38 @@
+"""Whether runs came to the same, byte for byte, and how far one has come."""
+
+import random
+import time
+
+import numpy as np
+
+from hts_tf import compare_runs
+from hts_tf.files import archive, fingerprint_log
+from hts_tf.files.workdir import Workdir
+
+FILES = (fingerprint_log.TABLE, fingerprint_log.CELLS, archive.FILE_NAME)
+
+
+def assert_same(workdir, reference, num_updates):
+    same, text = compare_runs.compare(reference, workdir)
+    assert same, text
+    assert text == f"identical up to update {num_updates}"
+    for name in FILES:
+        assert (workdir / name).read_bytes() == (reference / name).read_bytes(), name
+    found, expected = (Workdir(path).newest() for path in (workdir, reference))
+    assert found.keys() == expected.keys()
+    for name in expected:  # ratings follow from these points
+        if name.startswith(("opponents/", "tasks/")):
+            np.testing.assert_array_equal(found[name], expected[name], name)
+    for path in reference.glob("snapshots/*.ckpt"):
+        assert (workdir / path.relative_to(reference)).read_bytes() == path.read_bytes()
+
+
+def wait_for_rows(workdir, number, process, at_most_sec=0.05):
+    """Waits until so many updates have been made, and then for a moment of up to so long."""
+    table = workdir / fingerprint_log.TABLE
+    while not table.exists() or table.read_bytes().count(b"\n") <= number:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    time.sleep(random.uniform(0.0, at_most_sec))
+    assert process.poll() is None, process.stderr.read()
+    return table.read_bytes().count(b"\n") - 1
