@@ -52,6 +52,7 @@ class Machines:
         self._runs: list[Any] = []
         self._exchange: Any = None
         self._errors: list[BaseException] = []
+        self._watcher: threading.Thread | None = None
 
     def assemble(self) -> Team:
         """Has followers begin on the other machines, and returns the team.
@@ -75,7 +76,8 @@ class Machines:
             for number, hired in enumerate(self._hired, start=1)
         ]
         watched = self._runs, self._exchange
-        threading.Thread(target=self._watch, args=watched, daemon=True).start()
+        self._watcher = threading.Thread(target=self._watch, args=watched, daemon=True)
+        self._watcher.start()
         if not is_first:
             terminal.warn(f"going on with {size} machines")
         return RayTeam(self._exchange, 0, size, self._wishes.timeout_sec)
@@ -195,6 +197,8 @@ class Machines:
         for actor in (*(hired.actor for hired in self._hired), self._exchange):
             if actor is not None:
                 self._ray.kill(actor)
+        if self._watcher:  # as long as it can still speak to Ray
+            self._watcher.join(_GRACE_SEC)
 
 
 class _Hired(NamedTuple):

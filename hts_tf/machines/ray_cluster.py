@@ -19,6 +19,7 @@ _ALWAYS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_process_group_cleanup_enabled": "1",  # what a worker starts ends with it
     "RAY_DEDUP_LOGS": "0",
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # again, in whatever thread comes too late
     "RAY_AUTH_MODE": "token",
     "RAY_NUM_REDIS_GET_RETRIES": "1",  # to connect; by default 20, which are 14 minutes
 }
