@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from hts_tf import config, errors
 from hts_tf.files.curves import TARGETS, Curve, RunLog
-from hts_tf.system import terminal, whole
+from hts_tf.system import stop_signals, terminal, whole
 from hts_tf.system.child import Child, ChildError
 
 _POLL_SEC = 1.0
@@ -137,7 +137,7 @@ def train(
                     if is_over():
                         training.stop()
                         break
-            except (KeyboardInterrupt, SystemExit):
+            except stop_signals.Interrupted:
                 terminal.tell(f"stopping {name} at its next sync point (again: at once)")
                 training.stop()
                 raise

@@ -149,7 +149,7 @@ class Pipeline:
           WorkerError: an executor failed again and again in the same place.
           MachineLostError: a machine is lost; all that was done before is saved.
           OSError: a file cannot be written; names it.
-          KeyboardInterrupt: a second signal asked to stop at once.
+          Interrupted: a second signal asked to stop at once.
         """
         with self.signals:  # until all is closed: a signal must not cut that short
             try:

@@ -1,7 +1,6 @@
 """Command line: trains an agent."""
 
 import contextlib
-import signal
 
 from absl import flags
 
@@ -110,8 +109,6 @@ def _train(settings: Settings, team: Team | None) -> int:
             raise
         text = f"{whole.describe(error)}; the same command goes on from the last checkpoint"
         return terminal.fail(text, 1)
-    except KeyboardInterrupt:
-        return 128 + (pipeline.signals.received or signal.SIGINT)
     terminal.say(
         f"{result.env_steps:,} env steps, {result.updates:,} updates, "
         f"parameters {result.parameters_sha256}"

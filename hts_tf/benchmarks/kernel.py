@@ -29,7 +29,7 @@ def pss_bytes(pid: int) -> int:
 
 def executors_of(trainer: int) -> list[int]:
     """Returns the process ids of a trainer's executors."""
-    marker = f"hts_tf.collecting.executor\0{trainer}\0".encode()
+    marker = f"executor.main()\0{trainer}\0".encode()
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:

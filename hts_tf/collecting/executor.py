@@ -313,7 +313,3 @@ def main() -> None:
         # One write: executors share the terminal, and lines of several would mix.
         os.write(2, traceback.format_exc().encode())
         sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

@@ -20,6 +20,8 @@ from hts_tf.collecting import executor
 from hts_tf.collecting.board import Board
 from hts_tf.system import terminal
 
+# Not `-m`: it would begin as commands do, and take signals before `main` says what they mean.
+EXECUTOR = "from hts_tf.collecting import executor; executor.main()"
 _GRACE_SEC = 5.0  # for executors to end by themselves
 
 
@@ -170,7 +172,7 @@ class ExecutorPool:
         self._doing[index] = executor.STARTING, -1, -1, 0, time.monotonic_ns()
         self._unseen.pop(index, None)
         process = subprocess.Popen(
-            [sys.executable, "-m", "hts_tf.collecting.executor", str(os.getpid())],
+            [sys.executable, "-c", EXECUTOR, str(os.getpid())],
             stdin=subprocess.PIPE,
             pass_fds=[task.memory_fd, *task.action_fds, *task.state_fds],
             # A pool of BLAS threads in every executor would only take processor time.

@@ -10,7 +10,7 @@ from typing import Any
 
 from hts_tf import errors
 from hts_tf.machines.follower import Follower
-from hts_tf.system import start
+from hts_tf.system import stop_signals
 
 # Errors that nobody asks for are of no interest: who waits for a machine hears of its loss.
 _QUIET = {"RAY_IGNORE_UNHANDLED_ERRORS": "1"}
@@ -76,7 +76,7 @@ def connected(address: str | None, num_processes: int) -> Iterator[Any]:
                 else f"Ray does not start here ({reason})"
             ) from error
         finally:
-            start.end_on_signals()  # Ray has set handlers of its own
+            stop_signals.unwind()  # Ray has set handlers of its own
         stack.callback(ray.shutdown)
         yield ray
 

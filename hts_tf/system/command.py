@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from hts_tf import errors
-from hts_tf.system import start, terminal, whole
+from hts_tf.system import start, stop_signals, terminal, whole
 from hts_tf.system.child import ChildError
 
 
@@ -42,12 +42,10 @@ def outcome(body: Callable[[], int | None]) -> int:
     Bad input is one line and a 2; a run that cannot go on, or what the machine refuses, such as
     room on a disk, is one line and a 1.
 
-    SIGTERM unwinds it as Ctrl-C does, so that its children and half-written files are gone
-    afterwards.
+    SIGINT and SIGTERM unwind it, so that its children and half-written files are gone afterwards.
     """
     try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+        stop_signals.unwind()
         try:
             return body() or 0
         finally:
@@ -61,8 +59,8 @@ def outcome(body: Callable[[], int | None]) -> int:
         return terminal.fail(str(error), 1)
     except ChildError as error:
         return terminal.fail(str(error), error.code)
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+    except stop_signals.Interrupted as interruption:
+        return interruption.code
     except BrokenPipeError:  # nobody reads it any more, as after `| head`
         terminal.drop_output()
         return 128 + signal.SIGPIPE

@@ -1,8 +1,43 @@
-"""Signals that ask for an end, instead of making one."""
+"""Signals that ask for an end: raised where the program is, or noted instead."""
 
 import signal
+from types import FrameType
 
 from hts_tf.system import terminal
+
+_NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(BaseException):
+    """SIGINT or SIGTERM came.
+
+    Not KeyboardInterrupt: when one has passed through `exec` or `eval`, Python ends by SIGINT at
+    last, whatever the exit code. Not SystemExit, which also comes out of modules of others.
+
+    Attributes:
+      code: to exit with.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.code = 128 + number
+
+
+_raised: signal.Signals | None = None
+
+
+def unwind() -> None:
+    """From now on, SIGINT and SIGTERM raise `Interrupted`, wherever the program is."""
+    global _raised
+    _raised = None
+    for number in _NUMBERS:
+        signal.signal(number, _raise)
+
+
+def _raise(number: int, _: FrameType | None) -> None:
+    global _raised
+    _raised = signal.Signals(number)
+    raise Interrupted(number)
 
 
 class StopSignals:
@@ -18,15 +53,17 @@ class StopSignals:
         self._stops = stops
 
     def __enter__(self) -> None:
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        self._handlers = {number: signal.signal(number, self._note) for number in numbers}
+        self._handlers = {number: signal.signal(number, self._note) for number in _NUMBERS}
+        if _raise in self._handlers.values() and _raised is not None:
+            # And lost: libraries swallow what they do not expect.
+            self._note(_raised, None)
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
-    def _note(self, number: int, _: object) -> None:
+    def _note(self, number: int, _: FrameType | None) -> None:
         if self.received is not None:
-            raise KeyboardInterrupt
+            raise Interrupted(self.received)
         self.received = signal.Signals(number)
         terminal.tell(f"\n{self.received.name}: stopping {self._stops} (again: at once)")

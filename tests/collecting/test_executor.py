@@ -1,5 +1,9 @@
+import os
+import signal
 import subprocess
 import sys
+
+from hts_tf.collecting import executor_pool
 
 
 def test_an_executor_loads_no_tensorflow():
@@ -29,8 +33,21 @@ def test_the_package_itself_loads_nothing():
 
 def test_an_executor_without_its_parent_ends_at_once():
     result = subprocess.run(
-        [sys.executable, "-m", "hts_tf.collecting.executor", "1"],
+        [sys.executable, "-c", executor_pool.EXECUTOR, "1"],
         stdin=subprocess.DEVNULL,
         check=False,
     )
     assert result.returncode == 1
+
+
+def test_signals_do_not_end_an_executor_that_starts():
+    stop_signals = (signal.SIGINT, signal.SIGTERM)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)  # as the pool does
+    command = [sys.executable, "-c", executor_pool.EXECUTOR, str(os.getpid())]
+    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, start_new_session=True, **pipes) as process:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number in stop_signals:
+            process.send_signal(number)
+        _, errors = process.communicate()  # no task comes
+    assert (process.returncode, errors.splitlines()[-1]) == (1, b"EOFError: Ran out of input")

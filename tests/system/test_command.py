@@ -12,6 +12,7 @@ import pytest
 from hts_tf import errors
 from hts_tf.system import command
 from hts_tf.system.child import ChildError
+from tests import command_line
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +65,16 @@ def test_a_signal_unwinds():
 
     assert command.outcome(body) == 143
     assert put_away
+
+
+def test_an_interrupt_of_generated_code_is_an_exit_code(tmp_path):
+    """Python would end by SIGINT, had it been a KeyboardInterrupt."""
+    body = "lambda: exec('import signal; signal.raise_signal(signal.SIGINT)')"
+    program = f"from hts_tf.system import command\ncommand.end({body})\n"
+    (tmp_path / "interrupted.py").write_text(program)
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{command_line.ROOT}"}
+    run = subprocess.run([sys.executable, "-m", "interrupted"], env=environment)
+    assert run.returncode == 130
 
 
 PROGRAM = """

@@ -1,8 +1,9 @@
+import contextlib
 import signal
 
 import pytest
 
-from hts_tf.system.stop_signals import StopSignals
+from hts_tf.system.stop_signals import Interrupted, StopSignals, unwind
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -13,8 +14,26 @@ def test_the_first_is_noted_and_the_second_does_not_wait(capfd, number):
         assert signals.received is None
         signal.raise_signal(number)
         assert signals.received == number
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Interrupted) as raised:
             signal.raise_signal(signal.SIGINT)
+        assert raised.value.code == 128 + number
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
     expected = f"\n{number.name}: stopping at the next sync point (again: at once)\n"
+    assert capfd.readouterr().err == expected
+
+
+def test_one_that_was_swallowed_is_noted(capfd):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    unwind()
+    with contextlib.suppress(Interrupted):  # as libraries do: `except:`
+        signal.raise_signal(signal.SIGTERM)
+    signals = StopSignals("after the next update")
+    with signals:
+        assert signals.received == signal.SIGTERM
+    unwind()
+    with StopSignals("after the next update"):
+        pass
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    expected = "\nSIGTERM: stopping after the next update (again: at once)\n"
     assert capfd.readouterr().err == expected
