@@ -15,6 +15,7 @@ SMALL_FOOTBALL = [
     "--gin_bindings=Trainer.num_envs = 4",
     "--gin_bindings=Trainer.sync_interval = 16",
     "--gin_bindings=Trainer.total_env_steps = 512",
+    "--gin_bindings=PPO.epochs = 2",
 ]
 
 
