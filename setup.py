@@ -47,6 +47,7 @@ EXTRAS = {
         "rliable>=1.2,<2",
         "pandas>=2.2,<3",  # arch, which rliable needs, does not import with pandas 3
     ],
+    "sweep": ["optuna>=4.5,<6"],
     "video": ["imageio-ffmpeg>=0.5"],  # for mp4: a whole ffmpeg, with H.264
     "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "ruff>=0.9"],
 }

@@ -15,6 +15,7 @@ from hts_tf.comparison import UNFINISHED, Measured, Run
 from hts_tf.files.curves import RunLog
 from hts_tf.files.workdir import Workdir
 from hts_tf.system import command, terminal
+from hts_tf.trainings import Training, together
 
 _SCENARIOS = flags.DEFINE_list(
     "scenarios", ["academy_empty_goal_close"], "see hts_tf.train; separated by commas"
@@ -37,16 +38,24 @@ def measure(workdir: Path) -> Measured | None:
 
 
 def train(run: Run, workdir: Path) -> None:
-    """Trains until the run is over; see `comparison.train`."""
+    """Trains until the run is over.
+
+    Raises:
+      ChildError: the training refused its configuration, or failed.
+    """
     log = RunLog(workdir)
-    comparison.train(
+    training = Training(
         str(run),
         workdir,
         [f"--scenario={run.scenario}", f"--method={run.method}", f"--seed={run.seed}"],
         _GIN_FILES.value,
         _GIN_BINDINGS.value,
-        lambda: log.read() and comparison.why_over(log, _MINUTES.value) != UNFINISHED,
     )
+
+    def is_over() -> bool:
+        return log.read() and comparison.why_over(log, _MINUTES.value) != UNFINISHED
+
+    together([lambda _: training.steps(is_over)])
 
 
 def compare() -> None:

@@ -2,17 +2,14 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, harmonic_mean, median
 from typing import Any, NamedTuple
 
 from hts_tf import config, errors
 from hts_tf.files.curves import TARGETS, Curve, RunLog
-from hts_tf.system import stop_signals, terminal, whole
-from hts_tf.system.child import Child, ChildError
-
-_POLL_SEC = 1.0
+from hts_tf.system import whole
 
 # Why a run ended.
 REACHED, ENV_STEPS, MINUTES, UNFINISHED = "reached", "env_steps", "minutes", "unfinished"
@@ -78,71 +75,36 @@ def grid(scenarios: Sequence[str], methods: Sequence[str], seeds: Sequence[str])
     return list(dict.fromkeys(Run(method, scenario, seed) for scenario, seed, method in runs))
 
 
+def common(gin_files: Sequence[str], gin_bindings: Sequence[str]) -> str:
+    """Returns what all runs have in common, as one text.
+
+    Raises:
+      ConfigError: a file cannot be read.
+    """
+    try:
+        texts = [Path(path).read_text(encoding="utf-8") for path in gin_files]
+    except OSError as error:
+        raise errors.ConfigError(f"--gin_files: {error}") from None
+    return "\n".join([*texts, *gin_bindings])
+
+
 def claim(directory: Path, gin_files: Sequence[str], gin_bindings: Sequence[str]) -> None:
     """Writes what all runs have in common, or checks that it is what is there.
 
     Raises:
       ConfigError: a file cannot be read or written, or runs with something else are there.
     """
-    try:
-        texts = [Path(path).read_text(encoding="utf-8") for path in gin_files]
-        common = "\n".join([*texts, *gin_bindings])
-    except OSError as error:
-        raise errors.ConfigError(f"--gin_files: {error}") from None
+    text = common(gin_files, gin_bindings)
     path = directory / "common.gin"
     with whole.refusing("--output"):
         directory.mkdir(parents=True, exist_ok=True)
         has_runs = any(directory.glob("*/config.gin"))
-        if has_runs and path.read_text(encoding="utf-8") != common:
+        if has_runs and path.read_text(encoding="utf-8") != text:
             raise errors.ConfigError(
                 f"--output={directory} holds runs with other --gin_files or --gin_bindings, "
                 f"which are in {path}; give them, or another --output"
             )
-        whole.write(path, common.encode())
-
-
-def train(
-    name: str,
-    workdir: Path,
-    flags: Sequence[str],
-    gin_files: Sequence[str],
-    gin_bindings: Iterable[str],
-    is_over: Callable[[], bool] = lambda: False,
-) -> None:
-    """Trains until the run is over; if this is interrupted, once it has written a checkpoint.
-
-    Args:
-      name: of the run, for messages.
-      workdir: of the run, where what it prints goes, too.
-      flags: of `hts_tf.train`, but for these two and the workdir.
-      gin_files: see `hts_tf.train`.
-      gin_bindings: the same.
-      is_over: asked again and again whether it is to end before its last env step.
-
-    Raises:
-      ChildError: the training refused its configuration, or failed.
-    """
-    workdir.mkdir(exist_ok=True)
-    printed = workdir / "log.txt"
-    arguments = [
-        *flags,
-        f"--workdir={workdir}",
-        *(f"--gin_files={path}" for path in gin_files),
-        *(f"--gin_bindings={binding}" for binding in gin_bindings),
-    ]
-    try:
-        with Child("hts_tf.train", arguments, log=printed) as training:
-            try:
-                while not training.has_ended(_POLL_SEC):
-                    if is_over():
-                        training.stop()
-                        break
-            except stop_signals.Interrupted:
-                terminal.tell(f"stopping {name} at its next sync point (again: at once)")
-                training.stop()
-                raise
-    except ChildError as error:
-        raise ChildError(f"{name}: {error} (see {printed})", error.code) from None
+        whole.write(path, text.encode())
 
 
 def why_over(log: RunLog, minutes: float, total_env_steps: float = math.inf) -> str:

@@ -295,6 +295,8 @@ _MEND_CLUSTER = (
 
 def _machines(ray: Any, address: str) -> Iterator[Finding]:
     """Yields how many there are, and what training would say of them before it begins."""
+    from hts_tf.machines.follower import Follower
+
     *others, _ = ray_cluster.nodes(ray)
     yield Finding("Cluster", f"Ray {ray.__version__} at {address}, machines: {len(others) + 1}")
     if os.environ.get("RAY_AUTH_MODE") != "token":  # else Ray would not have let us in
@@ -305,7 +307,7 @@ def _machines(ray: Any, address: str) -> Iterator[Finding]:
         )
     names = {node["NodeID"]: f"Machine {node['NodeManagerAddress']}" for node in ray.nodes()}
     # As training does, but for the processor that a follower takes: others may be running.
-    followers = [ray_cluster.hire(ray, node, num_cpus=0) for node in others]
+    followers = [ray_cluster.hire(ray, Follower, node, num_cpus=0) for node in others]
     here = scope.describe()
     answers = [follower.scope.remote() for follower in followers]
     for node, answer in zip(others, answers, strict=True):

@@ -6,11 +6,25 @@ from collections.abc import Iterable
 
 
 class ConfigError(ValueError):
-    """A setting cannot be used; the message is one line and names the binding or flag to change."""
+    """A setting cannot be used; the message is one line and names the binding or flag to change.
+
+    Attributes:
+      code: with which a command ends, of this error and those below.
+    """
+
+    code = 2
 
 
 class RunError(Exception):
     """A run cannot go on; the message is one line and says what, where, and what to do."""
+
+    code = 1
+
+
+class DivergenceError(RunError):
+    """Learning went out of bounds; the message says in which update."""
+
+    code = 3
 
 
 def check_counts(flag: str, texts: Iterable[str]) -> None:

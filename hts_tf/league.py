@@ -18,6 +18,7 @@ from absl import flags
 from hts_tf import comparison
 from hts_tf.opponents.members import members
 from hts_tf.system import command, terminal
+from hts_tf.trainings import Training, together
 
 _SCENARIO = flags.DEFINE_string("scenario", None, "see hts_tf.train", required=True)
 _METHOD = flags.DEFINE_string("method", "hts_ppo", "the same")
@@ -39,13 +40,14 @@ def play() -> None:
     comparison.claim(directory, _GIN_FILES.value, _GIN_BINDINGS.value)
     for member in members(_GENERATIONS.value):
         terminal.say(f"{member.name}: see {directory / member.name / 'log.txt'}")
-        comparison.train(
+        training = Training(
             member.name,
             directory / member.name,
             [f"--scenario={_SCENARIO.value}", f"--method={_METHOD.value}", f"--seed={_SEED.value}"],
             _GIN_FILES.value,
             [*member.bindings(directory), *_GIN_BINDINGS.value],
         )
+        together([lambda _, training=training: training.steps()])
     names = ",".join(str(directory / member.name) for member in members(_GENERATIONS.value))
     terminal.say(f"to rate them: python -m hts_tf.tournament --workdirs={names}")
 

@@ -15,10 +15,6 @@ from hts_tf.networks.agent import Agent
 SPACES = "agent/spaces"
 
 
-class DivergenceError(errors.RunError):
-    """Learning went out of bounds; the message says in which update."""
-
-
 class Learner:
     """Owns the target agent's training.
 
@@ -123,7 +119,7 @@ class Learner:
         self.updates += 1
         logs = {name: float(value) for name, value in logs.items()}
         if not are_finite(self.agent.variables) or not are_finite(self.state_variables):
-            raise DivergenceError(
+            raise errors.DivergenceError(
                 f"update {self.updates:,} made parameters that are not finite ("
                 + ", ".join(f"{name} {value:g}" for name, value in logs.items())
                 + "): the checkpoints are from before; start again in another --workdir with, "

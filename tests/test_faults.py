@@ -133,7 +133,7 @@ def test_a_value_that_is_no_number_stops_the_run_at_that_step(tmp_path):
 
 def test_a_run_that_diverges_stops_and_saves_nothing_of_it(tmp_path):
     workdir, code, _, errors = train(tmp_path, "run", fault="large rewards")
-    assert code == 1
+    assert code == 3
     assert "Traceback" not in errors
     last = errors.splitlines()[-1]
     assert last.startswith("error: update ")

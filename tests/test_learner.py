@@ -37,7 +37,7 @@ def test_an_update_that_diverges_says_so_and_is_given_no_fingerprint(learning):
     trained.step(rollout)
     assert len(given) == 1
     rollout.reward[3, 2] = np.inf
-    with pytest.raises(learner.DivergenceError, match="update 2 made parameters that are not fin"):
+    with pytest.raises(errors.DivergenceError, match="update 2 made parameters that are not fin"):
         trained.step(rollout)
     assert len(given) == 1
 
@@ -175,5 +175,5 @@ def test_statistics_that_are_not_finite_are_noticed(op_determinism):
     trained = with_statistics(Recorder())
     rollout = rollout_of(trained.agent, 0)
     rollout.reward[3, 2] = np.inf
-    with pytest.raises(learner.DivergenceError, match="update 1 made parameters that are not fin"):
+    with pytest.raises(errors.DivergenceError, match="update 1 made parameters that are not fin"):
         trained.step(rollout)

@@ -11,7 +11,7 @@ import gin
 from hts_tf import errors, operative
 from hts_tf.files import scope
 from hts_tf.machines import ray_cluster
-from hts_tf.machines.follower import Order
+from hts_tf.machines.follower import Follower, Order
 from hts_tf.system import terminal
 from hts_tf.team import MachineLostError, Team
 
@@ -117,7 +117,7 @@ class Machines:
                 there.remove(known)
             is_alone = len({*nodes}) == 1
             if not known:
-                actor = ray_cluster.hire(self._ray, node, num_cpus=0 if is_alone else 1)
+                actor = ray_cluster.hire(self._ray, Follower, node, 0 if is_alone else 1)
                 known = _Hired(node, actor)
             self._hired.append(known)
         for hired in there:

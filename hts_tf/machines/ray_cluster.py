@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from hts_tf import errors
-from hts_tf.machines.follower import Follower
 from hts_tf.system import stop_signals
 
 # Errors that nobody asks for are of no interest: who waits for a machine hears of its loss.
@@ -100,12 +99,12 @@ def place(ray: Any, node: str) -> Any:
     return ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=False)
 
 
-def hire(ray: Any, node: str, num_cpus: int) -> Any:
-    """Returns a new follower on a node, for which Ray counts so many processors."""
+def hire(ray: Any, kind: type, node: str, num_cpus: int = 1) -> Any:
+    """Returns a new actor of that class on a node, for which Ray counts so many processors."""
     # Which Ray would set, and which is part of the scope.
     environment = {**_QUIET, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "")}
     return (
-        ray.remote(Follower)
+        ray.remote(kind)
         .options(
             num_cpus=num_cpus,
             scheduling_strategy=place(ray, node),

@@ -47,7 +47,7 @@ def scores(runs: Sequence[Run], axis: str) -> Figure:
     lines continue the single seeds.
     """
     scenarios = sorted({run.scenario for run in runs})
-    figure, axes = _panels(len(scenarios))
+    figure, axes = panels(len(scenarios))
     for panel, scenario in zip(axes, scenarios, strict=True):
         here = [run for run in runs if run.scenario == scenario]
         scale, label = _axis_scale(here, axis)
@@ -102,7 +102,7 @@ def throughput(systems: pd.DataFrame) -> Figure | None:
     if rows.empty:
         return None
     groups = list(rows.groupby(["scenario", "step_time"], dropna=False, sort=False))
-    figure, axes = _panels(len(groups))
+    figure, axes = panels(len(groups))
     for panel, ((scenario, step_time), group) in zip(axes, groups, strict=True):
         for schedule in _schedules(group):
             line = group[group["schedule"] == schedule].groupby("num_envs")["sps"].mean()
@@ -250,7 +250,7 @@ def estimates(panels: Mapping[str, Mapping[str, Estimate]]) -> Figure:
 # ---- What pictures have in common ---------------------------------------------------------------
 
 
-def _panels(count: int) -> tuple[Figure, list[Axes]]:
+def panels(count: int) -> tuple[Figure, list[Axes]]:
     """Makes so many panels, at most three in a row."""
     columns = 2 if count == 4 else min(count, 3)
     rows = math.ceil(count / columns)

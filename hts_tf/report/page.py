@@ -114,12 +114,13 @@ def steps_table(runs: Sequence[Run], table: pd.DataFrame) -> Table:
     )
 
 
-def write(path: Path, **content: Any) -> None:
-    """Writes the page.
+def write(path: Path, template: str = "page.html", **content: Any) -> None:
+    """Writes a page.
 
     Args:
       path: of the file.
-      content: what page.html asks for.
+      template: of this package; extends base.html.
+      content: what it asks for.
 
     Raises:
       OSError: it cannot be written.
@@ -131,7 +132,7 @@ def write(path: Path, **content: Any) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    whole.write(path, environment.get_template("page.html").render(**content).encode())
+    whole.write(path, environment.get_template(template).render(**content).encode())
 
 
 def _reach_cells(reached: Sequence[Reach | None], unit: str) -> list[Cell]:

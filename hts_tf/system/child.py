@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hts_tf import errors
+
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 _GRACE_SEC = 60.0  # a training stops at its next sync point, and writes a checkpoint
@@ -19,7 +21,7 @@ class ChildError(Exception):
     """A child process failed.
 
     Attributes:
-      code: 2 if it refused its flags, else 1.
+      code: that of the child's error, see `errors`; 1 if it ended otherwise.
     """
 
     def __init__(self, message: str, code: int) -> None:
@@ -148,8 +150,8 @@ class Child:
         self._log.seek(self._log_start)
         lines = self._log.read().strip().splitlines()
         why = lines[-1].removeprefix("error: ") if lines else ""
-        if code == 2:
-            return ChildError(why, 2)
+        if code in (errors.ConfigError.code, errors.DivergenceError.code):
+            return ChildError(why, code)
         ended = f"{self._module} ended early with exit code {code}"
         return ChildError(f"{ended}: {why}" if code and why else ended, 1)
 

@@ -40,7 +40,7 @@ def outcome(body: Callable[[], int | None]) -> int:
     """Calls a command's body and returns the exit code.
 
     Bad input is one line and a 2; a run that cannot go on, or what the machine refuses, such as
-    room on a disk, is one line and a 1.
+    room on a disk, is one line and a 1; one that has diverged, a 3.
 
     SIGINT and SIGTERM unwind it, so that its children and half-written files are gone afterwards.
     """
@@ -53,11 +53,7 @@ def outcome(body: Callable[[], int | None]) -> int:
             sys.stdout.flush()
     except SystemExit as ending:
         return ending.code or 0
-    except errors.ConfigError as error:
-        return terminal.fail(str(error), 2)
-    except errors.RunError as error:
-        return terminal.fail(str(error), 1)
-    except ChildError as error:
+    except (errors.ConfigError, errors.RunError, ChildError) as error:
         return terminal.fail(str(error), error.code)
     except stop_signals.Interrupted as interruption:
         return interruption.code

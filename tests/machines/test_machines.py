@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.skipif(find_spec("ray") is None, reason="the extra 'cluster' is not installed"),
 ]
 
-NUM_SHARDS, NUM_UPDATES, NUM_NODES = 4, 12, 4
+NUM_SHARDS, NUM_UPDATES, NUM_NODES = 4, 8, 4
 BINDINGS = [
     f"Trainer.num_shards = {NUM_SHARDS}",
     "Trainer.num_envs = 8",
@@ -56,14 +56,14 @@ GAMES = {
     "synthetic, hts_ppo": ["--scenario=synthetic"],
     "synthetic, hts_a2c": ["--scenario=synthetic", "--method=hts_a2c"],
     "synthetic, ppo": ["--scenario=synthetic", "--method=ppo"],
-    "football, hts_ppo": ["--scenario=academy_empty_goal_close"],
+    "football, hts_ppo": ["--scenario=academy_empty_goal_close", "PPO.epochs = 2"],
     "players, hts_ppo": ["--scenario=academy_3_vs_1_with_keeper", *BOTH_SIDES],
     "players, hts_a2c": [
         *("--scenario=academy_3_vs_1_with_keeper", "--method=hts_a2c"),
         f"--gin_files={command_line.ROOT / 'gin_configs/football_players.gin'}",
     ],
     "players, ppo": ["--scenario=academy_run_to_score", "--method=ppo", *PLAYERS],
-    "HalfCheetah": [*CHEETAH, "PPO.num_minibatches = 4"],
+    "HalfCheetah": [*CHEETAH, "PPO.epochs = 2", "PPO.num_minibatches = 4"],
 }
 # (game, machines); learners are tried with all games.
 TEAMS = [
@@ -175,9 +175,11 @@ def test_kills_of_nodes_and_workers(calm, nodes, tmp_path):
     """After the last node that is killed, there is one machine less for good."""
     game = "synthetic, hts_ppo"
     blows = ["worker", "node", "worker", "node for good"]
-    with start(
-        game, tmp_path, f"--num_machines={NUM_NODES}", f"--ray_address={nodes.address}"
-    ) as process:
+    flags = [
+        *(f"--num_machines={NUM_NODES}", f"--ray_address={nodes.address}"),
+        "--machine_replacement_sec=5",
+    ]
+    with start(game, tmp_path, *flags) as process:
         for number, blow in enumerate(blows):
             wait_for_rows(tmp_path, 1 + number, process, at_most_sec=0.3)
             while not (there := followers()):
@@ -228,13 +230,35 @@ def test_the_first_machine_stops_and_dies(calm, nodes, tmp_path):
     for size, number in ((2, signal.SIGTERM), (4, signal.SIGKILL)):
         flags = [f"--num_machines={size}", f"--ray_address={nodes.address}"]
         with start(game, tmp_path, *flags) as process:
-            wait_for_rows(tmp_path, 3 if size == 2 else 7, process, at_most_sec=0.3)
+            wait_for_rows(tmp_path, 2 if size == 2 else 5, process, at_most_sec=0.1)
             process.send_signal(number)
             code, _, errors = command_line.finish(process)
         assert code == (-9 if number == signal.SIGKILL else 143), errors
         wait_for_no_followers()
     finish(start(game, tmp_path))
     assert_same(tmp_path, calm(game), NUM_UPDATES)
+
+
+def test_a_sweep(nodes, tmp_path):
+    """Its trials are the same here and on other nodes."""
+    flags = [
+        "--scenarios=synthetic",
+        "--search=PPO.learning_rate = log(1e-6, 1e-1)",
+        "--trials=2",
+        "--at_once=2",
+        *(f"--gin_bindings={binding}" for binding in BINDINGS),
+    ]
+    found = []
+    for where in ("--processes=2", f"--ray_address={nodes.address}"):
+        output = tmp_path / str(len(found))
+        code, _, errors = command_line.run("hts_tf.sweep", *flags, where, f"--output={output}")
+        assert code == 0, errors
+        rows = (output / "trials.csv").read_text().splitlines()
+        found.append([row.rpartition(",")[0] for row in rows])  # but for the minutes
+    assert found[0] == found[1]
+    for path in sorted((tmp_path / "0").glob("*/*/fingerprints.csv")):
+        there = tmp_path / "1" / path.relative_to(tmp_path / "0")
+        assert there.read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize(

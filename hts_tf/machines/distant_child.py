@@ -1,0 +1,93 @@
+"""Children on nodes of a Ray cluster, which they share a file system with."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hts_tf import errors
+from hts_tf.machines import ray_cluster
+from hts_tf.system.child import Child, ChildError
+
+
+class _Outcome(NamedTuple):
+    """Whether a child has ended, and how, if not well."""
+
+    ended: bool
+    error: str = ""
+    code: int = 0
+
+
+class _Keeper:
+    """Keeps a child on a node, in an actor of Ray's."""
+
+    def begin(self, module: str, arguments: Sequence[str], log: str) -> bool:
+        """Starts it, and returns whether the directory of its log is there."""
+        if not Path(log).parent.is_dir():
+            return False
+        self._child = Child(module, arguments, log=Path(log))
+        return True
+
+    def ask(self, stop: bool) -> _Outcome:
+        """Says whether it has ended; or asks it to end, and waits until it has."""
+        try:
+            if stop:
+                self._child.stop()
+            return _Outcome(stop or self._child.has_ended())
+        except ChildError as error:
+            return _Outcome(True, str(error), error.code)
+
+
+class DistantChild:
+    """A `Child` on a node, with a log; as far as `Training.steps` knows it."""
+
+    def __init__(
+        self, ray: Any, node: str, module: str, arguments: Sequence[str], log: Path
+    ) -> None:
+        """Starts it there.
+
+        Raises:
+          ConfigError: the node does not have the directory of the log.
+          ChildError: the node is lost.
+        """
+        self._ray = ray
+        self._keeper = ray_cluster.hire(ray, _Keeper, node)
+        if not self._get(self._keeper.begin.remote(module, list(arguments), str(log.resolve()))):
+            raise errors.ConfigError(
+                f"--output: node {node} does not have {log.parent.resolve()}; all nodes must share "
+                "the directory"
+            )
+
+    def __enter__(self) -> "DistantChild":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ray.kill(self._keeper)  # the kernel kills the child with it
+
+    def has_ended(self) -> bool:
+        """Returns whether it has ended, well. Raises: ChildError: it failed, or its node did."""
+        return self._ask(stop=False)
+
+    def stop(self) -> None:
+        """Asks it to end, and waits for it. Raises: ChildError: it failed, or its node did."""
+        self._ask(stop=True)
+
+    def _ask(self, stop: bool) -> bool:
+        outcome = self._get(self._keeper.ask.remote(stop))
+        if outcome.error:
+            raise ChildError(outcome.error, outcome.code)
+        return outcome.ended
+
+    def _get(self, reference: Any) -> Any:
+        try:
+            return self._ray.get(reference)
+        except self._ray.exceptions.RayActorError:
+            raise ChildError("its node is lost; the same command goes on", 1) from None
+
+
+def on_nodes(ray: Any) -> list[Callable[..., DistantChild]]:
+    """Returns for each node what starts a child there."""
+
+    def on(node: str) -> Callable[..., DistantChild]:
+        return lambda *arguments, **named: DistantChild(ray, node, *arguments, **named)
+
+    return [on(node) for node in ray_cluster.nodes(ray)]

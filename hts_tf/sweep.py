@@ -1,0 +1,165 @@
+"""Command line: searches settings, by trials that learn from those before them.
+
+  .venv/bin/python -m hts_tf.sweep --scenarios=academy_run_to_score_with_keeper \
+    --search="PPO.entropy_cost = log(0.0005, 0.02)" --search="PPO.epochs = whole(1, 6)" \
+    --trials=30 --output=runs/sweep
+
+A trial trains on each scenario with each seed, one run after the other, in workdirs of its own. Its
+value is the mean score over all env steps (see `sweeping.study.Study`); what is worse than half of
+those before it at the same point ends there. All of that follows from bits, so the same command
+makes the same trials, however often it is interrupted and wherever they run. With `--minutes`,
+values are over minutes instead, which nobody can repeat, but which count what a setting costs.
+
+Trials are drawn `--at_once`, from what came of all before; they run one after the other, or several
+at a time (`--processes`), or each on a node of a Ray cluster (`--ray_address`), which does not
+change them. Written are trials.csv, best.gin (for `--gin_files` of a training) and report.html.
+"""
+
+import contextlib
+import functools
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from absl import flags
+
+from hts_tf import comparison, errors
+from hts_tf.machines import distant_child, ray_cluster
+from hts_tf.sweeping import checking, making, record, space
+from hts_tf.system import command, parallel, terminal
+from hts_tf.system.child import Child
+from hts_tf.trainings import together
+
+_SCENARIOS = flags.DEFINE_list("scenarios", None, "see hts_tf.train; of each trial", required=True)
+_METHOD = flags.DEFINE_string("method", "hts_ppo", "the same")
+_SEEDS = flags.DEFINE_list("seeds", ["0"], "of each trial and scenario")
+_GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files, for all runs")
+_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further bindings, for all runs")
+_SEARCH = flags.DEFINE_multi_string("search", [], "a line of the space: see hts_tf.sweeping.space")
+_SPACE = flags.DEFINE_string("space", None, "a file of such lines")
+_TRIALS = flags.DEFINE_integer(
+    "trials", 20, "how many, at least; more may be added later", lower_bound=1
+)
+_AT_ONCE = flags.DEFINE_integer(
+    "at_once", 1, "trials that are drawn before the first of them has ended", lower_bound=1
+)
+_DRAW = flags.DEFINE_integer("draw", 0, "seed of what is drawn", lower_bound=0)
+_MINUTES = flags.DEFINE_float(
+    "minutes", None, "of a run, over which values are, instead of env steps", lower_bound=0.01
+)
+_OUTPUT = flags.DEFINE_string("output", None, "directory of runs and results", required=True)
+_PROCESSES = flags.DEFINE_integer(
+    "processes", 1, "trials at the same time on this machine", lower_bound=1
+)
+_RAY_ADDRESS = flags.DEFINE_string(
+    "ray_address", None, "of a Ray cluster whose nodes share --output: a trial at a time on each"
+)
+
+
+def sweep() -> None:
+    """Makes all trials that are yet to be made.
+
+    Raises:
+      ConfigError: a flag cannot be used.
+      ChildError: a training refused its configuration, or failed.
+    """
+    lines = [*_SEARCH.value, *_space_file()]
+    searched = space.parse(lines)
+    names = [parameter.name for parameter in searched]
+    page, study = _page_and_study()
+    plan = _plan(searched)
+    identity = _identity(lines)
+    record.claim(plan.directory, identity)
+    drawn = study.Study(searched, len(plan.runs), _DRAW.value)
+    outcomes: list[record.Outcome] = []
+    with _places() as places:
+        while len(outcomes) < _TRIALS.value:
+            batch = [drawn.ask() for _ in range(_AT_ONCE.value)]
+            together([functools.partial(making.make, plan, trial) for trial in batch], places)
+            for trial in batch:
+                drawn.tell(trial)
+                outcomes.append(making.outcome(plan, trial))
+                terminal.say(outcomes[-1].line(names))
+            record.write(plan.directory, names, outcomes)
+            made_by = shlex.join(["python", "-m", "hts_tf.sweep", *sys.argv[1:]])
+            page.write(plan, names, outcomes, identity, made_by)
+    terminal.say(
+        f"\nbest: {record.best(outcomes)[0].line(names)}\nsee {plan.directory}/report.html"
+    )
+
+
+def _space_file() -> list[str]:
+    if _SPACE.value is None:
+        return []
+    try:
+        return Path(_SPACE.value).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.ConfigError(f"--space: {error}") from error
+
+
+def _page_and_study() -> tuple[ModuleType, ModuleType]:
+    """Imports what needs the extras. Raises: ConfigError: they are not installed."""
+    try:
+        from hts_tf.sweeping import page, study
+    except ImportError as error:
+        raise errors.ConfigError(
+            f"a sweep needs more ({error}): ./launch/setup.sh --extras=sweep installs it"
+        ) from error
+    return page, study
+
+
+def _plan(searched: Sequence[space.Parameter]) -> making.Plan:
+    """Returns what is to be made. Raises: ConfigError: a flag, or what may be drawn, is no good."""
+    runs = comparison.grid(_SCENARIOS.value, [_METHOD.value], _SEEDS.value)
+    own = (_GIN_FILES.value, _GIN_BINDINGS.value)
+    candidates = [
+        checking.Candidate(scenario, _METHOD.value, *own, searched)
+        for scenario in dict.fromkeys(run.scenario for run in runs)
+    ]
+    totals = parallel.each(checking.begin, candidates, processes=1)
+    total_of = {c.scenario: total for c, total in zip(candidates, totals, strict=True)}
+    return making.Plan(
+        Path(_OUTPUT.value),
+        runs,
+        [total_of[run.scenario] for run in runs],
+        _MINUTES.value,
+        *own,
+    )
+
+
+def _identity(lines: Sequence[str]) -> dict[str, Any]:
+    """Returns what makes this sweep another than others. Raises: ConfigError: a file is missing."""
+    return {
+        "scenarios": _SCENARIOS.value,
+        "method": _METHOD.value,
+        "seeds": _SEEDS.value,
+        "space": [line.strip() for line in lines],
+        "gin files and bindings": comparison.common(_GIN_FILES.value, _GIN_BINDINGS.value),
+        "at_once": _AT_ONCE.value,
+        "draw": _DRAW.value,
+        "minutes": _MINUTES.value,
+    }
+
+
+@contextlib.contextmanager
+def _places() -> Iterator[list[Callable[..., Child]]]:
+    """Yields what starts a training, once for each that may go on at the same time."""
+    address = _RAY_ADDRESS.value or os.environ.get("RAY_ADDRESS")
+    if address:
+        with ray_cluster.connected(address, 1) as ray:
+            yield distant_child.on_nodes(ray)
+    else:
+        yield [Child] * _PROCESSES.value
+
+
+def main() -> None:
+    """Entry point."""
+    command.run(sweep)
+
+
+if __name__ == "__main__":
+    main()

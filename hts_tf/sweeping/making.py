@@ -1,0 +1,102 @@
+"""How trials are made: their runs, one after the other, in workdirs of their own."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hts_tf import errors
+from hts_tf.comparison import Run
+from hts_tf.files.curves import RunLog
+from hts_tf.sweeping.record import Outcome
+from hts_tf.sweeping.study import UNFINISHED, Trial
+from hts_tf.system import terminal
+from hts_tf.system.child import Child, ChildError
+from hts_tf.trainings import Training
+
+
+class Plan(NamedTuple):
+    """What all trials have in common.
+
+    Attributes:
+      directory: of the sweep.
+      runs: of each trial.
+      total_env_steps: of each run.
+      minutes: that each run may take, and over which values are; None if they are over env steps.
+      gin_files: for all runs.
+      gin_bindings: the same.
+    """
+
+    directory: Path
+    runs: Sequence[Run]
+    total_env_steps: Sequence[int]
+    minutes: float | None
+    gin_files: Sequence[str]
+    gin_bindings: Sequence[str]
+
+    def workdir(self, trial: int, run: int) -> Path:
+        """Returns where a run is kept."""
+        return self.directory / f"trial-{trial:04}" / str(self.runs[run])
+
+    def log(self, trial: int, run: int) -> RunLog:
+        """Returns what a run has logged so far."""
+        return RunLog(self.workdir(trial, run))
+
+
+def make(plan: Plan, trial: Trial, begin: Callable[..., Child] = Child) -> Iterator[None]:
+    """Makes what is yet to be made of a trial, and judges it; see `trainings.together`.
+
+    Args:
+      plan: of all.
+      trial: to be made.
+      begin: see `Training.steps`.
+
+    Raises:
+      ChildError: a training refused its configuration, or failed in other ways than by learning.
+    """
+    for number, run in enumerate(plan.runs):
+        log = plan.log(trial.number, number)
+
+        def is_over(number: int = number, log: RunLog = log) -> bool:
+            log.read()
+            return _judge(plan, trial, number, log)
+
+        if not is_over():
+            training = Training(
+                f"trial {trial.number}, {run}",
+                plan.workdir(trial.number, number),
+                [f"--scenario={run.scenario}", f"--method={run.method}", f"--seed={run.seed}"],
+                plan.gin_files,
+                [*plan.gin_bindings, *trial.bindings],
+            )
+            try:
+                yield from training.steps(is_over, begin)
+            except ChildError as error:
+                if error.code != errors.DivergenceError.code:
+                    raise
+                trial.diverge()
+                terminal.warn(str(error))
+            is_over()  # what was written last
+        if trial.state != UNFINISHED:
+            return
+
+
+def _judge(plan: Plan, trial: Trial, number: int, log: RunLog) -> bool:
+    """Returns whether a run, or its whole trial, is over."""
+    curve = log.curve()
+    ended = log.env_steps >= plan.total_env_steps[number]
+    if plan.minutes is None:
+        return trial.take(number, curve.env_steps, curve.score, plan.total_env_steps[number], ended)
+    return trial.take(number, curve.minutes, curve.score, plan.minutes, ended)
+
+
+def outcome(plan: Plan, trial: Trial) -> Outcome:
+    """Returns what a trial has come to."""
+    logs = [plan.log(trial.number, run) for run in range(len(plan.runs))]
+    return Outcome(
+        trial.number,
+        trial.state,
+        trial.value,
+        sum(log.env_steps for log in logs),
+        sum(log.minutes for log in logs),
+        [binding.partition(" = ")[2] for binding in trial.bindings],
+    )

@@ -1,0 +1,111 @@
+"""The page of a sweep: its best trials, curves, and what was tried against what came of it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib import ticker
+from matplotlib.figure import Figure
+
+from hts_tf.files.episodes import WINDOW
+from hts_tf.report import figures, page, style
+from hts_tf.report.page import Picture
+from hts_tf.sweeping import record
+from hts_tf.sweeping.making import Plan
+from hts_tf.sweeping.record import Outcome
+from hts_tf.sweeping.study import COMPLETE
+from hts_tf.watching import picture
+
+_PIXELS_PER_INCH = 105
+_NUM_BEST = 10
+
+
+def write(
+    plan: Plan,
+    names: Sequence[str],
+    outcomes: Sequence[Outcome],
+    identity: dict[str, Any],
+    command: str,
+) -> None:
+    """Writes report.html and its pictures.
+
+    Args:
+      plan: of the sweep.
+      names: of what is searched.
+      outcomes: of its trials.
+      identity: see `record.claim`.
+      command: that made them.
+    """
+    style.use()
+    ranked = record.best(outcomes)
+    axis = "env steps" if plan.minutes is None else "minutes"
+    states = [outcome.state for outcome in outcomes]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    page.write(
+        plan.directory / "report.html",
+        "sweep.html",
+        title=f"Sweep of {', '.join(names)}",
+        summary=f"{len(outcomes)} trials ({counts}) of {len(plan.runs)} run"
+        f"{'s' if len(plan.runs) > 1 else ''}, "
+        f"{sum(outcome.env_steps for outcome in outcomes):,} env steps, "
+        f"{sum(outcome.minutes for outcome in outcomes) / 60:.1f} hours of training.",
+        names=names,
+        best=[
+            (o.trial, f"{o.value:.3f}", *o.values, f"{o.env_steps:,}", f"{o.minutes:.1f}")
+            for o in ranked[:_NUM_BEST]
+        ],
+        over=f"a run's {axis}",
+        axis=axis,
+        window=WINDOW,
+        curves=_picture(plan, "curves", _curves(plan, ranked, axis)),
+        values=_picture(plan, "values", _values(names, outcomes)),
+        origin=identity,
+        command=command,
+    )
+
+
+def _picture(plan: Plan, name: str, figure: Figure) -> Picture:
+    path = plan.directory / f"report_{name}.png"
+    picture.write(path, figure)
+    style.plt.close(figure)
+    return Picture(path, round(_PIXELS_PER_INCH * figure.get_figwidth()))
+
+
+def _curves(plan: Plan, ranked: Sequence[Outcome], axis: str) -> Figure:
+    """Draws a panel for each run, a line for each trial."""
+    figure, axes = figures.panels(len(plan.runs))
+    for number, (panel, run) in enumerate(zip(axes, plan.runs, strict=True)):
+        for outcome in reversed(ranked):
+            curve = plan.log(outcome.trial, number).curve()
+            places = curve.env_steps if plan.minutes is None else curve.minutes
+            look = {"color": style.GREY if outcome.state == COMPLETE else style.ORANGE}
+            if outcome is ranked[0]:
+                look = {"color": style.BLUE, "linewidth": 2.2}
+            panel.plot(places, curve.score, **{"linewidth": 0.9, **look})
+        panel.set_title(f"{style.title(run.scenario)}, seed {run.seed}")
+        panel.set_xlabel(axis)
+        panel.xaxis.set_major_formatter(ticker.EngFormatter(sep=""))
+        panel.set_ylabel("score")
+    return figure
+
+
+def _values(names: Sequence[str], outcomes: Sequence[Outcome]) -> Figure:
+    """Draws a panel for each setting: values against it."""
+    figure, axes = figures.panels(len(names))
+    for number, (panel, name) in enumerate(zip(axes, names, strict=True)):
+        tried = [outcome.values[number] for outcome in outcomes]
+        try:
+            places = [float(text) for text in tried]
+            spread = min(places) > 0 and max(places) / min(places) > 20
+            panel.set_xscale("log" if spread else "linear")
+            if all(place.is_integer() for place in places) and not spread:
+                panel.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+        except ValueError:
+            order = sorted(set(tried))
+            places = [order.index(text) for text in tried]
+            panel.set_xticks(range(len(order)), order)
+        for place, outcome in zip(places, outcomes, strict=True):
+            inside = style.BLUE if outcome.state == COMPLETE else "none"
+            panel.scatter(place, outcome.value, s=22, facecolor=inside, edgecolor=style.BLUE)
+        panel.set_xlabel(name)
+        panel.set_ylabel("value")
+    return figure

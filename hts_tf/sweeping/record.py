@@ -1,0 +1,86 @@
+"""The files of a sweep: what it is, and what its trials came to."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hts_tf import errors
+from hts_tf.system import whole
+
+IDENTITY, TRIALS, BEST = "sweep.json", "trials.csv", "best.gin"
+
+
+class Outcome(NamedTuple):
+    """Of a trial.
+
+    Attributes:
+      trial: its number.
+      state: see `study.Trial`.
+      value: the same.
+      env_steps: of all its runs.
+      minutes: the same.
+      values: that were tried, as gin writes them.
+    """
+
+    trial: int
+    state: str
+    value: float
+    env_steps: int
+    minutes: float
+    values: Sequence[str]
+
+    def line(self, names: Sequence[str]) -> str:
+        """Says it in a line."""
+        tried = ", ".join(map(" = ".join, zip(names, self.values, strict=True)))
+        return (
+            f"trial {self.trial}: {self.value:.3f} ({self.state}), {self.env_steps:,} env steps, "
+            f"{self.minutes:.1f} minutes; {tried}"
+        )
+
+
+def claim(directory: Path, identity: dict[str, Any]) -> None:
+    """Writes what makes a sweep what it is, or checks that it is what is there.
+
+    Args:
+      directory: of the sweep.
+      identity: name of a flag -> its value.
+
+    Raises:
+      ConfigError: the directory holds another sweep, or cannot be written.
+    """
+    path = directory / IDENTITY
+    with whole.refusing("--output"):
+        directory.mkdir(parents=True, exist_ok=True)
+        if any(directory.glob("trial-*/*/config.gin")):
+            there = json.loads(path.read_text(encoding="utf-8"))
+            for name in sorted({*identity, *there}):
+                if identity.get(name) != there.get(name):
+                    raise errors.ConfigError(
+                        f"--output={directory} holds a sweep with {name} {there.get(name)!r}, not "
+                        f"{identity.get(name)!r} (see {path}); give that, or another --output"
+                    )
+        whole.write(path, (json.dumps(identity, indent=1) + "\n").encode())
+
+
+def best(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Returns trials from the best on."""
+    return sorted(outcomes, key=lambda outcome: (-outcome.value, outcome.trial))
+
+
+def write(directory: Path, names: Sequence[str], outcomes: Sequence[Outcome]) -> None:
+    """Writes a row for each trial, and the best one as a gin file.
+
+    The minutes, and the env steps of those that were ended early, are all that may be others where
+    the same sweep is made again.
+    """
+    rows = [
+        (o.trial, o.state, f"{o.value:.6g}", *o.values, o.env_steps, f"{o.minutes:.3g}")
+        for o in outcomes
+    ]
+    columns = ("trial", "state", "value", *names, "env_steps", "minutes")
+    whole.write_csv(directory / TRIALS, columns, rows)
+    first = best(outcomes)[0]
+    lines = [f"# Trial {first.trial} of {directory.name}: {first.value:.3f}."]
+    lines += map(" = ".join, zip(names, first.values, strict=True))
+    whole.write(directory / BEST, "\n".join([*lines, ""]).encode())

@@ -1,0 +1,129 @@
+"""The study of a sweep: what is tried next, and what is not worth going on with.
+
+Optuna does both: its sampler is a tree-structured Parzen estimator (Bergstra et al. 2011), and its
+median rule ends what is worse than half of those before at the same point (Golovin et al. 2017).
+Nothing of it is kept: the same seed, asked and told the same, goes on the same way, so a sweep that
+was interrupted is made again from the workdirs of its trials.
+"""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import optuna
+
+from hts_tf.sweeping.space import Parameter
+
+MARKS = 20  # of each run, at which a trial is judged
+
+COMPLETE, PRUNED, DIVERGED, UNFINISHED = "complete", "pruned", "diverged", "unfinished"
+
+
+class Trial:
+    """One choice of values: several runs, one after the other.
+
+    Attributes:
+      number: from 0 on.
+      bindings: of the values, lines of gin.
+      state: `COMPLETE`, `PRUNED`, `DIVERGED`, or `UNFINISHED`.
+    """
+
+    def __init__(self, trial: optuna.Trial, space: Sequence[Parameter], num_runs: int) -> None:
+        """Draws the values."""
+        self._trial = trial
+        self._num_runs = num_runs
+        self._marks = 0
+        self._values_of_runs = [0.0] * num_runs
+        self.number = trial.number
+        self.bindings = [p.binding(_suggest(trial, p)) for p in space]
+        self.state = UNFINISHED
+
+    @property
+    def value(self) -> float:
+        """Up to now; see `Study`."""
+        return float(np.mean(self._values_of_runs))
+
+    def take(
+        self, run: int, places: np.ndarray, scores: np.ndarray, budget: float, ended: bool
+    ) -> bool:
+        """Takes what a run has come to, and returns whether the trial, or this run, is over.
+
+        Args:
+          run: its number; runs before it are over.
+          places: env steps or minutes made so far at which there are scores.
+          scores: there.
+          budget: env steps or minutes of a run.
+          ended: whether there will be no more: its last score stands for the rest.
+        """
+        while self.state == UNFINISHED and self._marks < (run + 1) * MARKS:
+            mark = (self._marks % MARKS + 1) / MARKS * budget
+            if not ended and (not len(places) or places[-1] < mark):
+                return False
+            self._marks += 1
+            self._values_of_runs[run] = area(places, scores, mark) / budget
+            self._trial.report(self.value, self._marks)
+            if self._marks == self._num_runs * MARKS:
+                self.state = COMPLETE
+            elif self._trial.should_prune():
+                self.state = PRUNED
+        return True
+
+    def diverge(self) -> None:
+        """Learning has gone out of bounds: it is as if the rest had brought nothing."""
+        self.state = DIVERGED
+
+
+class Study:
+    """Draws trials, and judges them.
+
+    A trial's value is the mean over its runs of the score, averaged over all of a run's env steps
+    (or minutes): early successes count as late ones do. Before the first score it is 0.
+    """
+
+    def __init__(self, space: Sequence[Parameter], num_runs: int, seed: int) -> None:
+        """Begins with nothing.
+
+        Args:
+          space: that is searched.
+          num_runs: of each trial.
+          seed: of what is drawn.
+        """
+        self._space = space
+        self._num_runs = num_runs
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True)
+        self._study = optuna.create_study(
+            direction="maximize", sampler=sampler, pruner=optuna.pruners.MedianPruner()
+        )
+
+    def ask(self) -> Trial:
+        """Returns what is to be tried next."""
+        return Trial(self._study.ask(), self._space, self._num_runs)
+
+    def tell(self, trial: Trial) -> None:
+        """Takes a trial that is over."""
+        if trial.state == PRUNED:
+            self._study.tell(trial.number, state=optuna.trial.TrialState.PRUNED)
+        else:
+            self._study.tell(trial.number, trial.value)
+
+
+def area(places: np.ndarray, scores: np.ndarray, end: float) -> float:
+    """Returns the area under a curve from 0 to a place that it has reached, 0 before its start."""
+    inside = places < end
+    if not inside.any():
+        return 0.0
+    x = np.concatenate([places[:1], places[inside], [end]])
+    y = np.concatenate([scores[:1], scores[inside], [np.interp(end, places, scores)]])
+    return float(np.trapezoid(y, x))
+
+
+def _suggest(trial: optuna.Trial, parameter: Parameter) -> float | str:
+    name, kind, values = parameter
+    if kind == "one_of":
+        return trial.suggest_categorical(name, values)
+    if kind == "whole":
+        return trial.suggest_int(name, *values)
+    return trial.suggest_float(name, *values, log=kind == "log")

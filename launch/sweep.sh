@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Searches settings by trials, after setting up whatever is missing. The same command goes on where it
+# was interrupted.
+#
+#   ./launch/sweep.sh --scenarios=NAME --search="PPO.entropy_cost = log(0.0005, 0.02)" --trials=30 --output=DIR
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+"$root/launch/setup.sh" --extras=sweep
+# Signals: as in train.sh.
+exec env --block-signal=INT,TERM "$root/.venv/bin/python" -m hts_tf.sweep "$@"

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hts_tf.sweeping import space
+from hts_tf.sweeping.study import COMPLETE, DIVERGED, MARKS, PRUNED, UNFINISHED, Study, area
+
+SPACE = space.parse(["x = between(0, 1)", "n = whole(1, 4)", "kind = one_of(a, b)"])
+BUDGET = 1000
+
+
+def values_of(bindings):
+    x, n, kind = (binding.partition(" = ")[2] for binding in bindings)
+    return float(x), int(n), kind
+
+
+def judge(x, n, kind):
+    return x * n / 4 + (kind == "b")
+
+
+def play(trial, num_runs):
+    """A run scores from 100 env steps on, linearly, up to what `judge` says of the bindings."""
+    end = judge(*values_of(trial.bindings))
+    for run in range(num_runs):
+        for steps in range(100, BUDGET + 100, 100):
+            places = np.arange(100, steps + 100, 100)
+            if trial.take(run, places, end * places / BUDGET, BUDGET, steps >= BUDGET):
+                break
+        if trial.state != UNFINISHED:
+            return
+
+
+def sweep(at_once=1, num_runs=2, trials=24, seed=0):
+    study = Study(SPACE, num_runs, seed)
+    made = []
+    while len(made) < trials:
+        batch = [study.ask() for _ in range(at_once)]
+        for trial in batch:
+            play(trial, num_runs)
+        for trial in batch:
+            study.tell(trial)
+        made += batch
+    return [(trial.bindings, trial.state, trial.value) for trial in made]
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_the_same_trials_each_time(at_once):
+    assert sweep(at_once) == sweep(at_once)
+    assert sweep(at_once) != sweep(at_once, seed=1)
+
+
+def test_trials_get_better_and_bad_ones_end_early():
+    made = sweep(trials=60)
+    states = [state for _, state, _ in made]
+    assert set(states[:5]) == {COMPLETE}  # there is nothing yet to be worse than
+    assert states.count(PRUNED) > 10
+    worth = [judge(*values_of(bindings)) for bindings, _, _ in made]
+    assert np.mean(worth[40:]) > np.mean(worth[:20])
+    complete = [w for w, (_, state, _) in zip(worth, made, strict=True) if state == COMPLETE]
+    assert np.median(complete) > np.median(worth)
+
+
+def test_one_that_diverges_is_told():
+    study = Study(SPACE, 1, seed=0)
+    trial = study.ask()
+    assert not trial.take(0, np.array([500]), np.array([0.5]), BUDGET, ended=False)
+    before = trial.value
+    trial.diverge()
+    study.tell(trial)
+    assert (trial.state, trial.value) == (DIVERGED, before)
+    assert study.ask().number == 1
+
+
+def test_a_run_that_ended_before_its_minutes():
+    trial = Study(SPACE, 1, seed=0).ask()
+    assert trial.take(0, np.array([10.0, 20.0]), np.array([0.0, 0.5]), 40.0, ended=True)
+    assert trial.state == COMPLETE
+    assert trial.value == pytest.approx((0.25 * 10 + 0.5 * 20) / 40)
+
+
+def test_one_that_never_scored():
+    trial = Study(SPACE, 1, seed=0).ask()
+    assert not trial.take(0, np.array([]), np.array([]), BUDGET, ended=False)
+    assert trial.take(0, np.array([]), np.array([]), BUDGET, ended=True)
+    assert (trial.state, trial.value) == (COMPLETE, 0.0)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=30), st.integers(1, MARKS))
+def test_area(scores, mark):
+    places = np.arange(1, len(scores) + 1) * 10.0
+    end = mark / MARKS * places[-1]
+    fine = np.linspace(places[0], end, 20_001)
+    expected = np.trapezoid(np.interp(fine, places, scores), fine) if end > places[0] else 0.0
+    assert area(places, np.array(scores), end) == pytest.approx(expected, abs=1e-3)

@@ -1,0 +1,130 @@
+"""Sweeps through the command line, on the game that is learned in seconds."""
+
+import csv
+import time
+
+import pytest
+
+from hts_tf.files.curves import RunLog
+from hts_tf.sweeping import record
+from tests import command_line
+from tests.processes import is_alive, training_processes
+
+pytestmark = pytest.mark.slow
+
+FLAGS = [
+    "--scenarios=synthetic",
+    "--search=PPO.learning_rate = log(1e-6, 1e-1)",
+    "--gin_bindings=Trainer.num_envs = 4",
+    "--gin_bindings=Trainer.sync_interval = 16",
+    "--gin_bindings=Trainer.total_env_steps = 1000",
+    "--gin_bindings=Synthetic.num_actions = 2",
+    "--gin_bindings=Synthetic.episode_steps = 4",
+]
+
+
+def trials(output):
+    """What of a sweep's table is the same each time."""
+    with (output / record.TRIALS).open() as file:
+        rows = list(csv.DictReader(file))
+    return [{k: row[k] for k in row if k not in ("env_steps", "minutes")} for row in rows]
+
+
+def test_a_sweep_that_is_interrupted_and_made_again_elsewhere(tmp_path):
+    first, again = tmp_path / "first", tmp_path / "again"
+    command = ["hts_tf.sweep", *FLAGS, "--trials=2", "--at_once=2"]
+    slow = "--gin_bindings=Synthetic.mean_step_sec = 0.003"
+    with command_line.start(*command, slow, f"--output={first}") as process:
+        while not RunLog(first / "trial-0000/synthetic-hts_ppo-seed0").env_steps:
+            assert process.poll() is None
+            time.sleep(0.05)
+        processes = training_processes(process.pid)
+        process.terminate()
+        code, printed, errors = command_line.finish(process)
+    assert (code, printed) == (143, ""), errors
+    assert "stopping trial 0, synthetic-hts_ppo-seed0 at its next sync point" in errors
+    assert not any(map(is_alive, processes))
+    code, printed, errors = command_line.run(*command, slow, f"--output={first}")
+    assert code == 0, errors
+    assert printed.count("\ntrial ") + printed.startswith("trial ") == 2
+    found = trials(first)
+    assert [row["trial"] for row in found] == list("01")
+    assert (first / record.BEST).read_text().count("PPO.learning_rate = ") == 1
+    page = (first / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 2
+    assert all(row["PPO.learning_rate"] in page for row in found)
+
+    # The pace is part of what a sweep is, but not of what comes out.
+    code, _, errors = command_line.run(*command, "--processes=2", f"--output={again}")
+    assert code == 0, errors
+    assert trials(again) == found
+
+    # Nothing is left to do but more trials; with another pace it would be another sweep.
+    workdirs = sorted(again.glob("trial-*/*/events*"))
+    code, _, errors = command_line.run(*command, f"--output={again}")
+    assert (code, trials(again)) == (0, found), errors
+    assert sorted(again.glob("trial-*/*/events*")) == workdirs
+    code, _, errors = command_line.run(*command, slow, f"--output={again}")
+    assert code == 2
+    assert "holds a sweep with gin files and bindings" in errors
+
+
+TOO_RICH = """
+import dataclasses
+import gin
+from hts_tf.environments import synthetic
+
+class Game(synthetic.SyntheticEnvironment):
+    def step(self, action, observation):
+        return super().step(action, observation)._replace(reward=3e38)
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class TooRich(synthetic.Synthetic):
+    def make(self):
+        return Game(self)
+"""
+
+
+def test_one_that_diverges_is_no_end(tmp_path):
+    (tmp_path / "too_rich.py").write_text(TOO_RICH)
+    gin_file = tmp_path / "too_rich.gin"
+    gin_file.write_text("import too_rich\nTrainer.environment = @TooRich()\n")
+    output = tmp_path / "sweep"
+    flags = ["hts_tf.sweep", *FLAGS, f"--gin_files={gin_file}", "--trials=1"]
+    code, _, errors = command_line.run(*flags, f"--output={output}", pythonpath=[tmp_path])
+    assert code == 0, errors
+    assert "made parameters that are not finite" in errors
+    [row] = trials(output)
+    assert row["state"] == "diverged"
+
+
+def test_minutes(tmp_path):
+    command = ["hts_tf.sweep", *FLAGS, "--minutes=0.02", "--trials=1", f"--output={tmp_path}"]
+    code, _, errors = command_line.run(*command)
+    assert code == 0, errors
+    [row] = trials(tmp_path)
+    assert row["state"] == "complete"
+    assert "minutes" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--search=PPO.learning_rat = log(1e-5, 1e-4)"], "learning_rat"),
+        (["--search=PPO.discount = between(0.9, 1.5)"], "with PPO.learning_rate = 1e-06, PPO.disc"),
+        (["--search=Trainer.total_env_steps = whole(1000, 2000)"], "total_env_steps"),
+        (["--search=PPO.clip = 0.1"], "NAME = KIND"),
+        (["--space=nowhere.txt"], "--space: "),
+        (["--seeds=x"], "--seeds"),
+        (["--scenarios=nowhere"], "unknown scenario 'nowhere'"),
+    ],
+)
+def test_refuses(tmp_path, flags, says):
+    code, printed, errors = command_line.run(
+        "hts_tf.sweep", *FLAGS, *flags, f"--output={tmp_path / 'sweep'}"
+    )
+    assert code == 2, (printed, errors)
+    assert says in errors
+    assert len(errors.splitlines()) == 1, errors
+    assert not (tmp_path / "sweep").exists()
