@@ -6,7 +6,9 @@ parts of it, never load TensorFlow.
 
 import importlib
 import sys
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -16,8 +18,15 @@ if sys.argv[:1] == ["-m"]:  # Python is looking for the module that `python -m h
     start.begin()
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Lets those who write algorithms say `from hts_tf import losses, returns`."""
-    if name in ("losses", "returns"):
+# What is here without its module having been imported.
+_ALGORITHMS = ("losses", "returns")
+_FUNCTIONS = {"load": "loading", "train": "trainings"}
+
+
+def __getattr__(name: str) -> ModuleType | Callable[..., Any]:
+    """Lets people say `hts_tf.load`, `hts_tf.train`, and `from hts_tf import losses, returns`."""
+    if name in _ALGORITHMS:
         return importlib.import_module(f"hts_tf.algorithms.{name}")
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(f"hts_tf.{_FUNCTIONS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -84,6 +84,30 @@ class PixelMapSpec(ArraySpec):
         """Shape [height, width, channels] of the image; channels are frame-major, oldest first."""
         return self.height, self.width, self.frames * (max(self.planes) + 1)
 
+    def from_image(self, image: np.ndarray) -> np.ndarray:
+        """Finds the set pixels of a dense image; in each plane, from top left to bottom right.
+
+        Args:
+          image: of `dense_shape`; what is not 0 is set.
+
+        Raises:
+          ConfigError: a plane has more of them than can be handed over.
+        """
+        positions = np.full(self.shape, self.NO_PIXEL, self.dtype)
+        planes = np.array(self.planes)
+        pixels = np.reshape(image, (self.height * self.width, self.frames, max(planes) + 1))
+        for plane in set(self.planes):
+            (columns,) = np.nonzero(planes == plane)
+            for frame in range(self.frames):
+                (found,) = np.nonzero(pixels[:, frame, plane])
+                if len(found) > len(columns):
+                    raise errors.ConfigError(
+                        f"plane {plane} of an image has {len(found)} set pixels, at most "
+                        f"{len(columns)} are of such an observation"
+                    )
+                positions[frame, columns[: len(found)]] = found
+        return positions
+
 
 @dataclasses.dataclass(frozen=True)
 class DiscreteSpec(ArraySpec):

@@ -1,16 +1,20 @@
-"""Trainings as processes of their own, one after the other or several at once."""
+"""Trainings as processes of their own: called from Python, or several, perhaps at once."""
 
 import collections
 import contextlib
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from hts_tf import errors
 from hts_tf.system import stop_signals, terminal
-from hts_tf.system.child import Child, ChildError
+from hts_tf.system.child import Child, ChildError, end_with_parent
 
 _POLL_SEC = 0.5
+_REFUSALS = ("error: ", "FATAL Flags parsing error: ")  # of our commands; of absl, for them
 
 _Place = TypeVar("_Place")
 
@@ -103,3 +107,77 @@ def together(
                 with contextlib.suppress(stop_signals.Interrupted):
                     steps.throw(interruption)
             raise
+
+
+def train(
+    scenario: str,
+    method: str = "hts_ppo",
+    *,
+    workdir: str | Path,
+    seed: int = 0,
+    bindings: Mapping[str, Any] | None = None,
+    gin_files: Sequence[str | Path] = (),
+    **flags: Any,
+) -> Path:
+    """Trains as `python -m hts_tf.train` does, with the same checks and to the same bits.
+
+    What it says is printed. Interrupted, it ends at its next sync point; the same call goes on.
+
+    Args:
+      scenario: a file of `gin_configs/scenarios`, a scenario of gfootball, or an id of Gymnasium.
+      method: a file of `gin_configs/methods`.
+      workdir: where the run is kept.
+      seed: of everything random in the run.
+      bindings: name -> value, such as {"Trainer.num_envs": 16}; texts that begin with @ or % are
+        references, as in gin files: {"ActorCritic.core": "@gru"}.
+      gin_files: further ones.
+      **flags: further ones of the command, such as trace=True.
+
+    Returns:
+      The workdir, for `hts_tf.load`.
+
+    Raises:
+      ConfigError: something is unknown, misspelt, or cannot be used.
+      RunError: the run cannot go on.
+    """
+    arguments = [
+        f"--scenario={scenario}",
+        f"--method={method}",
+        f"--workdir={workdir}",
+        f"--seed={seed}",
+        *(f"--gin_files={path}" for path in gin_files),
+        *(f"--gin_bindings={_line(*binding)}" for binding in (bindings or {}).items()),
+        *(f"--{name}={value}" for name, value in flags.items()),
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hts_tf.train", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for this process, which passes it on
+        preexec_fn=end_with_parent,
+    )
+    refused = ""  # and why
+    with process:
+        try:
+            for line in process.stdout:
+                if line.startswith(_REFUSALS):
+                    refused = line.removeprefix(_REFUSALS[0]).strip()
+                elif not refused:
+                    print(line, end="", flush=True)
+        except KeyboardInterrupt:
+            process.terminate()
+            for line in process.stdout:
+                print(line, end="", flush=True)
+            raise
+    if process.returncode:
+        is_config = process.returncode == errors.ConfigError.code or _REFUSALS[1] in refused
+        kind = errors.ConfigError if is_config else errors.RunError
+        raise kind(refused or f"the training ended with exit code {process.returncode}")
+    return Path(workdir)
+
+
+def _line(name: str, value: Any) -> str:
+    is_reference = isinstance(value, str) and value.startswith(("@", "%"))
+    return f"{name} = {value if is_reference else repr(value)}"

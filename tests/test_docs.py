@@ -1,7 +1,10 @@
 """The worked examples in the documentation are run as they stand there."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -25,6 +28,7 @@ class Page:
     def __init__(self, name):
         self.text = (command_line.ROOT / "docs" / name).read_text()
         self.outputs = self._blocks("text")
+        self.scripts = self._blocks("python")
         lines = "".join(self._blocks("sh")).replace("\\\n", "").splitlines()
         assert all(line.startswith(PYTHON) for line in lines)
         self.commands = [shlex.split(line.removeprefix(PYTHON)) for line in lines]
@@ -94,3 +98,18 @@ def test_your_own_environment(tmp_path, monkeypatch):
     run(train_fast)
     last_line = run(compare_runs).splitlines()[-1]
     assert last_line == page.says(r"last line is `([^`]*)`")
+
+
+def test_from_python(tmp_path):
+    script = "".join(Page("python.md").scripts)
+    environment = {**os.environ, "PYTHONPATH": str(command_line.ROOT)}
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "CartPole-v1" in (tmp_path / "runs/cartpole/config.gin").read_text()
+    assert re.search(r"^\d+ env steps$", run.stdout, re.MULTILINE)

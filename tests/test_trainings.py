@@ -1,6 +1,12 @@
+import signal
+import threading
+import time
+
 import pytest
 
-from hts_tf import trainings
+import hts_tf
+from hts_tf import errors, trainings
+from hts_tf.files.curves import RunLog
 from hts_tf.system.stop_signals import Interrupted
 from hts_tf.trainings import together
 
@@ -58,3 +64,45 @@ def test_interrupted(monkeypatch, where):
     with pytest.raises(Interrupted):
         together(tasks, ["x", "y"])
     assert said[:3] == ["a at x", "b at y", "a interrupted"]
+
+
+SMALL = {
+    "Trainer.num_envs": 4,
+    "Trainer.sync_interval": 16,
+    "Trainer.total_env_steps": 128,
+    "Synthetic.step_time": "exponential",
+    "ActorCritic.core": "@gru",
+    "PPO.num_minibatches": 2,
+}
+
+
+@pytest.mark.slow
+def test_training_from_python(tmp_path, capfd):
+    workdir = hts_tf.train("synthetic", workdir=tmp_path / "run", bindings=SMALL, seed=3)
+    assert workdir == tmp_path / "run"
+    assert "128 of 128 env steps" in capfd.readouterr().out
+    config = (workdir / "config.gin").read_text()
+    assert "# --seed = 3" in config
+    assert "Synthetic.step_time = 'exponential'" in config
+    with pytest.raises(errors.ConfigError, match="num_env"):
+        hts_tf.train("synthetic", workdir=tmp_path / "other", bindings={"Trainer.num_env": 3})
+    with pytest.raises(errors.ConfigError, match="speed"):
+        hts_tf.train("synthetic", workdir=tmp_path / "other", speed=3)
+    assert "error" not in capfd.readouterr().out
+
+
+@pytest.mark.slow
+def test_training_from_python_is_interrupted(tmp_path):
+    slow = {**SMALL, "Trainer.total_env_steps": 100_000, "Synthetic.mean_step_sec": 0.003}
+
+    def interrupt():
+        while not RunLog(tmp_path).env_steps:
+            time.sleep(0.05)
+        signal.raise_signal(signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        hts_tf.train("synthetic", workdir=tmp_path, bindings=slow)
+    thread.join()
+    assert list(tmp_path.glob("checkpoints/*"))

@@ -145,6 +145,20 @@ class GymnasiumEnvironment(base.Environment):
         self._write(shown, info, observation, terminated or truncated)
         return base.StepResult(reward, score, terminated, truncated)
 
+    def observed(self, shown: Any, info: Any = None) -> trees.Tree:
+        """Returns what Gymnasium shows in the midst of an episode as it is observed.
+
+        Args:
+          shown: as the wrapped environment returns it.
+          info: the same, where masks come with it.
+
+        Raises:
+          ProtocolError: it is not of its space, or a mask is missing or useless.
+        """
+        observation = self.spec.new_observation()
+        self._write(shown, info or {}, observation, over=False)
+        return observation
+
     def close(self) -> None:
         """See base class."""
         if self.env is not None:

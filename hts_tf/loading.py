@@ -1,0 +1,168 @@
+"""Policies of runs in Python: what they choose, step by step, in whatever plays their game."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
+from hts_tf import config, errors, seeding, settings, specs, trees  # noqa: F401  configurables
+from hts_tf.collecting.policy import Policy
+from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
+from hts_tf.files import participants, policies
+from hts_tf.system import compute
+
+_MAX_BATCH = 16  # rows in one call of the network
+
+
+class State(NamedTuple):
+    """What a policy has at hand in the midst of an episode, or of several.
+
+    Attributes:
+      memory: [B, P, ...], what it remembers.
+      random: of each episode, where its chances come from; moves on with every action.
+      is_batch: whether observations and actions have an axis of episodes.
+    """
+
+    memory: trees.Tree
+    random: tuple[np.random.Generator, ...]
+    is_batch: bool
+
+
+class LoadedPolicy:
+    """A trained policy.
+
+    Attributes:
+      name: WORKDIR@UPDATES.
+      environment: recipe of the environment that it was trained on: `make()` builds one, see
+        `environments.base`, and `spec` says what it observes and does.
+    """
+
+    def __init__(self, participant: participants.Participant) -> None:
+        """Compiles it, which takes a second or two."""
+        self.name = participant.name
+        self.environment = participant.environment
+        self._spec = participant.environment.spec
+        self._policy = Policy(participant.agent, _MAX_BATCH)
+        self._gymnasium = None
+        if isinstance(self.environment, Gymnasium):
+            self._gymnasium = self.environment.make()
+
+    def initial_state(self, episodes: int | Sequence[int] = 0, seed: int = 0) -> State:
+        """Returns what the policy begins an episode with.
+
+        Args:
+          episodes: a number, or several for a batch of B episodes. The chances are those of the
+            evaluation's episode of this number.
+          seed: of the evaluation, as `hts_tf.evaluate --seed`.
+        """
+        numbers = [episodes] if isinstance(episodes, int) else list(episodes)
+        shape = (len(numbers), self._spec.num_players)
+        return State(
+            trees.map(lambda s: np.zeros((*shape, *s.shape), s.dtype), self._policy.state),
+            tuple(seeding.generator(seed, "evaluation noise", number) for number in numbers),
+            not isinstance(episodes, int),
+        )
+
+    def episode_seed(self, episode: int, seed: int = 0) -> int:
+        """Returns what the evaluation gives its environment for the episode of this number."""
+        tasks = self._spec.num_tasks
+        return seeding.episode_seed(
+            seed, 0, episode, evaluation=True, task=episode % tasks, num_tasks=tasks
+        )
+
+    def act(
+        self, observation: Any, state: State, deterministic: bool = False, info: Any = None
+    ) -> tuple[Any, State]:
+        """Chooses actions: those of the evaluation, to the bit, for what it observed.
+
+        Args:
+          observation: as the environment writes it, of P > 1 players [P, ...]; or of a batch, B of
+            them. Of Gymnasium: as the environment with the run's wrappers returns it. Maps of
+            football may be gfootball's images instead of positions.
+          state: of the episode so far.
+          deterministic: take the most probable actions.
+          info: of Gymnasium, where masks of actions come with it; of a batch, B of them.
+
+        Returns:
+          The actions, as the environment takes them, in a batch a list, and the state after them.
+
+        Raises:
+          ConfigError: the observation is not of the environment.
+          ProtocolError: the same, of Gymnasium.
+        """
+        count = len(state.random)
+        players = self._spec.num_players
+        shown = observation if state.is_batch else [observation]
+        infos = (info if state.is_batch else [info]) or [None] * count
+        if not len(shown) == len(infos) == count:
+            raise errors.ConfigError(f"a batch of {count} episodes takes as many observations")
+        seen = [self._seen(one, about) for one, about in zip(shown, infos, strict=True)]
+        rows = trees.map(lambda *leaves: np.concatenate(leaves), *seen)
+        noise = np.stack([self._policy.draw_noise(random, (players,)) for random in state.random])
+        noise = noise.reshape(count * players, *noise.shape[2:])
+        memory = trees.map(lambda a: a.reshape(-1, *a.shape[2:]), state.memory)
+        answers = [
+            self._policy.act(*trees.map(lambda a, b=begin: a[b : b + _MAX_BATCH], questions))
+            for questions in [(rows, np.zeros_like(noise) if deterministic else noise, memory)]
+            for begin in range(0, count * players, _MAX_BATCH)
+        ]
+        answer = trees.map(lambda *parts: np.concatenate(parts), *answers)
+        after = trees.map(lambda a: a.reshape(count, players, *a.shape[1:]), answer.state)
+        chosen = answer.action.reshape(count, players, *answer.action.shape[1:])
+        actions = [specs.plain(a[0] if players == 1 else a) for a in chosen]
+        if self._gymnasium is not None:
+            actions = [self._gymnasium.played.action(action) for action in actions]
+        return actions if state.is_batch else actions[0], state._replace(memory=after)
+
+    def _seen(self, shown: Any, info: Any) -> trees.Tree:
+        """Returns an observation as arrays [P, ...]. Raises: ConfigError: it cannot be one."""
+        if self._gymnasium is not None:
+            one = self._gymnasium.observed(shown, info)
+            return trees.map(lambda array: array[np.newaxis], one)
+        try:
+            return trees.map(
+                lambda spec, array: _rows(spec, np.asarray(array), self._spec.num_players),
+                self._spec.observation,
+                shown,
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise errors.ConfigError(
+                f"an observation must be of {self._spec.observation}: {error}"
+            ) from error
+
+
+def load(name: str, modules: Sequence[str] = ()) -> LoadedPolicy:
+    """Loads a policy. What gin had bound in this process is forgotten.
+
+    Args:
+      name: WORKDIR for the newest checkpoint of a run, or WORKDIR@UPDATES for a snapshot.
+      modules: of your own, that the run's configuration may import.
+
+    Raises:
+      ConfigError: there is no such run, checkpoint or snapshot, or it cannot be used.
+    """
+    workdir = policies.workdir(str(name))
+    config.load_text(workdir.configuration(), workdir.config, modules)
+    try:
+        compute.configure()
+    except RuntimeError as error:  # it keeps its threads
+        warnings.warn(
+            f"TensorFlow was in use before hts_tf.load ({error}): last bits may differ from those "
+            "of the commands",
+            stacklevel=2,
+        )
+    return LoadedPolicy(participants.load(str(name), modules))
+
+
+def _rows(spec: specs.ArraySpec, array: np.ndarray, players: int) -> np.ndarray:
+    """Returns an array [P, ...] of a spec. Raises: ValueError: it cannot be made of this one."""
+    alone = (1,) if players == 1 else ()
+    if isinstance(spec, specs.PixelMapSpec) and array.shape[-3:] == spec.dense_shape:
+        images = array.reshape(-1, *spec.dense_shape)
+        array = np.stack([spec.from_image(image) for image in images])
+    array = array.reshape(*alone, *array.shape) if array.ndim == len(spec.shape) else array
+    if array.shape != (players, *spec.shape):
+        raise ValueError(f"its shape is {array.shape}, of {players} players")
+    return array.astype(spec.dtype, casting="same_kind")

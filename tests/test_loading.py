@@ -1,0 +1,161 @@
+"""Policies in Python choose what they choose in evaluations, to the bit."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hts_tf.files import archive
+from tests import command_line
+
+pytestmark = pytest.mark.slow
+
+SMALL = [
+    "--gin_bindings=Trainer.num_envs = 4",
+    "--gin_bindings=Trainer.sync_interval = 16",
+    "--gin_bindings=Trainer.total_env_steps = 128",
+    "--gin_bindings=PPO.epochs = 1",
+]
+# Plays two evaluation episodes at once, and one by itself; writes their actions.
+PLAY = """
+import sys
+import numpy as np
+import hts_tf
+
+policy = hts_tf.load(sys.argv[1])
+played = []
+
+def begin(number):
+    {begin}
+    return environment, observation
+
+def play(numbers, batched):
+    games = [begin(number) for number in numbers]
+    actions = [b""] * len(games)
+    state = policy.initial_state(numbers if batched else numbers[0], seed=7)
+    over = [False] * len(games)
+    while not all(over):
+        shown = [np.copy(observation) if not isinstance(observation, dict) else observation
+                 for _, observation in games]
+        chosen, state = policy.act(shown if batched else shown[0], state)
+        for i, action in enumerate(chosen if batched else [chosen]):
+            if over[i]:
+                continue
+            environment, observation = games[i]
+            actions[i] += np.asarray(action, policy.environment.spec.action.dtype).tobytes()
+            {step}
+    return actions
+
+together = play([0, 1], batched=True)
+assert play([1], batched=False) == together[1:]
+from pathlib import Path
+for number, actions in enumerate(together):
+    Path(sys.argv[2], str(number)).write_bytes(actions)
+"""
+OURS = {
+    "begin": """environment = policy.environment.make()
+    observation = policy.environment.spec.new_observation()
+    environment.reset(policy.episode_seed(number, seed=7), observation)""",
+    "step": "over[i] = environment.step(action, observation).is_over",
+}
+GYMNASIUM = {
+    "begin": """environment = {make}
+    observation, _ = environment.reset(seed=policy.episode_seed(number, seed=7))""",
+    "step": """observation, _, terminated, truncated, _ = environment.step(action)
+            games[i], over[i] = (environment, observation), terminated or truncated""",
+}
+
+
+def gymnasium(make):
+    return {**GYMNASIUM, "begin": GYMNASIUM["begin"].format(make=make)}
+
+
+GAMES = {
+    "recall": (["--scenario=recall"], OURS),
+    "two players": (
+        [
+            "--scenario=academy_3_vs_1_with_keeper",
+            f"--gin_files={command_line.ROOT / 'gin_configs/football_players.gin'}",
+            "--gin_bindings=Football.left_players = 2",
+        ],
+        OURS,
+    ),
+    "CartPole": (
+        ["--scenario=CartPole-v1"],
+        gymnasium("__import__('gymnasium').make('CartPole-v1')"),
+    ),
+    "HalfCheetah": (
+        ["--scenario=HalfCheetah-v5", "--gin_bindings=Gymnasium.max_episode_steps = 13"],
+        gymnasium("__import__('gymnasium').make('HalfCheetah-v5', max_episode_steps=13)"),
+    ),
+    "images of football": (
+        ["--scenario=academy_empty_goal_close"],
+        gymnasium(
+            "__import__('hts_tf.football') and __import__('gymnasium')"
+            ".make('hts_tf/academy_empty_goal_close-v0')"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_it_plays_as_in_evaluations(game, tmp_path):
+    flags, how = GAMES[game]
+    workdir = tmp_path / "run"
+    code, _, errors = command_line.run("hts_tf.train", f"--workdir={workdir}", *flags, *SMALL)
+    assert code == 0, errors
+    csv = tmp_path / "evaluation.csv"
+    evaluate = [f"--workdir={workdir}", "--episodes=2", "--seed=7", f"--output={csv}"]
+    code, _, errors = command_line.run("hts_tf.evaluate", *evaluate, "--video=false")
+    assert code == 0, errors
+    script = PLAY.replace("{begin}", how["begin"]).replace("{step}", how["step"])
+    played = subprocess.run(
+        [sys.executable, "-c", script, str(workdir), str(tmp_path)], capture_output=True, text=True
+    )
+    assert played.returncode == 0, played.stderr
+    for number, record in enumerate(archive.read(csv.with_suffix(".bin"))):
+        expected = record.actions
+        if game == "HalfCheetah":  # as they are played; kept is what was drawn
+            expected = np.clip(np.frombuffer(expected, np.float32), -1.0, 1.0).tobytes()
+        assert (tmp_path / str(number)).read_bytes() == expected
+
+
+def in_python(code, *arguments):
+    """Runs Python by itself; returns (exit code, standard output, standard error)."""
+    run = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True
+    )
+    return run.returncode, run.stdout, run.stderr
+
+
+def test_what_cannot_be_loaded_or_observed(tmp_path):
+    code = """
+import sys, numpy as np, hts_tf
+from hts_tf import errors
+for name in ("nowhere", sys.argv[1] + "@77"):
+    try:
+        hts_tf.load(name)
+    except errors.ConfigError as error:
+        print(error)
+policy = hts_tf.load(sys.argv[1])
+for observation in (np.zeros(3, np.uint8), np.zeros(5, np.uint8), np.zeros(4, complex)):
+    try:
+        policy.act(observation, policy.initial_state())
+    except errors.ConfigError as error:
+        print(error)
+print(policy.act(np.ones(4, np.uint8), policy.initial_state(), deterministic=True)[0])
+"""
+    train = [f"--workdir={tmp_path}", "--scenario=synthetic", *SMALL]
+    assert command_line.run("hts_tf.train", *train)[0] == 0
+    exit_code, printed, errors = in_python(code, tmp_path)
+    assert exit_code == 0, (printed, errors)
+    assert len(printed.splitlines()) == 6, printed
+    nowhere, no_snapshot, short, long, numbers, action = printed.splitlines()
+    assert "nowhere" in nowhere
+    assert "77" in no_snapshot
+    assert "an observation must be of ArraySpec(shape=(4,), dtype='float32'" in short
+    assert "its shape is (1, 3), of 1 players" in short
+    assert "(1, 5)" in long
+    assert "complex" in numbers
+    assert action in "0123"
