@@ -21,7 +21,7 @@ SMALL_FOOTBALL = [
 
 # What loads TensorFlow. (The launchers' tests, and those of comparisons and leagues, start these in
 # the ordinary way.)
-_LOADS_TENSORFLOW = ("hts_tf.train", "hts_tf.evaluate", "hts_tf.tournament")
+_LOADS_TENSORFLOW = ("hts_tf.train", "hts_tf.evaluate", "hts_tf.tournament", "hts_tf.export")
 
 
 def start(module, *arguments, pythonpath=()):

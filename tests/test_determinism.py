@@ -227,7 +227,7 @@ def test_five_killed_trainers(tmp_path):
     workdir = tmp_path / "run"
     table = workdir / fingerprint_log.TABLE
     flags = [
-        f"--gin_bindings=Trainer.total_env_steps = {30 * 16 * 16}",
+        f"--gin_bindings=Trainer.total_env_steps = {20 * 16 * 16}",
         "--gin_bindings=Trainer.checkpoint_every_updates = 1",
     ]
     slow = "--gin_bindings=Synthetic.mean_step_sec = 0.005"
@@ -251,8 +251,8 @@ def test_five_killed_trainers(tmp_path):
             subprocess.run(["tail", f"--pid={pid}", "-f", "/dev/null"], check=True)
         assert not executors_of(process.pid)
     assert Workdir(workdir).newest()["run/updates"] >= 2
-    bits, _ = train(workdir, *flags, slow, updates=30)
-    assert bits == train(tmp_path / "reference", *flags, updates=30)[0]
+    bits, _ = train(workdir, *flags, slow, updates=20)
+    assert bits == train(tmp_path / "reference", *flags, updates=20)[0]
 
 
 def test_a_step_that_always_fails_ends_the_run_and_can_be_replayed(tmp_path):

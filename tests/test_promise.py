@@ -19,7 +19,7 @@ from tests.sameness import assert_same, wait_for_rows
 
 pytestmark = pytest.mark.slow
 
-NUM_UPDATES = 32
+NUM_UPDATES = 24
 BINDINGS = [
     "Trainer.num_envs = 6",
     "Trainer.sync_interval = 8",

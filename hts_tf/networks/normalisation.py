@@ -20,7 +20,10 @@ class ObservationNormaliser(keras.layers.Layer):
 
     Attributes:
       normalised: the spec of what comes out; what was normalised has a scale of 1 there.
+      arithmetic: of the differences.
     """
+
+    arithmetic = tf.float64  # float32 has too few digits for those of large numbers
 
     def __init__(self, spec: trees.Tree, limit: values.Positive = 10.0) -> None:
         """Creates the statistics.
@@ -29,7 +32,6 @@ class ObservationNormaliser(keras.layers.Layer):
           spec: of the observation.
           limit: what is normalised is clipped to +-limit.
         """
-        # float32 has too few digits for the difference of large numbers.
         super().__init__(dtype="float64", autocast=False)
         self._spec = spec
         self._limit = limit
@@ -53,7 +55,10 @@ class ObservationNormaliser(keras.layers.Layer):
             if not _is_normalised(leaf):
                 return x
             known = next(statistics)
-            x = (tf.cast(x, tf.float64) - known.mean) * known.inverse_deviation()
+            mean, inverse_deviation = (
+                tf.cast(array, self.arithmetic) for array in (known.mean, known.inverse_deviation())
+            )
+            x = (tf.cast(x, self.arithmetic) - mean) * inverse_deviation
             return tf.cast(tf.clip_by_value(x, -self._limit, self._limit), tf.float32)
 
         return trees.map(normalise, self._spec, observation)

@@ -41,6 +41,7 @@ class SparseConv2D(keras.layers.Layer):
         super().__init__(dtype="float32", **kwargs)  # long sums, whatever the precision elsewhere
         height, width, channels = spec.dense_shape
         self.filters = filters
+        self._strides = strides
         self.output_size = (
             (height - kernel_size) // strides + 1,
             (width - kernel_size) // strides + 1,
@@ -81,11 +82,14 @@ class SparseConv2D(keras.layers.Layer):
         """Convolves.
 
         Args:
-          positions: [B, frames, pixels] uint16.
+          positions: [B, frames, pixels] uint16; or, for what is to do without them, the images
+            themselves: [B, height, width, channels], floats.
 
         Returns:
           [B, rows, columns, filters].
         """
+        if positions.shape.rank == 4:
+            return tf.nn.conv2d(positions, self.kernel, self._strides, "VALID") + self.bias
         rows, columns = self.output_size
         taps, cells = self.slices(positions)
         sums = _sum_rows(self.kernel_rows(), taps, cells, tf.shape(positions)[0] * rows * columns)
@@ -164,11 +168,13 @@ class SparseConv2DPair(keras.layers.Layer):
         """Convolves twice.
 
         Args:
-          positions: [B, frames, pixels] uint16.
+          positions: see `SparseConv2D.call`.
 
         Returns:
           [B, rows, columns, filters] of the second convolution.
         """
+        if positions.shape.rank == 4:
+            return self.second(tf.nn.relu(self.first(positions)))
         taps, rows, count, outputs = self._plan(positions)
         sums = _sum_rows(self.first.kernel_rows(), taps, rows, tf.reduce_sum(count))
         background = tf.nn.relu(self.first.bias)

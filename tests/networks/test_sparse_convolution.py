@@ -196,3 +196,17 @@ def test_the_weights_are_those_of_conv2d(second):
     pair = twins(3 if second is None else 0, second)
     assert [w.shape for w in pair.sparse.weights] == [w.shape for w in pair.dense_variables()]
     assert [w.name for w in pair.sparse.weights] == [w.name for w in pair.dense_variables()]
+
+
+@pytest.mark.parametrize("second", [None, (3, 2)])
+@given(data=st.data())
+@settings(max_examples=10)
+def test_images_instead_of_positions(second, data):
+    pair = twins(0, second)
+    maps = data.draw(batches(pair.spec))
+    images = np.stack([to_dense(pair.spec, positions) for positions in maps])
+    np.testing.assert_allclose(pair.sparse(images), pair.sparse(maps), rtol=1e-4, atol=1e-4)
+    for image, positions in zip(images, maps, strict=True):
+        found = pair.spec.from_image(image)
+        np.testing.assert_array_equal(to_dense(pair.spec, found), image)
+        assert (found == NO).sum() == (positions == NO).sum()

@@ -1,0 +1,54 @@
+"""Command line: writes a policy for programs that know nothing of this one.
+
+  .venv/bin/python -m hts_tf.export --workdir=runs/CartPole-v1-hts_ppo-seed0 --format=onnx \
+    --output=cartpole.onnx
+
+What is written answers batches: inputs and outputs are those of `exported.Exported`.
+"""
+
+from pathlib import Path
+
+from absl import flags, logging
+
+import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
+from hts_tf import config, errors, settings  # noqa: F401  gin configurables
+from hts_tf.files import participants, policies, run_flags
+from hts_tf.networks import exported
+from hts_tf.system import command, compute, terminal, whole
+
+_FORMAT = flags.DEFINE_enum("format", "saved_model", [*exported.FORMATS], "what is written")
+_OUTPUT = flags.DEFINE_string("output", None, "file, or of a SavedModel directory", required=True)
+
+
+def export() -> None:
+    """Writes the policy, and says what it takes and returns.
+
+    Raises:
+      ConfigError: there is no such policy, or the format needs what is not installed.
+    """
+    logging.set_verbosity(logging.WARNING)  # converters tell of each step
+    name = run_flags.WORKDIR.value
+    workdir = policies.workdir(name)
+    config.load_text(workdir.configuration(), workdir.config, run_flags.MODULES.value)
+    compute.configure()
+    participant = participants.load(name, run_flags.MODULES.value)
+    path = Path(_OUTPUT.value)
+    if path.exists():
+        raise errors.ConfigError(f"--output={path} is there already: remove it, or give another")
+    policy = exported.Exported(participant.agent, participant.environment.spec)
+    with whole.refusing("--output"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        exported.FORMATS[_FORMAT.value](policy, path)
+    terminal.say(f"{participant.name} as {_FORMAT.value} in {path}, of batches [B, ...]:")
+    for what, arrays in (("takes", policy.inputs), ("returns", policy.outputs)):
+        for key, spec in arrays.items():
+            terminal.say(f"  {what} {key}: {[*spec.shape[1:]]} {spec.dtype.name}")
+
+
+def main() -> None:
+    """Entry point."""
+    command.run(export)
+
+
+if __name__ == "__main__":
+    main()

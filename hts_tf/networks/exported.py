@@ -1,0 +1,154 @@
+"""A policy by itself: one function of plain arrays, in formats that other programs read."""
+
+import re
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from hts_tf import errors, specs, trees
+from hts_tf.networks.agent import Agent
+from hts_tf.networks.normalisation import ObservationNormaliser
+from hts_tf.system import whole
+
+_OPSET = 18  # of ONNX
+
+
+class Exported:
+    """An agent's `act` of dense observations.
+
+    It takes the arrays of an observation, `observation` or its entries by name (maps of football as
+    images, [height, width, channels] uint8, where what is not 0 is set; not what only a critic
+    sees); of an agent with a memory `state...`, zeros before an episode's first observation; and
+    `noise`: zeros for the most probable actions, else random numbers as the agent's head draws
+    them (of a choice, standard Gumbel; of real numbers, standard normal).
+
+    It returns `action`, as the environment takes it; the parameters of the distribution, such as
+    `logits`; `value`; and, of an agent with a memory, `state...` for the next observation.
+
+    Attributes:
+      agent: whose parameters they are.
+      environment: that it is for.
+      function: that is exported, of inputs in their order; returns a dict.
+      inputs: name -> tf.TensorSpec.
+      outputs: the same.
+    """
+
+    def __init__(self, agent: Agent, environment: specs.EnvironmentSpec) -> None:
+        """Traces the function."""
+        self.agent = agent
+        self.environment = environment
+        self._observation = agent.step.observation
+        shown = trees.map(_dense, self._observation)
+        self.inputs = {
+            name: tf.TensorSpec((None, *spec.shape), spec.dtype, name=name)
+            for name, spec in [
+                *(pair for pair in _observed(shown) if pair[0] != specs.CRITIC_STATE),
+                *_remembered(agent.step.state),
+                ("noise", agent.noise),
+            ]
+        }
+        self.function = tf.function(
+            self._act, input_signature=[*self.inputs.values()], autograph=False
+        )
+        traced = self.function.get_concrete_function()
+        self.outputs = traced.structured_outputs
+
+    def _act(self, *arrays: tf.Tensor) -> dict[str, tf.Tensor]:
+        given = dict(zip(self.inputs, arrays, strict=True))
+        batch = tf.shape(given["noise"])[0]
+        names = iter(name for name, _ in _observed(self._observation))
+
+        def observed(spec: specs.ArraySpec) -> tf.Tensor:
+            name = next(names)
+            if name not in given:
+                return tf.zeros((batch, *spec.shape), spec.dtype)
+            array = given[name]
+            is_map = isinstance(spec, specs.PixelMapSpec)
+            return tf.cast(tf.cast(array, tf.float32) > 0.0, tf.float32) if is_map else array
+
+        observation = trees.map(observed, self._observation)
+        places = iter(name for name, _ in _remembered(self.agent.step.state))
+        state = trees.map(lambda _: given[next(places)], self.agent.step.state)
+        answer = self.agent.act(observation, state, given["noise"])
+        value = {} if specs.has_critic_state(self._observation) else {"value": answer.value}
+        return {
+            "action": _bounded(self.environment.action, answer.action),
+            **answer.policy,
+            **value,
+            # The names of inputs are not those of outputs, where a format has both in one place.
+            **{f"next_{name}": array for name, array in _remembered(answer.state)},
+        }
+
+
+def _dense(spec: specs.ArraySpec) -> specs.ArraySpec:
+    """Returns what stands for arrays of a spec outside of this project."""
+    if isinstance(spec, specs.PixelMapSpec):
+        return specs.ArraySpec(spec.dense_shape, "uint8")
+    return spec
+
+
+def _observed(tree: trees.Tree) -> list[tuple[str, Any]]:
+    """Returns the leaves of an observation, by name; what is no dict is `observation`."""
+    return _plainly(trees.named(tree, "" if isinstance(tree, dict) else "observation"))
+
+
+def _remembered(tree: trees.Tree) -> list[tuple[str, Any]]:
+    """Returns the leaves of a state, by name."""
+    return _plainly(trees.named(tree, "state"))
+
+
+def _plainly(leaves: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    return [(re.sub(r"\W", "_", name), leaf) for name, leaf in leaves]
+
+
+def _bounded(spec: specs.ArraySpec, action: tf.Tensor) -> tf.Tensor:
+    """Returns actions as environments take them."""
+    if not isinstance(spec, specs.BoxSpec):
+        return action
+    low, high = (np.reshape(x, spec.shape).astype(np.float32) for x in (spec.low, spec.high))
+    if spec.bounded_by == "tanh":
+        return low + (high - low) * 0.5 * (1.0 + tf.tanh(action))
+    return tf.clip_by_value(action, low, high)
+
+
+def _to_saved_model(policy: Exported, path: Path) -> None:
+    archive = keras.export.ExportArchive()
+    archive.track(policy.agent)
+    archive.add_endpoint("serving_default", policy.function)
+    archive.write_out(str(path), verbose=False)
+
+
+def _to_tflite(policy: Exported, path: Path) -> None:
+    for layer in policy.agent.layers:
+        if isinstance(layer, ObservationNormaliser):
+            layer.arithmetic = tf.float32  # it knows no other
+    policy = Exported(policy.agent, policy.environment)
+    with tempfile.TemporaryDirectory() as directory:  # only of such a one do arrays keep names
+        _to_saved_model(policy, Path(directory, "model"))
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(Path(directory, "model")))
+        whole.write(path, converter.convert())
+
+
+def _to_onnx(policy: Exported, path: Path) -> None:
+    try:
+        import tf2onnx
+    except ImportError as error:
+        raise errors.ConfigError(
+            f"--format=onnx needs more ({error}): ./launch/setup.sh --extras=onnx installs it"
+        ) from error
+    model, _ = tf2onnx.convert.from_function(
+        policy.function, input_signature=[*policy.inputs.values()], opset=_OPSET
+    )
+    whole.write(path, model.SerializeToString())
+
+
+FORMATS: dict[str, Callable[[Exported, Path], None]] = {
+    "saved_model": _to_saved_model,
+    "tflite": _to_tflite,
+    "onnx": _to_onnx,
+}
