@@ -102,19 +102,24 @@ class LoadedPolicy:
         rows = trees.map(lambda *leaves: np.concatenate(leaves), *seen)
         noise = np.stack([self._policy.draw_noise(random, (players,)) for random in state.random])
         noise = noise.reshape(count * players, *noise.shape[2:])
+        if deterministic:
+            noise = np.zeros_like(noise)
         memory = trees.map(lambda a: a.reshape(-1, *a.shape[2:]), state.memory)
-        answers = [
-            self._policy.act(*trees.map(lambda a, b=begin: a[b : b + _MAX_BATCH], questions))
-            for questions in [(rows, np.zeros_like(noise) if deterministic else noise, memory)]
-            for begin in range(0, count * players, _MAX_BATCH)
-        ]
-        answer = trees.map(lambda *parts: np.concatenate(parts), *answers)
+        answer = self._answer((rows, noise, memory))
         after = trees.map(lambda a: a.reshape(count, players, *a.shape[1:]), answer.state)
         chosen = answer.action.reshape(count, players, *answer.action.shape[1:])
         actions = [specs.plain(a[0] if players == 1 else a) for a in chosen]
         if self._gymnasium is not None:
             actions = [self._gymnasium.played.action(action) for action in actions]
         return actions if state.is_batch else actions[0], state._replace(memory=after)
+
+    def _answer(self, questions: tuple[trees.Tree, np.ndarray, trees.Tree]) -> specs.Answer:
+        """Answers any number of observations, with noise and memory; see `Policy.act`."""
+        answers = [
+            self._policy.act(*trees.map(lambda a, b=begin: a[b : b + _MAX_BATCH], questions))
+            for begin in range(0, len(questions[1]), _MAX_BATCH)
+        ]
+        return trees.map(lambda *parts: np.concatenate(parts), *answers)
 
     def _seen(self, shown: Any, info: Any) -> trees.Tree:
         """Returns an observation as arrays [P, ...]. Raises: ConfigError: it cannot be one."""
