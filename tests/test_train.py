@@ -177,6 +177,8 @@ def test_workdirs_that_do_not_fit(tmp_path):
     finished = command_line.run(*train, "--gin_bindings=PPO.clip = 0.2")
     assert_refused(finished, "PPO.clip = 0.08 there, 0.2 now")
     assert_refused(command_line.run(*train, "--seed=3"), "--seed = 0 there, 3 now")
+    longer = command_line.run(*train, "--gin_bindings=Trainer.total_env_steps = 32")
+    assert_refused(longer, f"--gin_bindings=\"Trainer.start_from = '{workdir}'\"")
 
     other = tmp_path / "other_network"
     code, _, errors = command_line.run(

@@ -4,7 +4,7 @@ import fcntl
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +51,16 @@ class Workdir:
                     raise errors.ConfigError(
                         f"--workdir={self.path} holds a run of another configuration: "
                         + "; ".join(different)
+                        + (self._how_to_go_on() if _is_longer(different) else "")
                     )
             whole.write(self.config, configuration.encode())
+
+    def _how_to_go_on(self) -> str:
+        return (
+            " (a run's learning rate decays over its env steps; to train on from this policy, with "
+            "a decay of its own, take another --workdir and add "
+            f"--gin_bindings=\"Trainer.start_from = '{self.path}'\")"
+        )
 
     def close(self) -> None:
         """Lets others claim it; may be called twice."""
@@ -160,3 +168,8 @@ class Workdir:
         except errors.ConfigError:  # all damaged
             return None
         return json.loads(state["run/scope"].item()) if "run/scope" in state else None
+
+
+def _is_longer(different: Sequence[str]) -> bool:
+    """Returns whether nothing is different but how many env steps a run has."""
+    return len(different) == 1 and different[0].startswith("Trainer.total_env_steps = ")
