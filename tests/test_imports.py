@@ -24,8 +24,8 @@ FLOORS = [
     {"settings"},
     {"files"},
     {"watching"},
-    {"pipeline", "evaluator", "comparison", "standings"},
-    {"build", "round_robin"},
+    {"pipeline", "evaluator", "comparison", "trainings", "standings"},
+    {"build", "round_robin", "loading"},
     {"machines"},
     {
         "train",
@@ -37,8 +37,11 @@ FLOORS = [
         "check_environment",
         "tournament",
         "league",
+        "export",
     },
     {"plot_curves", "plot_timeline", "report", "benchmarks"},
+    {"sweeping"},
+    {"sweep"},
 ]
 ROLES = [("collecting", "executor"), ("collecting", "actor"), ("learner",)]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -64,7 +64,7 @@ def assert_refused(finished, says):
 COMMANDS = """
 import contextlib, io, json, os, sys, tempfile
 from absl import flags, logging
-from hts_tf import train
+from hts_tf.train import train
 from hts_tf.system import command
 
 logging.use_absl_handler()  # as app.run does
@@ -76,7 +76,7 @@ for arguments in json.load(sys.stdin):
     with tempfile.TemporaryFile("r+") as errors:
         os.dup2(errors.fileno(), 2)
         with contextlib.redirect_stdout(io.StringIO()) as output:
-            code = command.outcome(train.train)
+            code = command.outcome(train)
         errors.seek(0)
         results.append((code, output.getvalue(), errors.read()))
 json.dump(results, sys.stdout)

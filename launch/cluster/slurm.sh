@@ -28,7 +28,7 @@ python -c 'import secrets; print(secrets.token_hex(32))' >"$RAY_AUTH_TOKEN_PATH"
 export RAY_AUTH_TOKEN_PATH RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0
 
 # The first node's address, of which there may be several.
-first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+read -r first < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 read -r address _ < <(srun --nodes=1 --ntasks=1 --nodelist="$first" hostname --ip-address)
 
 # Starts Ray on all nodes, the training on the first one, and at its end stops Ray.
