@@ -47,7 +47,7 @@ def train(run: Run, workdir: Path) -> None:
     training = Training(
         str(run),
         workdir,
-        [f"--scenario={run.scenario}", f"--method={run.method}", f"--seed={run.seed}"],
+        run.flags,
         _GIN_FILES.value,
         _GIN_BINDINGS.value,
     )

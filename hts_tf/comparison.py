@@ -28,6 +28,11 @@ class Run(NamedTuple):
     scenario: str
     seed: int
 
+    @property
+    def flags(self) -> list[str]:
+        """Those of `hts_tf.train`."""
+        return [f"--scenario={self.scenario}", f"--method={self.method}", f"--seed={self.seed}"]
+
     def __str__(self) -> str:
         scenario = self.scenario.replace("/", "-").replace(":", "-")  # it names a directory
         return f"{scenario}-{self.method}-seed{self.seed}"

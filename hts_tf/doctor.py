@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from hts_tf import errors
 from hts_tf.files import scope
 from hts_tf.machines import ray_cluster
+from hts_tf.machines.follower import Follower
 from hts_tf.networks import native_ops
 from hts_tf.system import command
 from hts_tf.system.memory import memory_available_bytes
@@ -295,8 +296,6 @@ _MEND_CLUSTER = (
 
 def _machines(ray: Any, address: str) -> Iterator[Finding]:
     """Yields how many there are, and what training would say of them before it begins."""
-    from hts_tf.machines.follower import Follower
-
     *others, _ = ray_cluster.nodes(ray)
     yield Finding("Cluster", f"Ray {ray.__version__} at {address}, machines: {len(others) + 1}")
     if os.environ.get("RAY_AUTH_MODE") != "token":  # else Ray would not have let us in

@@ -11,8 +11,8 @@ from pathlib import Path
 from absl import flags, logging
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, errors, settings  # noqa: F401  gin configurables
-from hts_tf.files import participants, policies, run_flags
+from hts_tf import errors, settings  # noqa: F401  gin configurables
+from hts_tf.files import participants, run_flags
 from hts_tf.networks import exported
 from hts_tf.system import command, compute, terminal, whole
 
@@ -27,11 +27,9 @@ def export() -> None:
       ConfigError: there is no such policy, or the format needs what is not installed.
     """
     logging.set_verbosity(logging.WARNING)  # converters tell of each step
-    name = run_flags.WORKDIR.value
-    workdir = policies.workdir(name)
-    config.load_text(workdir.configuration(), workdir.config, run_flags.MODULES.value)
-    compute.configure()
-    participant = participants.load(name, run_flags.MODULES.value)
+    participant = participants.load(
+        run_flags.WORKDIR.value, run_flags.MODULES.value, compute.configure
+    )
     path = Path(_OUTPUT.value)
     if path.exists():
         raise errors.ConfigError(f"--output={path} is there already: remove it, or give another")

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, errors, seeding, settings, specs, trees  # noqa: F401  configurables
+from hts_tf import errors, seeding, settings, specs, trees  # noqa: F401  configurables
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
-from hts_tf.files import participants, policies
+from hts_tf.files import participants
 from hts_tf.system import compute
 
 _MAX_BATCH = 16  # rows in one call of the network
@@ -148,17 +148,19 @@ def load(name: str, modules: Sequence[str] = ()) -> LoadedPolicy:
     Raises:
       ConfigError: there is no such run, checkpoint or snapshot, or it cannot be used.
     """
-    workdir = policies.workdir(str(name))
-    config.load_text(workdir.configuration(), workdir.config, modules)
+    return LoadedPolicy(participants.load(str(name), modules, _configure))
+
+
+def _configure() -> None:
+    """Sets TensorFlow up as commands do; one that is in use already keeps its threads."""
     try:
         compute.configure()
-    except RuntimeError as error:  # it keeps its threads
+    except RuntimeError as error:
         warnings.warn(
             f"TensorFlow was in use before hts_tf.load ({error}): last bits may differ from those "
             "of the commands",
-            stacklevel=2,
+            stacklevel=4,  # where `load` was called
         )
-    return LoadedPolicy(participants.load(str(name), modules))
 
 
 def _rows(spec: specs.ArraySpec, array: np.ndarray, players: int) -> np.ndarray:

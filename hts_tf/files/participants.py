@@ -1,6 +1,6 @@
 """Participants: policies as commands name them, WORKDIR or WORKDIR@UPDATES."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from hts_tf import config, errors
@@ -28,18 +28,22 @@ class Participant(NamedTuple):
     agent: ActorCritic
 
 
-def load(name: str, modules: Sequence[str] = ()) -> Participant:
+def load(
+    name: str, modules: Sequence[str] = (), configure: Callable[[], None] = lambda: None
+) -> Participant:
     """Loads a run's configuration into gin, and makes an agent of it.
 
     Args:
       name: WORKDIR for the newest checkpoint of a run, or WORKDIR@UPDATES for a snapshot.
       modules: see `config.load_text`.
+      configure: called between the two, before anything is computed.
 
     Raises:
       ConfigError: there is no such run, checkpoint or snapshot, or it cannot be used.
     """
     workdir = policies.workdir(name)
     config.load_text(workdir.configuration(), workdir.config, modules)
+    configure()
     environment = config.environment()
     memory.require(sketch.nbytes(sketch.sketch(environment.spec)), "for the network")
     agent = ActorCritic(environment.spec, seed=0)

@@ -15,9 +15,6 @@ from hts_tf.report.page import Picture
 from hts_tf.report.runs import Run, final_score, mean_score
 from hts_tf.report.systems import speedups
 from hts_tf.system import processors, whole
-from hts_tf.watching import picture
-
-_PIXELS_PER_INCH = 105  # of the page: a picture's letters come out a little smaller than its text
 
 
 def make(
@@ -83,10 +80,7 @@ def _write_pictures(output: Path, drawings: dict[str, Figure | None]) -> dict[st
     pictures = {}
     for name, figure in drawings.items():
         if figure is not None:
-            path = output.with_name(f"{output.stem}_{name}.png")
-            picture.write(path, figure)
-            pictures[name] = Picture(path, round(_PIXELS_PER_INCH * figure.get_figwidth()))
-            style.plt.close(figure)
+            pictures[name] = Picture.of(figure, output.with_name(f"{output.stem}_{name}.png"))
     return pictures
 
 

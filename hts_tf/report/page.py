@@ -8,13 +8,16 @@ from typing import Any, NamedTuple
 import jinja2
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from hts_tf.files.curves import TARGETS
 from hts_tf.report import style
 from hts_tf.report.runs import Reach, Run, reaches
 from hts_tf.system import whole
+from hts_tf.watching import picture
 
 _PACKAGE = Path(__file__).parent
+_PIXELS_PER_INCH = 105  # of a page: a picture's letters come out a little smaller than its text
 ENDED = {  # what runs.csv calls it, in words
     "reached": "at both scores",
     "minutes": "out of minutes",
@@ -55,6 +58,13 @@ class Picture(NamedTuple):
 
     path: Path
     width: int
+
+    @classmethod
+    def of(cls, figure: Figure, path: Path) -> "Picture":
+        """Writes a figure, and closes it."""
+        picture.write(path, figure)
+        style.plt.close(figure)
+        return cls(path, round(_PIXELS_PER_INCH * figure.get_figwidth()))
 
     @property
     def source(self) -> str:
