@@ -37,10 +37,6 @@ class Plan(NamedTuple):
         """Returns where a run is kept."""
         return self.directory / f"trial-{trial:04}" / str(self.runs[run])
 
-    def log(self, trial: int, run: int) -> RunLog:
-        """Returns what a run has logged so far."""
-        return RunLog(self.workdir(trial, run))
-
 
 def make(plan: Plan, trial: Trial, begin: Callable[..., Child] = Child) -> Iterator[None]:
     """Makes what is yet to be made of a trial, and judges it; see `trainings.together`.
@@ -54,7 +50,7 @@ def make(plan: Plan, trial: Trial, begin: Callable[..., Child] = Child) -> Itera
       ChildError: a training refused its configuration, or failed in other ways than by learning.
     """
     for number, run in enumerate(plan.runs):
-        log = plan.log(trial.number, number)
+        log = RunLog(plan.workdir(trial.number, number))
 
         def is_over(number: int = number, log: RunLog = log) -> bool:
             log.read()
@@ -64,18 +60,21 @@ def make(plan: Plan, trial: Trial, begin: Callable[..., Child] = Child) -> Itera
             training = Training(
                 f"trial {trial.number}, {run}",
                 plan.workdir(trial.number, number),
-                [f"--scenario={run.scenario}", f"--method={run.method}", f"--seed={run.seed}"],
+                run.flags,
                 plan.gin_files,
                 [*plan.gin_bindings, *trial.bindings],
             )
+            diverged = None
             try:
                 yield from training.steps(is_over, begin)
             except ChildError as error:
                 if error.code != errors.DivergenceError.code:
                     raise
+                diverged = error
+            is_over()  # what was written last, whenever the training was last looked at
+            if diverged and trial.state == UNFINISHED:
                 trial.diverge()
-                terminal.warn(str(error))
-            is_over()  # what was written last
+                terminal.warn(str(diverged))
         if trial.state != UNFINISHED:
             return
 
@@ -91,7 +90,7 @@ def _judge(plan: Plan, trial: Trial, number: int, log: RunLog) -> bool:
 
 def outcome(plan: Plan, trial: Trial) -> Outcome:
     """Returns what a trial has come to."""
-    logs = [plan.log(trial.number, run) for run in range(len(plan.runs))]
+    logs = [RunLog(plan.workdir(trial.number, run)) for run in range(len(plan.runs))]
     return Outcome(
         trial.number,
         trial.state,
@@ -99,4 +98,5 @@ def outcome(plan: Plan, trial: Trial) -> Outcome:
         sum(log.env_steps for log in logs),
         sum(log.minutes for log in logs),
         [binding.partition(" = ")[2] for binding in trial.bindings],
+        [log.curve() for log in logs],
     )

@@ -13,9 +13,7 @@ from hts_tf.sweeping import record
 from hts_tf.sweeping.making import Plan
 from hts_tf.sweeping.record import Outcome
 from hts_tf.sweeping.study import COMPLETE
-from hts_tf.watching import picture
 
-_PIXELS_PER_INCH = 105
 _NUM_BEST = 10
 
 
@@ -56,18 +54,11 @@ def write(
         over=f"a run's {axis}",
         axis=axis,
         window=WINDOW,
-        curves=_picture(plan, "curves", _curves(plan, ranked, axis)),
-        values=_picture(plan, "values", _values(names, outcomes)),
+        curves=Picture.of(_curves(plan, ranked, axis), plan.directory / "report_curves.png"),
+        values=Picture.of(_values(names, outcomes), plan.directory / "report_values.png"),
         origin=identity,
         command=command,
     )
-
-
-def _picture(plan: Plan, name: str, figure: Figure) -> Picture:
-    path = plan.directory / f"report_{name}.png"
-    picture.write(path, figure)
-    style.plt.close(figure)
-    return Picture(path, round(_PIXELS_PER_INCH * figure.get_figwidth()))
 
 
 def _curves(plan: Plan, ranked: Sequence[Outcome], axis: str) -> Figure:
@@ -75,7 +66,7 @@ def _curves(plan: Plan, ranked: Sequence[Outcome], axis: str) -> Figure:
     figure, axes = figures.panels(len(plan.runs))
     for number, (panel, run) in enumerate(zip(axes, plan.runs, strict=True)):
         for outcome in reversed(ranked):
-            curve = plan.log(outcome.trial, number).curve()
+            curve = outcome.curves[number]
             places = curve.env_steps if plan.minutes is None else curve.minutes
             look = {"color": style.GREY if outcome.state == COMPLETE else style.ORANGE}
             if outcome is ranked[0]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hts_tf import errors
+from hts_tf.files.curves import Curve
 from hts_tf.system import whole
 
 IDENTITY, TRIALS, BEST = "sweep.json", "trials.csv", "best.gin"
@@ -21,6 +22,7 @@ class Outcome(NamedTuple):
       env_steps: of all its runs.
       minutes: the same.
       values: that were tried, as gin writes them.
+      curves: of its runs, so far as they were made.
     """
 
     trial: int
@@ -29,6 +31,7 @@ class Outcome(NamedTuple):
     env_steps: int
     minutes: float
     values: Sequence[str]
+    curves: Sequence[Curve]
 
     def line(self, names: Sequence[str]) -> str:
         """Says it in a line."""

@@ -1,0 +1,38 @@
+import pytest
+
+from hts_tf.comparison import Run
+from hts_tf.sweeping import making, space
+from hts_tf.sweeping.study import DIVERGED, Study
+from hts_tf.system.child import ChildError
+from hts_tf.watching import display
+
+
+class Diverging:
+    """A training that has made half of its env steps when it is first looked at, and diverged."""
+
+    def __init__(self, module, arguments, log):
+        board = display.TensorBoard(log.parent)
+        for env_steps in range(100, 600, 100):
+            scores = {"episodes/finished": env_steps, "episodes/score": 0.8, "episodes/return": 0.8}
+            board.scalars(env_steps, {"run/minutes": 1.0, **scores})
+        board.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def has_ended(self):
+        raise ChildError("update 5 made parameters that are not finite", 3)
+
+
+def test_what_was_made_before_it_diverged_counts_whenever_it_is_looked_at(tmp_path):
+    runs = [Run("hts_ppo", "synthetic", 0)]
+    plan = making.Plan(tmp_path, runs, [1000], None, [], [])
+    trial = Study(space.parse(["PPO.clip = between(0.1, 0.3)"]), 1, seed=0).ask()
+    assert not list(making.make(plan, trial, Diverging))
+    assert trial.state == DIVERGED
+    assert trial.value == pytest.approx(0.8 * (500 - 100) / 1000)
+    outcome = making.outcome(plan, trial)
+    assert (outcome.env_steps, len(outcome.curves)) == (500, 1)
