@@ -4,7 +4,7 @@ import dataclasses
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import gin
 
@@ -49,7 +49,6 @@ class Machines:
         self._wishes = wishes
         self._seed = seed
         self._hired: list[_Hired] = []
-        self._runs: list[Any] = []
         self._exchange: Any = None
         self._errors: list[BaseException] = []
         self._watcher: threading.Thread | None = None
@@ -71,11 +70,10 @@ class Machines:
         self._compare(is_first)
         text = gin.config_str(max_line_length=10_000)
         modules = operative.bindings(text).get(operative.IMPORTS, ())
-        self._runs = [
-            hired.actor.run.remote(Order(text, modules, self._seed, number, size), self._exchange)
-            for number, hired in enumerate(self._hired, start=1)
-        ]
-        watched = self._runs, self._exchange
+        for number, hired in enumerate(self._hired, start=1):
+            order = Order(text, modules, self._seed, number, size)
+            hired.run = hired.actor.run.remote(order, self._exchange)
+        watched = [hired.run for hired in self._hired], self._exchange
         self._watcher = threading.Thread(target=self._watch, args=watched, daemon=True)
         self._watcher.start()
         if not is_first:
@@ -128,18 +126,32 @@ class Machines:
         if self._exchange is None:
             return []
         self._exchange.abort.remote("the run begins again")
-        self._ray.wait(self._runs, num_returns=len(self._runs), timeout=_GRACE_SEC)
-        found = []
-        for hired, run in zip(self._hired, self._runs, strict=True):
-            try:
-                self._ray.get(run, timeout=0)
-            except Exception as error:
-                if isinstance(getattr(error, "cause", None), MachineLostError):
-                    found.append(hired)
-                    continue
-            self._ray.kill(hired.actor)
+        idle = [hired for hired in self._hired if not hired.run]
+        begun = [hired for hired in self._hired if hired.run]
+        ends = self._outcomes([hired.run for hired in begun])
+        for hired, end in zip(begun, ends, strict=True):
+            if isinstance(getattr(end, "cause", None), MachineLostError):
+                idle.append(hired)
+        # One of these may have died since.
+        answers = self._outcomes([hired.actor.scope.remote() for hired in idle])
+        found = [hired for hired, error in zip(idle, answers, strict=True) if error is None]
+        for hired in self._hired:
+            if hired not in found:
+                self._ray.kill(hired.actor)
         self._ray.kill(self._exchange)
         return found
+
+    def _outcomes(self, calls: Sequence[Any]) -> list[Exception | None]:
+        """Returns what these calls have raised, or that they have not ended in time."""
+        self._ray.wait(calls, num_returns=len(calls), timeout=_GRACE_SEC)
+        return [self._outcome(call) for call in calls]
+
+    def _outcome(self, call: Any) -> Exception | None:
+        try:
+            self._ray.get(call, timeout=0)
+        except Exception as error:
+            return error
+        return None
 
     def _new_exchange(self, size: int) -> Any:
         from hts_tf.machines.exchange import Exchange
@@ -201,11 +213,19 @@ class Machines:
             self._watcher.join(_GRACE_SEC)
 
 
-class _Hired(NamedTuple):
-    """A follower, and the node that it is on."""
+@dataclasses.dataclass(eq=False)
+class _Hired:
+    """A follower.
+
+    Attributes:
+      node: that it is on.
+      actor: Ray's.
+      run: what it was ordered last, if anything.
+    """
 
     node: str
     actor: Any
+    run: Any = None
 
 
 def _line(error: BaseException) -> str:

@@ -174,7 +174,7 @@ def followers():
 def test_kills_of_nodes_and_workers(calm, nodes, tmp_path):
     """After the last node that is killed, there is one machine less for good."""
     game = "synthetic, hts_ppo"
-    blows = ["worker", "node", "worker", "node for good"]
+    blows = ["node and worker", "node", "worker", "node for good"]
     flags = [
         *(f"--num_machines={NUM_NODES}", f"--ray_address={nodes.address}"),
         "--machine_replacement_sec=5",
@@ -184,14 +184,19 @@ def test_kills_of_nodes_and_workers(calm, nodes, tmp_path):
             wait_for_rows(tmp_path, 1 + number, process, at_most_sec=0.3)
             while not (there := followers()):
                 time.sleep(0.05)
-            if blow == "worker":
-                os.kill(random.choice(there), signal.SIGKILL)
-            else:
+            if blow != "worker":
                 nodes.tell("kill")
-                if blow == "node":
-                    nodes.tell("add")
+            if blow == "node and worker":  # one that waits already for the run to begin again
+                while "going on" not in process.stderr.readline():
+                    assert process.poll() is None
+                time.sleep(1.0)
+                there = followers()
+            if "worker" in blow:
+                os.kill(random.choice(there), signal.SIGKILL)
+            if blow in ("node", "node and worker"):
+                nodes.tell("add")
         errors = finish(process)
-    assert errors.count("going on from the last sync point") >= len(blows) - 1
+    assert errors.count("going on from the last sync point") >= len(blows) - 2
     assert "going on with 3 machines" in errors
     assert_same(tmp_path, calm(game), NUM_UPDATES)
     assert not processes.in_session(process.pid)
