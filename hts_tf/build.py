@@ -22,6 +22,7 @@ from hts_tf.schedules.schedule import Schedule
 from hts_tf.settings import Settings
 from hts_tf.system import compute, memory, terminal
 from hts_tf.team import Alone, Share, Team, share
+from hts_tf.watching.evaluation_process import EvaluationProcess
 from hts_tf.watching.reporter import Reporter
 from hts_tf.watching.tracer import Tracer
 
@@ -117,6 +118,9 @@ def build(
     tracer = None
     if trace_intervals:
         tracer = Tracer(Path(workdir), collector.workers, trace_intervals, has_sync_points)
+    evaluations = None
+    if team.number == 0 and settings.evaluate_every_updates is not None:
+        evaluations = EvaluationProcess(Path(workdir), settings)
     pipeline = Pipeline(
         schedule,
         collector,
@@ -130,6 +134,8 @@ def build(
         pool,
         progress,
         team,
+        evaluations,
+        settings.stop_at_score,
     )
     configuration = operative.text(seed)
     found = {

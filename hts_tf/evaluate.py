@@ -1,4 +1,4 @@
-"""Command line: evaluates the newest checkpoint of a run, perhaps against another policy."""
+"""Command line: evaluates a policy of a run, perhaps against another one."""
 
 import subprocess
 import sys
@@ -10,10 +10,10 @@ from absl import flags
 from PIL import Image
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, errors, evaluator, learner, settings  # noqa: F401  gin configurables
+from hts_tf import config, errors, evaluator, settings  # noqa: F401  gin configurables
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base, two_sided
-from hts_tf.files import archive, participants, run_flags
+from hts_tf.files import archive, participants, policies, run_flags
 from hts_tf.files.episodes import Episode
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks import sketch
@@ -26,6 +26,12 @@ _EPISODES = flags.DEFINE_integer("episodes", 100, "how many to play", lower_boun
 _SEED = flags.DEFINE_integer("seed", 0, "selects the episodes", lower_bound=0)
 _DETERMINISTIC = flags.DEFINE_bool(
     "deterministic_policy", False, "always take the most probable action"
+)
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint",
+    "newest",
+    "newest; best, of those evaluated while the run trained; or the number of updates of one that "
+    "is still there",
 )
 _OPPONENT = flags.DEFINE_string(
     "opponent",
@@ -52,18 +58,15 @@ def evaluate() -> None:
     """
     workdir = Workdir(run_flags.WORKDIR.value)
     config.load_text(workdir.configuration(), workdir.config, run_flags.MODULES.value)
-    state = workdir.newest()
-    if state is None:
-        raise errors.ConfigError(f"--workdir={workdir.path} holds no checkpoint yet")
+    found = policies.read(_name())
     compute.configure()
     environment = config.environment()
     if _OPPONENT.value:
         environment = two_sided.two_sided(environment)
     memory.require(sketch.nbytes(sketch.sketch(environment.spec)), "for the network")
     agent = ActorCritic(environment.spec, seed=0)
-    learner.assign(agent.variables, state)
-    env_steps = int(state["run/env_steps"])
-    path = Path(_OUTPUT.value or workdir.path / _file_name(env_steps))
+    found.give(agent)
+    path = Path(_OUTPUT.value or workdir.path / _file_name(found))
     if path.suffix != ".csv":
         raise errors.ConfigError(f"--output={path} must end in .csv")
     max_batch = _PARALLEL * environment.spec.num_players
@@ -92,11 +95,12 @@ def evaluate() -> None:
         whole.write_csv(path, ["episode", *Episode._fields, "task"], rows)
         archive.write(path.with_suffix(".bin"), records)
     if _VIDEO.value and isinstance(environment, base.Watchable):
-        _show(workdir, path.with_suffix(".bin"), env_steps)
+        _show(workdir, path.with_suffix(".bin"), found.env_steps or 0)
     whom = f" against {against}" if _OPPONENT.value else ""
-    print(
-        f"{len(episodes)} episodes with the policy of {env_steps:,} env steps{whom}, also in {path}"
-    )
+    made = f"{found.updates:,} updates"
+    if found.env_steps is not None:
+        made = f"{found.env_steps:,} env steps"
+    print(f"{len(episodes)} episodes with the policy of {made}{whom}, also in {path}")
     for task in range(environment.spec.num_tasks) if environment.spec.num_tasks > 1 else ():
         scores = [r.score for r in records if r.task == task]
         if scores:
@@ -106,10 +110,23 @@ def evaluate() -> None:
         print(histogram(values))
 
 
-def _file_name(env_steps: int) -> str:
+def _name() -> str:
+    """Returns the policy's, see `policies`. Raises: ConfigError: --checkpoint names none."""
+    which = _CHECKPOINT.value
+    if which == "newest":
+        return run_flags.WORKDIR.value
+    if which != "best" and not which.isdecimal():
+        raise errors.ConfigError(
+            f"--checkpoint={which} must be newest, best, or a number of updates"
+        )
+    return f"{run_flags.WORKDIR.value}@{which}"
+
+
+def _file_name(found: policies.Parameters) -> str:
+    made = f"update{found.updates:09d}" if found.env_steps is None else f"{found.env_steps:09d}"
     policy = "most_probable" if _DETERMINISTIC.value else "sampled"
     whom = f"_against_{whole.as_name(_OPPONENT.value)}" if _OPPONENT.value else ""
-    return f"evaluation_{env_steps:09d}_{policy}{whom}_seed{_SEED.value}.csv"
+    return f"evaluation_{made}_{policy}{whom}_seed{_SEED.value}.csv"
 
 
 def _show(workdir: Workdir, episodes: Path, env_steps: int) -> None:

@@ -173,6 +173,12 @@ def spaces(agent: Agent) -> np.ndarray:
     return np.array(f"observation {agent.step.observation!r}, action {agent.step.action!r}")
 
 
+def frozen(agent: Agent) -> dict[str, np.ndarray]:
+    """Returns an agent as files have it: what `assign` takes, and its spaces."""
+    variables = {f"variable/{i}": v.numpy() for i, v in enumerate(agent.variables)}
+    return {**variables, SPACES: spaces(agent)}
+
+
 def are_finite(variables: Iterable[tf.Variable]) -> bool:
     """Returns whether no variable holds a NaN or an infinity."""
     # asarray: without copying

@@ -31,6 +31,9 @@ FREE_BINDINGS = frozenset(
         "crash_limit",
         "step_timeout_sec",
         "archive_episodes",
+        "evaluate_every_updates",
+        "evaluate_episodes",
+        "stop_at_score",
     )
 )
 

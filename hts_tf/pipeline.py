@@ -13,6 +13,7 @@ from hts_tf.collecting.collector import Collector
 from hts_tf.collecting.executor_pool import WorkerError
 from hts_tf.collecting.unroll_collector import UnrollCollector
 from hts_tf.curriculum.curriculum import Progress
+from hts_tf.files.episodes import WINDOW
 from hts_tf.files.keeper import Keeper
 from hts_tf.learner import Learner
 from hts_tf.networks.agent import Agent
@@ -20,9 +21,11 @@ from hts_tf.opponents.pool import ITSELF, Pool
 from hts_tf.schedules.schedule import Round, Schedule
 from hts_tf.system.stop_signals import StopSignals
 from hts_tf.team import Alone, Share, Team, from_first
+from hts_tf.watching.evaluation_process import EvaluationProcess
 from hts_tf.watching.reporter import Reporter
 from hts_tf.watching.tracer import Tracer
 
+_POLL_SEC = 0.05
 _KEPT_ROUNDS = 3  # whose environments may still be on their way to the first machine
 
 
@@ -66,6 +69,8 @@ class Pipeline:
         pool: Pool | None = None,
         progress: Progress | None = None,
         team: Team | None = None,
+        evaluations: EvaluationProcess | None = None,
+        stop_at_score: float | None = None,
     ) -> None:
         """Takes its parts, and starts nothing.
 
@@ -82,6 +87,8 @@ class Pipeline:
           pool: of opponents, or None.
           progress: with the tasks, or None.
           team: of machines; None for this one alone.
+          evaluations: while it trains; None for none.
+          stop_at_score: see `Settings`.
         """
         schedule.connect(collector, learner, behaviour)
         self.collector = collector
@@ -96,6 +103,8 @@ class Pipeline:
         self._progress = progress
         self._share = share
         self._team = team or Alone()
+        self._evaluations = evaluations
+        self._stop_at_score = stop_at_score
         self._own_states: dict[int, dict[str, np.ndarray]] = {}  # next round -> see `_own_state`
         self._waited_sec = 0.0
         self._stop = False
@@ -156,9 +165,17 @@ class Pipeline:
                 if self._reporter:
                     self._reporter.begin(self._env_steps(), self._configuration, self._scope)
                 self._keeper.begin(self.learner, self._steps_per_round)
-                if self._next_round < self._num_rounds:  # else the run is complete
+                if self._evaluations:
+                    self._evaluations.begin(self.learner.updates)
+                if not self._is_complete():
                     self.collector.start()
                 self._rounds()
+                if self._reporter and self._is_good_enough():
+                    self._reporter.say(
+                        f"Trainer.stop_at_score = {self._stop_at_score:g} is reached"
+                    )
+                if self._evaluations:
+                    self._await_evaluations()
                 if self._tracer:
                     self._tracer.finish()
             except WorkerError as error:
@@ -182,7 +199,7 @@ class Pipeline:
     def _rounds(self) -> None:
         saved_round = self._next_round
         round_start = time.monotonic()
-        while self._next_round < self._num_rounds and not self._stop:
+        while not self._is_complete() and not self._stop:
             outcome = self._schedule.run_round(self._next_round, self.learner.num_updates)
             self._next_round += 1
             # From sync point to sync point, with what is done below while the workers wait.
@@ -193,10 +210,36 @@ class Pipeline:
                 self._keep()
             if self._team.number > 0:
                 continue
+            if self._evaluations:
+                self._evaluate()
             if self._keeper.save_if_due(self._next_round, self.learner.updates, self.state):
                 saved_round = self._next_round
         if self._next_round > saved_round and self._team.number == 0:
             self._keeper.save(self._next_round, self.state())
+
+    def _is_complete(self) -> bool:
+        return self._next_round == self._num_rounds or self._is_good_enough()
+
+    def _is_good_enough(self) -> bool:
+        episodes = self._keeper.episodes
+        if self._stop_at_score is None or len(episodes.recent) < WINDOW:
+            return False
+        return episodes.means().score >= self._stop_at_score
+
+    def _evaluate(self) -> None:
+        updates, env_steps = self.learner.updates, self._env_steps()
+        for evaluation in self._evaluations.round_over(
+            self.learner.agent, updates, env_steps, self._is_complete()
+        ):
+            self._reporter.evaluated(evaluation)
+
+    def _await_evaluations(self) -> None:
+        while self._is_complete() and not self.signals.received:
+            for evaluation in self._evaluations.ended():
+                self._reporter.evaluated(evaluation)
+            if self._evaluations.is_idle:
+                return
+            time.sleep(_POLL_SEC)
 
     def _keep(self) -> None:
         """Has the first machine hold on to what is safe now, as all have come to this sync point.
@@ -316,7 +359,8 @@ class Pipeline:
     def close(self) -> None:
         """Stops all workers and frees all shared memory; may be called twice."""
         with contextlib.ExitStack() as stack:  # each, even if one before it fails
-            for part in filter(None, (self._keeper, self.collector, self._reporter)):
+            parts = self._keeper, self.collector, self._reporter, self._evaluations
+            for part in filter(None, parts):
                 stack.callback(part.close)
 
     def _env_steps(self) -> int:

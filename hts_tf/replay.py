@@ -38,7 +38,7 @@ _OPPONENT = flags.DEFINE_string(
     "opponent",
     None,
     "a new episode, the run's newest policy against another one: the newest of a WORKDIR, or its "
-    "snapshot WORKDIR@UPDATES; see hts_tf.evaluate",
+    "snapshot WORKDIR@UPDATES, or WORKDIR@best; see hts_tf.evaluate",
 )
 _MATCH = flags.DEFINE_integer(
     "match", 0, "with --opponent: a number that selects the episode", lower_bound=0

@@ -166,7 +166,7 @@ def enter(
     """Finds out who takes part, and in what.
 
     Args:
-      names: workdirs, for their newest checkpoints, or WORKDIR@UPDATES for snapshots.
+      names: of policies, see `files.policies`.
       difficulties: of gfootball's AI, each a participant.
       scenario: of football; None for that of the first run.
       modules: of the user's, that the runs' configurations may import.

@@ -38,8 +38,8 @@ class Settings:
         players, and learn from all.
       curriculum: `@Curriculum()`, how often episodes are of each of the environment's tasks, see
         `environments.tasks`; None for all of them alike.
-      start_from: a policy to begin with instead of random parameters: WORKDIR for the newest
-        checkpoint's of another run, WORKDIR@UPDATES for a snapshot.
+      start_from: a policy of another run to begin with instead of random parameters, see
+        `files.policies`: WORKDIR for its newest checkpoint's.
       num_envs: environments stepped at once.
       num_executors: processes that step them; None takes one for each usable processor core. No
         influence on results.
@@ -63,6 +63,13 @@ class Settings:
         one that dies so often in the same place ends the run.
       step_timeout_sec: an executor that takes longer for one env step or reset counts as
         dead; None waits for ever.
+      evaluate_every_updates: updates after which the policy plays `evaluate_episodes` episodes, of
+        seeds that training never uses, in a process of its own that takes what time is left; the
+        best one stays. The last policy of the run is always one of these; None for none. No
+        influence on results.
+      evaluate_episodes: how many.
+      stop_at_score: the run is over once its last 100 episodes have had this score on average;
+        None for all env steps. No influence on results until then.
       archive_episodes: keep what `hts_tf.replay` needs of every finished episode, about a
         byte for each env step.
 
@@ -91,6 +98,9 @@ class Settings:
     fingerprints: bool = True
     crash_limit: values.Count = 5
     step_timeout_sec: values.Seconds | None = 300.0
+    evaluate_every_updates: values.Count | None = None
+    evaluate_episodes: values.Count = 20
+    stop_at_score: values.Number | None = None
     archive_episodes: bool = True
 
     @property
@@ -131,6 +141,11 @@ class Settings:
                 "football, bind Football.right_players, too"
             )
 
+        if self.evaluate_every_updates is not None and self.environment.spec.num_rivals:
+            raise errors.ConfigError(
+                "Trainer.evaluate_every_updates is bound, but the environment has rivals, and a "
+                "policy that plays against itself has no score: rate snapshots by hts_tf.tournament"
+            )
         if self.curriculum is not None:
             if self.environment.spec.num_tasks == 1:
                 raise errors.ConfigError(

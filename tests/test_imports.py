@@ -38,6 +38,7 @@ FLOORS = [
         "tournament",
         "league",
         "export",
+        "evaluating",
     },
     {"plot_curves", "plot_timeline", "report", "benchmarks"},
     {"sweeping"},

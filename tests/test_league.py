@@ -79,5 +79,5 @@ def test_begins_as_another(tmp_path):
         "hts_tf.train", *flags, f"{start[:-1]}@3'", f"--workdir={tmp_path / 'third'}"
     )
     assert code == 2
-    assert "000000003.ckpt cannot be read" in errors.splitlines()[-1]
+    assert "first@3: there is no such policy, but [4]" in errors.splitlines()[-1]
     assert len(errors.splitlines()) == 1

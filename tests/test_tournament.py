@@ -108,13 +108,13 @@ def test_results_do_not_depend_on_how_many_play_at_once(trained, tmp_path):
         ("{0}", {}, "must name two participants or more"),
         ("{0},{0}", {"difficulties": ["0.5"]}, "each once"),
         ("{0}", {"difficulties": ["0.5", "2"]}, "--ai=0.5,2 must list difficulties from 0 to 1"),
-        ("{0},{0}@3", {}, "000000003.ckpt cannot be read"),
+        ("{0},{0}@7", {}, "there is no such policy, but ["),
         ("{0},{1}/damaged@2", {}, "000000002.ckpt is damaged"),
         ("{0},{1}/damaged", {}, "every checkpoint in"),
         ("{0},{1}/swapped@2", {}, "swapped/snapshots/000000002.ckpt is of another network"),
         ("{0},{1}/sees_otherwise", {}, "sees_otherwise observes, acts or plays otherwise than"),
         ("{0},{1}/nowhere", {}, "holds no run"),
-        (",{0}", {}, "a policy is named WORKDIR or WORKDIR@UPDATES"),
+        (",{0}", {}, "a policy is named WORKDIR, WORKDIR@UPDATES or WORKDIR@best"),
         ("{0},{0}@2", {"scenario": "academy_3_vs_1_with_keeper"}, "no match has two such sides"),
     ],
 )
@@ -128,7 +128,7 @@ def test_who_cannot_take_part(trained, others, clean_gin, participants, given, s
 
 @pytest.mark.slow
 def test_what_is_refused_is_one_line(trained, tmp_path):
-    command = [f"--workdirs={trained},{trained}@3", f"--output={tmp_path / 'x'}"]
+    command = [f"--workdirs={trained},{trained}@7", f"--output={tmp_path / 'x'}"]
     code, _, text = command_line.run("hts_tf.tournament", *command)
     assert code == 2
     assert text.startswith("error: ")

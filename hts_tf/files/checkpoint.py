@@ -19,14 +19,16 @@ _SUFFIX = ".ckpt"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
-def save(directory: Path, number: int, arrays: Mapping[str, np.ndarray], keep: int) -> Path:
+def save(
+    directory: Path, number: int, arrays: Mapping[str, np.ndarray], keep: int | None = None
+) -> Path:
     """Writes a checkpoint and removes all but the newest.
 
     Args:
       directory: of the checkpoints; created if missing.
       number: higher is newer.
       arrays: of any types but objects.
-      keep: how many checkpoints stay, at least 1.
+      keep: how many checkpoints stay, at least 1; None for all.
 
     Raises:
       TypeError: an array holds objects.
@@ -48,7 +50,7 @@ def save(directory: Path, number: int, arrays: Mapping[str, np.ndarray], keep: i
     for half in directory.glob("*.tmp"):  # of who was killed; its room may be what is missing
         half.unlink()
     whole.write(path, hashlib.sha256(data).digest(), data)
-    for old in paths(directory)[keep:]:
+    for old in paths(directory)[keep:] if keep else ():
         old.unlink()
     return path
 

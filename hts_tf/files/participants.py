@@ -1,4 +1,4 @@
-"""Participants: policies as commands name them, WORKDIR or WORKDIR@UPDATES."""
+"""Participants: policies as commands name them, see `policies`."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -34,7 +34,7 @@ def load(
     """Loads a run's configuration into gin, and makes an agent of it.
 
     Args:
-      name: WORKDIR for the newest checkpoint of a run, or WORKDIR@UPDATES for a snapshot.
+      name: of a policy, see `policies`.
       modules: see `config.load_text`.
       configure: called between the two, before anything is computed.
 

@@ -1,4 +1,8 @@
-"""Policies of runs, by name: WORKDIR is its newest checkpoint's, WORKDIR@UPDATES a snapshot."""
+"""Policies of runs, by name: WORKDIR is its newest checkpoint's.
+
+WORKDIR@UPDATES is a snapshot, or else another one that is still there, and WORKDIR@best the best of
+those that were evaluated while the run trained.
+"""
 
 import re
 from pathlib import Path
@@ -8,12 +12,12 @@ import numpy as np
 
 from hts_tf import errors, learner
 from hts_tf.files import checkpoint
+from hts_tf.files.evaluations import Evaluations
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks.agent import Agent
 
-_NAME = re.compile(r"(?P<workdir>.+?)(?:@(?P<updates>\d+))?", re.DOTALL)
+_NAME = re.compile(r"(?P<workdir>.+?)(?:@(?P<which>\d+|best))?", re.DOTALL)
 SNAPSHOTS = "snapshots"
-_ALL = 10**9  # checkpoints that stay
 
 
 def workdir(name: str) -> Workdir:
@@ -26,11 +30,13 @@ class Parameters(NamedTuple):
 
     Attributes:
       updates: that have made them.
+      env_steps: of the run, when it had them; None if that is not known, of snapshots.
       arrays: by name, see `learner.assign`.
       source: where they are from, for messages.
     """
 
     updates: int
+    env_steps: int | None
     arrays: dict[str, np.ndarray]
     source: str
 
@@ -48,20 +54,42 @@ def read(name: str) -> Parameters:
     """Reads a policy's parameters.
 
     Args:
-      name: WORKDIR, or WORKDIR@UPDATES.
+      name: WORKDIR, WORKDIR@UPDATES, or WORKDIR@best.
 
     Raises:
       ConfigError: there is no such policy, or it is damaged.
     """
-    run, updates = _parts(name)
+    run, which = _parts(name)
     run.configuration()  # complains of a directory that holds no run
-    if updates is not None:
-        return Snapshots(run.path).read(updates)
-    state = run.newest()
-    if state is None:
-        raise errors.ConfigError(f"{name} holds no checkpoint yet")
+    best = Evaluations(run.path).best()
+    if which is None:
+        state = run.newest()
+        if state is None:
+            raise errors.ConfigError(f"{name} holds no checkpoint yet")
+    elif which == "best":
+        if best is None:
+            raise errors.ConfigError(
+                f"{name}: no policy of this run has been evaluated yet; "
+                "Trainer.evaluate_every_updates has that done"
+            )
+        state = checkpoint.load(best)
+    elif Snapshots(run.path).has(int(which)):
+        return Snapshots(run.path).read(int(which))
+    else:
+        state = _of_updates(int(which), best, run, name)
     own = {k: v for k, v in state.items() if k.startswith("variable/") or k == learner.SPACES}
-    return Parameters(int(state["run/updates"]), own, name)
+    return Parameters(int(state["run/updates"]), int(state["run/env_steps"]), own, name)
+
+
+def _of_updates(updates: int, best: Path | None, run: Workdir, name: str) -> dict[str, np.ndarray]:
+    """Returns the checkpoint with so many updates. Raises: ConfigError: there is none."""
+    there = {}
+    for state in (*run.checkpoints(), *([checkpoint.load(best)] if best else [])):
+        there[int(state["run/updates"])] = state
+    if updates not in there:
+        known = sorted({*there, *Snapshots(run.path).numbers()})
+        raise errors.ConfigError(f"{name}: there is no such policy, but {known}")
+    return there[updates]
 
 
 def load(name: str, agent: Agent) -> int:
@@ -75,11 +103,11 @@ def load(name: str, agent: Agent) -> int:
     return found.updates
 
 
-def _parts(name: str) -> tuple[Workdir, int | None]:
+def _parts(name: str) -> tuple[Workdir, str | None]:
     found = _NAME.fullmatch(name)
     if found is None:
-        raise errors.ConfigError("a policy is named WORKDIR or WORKDIR@UPDATES")
-    return Workdir(found["workdir"]), int(found["updates"]) if found["updates"] else None
+        raise errors.ConfigError("a policy is named WORKDIR, WORKDIR@UPDATES or WORKDIR@best")
+    return Workdir(found["workdir"]), found["which"]
 
 
 class Snapshots:
@@ -98,15 +126,17 @@ class Snapshots:
         """Returns whether there is one of that number."""
         return self._path(number).exists()
 
+    def numbers(self) -> list[int]:
+        """Returns those that there are."""
+        return [int(path.stem) for path in checkpoint.paths(self._directory)]
+
     def save(self, number: int, agent: Agent) -> None:
         """Writes one; a run that is resumed writes some again, to the same bytes.
 
         Raises:
           OSError: it cannot be written; names it.
         """
-        arrays = {f"variable/{i}": v.numpy() for i, v in enumerate(agent.variables)}
-        arrays[learner.SPACES] = learner.spaces(agent)
-        checkpoint.save(self._directory, number, arrays, _ALL)
+        checkpoint.save(self._directory, number, learner.frozen(agent))
 
     def load(self, number: int, agent: Agent) -> None:
         """Gives an agent its parameters.
@@ -120,7 +150,7 @@ class Snapshots:
         """Returns its parameters. Raises: ConfigError: it is missing or damaged."""
         path = self._path(number)
         try:
-            return Parameters(number, checkpoint.load(path), f"snapshot {path}")
+            return Parameters(number, None, checkpoint.load(path), f"snapshot {path}")
         except (OSError, ValueError) as error:
             raise errors.ConfigError(f"snapshot {path} cannot be read: {error}") from error
 

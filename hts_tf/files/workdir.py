@@ -4,7 +4,7 @@ import fcntl
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -148,18 +148,24 @@ class Workdir:
         Raises:
           ConfigError: there are checkpoints, but all are damaged.
         """
-        paths = checkpoint.paths(self._checkpoints)
-        for path in paths:
-            try:
-                return checkpoint.load(path)
-            except errors.ConfigError as error:
-                terminal.warn(f"{error}; trying the one before")
-        if paths:
+        for state in self.checkpoints():
+            return state
+        if checkpoint.paths(self._checkpoints):
             raise errors.ConfigError(
                 f"every checkpoint in {self._checkpoints} is damaged; "
                 "start again with another --workdir"
             )
         return None
+
+    def checkpoints(self) -> Iterator[dict[str, np.ndarray]]:
+        """Yields the checkpoints that are whole, newest first."""
+        for path in checkpoint.paths(self._checkpoints):
+            try:
+                state = checkpoint.load(path)
+            except errors.ConfigError as error:
+                terminal.warn(f"{error}; trying the one before")
+                continue
+            yield state
 
     def scope(self) -> dict[str, str] | None:
         """Returns in what scope the run can be repeated (see `scope`); None if no file tells."""

@@ -36,7 +36,7 @@ class Opponents:
         of yours.
       scripted: further opponents, such as (`@Always`,).
       frozen: policies of other runs, that stay as they are: WORKDIR for the newest checkpoint's,
-        WORKDIR@UPDATES for a snapshot. The run keeps copies from its beginning on.
+        WORKDIR@UPDATES or WORKDIR@best for another one. The run keeps copies from its beginning on.
 
     Raises:
       ConfigError: a setting is out of range; the message names its binding.

@@ -7,6 +7,7 @@ import numpy as np
 
 from hts_tf.collecting.policy import Batching
 from hts_tf.files import scope
+from hts_tf.files.evaluations import Evaluation
 from hts_tf.files.keeper import Keeper
 from hts_tf.schedules.schedule import Round
 from hts_tf.system import start, terminal
@@ -95,6 +96,20 @@ class Reporter:
         scalars["time/learner_wait_rollout"] = outcome.waiting.sec / seconds
         self._tensorboard.scalars(env_steps, scalars)
         self._progress.show(env_steps, self._sps, means)
+
+    def say(self, text: str) -> None:
+        """Prints a line, below the progress."""
+        self._progress.close()
+        terminal.say(text)
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """Shows how a policy has played while its run trained on."""
+        means = {
+            "evaluation/score": evaluation.score,
+            "evaluation/return": evaluation.episode_return,
+            "evaluation/length": evaluation.length,
+        }
+        self._tensorboard.scalars(evaluation.env_steps, means)
 
     def state(self) -> dict[str, np.ndarray]:
         """Returns what `restore` takes, for a checkpoint."""

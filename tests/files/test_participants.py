@@ -6,6 +6,7 @@ import pytest
 from hts_tf import errors, settings, specs  # noqa: F401  gin configurables
 from hts_tf.environments.synthetic import Synthetic
 from hts_tf.files import checkpoint, participants
+from hts_tf.files.evaluations import Evaluation, Evaluations
 from hts_tf.files.policies import Snapshots
 from hts_tf.networks import cores, torsos
 from hts_tf.networks.actor_critic import ActorCritic
@@ -34,12 +35,25 @@ def workdir(tmp_path):
     (tmp_path / "config.gin").write_text(CONFIGURATION)
     Snapshots(tmp_path).save(2, make_agent(0.5))
     arrays = {f"variable/{i}": v.numpy() for i, v in enumerate(make_agent(0.75).variables)}
-    checkpoint.save(tmp_path / "checkpoints", 4, {**arrays, "run/updates": np.array(3)}, keep=1)
+    made = {"run/updates": np.array(3), "run/env_steps": np.array(4000)}
+    checkpoint.save(tmp_path / "checkpoints", 4, {**arrays, **made}, keep=1)
+    Evaluations(tmp_path).end(
+        Evaluations(tmp_path).add(make_agent(0.25), 1, 2000), Evaluation(1, 2000, 9, 0.1, 0.2, 3.0)
+    )
     return tmp_path
 
 
-@pytest.mark.parametrize(("suffix", "name", "value"), [("", "@3", 0.75), ("@2", "@2", 0.5)])
-def test_the_newest_or_a_snapshot(workdir, suffix, name, value):
+@pytest.mark.parametrize(
+    ("suffix", "name", "value"),
+    [
+        ("", "@3", 0.75),
+        ("@2", "@2", 0.5),
+        ("@3", "@3", 0.75),
+        ("@1", "@1", 0.25),
+        ("@best", "@1", 0.25),
+    ],
+)
+def test_the_newest_and_others(workdir, suffix, name, value):
     found = participants.load(f"{workdir}{suffix}")
     assert found.name == f"{workdir}{name}"
     assert found.environment == Synthetic()
@@ -49,9 +63,9 @@ def test_the_newest_or_a_snapshot(workdir, suffix, name, value):
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("{}@3", r"snapshot .*000000003\.ckpt cannot be read"),
+        ("{}@4", r"@4: there is no such policy, but \[1, 2, 3\]"),
         ("{}/nowhere", "holds no run"),
-        ("", "named WORKDIR or WORKDIR@UPDATES"),
+        ("", "named WORKDIR, WORKDIR@UPDATES or WORKDIR@best"),
         ("@7", "holds no run"),
     ],
 )
@@ -60,8 +74,15 @@ def test_what_cannot_be_loaded(workdir, name, says):
         participants.load(name.format(workdir))
 
 
+def test_a_run_without_evaluations(workdir):
+    for path in (workdir / "checkpoints" / "best").iterdir():
+        path.unlink()
+    with pytest.raises(errors.ConfigError, match="no policy of this run has been evaluated yet"):
+        participants.load(f"{workdir}@best")
+
+
 def test_a_run_without_a_checkpoint(workdir):
-    for path in (workdir / "checkpoints").iterdir():
+    for path in (workdir / "checkpoints").glob("*.ckpt"):
         path.unlink()
     with pytest.raises(errors.ConfigError, match="holds no checkpoint yet"):
         participants.load(str(workdir))

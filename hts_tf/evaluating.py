@@ -1,0 +1,77 @@
+"""Evaluates the policies that a training hands over; started by it, see `EvaluationProcess`.
+
+Standard input has paths of frozen policies, one a line; standard output an `Evaluation` as JSON for
+each, and, while it plays, a dot now and then.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
+from hts_tf import config, evaluator, learner, settings, specs  # noqa: F401  gin configurables
+from hts_tf.collecting.policy import Policy
+from hts_tf.files import checkpoint, run_flags
+from hts_tf.files.evaluations import Evaluation
+from hts_tf.files.workdir import Workdir
+from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.system import command, compute, priority
+
+_EPISODES = flags.DEFINE_integer("episodes", None, "of each policy", required=True)
+_SEED = flags.DEFINE_integer("seed", None, "selects the episodes", required=True)
+
+_PARALLEL = 8  # environments at once; a football engine takes some 20 MB
+_BEAT_SEC = 1.0
+
+
+class _Heard(Policy):
+    """Lets the training hear that it is at work."""
+
+    _last = 0.0
+
+    def act(self, *asked: object) -> specs.Answer:
+        if time.monotonic() - self._last > _BEAT_SEC:
+            self._last = time.monotonic()
+            print(".", flush=True)
+        return super().act(*asked)
+
+
+def evaluate() -> None:
+    """Evaluates until standard input ends.
+
+    Raises:
+      ProtocolError: an environment broke a rule.
+    """
+    priority.give_way()
+    workdir = Workdir(run_flags.WORKDIR.value)
+    config.load_text(workdir.configuration(), workdir.config, run_flags.MODULES.value)
+    compute.configure()
+    environment = config.environment()
+    agent = ActorCritic(environment.spec, seed=0)
+    policy = _Heard(agent, _PARALLEL * environment.spec.num_players)
+    for line in sys.stdin:
+        state = checkpoint.load(Path(line.rstrip("\n")))
+        learner.assign(agent.variables, state)
+        episodes = evaluator.evaluate(environment, policy, _EPISODES.value, _SEED.value, _PARALLEL)
+        evaluation = Evaluation(
+            int(state["run/updates"]),
+            int(state["run/env_steps"]),
+            len(episodes),
+            float(np.mean([episode.score for episode in episodes])),
+            float(np.mean([episode.episode_return for episode in episodes])),
+            float(np.mean([episode.length for episode in episodes])),
+        )
+        print(json.dumps(evaluation), flush=True)
+
+
+def main() -> None:
+    """Entry point."""
+    command.run(evaluate)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""A process that evaluates policies while their run trains on, in the time that this leaves."""
+
+import contextlib
+import json
+import queue
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+from hts_tf import operative
+from hts_tf.config import MODULES_FLAG
+from hts_tf.files.evaluations import Evaluation, Evaluations
+from hts_tf.files.workdir import Workdir
+from hts_tf.networks.agent import Agent
+from hts_tf.settings import Settings
+from hts_tf.system import terminal
+from hts_tf.system.child import Child, ChildError
+
+SEED = 2**31 - 1  # of `hts_tf.evaluate`, which would play the same episodes
+
+_BEAT = "."
+
+
+class EvaluationProcess:
+    """Has a run's policies evaluated, in the order of their updates.
+
+    Each waits in a file until that is done, so that none is lost if this process or the other one
+    dies. All play the same episodes, of `SEED`.
+    """
+
+    def __init__(self, workdir: Path, settings: Settings) -> None:
+        """Starts nothing yet.
+
+        Args:
+          workdir: of the run.
+          settings: of the run, with `evaluate_every_updates`.
+        """
+        self._workdir = workdir
+        self._settings = settings
+        self._evaluations = Evaluations(workdir)
+        self._last_updates = 0  # of what was added
+        self._failures: Counter[Path] = Counter()
+        self._asked: Path | None = None
+        self._child: Child | None = None
+        self._listener: threading.Thread | None = None
+        self._heard: queue.SimpleQueue[str | ChildError] = queue.SimpleQueue()
+        self._heard_at = 0.0
+
+    def begin(self, updates: int) -> None:
+        """Takes up what is waiting of a run with so many updates; what came after is made again."""
+        self._last_updates = updates
+        for path in self._evaluations.waiting():
+            if int(path.stem) > updates:
+                self._evaluations.drop(path)
+
+    def round_over(
+        self, agent: Agent, updates: int, env_steps: int, is_last: bool
+    ) -> list[Evaluation]:
+        """Has the policy evaluated if it is time; returns what has come of earlier ones.
+
+        Args:
+          agent: with the policy.
+          updates: that have made it.
+          env_steps: of the run.
+          is_last: whether the run is over with it.
+
+        Raises:
+          OSError: a file cannot be written; names it.
+        """
+        is_due = is_last or updates % self._settings.evaluate_every_updates == 0
+        if is_due and updates > self._last_updates:
+            self._last_updates = updates
+            self._evaluations.add(agent, updates, env_steps)
+        return self.ended()
+
+    def ended(self) -> list[Evaluation]:
+        """Returns the evaluations that have ended since the last call; sees to it that others do.
+
+        Raises:
+          OSError: a file cannot be written; names it.
+        """
+        ended = []
+        while not self._heard.empty():
+            said = self._heard.get()
+            if isinstance(said, ChildError):
+                self._fail(str(said))
+            elif said != _BEAT:
+                ended.append(Evaluation(*json.loads(said)))
+                self._evaluations.end(self._asked, ended[-1])
+                self._asked = None
+        limit = self._settings.step_timeout_sec
+        if self._asked and limit is not None and time.monotonic() - self._heard_at > limit:
+            self._fail(f"no env step or reset for {limit:g} s")
+        self._ask()
+        return ended
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all has been evaluated that was to be."""
+        return self._asked is None and not self._evaluations.waiting()
+
+    def _ask(self) -> None:
+        waiting = self._evaluations.waiting()
+        if self._asked is not None or not waiting:
+            return
+        if self._child is None:
+            self._start()
+        self._asked = waiting[0]
+        self._heard_at = time.monotonic()
+        with contextlib.suppress(ChildError):  # the listener hears of it, too
+            self._child.say(str(self._asked))
+
+    def _start(self) -> None:
+        bound = operative.bindings(Workdir(self._workdir).configuration())
+        modules = ",".join(bound.get(operative.IMPORTS, ()))
+        arguments = [
+            f"--workdir={self._workdir}",
+            f"--episodes={self._settings.evaluate_episodes}",
+            f"--seed={SEED}",
+            *([f"--{MODULES_FLAG}={modules}"] if modules else []),
+        ]
+        self._child = Child("hts_tf.evaluating", arguments)
+        self._listener = threading.Thread(target=self._listen, args=(self._child,), daemon=True)
+        self._listener.start()
+
+    def _listen(self, child: Child) -> None:
+        while True:
+            try:
+                self._heard.put(child.hear())
+                self._heard_at = time.monotonic()
+            except ChildError as error:
+                self._heard.put(error)
+                return
+
+    def _fail(self, why: str) -> None:
+        """Tries again what was being evaluated, or, in the end, does without."""
+        self.close()
+        path, self._asked = self._asked, None
+        if path is None:
+            return
+        self._failures[path] += 1
+        if self._failures[path] < self._settings.crash_limit:
+            return
+        terminal.warn(f"the policy of {int(path.stem):,} updates could not be evaluated: {why}")
+        self._evaluations.drop(path)
+
+    def close(self) -> None:
+        """Ends the process; may be called twice."""
+        if self._child is None:
+            return
+        self._child.kill()  # it has nothing to lose
+        self._listener.join()
+        self._child.__exit__(None, None, None)
+        self._child = None
+        self._heard = queue.SimpleQueue()

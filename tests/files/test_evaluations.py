@@ -1,0 +1,71 @@
+"""The table of evaluations, and the best policy."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from hts_tf import errors
+from hts_tf.files.evaluations import FILE_NAME, Evaluation, Evaluations
+
+HEAD = "updates,env_steps,episodes,score,episode_return,length\n"
+
+
+class Agent:
+    """As much of an agent as is written."""
+
+    step = SimpleNamespace(observation="anything", action="anything")
+    variables = ()
+
+
+def evaluated(evaluations, updates, score, episode_return=0.0):
+    path = evaluations.add(Agent, updates, 100 * updates)
+    evaluations.end(path, Evaluation(updates, 100 * updates, 5, score, episode_return, 7.5))
+
+
+@pytest.mark.parametrize(
+    ("results", "best"),
+    [
+        ([(1, 0.5), (2, 0.25)], 1),
+        ([(1, 0.5), (2, 0.75)], 2),
+        ([(1, 0.5), (2, 0.5)], 2),  # as good, and has learned more
+        ([(1, 0.5, 3.0), (2, 0.5, 2.0)], 1),
+        ([(1, -1.0)], 1),
+        ([(1, 0.5), (2, 0.75), (1, 0.5), (2, 0.75)], 2),  # killed, and made again
+        ([(1, 0.5), (2, 0.75), (1, 0.5), (2, 0.25)], 2),  # the same, but unrepeatable
+        ([(1, 0.5), (2, 0.75), (1, 0.8)], 1),
+    ],
+)
+def test_the_best_one_stays(tmp_path, results, best):
+    evaluations = Evaluations(tmp_path)
+    assert evaluations.best() is None
+    for result in results:
+        evaluated(evaluations, *result)
+    assert evaluations.waiting() == []
+    assert evaluations.best().name == f"{best:09d}.ckpt"
+    assert len([*(tmp_path / "checkpoints" / "best").iterdir()]) == 1
+
+
+def test_the_table(tmp_path):
+    evaluations = Evaluations(tmp_path)
+    assert evaluations.read() == []
+    for updates, score in ((1, 0.1), (2, 1 / 3), (1, 0.2)):
+        evaluated(evaluations, updates, score)
+    expected = [Evaluation(1, 100, 5, 0.2, 0.0, 7.5), Evaluation(2, 200, 5, 1 / 3, 0.0, 7.5)]
+    assert evaluations.read() == expected
+
+
+@pytest.mark.parametrize(
+    "damage", ["updates\n1,2,3\n", "\n", HEAD + "1,2,3,x,5,6\n", HEAD + "1,2\n"]
+)
+def test_a_damaged_table_is_named(tmp_path, damage):
+    (tmp_path / FILE_NAME).write_text(damage)
+    with pytest.raises(errors.ConfigError, match=FILE_NAME):
+        Evaluations(tmp_path).read()
+
+
+def test_who_waits_is_in_order(tmp_path):
+    evaluations = Evaluations(tmp_path)
+    paths = [evaluations.add(Agent, updates, 0) for updates in (3, 12, 7)]
+    assert evaluations.waiting() == [paths[0], paths[2], paths[1]]
+    evaluations.drop(paths[2])
+    assert evaluations.waiting() == [paths[0], paths[1]]

@@ -1,0 +1,212 @@
+"""Evaluation while a run trains: the policies' own figures, and nothing of it in the run."""
+
+import csv
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from hts_tf import compare_runs
+from hts_tf.files import archive, checkpoint
+from hts_tf.files.curves import RunLog
+from hts_tf.files.evaluations import Evaluations
+from hts_tf.watching import evaluation_process
+from tests import command_line, processes
+from tests.command_line import SMALL_FOOTBALL
+from tests.sameness import wait_for_rows
+
+pytestmark = pytest.mark.slow
+
+HERE = command_line.ROOT / "tests" / "extensions"
+# 24 updates of 512 env steps, in which it learns.
+SYNTHETIC = [
+    "--scenario=synthetic",
+    "--gin_bindings=Trainer.sync_interval = 32",
+    "--gin_bindings=Trainer.total_env_steps = 12288",
+    "--gin_bindings=PPO.learning_rate = 0.003",
+]
+EVALUATED = [
+    "--gin_bindings=Trainer.evaluate_every_updates = 5",
+    "--gin_bindings=Trainer.evaluate_episodes = 9",
+]
+
+
+def start(workdir, *flags, game=SYNTHETIC):
+    return command_line.start("hts_tf.train", f"--workdir={workdir}", *game, *flags)
+
+
+def finish(process):
+    code, output, errors = command_line.finish(process)
+    assert code == 0, errors
+    assert not processes.in_session(process.pid)
+    return output, errors
+
+
+def assert_same_run(a, b):
+    assert compare_runs.compare(a, b) == (True, "identical up to update 24")
+
+
+def evaluation_processes(workdir):
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"hts_tf.evaluating" in words and f"--workdir={workdir}".encode() in words:
+            found.append(int(path.parent.name))
+    return found
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("evaluated")
+    finish(start(workdir, *EVALUATED))
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("calm")
+    finish(start(workdir))
+    return workdir
+
+
+def test_a_run_is_the_same_without(evaluated, calm):
+    assert_same_run(evaluated, calm)
+    assert (evaluated / archive.FILE_NAME).read_bytes() == (calm / archive.FILE_NAME).read_bytes()
+
+
+def test_what_is_evaluated(evaluated):
+    rows = Evaluations(evaluated).read()
+    assert [row.updates for row in rows] == [5, 10, 15, 20, 24]
+    assert [row.env_steps for row in rows] == [6 * 512, 11 * 512, 16 * 512, 21 * 512, 24 * 512]
+    assert {(row.episodes, row.length) for row in rows} == {(9, 16.0)}
+    assert rows[-1].score > rows[0].score
+    shown = RunLog(evaluated).series["evaluation/score"]
+    assert shown == pytest.approx({row.env_steps: row.score for row in rows})
+    assert evaluation_processes(evaluated) == []
+
+
+@pytest.mark.parametrize("which", ["best", "newest", "20"])
+def test_evaluate_plays_the_same(evaluated, tmp_path, which):
+    """Those which are still there."""
+    best = int(Evaluations(evaluated).best().stem)
+    name = str(best) if which == "20" else which
+    table = tmp_path / "table.csv"
+    code, output, errors = command_line.run(
+        "hts_tf.evaluate",
+        f"--workdir={evaluated}",
+        f"--checkpoint={name}",
+        "--episodes=9",
+        f"--seed={evaluation_process.SEED}",
+        f"--output={table}",
+        "--novideo",
+    )
+    assert code == 0, errors
+    with table.open() as file:
+        scores = [float(row["score"]) for row in csv.DictReader(file)]
+    updates = 24 if which == "newest" else best
+    (row,) = (row for row in Evaluations(evaluated).read() if row.updates == updates)
+    assert sum(scores) / 9 == pytest.approx(row.score, rel=1e-12)
+    assert f"{row.env_steps:,} env steps" in output
+
+
+def test_a_policy_that_is_gone(evaluated):
+    code, _, errors = command_line.run(
+        "hts_tf.evaluate", f"--workdir={evaluated}", "--checkpoint=7", "--novideo"
+    )
+    assert code == 2
+    there = sorted({24, int(Evaluations(evaluated).best().stem)})
+    assert errors.strip().endswith(f"@7: there is no such policy, but {there}")
+
+
+def test_kills(evaluated, calm, tmp_path):
+    """Of the process that evaluates, and of the trainer while policies wait."""
+    slow = "--gin_bindings=Synthetic.mean_step_sec = 0.002"
+    for rows, victim in ((7, "evaluation"), (9, "trainer"), (12, "evaluation"), (18, "trainer")):
+        save = "--gin_bindings=Trainer.checkpoint_every_updates = 1"
+        with start(tmp_path, *EVALUATED, slow, save) as process:
+            wait_for_rows(tmp_path, rows, process)
+            if victim == "evaluation":
+                while not (there := evaluation_processes(tmp_path)):
+                    time.sleep(0.01)
+                os.kill(there[0], signal.SIGKILL)
+                process.terminate()
+            else:
+                process.kill()
+            command_line.finish(process)
+        while evaluation_processes(tmp_path):  # killed by the kernel, but gives way to all others
+            time.sleep(0.01)
+    finish(start(tmp_path, *EVALUATED, slow))
+    assert Evaluations(tmp_path).read() == Evaluations(evaluated).read()
+    best, expected = (Evaluations(path).best() for path in (tmp_path, evaluated))
+    assert best.name == expected.name
+    assert checkpoint.load(best).keys() == checkpoint.load(expected).keys()
+    assert Evaluations(tmp_path).waiting() == []
+
+
+def test_one_that_is_complete_evaluates_what_waits(evaluated, calm, tmp_path):
+    """Ctrl-C while the last ones are evaluated loses none."""
+    slow = "--gin_bindings=Synthetic.mean_step_sec = 0.001"
+    with start(tmp_path, *EVALUATED, slow, "--gin_bindings=Trainer.evaluate_episodes = 50") as run:
+        wait_for_rows(tmp_path, 24, run)
+        while not (tmp_path / "checkpoints" / "to_evaluate" / "000000024.ckpt").exists():
+            time.sleep(0.01)
+        time.sleep(0.5)
+        run.terminate()
+        assert command_line.finish(run)[0] in (0, 143)
+    finish(start(tmp_path, *EVALUATED, slow))
+    assert [row.updates for row in Evaluations(tmp_path).read()] == [5, 10, 15, 20, 24]
+
+
+@pytest.mark.parametrize(("hangs", "why"), [(False, "no tests today"), (True, "no env step")])
+def test_an_evaluation_that_fails(calm, tmp_path, hangs, why):
+    """The run goes on without, and says so."""
+    flags = [
+        f"--gin_files={HERE / 'stubborn.gin'}",
+        f"--gin_bindings=Stubborn.hangs = {hangs}",
+        "--gin_bindings=Trainer.evaluate_every_updates = 24",
+        "--gin_bindings=Trainer.step_timeout_sec = 5",
+        "--gin_bindings=Trainer.crash_limit = 1",
+    ]
+    _, errors = finish(start(tmp_path, *flags))
+    assert "the policy of 24 updates could not be evaluated" in errors
+    assert why in errors
+    assert Evaluations(tmp_path).read() == Evaluations(tmp_path).waiting() == []
+
+
+def test_rivals_are_refused(tmp_path):
+    flags = [
+        "--gin_bindings=Trainer.evaluate_every_updates = 5",
+        "--gin_bindings=Football.right_players = 1",
+    ]
+    code, _, errors = command_line.finish(start(tmp_path, *flags, game=SMALL_FOOTBALL))
+    assert code == 2
+    assert "Trainer.evaluate_every_updates is bound, but the environment has rivals" in errors
+
+
+def test_football(tmp_path):
+    flags = [
+        "--gin_bindings=Trainer.evaluate_every_updates = 4",
+        "--gin_bindings=Trainer.evaluate_episodes = 3",
+    ]
+    finish(start(tmp_path, *flags, game=SMALL_FOOTBALL))
+    rows = Evaluations(tmp_path).read()
+    assert [(row.updates, row.episodes) for row in rows] == [(4, 3), (8, 3)]
+
+
+def test_stop_at_score(calm, tmp_path):
+    """The run is over there, is as the other one up to there, and goes on if it is to."""
+    stop = "--gin_bindings=Trainer.stop_at_score = 0.5"
+    output, _ = finish(start(tmp_path, stop))
+    assert "Trainer.stop_at_score = 0.5 is reached" in output
+    scores = [*RunLog(tmp_path).series["episodes/score"].values()]
+    assert scores[-1] >= 0.5 > max(scores[:-1])
+    assert len(scores) < 25
+    again, _ = finish(start(tmp_path, stop))
+    assert again.splitlines()[-2:] == output.splitlines()[-2:]
+    finish(start(tmp_path))
+    assert_same_run(tmp_path, calm)
