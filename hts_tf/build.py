@@ -113,7 +113,11 @@ def build(
     reporter = None
     if team.number == 0:
         reporter = Reporter(
-            Path(workdir), policy.batching, settings.unrepeatable, num_updates * steps_per_update
+            Path(workdir),
+            policy.batching,
+            settings.unrepeatable,
+            num_updates * steps_per_update,
+            settings.observers,
         )
     tracer = None
     if trace_intervals:

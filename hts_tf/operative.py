@@ -34,6 +34,7 @@ FREE_BINDINGS = frozenset(
         "evaluate_every_updates",
         "evaluate_episodes",
         "stop_at_score",
+        "observers",
     )
 )
 
@@ -155,12 +156,25 @@ def differences(old: str, new: str, places: tuple[str, str] = ("there", "now")) 
     defaults = {**dict(_defaults()), **_BEFORE}
     found = []
     for name in sorted({*sides[0], *sides[1]} - FREE_BINDINGS):
+        if _is_of_an_observer(name):
+            continue
         default = defaults.get(name.rpartition("/")[2], Reference("unset"))
         pair = [side.get(name, default) for side in sides]
         if _comparable(pair[0]) != _comparable(pair[1]):
             found.append(", ".join(f"{v!r} {p}" for v, p in zip(pair, places, strict=True)))
             found[-1] = f"{name} = {found[-1]}"
     return found
+
+
+def _is_of_an_observer(binding: str) -> bool:
+    """Returns whether it is of a configurable that says of itself that it changes no results."""
+    if "." not in binding:
+        return False
+    try:
+        kind = gin.get_configurable(binding.rpartition(".")[0])
+    except ValueError:  # unknown here
+        return False
+    return not getattr(kind, "influences_results", True)
 
 
 def _defaults() -> Iterator[tuple[str, Any]]:

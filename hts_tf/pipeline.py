@@ -212,10 +212,15 @@ class Pipeline:
                 continue
             if self._evaluations:
                 self._evaluate()
-            if self._keeper.save_if_due(self._next_round, self.learner.updates, self.state):
+            if self._keeper.is_due(self.learner.updates):
+                self._save()
                 saved_round = self._next_round
         if self._next_round > saved_round and self._team.number == 0:
-            self._keeper.save(self._next_round, self.state())
+            self._save()
+
+    def _save(self) -> None:
+        path = self._keeper.save(self._next_round, self.state())
+        self._reporter.saved(self._env_steps(), path)
 
     def _is_complete(self) -> bool:
         return self._next_round == self._num_rounds or self._is_good_enough()
@@ -268,15 +273,17 @@ class Pipeline:
 
         With it, each machine learns whether one has been asked to stop.
         """
-        received = self.signals.received
+        is_asked = self.signals.received is not None
+        if self._reporter:
+            is_asked |= self._reporter.is_asked_to_stop
         if self._team.size == 1:
-            self._stop = received is not None
+            self._stop = is_asked
             return outcome, cut_short
         collected = outcome.collected
         if collected is not None:
             nothing = dict.fromkeys(("observation", "state", "policy", "value"), ())
             collected = collected._replace(**nothing, truncation_value=())
-        said = self._team.all((collected, cut_short, received is not None))
+        said = self._team.all((collected, cut_short, is_asked))
         parts, cuts, stops = zip(*said, strict=True)
         self._stop = any(stops)
         if collected is not None:
@@ -305,7 +312,9 @@ class Pipeline:
             for part in filter(None, (self._pool, self._progress)):
                 activity |= part.figures()
         if self._reporter:
-            self._reporter.round_over(outcome, seconds, self._env_steps(), activity, self._keeper)
+            self._reporter.round_over(
+                outcome, seconds, self._env_steps(), activity, self._keeper, ended
+            )
         if self._tracer:
             self._tracer.round_over(outcome)
 

@@ -1,10 +1,11 @@
 """The settings of a training run, as gin binds them; checked, and nothing else."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Annotated
 
 import gin
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, Len
 
 from hts_tf import errors, values
 
@@ -16,6 +17,8 @@ from hts_tf.configurables import configurable
 from hts_tf.curriculum.curriculum import Curriculum
 from hts_tf.environments import base
 from hts_tf.networks import actor_critic  # noqa: F401
+from hts_tf.observers import csv_log, trackers  # noqa: F401
+from hts_tf.observers.observer import Observer
 from hts_tf.opponents import scripted, weightings  # noqa: F401
 from hts_tf.opponents.pool import Opponents
 from hts_tf.schedules import asynchronous, hts, sync  # noqa: F401
@@ -68,6 +71,8 @@ class Settings:
         best one stays. The last policy of the run is always one of these; None for none. No
         influence on results.
       evaluate_episodes: how many.
+      observers: who is told what becomes of the run, such as (@CsvLog(),), see `observers`. No
+        influence on results.
       stop_at_score: the run is over once its last 100 episodes have had this score on average;
         None for all env steps. No influence on results until then.
       archive_episodes: keep what `hts_tf.replay` needs of every finished episode, about a
@@ -100,6 +105,7 @@ class Settings:
     step_timeout_sec: values.Seconds | None = 300.0
     evaluate_every_updates: values.Count | None = None
     evaluate_episodes: values.Count = 20
+    observers: Annotated[Sequence[Observer], Len(0, 100)] = ()
     stop_at_score: values.Number | None = None
     archive_episodes: bool = True
 

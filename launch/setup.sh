@@ -16,7 +16,7 @@
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-known_extras=(gymnasium atari mujoco pettingzoo cluster sweep onnx)
+known_extras=(gymnasium atari mujoco pettingzoo cluster sweep onnx trackers)
 venv=$root/.venv
 stamp=$venv/hts_tf-stamp
 football=hts_tf/environments/football

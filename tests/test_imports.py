@@ -20,7 +20,7 @@ FLOORS = [
     {"algorithms"},
     {"collecting"},
     {"learner"},
-    {"schedules", "opponents", "curriculum"},
+    {"schedules", "opponents", "curriculum", "observers"},
     {"settings"},
     {"files"},
     {"watching"},

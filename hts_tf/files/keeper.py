@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -165,30 +166,29 @@ class Keeper:
         rivals = self._spec.rivals_of_tasks or (self._spec.num_rivals,)
         return opponents[record.opponent] if rivals[record.task] and record.opponent >= 0 else ""
 
-    def save_if_due(self, number: int, updates: int, state: Callable[[], State]) -> bool:
-        """Saves a checkpoint if the settings say so, and returns whether it did.
+    def is_due(self, updates: int) -> bool:
+        """Returns whether the settings want a checkpoint after so many updates, or by now."""
+        by_time = self._settings.checkpoint_every_sec
+        by_updates = self._settings.checkpoint_every_updates
+        return (by_time is not None and time.monotonic() - self._saved_at >= by_time) or (
+            by_updates is not None and updates % by_updates == 0
+        )
+
+    def save(self, number: int, state: State) -> Path:
+        """Saves a checkpoint, which must not remember what is not on the disk.
 
         Args:
           number: of the round that is next.
-          updates: so far.
-          state: of everything else.
-        """
-        by_time = self._settings.checkpoint_every_sec
-        by_updates = self._settings.checkpoint_every_updates
-        is_due = (by_time is not None and time.monotonic() - self._saved_at >= by_time) or (
-            by_updates is not None and updates % by_updates == 0
-        )
-        if is_due:
-            self.save(number, state())
-        return is_due
+          state: of the run.
 
-    def save(self, number: int, state: State) -> None:
-        """Saves a checkpoint, which must not remember what is not on the disk."""
+        Returns:
+          The file.
+        """
         self._saved_at = time.monotonic()
         if self._log:
             self._log.sync()
         self._archive.sync()
-        self._workdir.save(number, state, keep=self._settings.keep_checkpoints)
+        return self._workdir.save(number, state, keep=self._settings.keep_checkpoints)
 
     def state(self) -> State:
         """Returns what `restore` takes, for a checkpoint."""

@@ -138,9 +138,9 @@ class Workdir:
             )
         return file
 
-    def save(self, number: int, arrays: Mapping[str, np.ndarray], keep: int) -> None:
-        """Writes a checkpoint; see `checkpoint.save`."""
-        checkpoint.save(self._checkpoints, number, arrays, keep)
+    def save(self, number: int, arrays: Mapping[str, np.ndarray], keep: int) -> Path:
+        """Writes a checkpoint, and returns its file; see `checkpoint.save`."""
+        return checkpoint.save(self._checkpoints, number, arrays, keep)
 
     def newest(self) -> dict[str, np.ndarray] | None:
         """Returns the newest checkpoint that is whole, or None if there are none at all.

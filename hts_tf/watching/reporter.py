@@ -1,14 +1,19 @@
 """The reporter: shows how a run is doing, round by round."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from hts_tf import operative
 from hts_tf.collecting.policy import Batching
 from hts_tf.files import scope
+from hts_tf.files.archive import Record
 from hts_tf.files.evaluations import Evaluation
 from hts_tf.files.keeper import Keeper
+from hts_tf.observers.observer import EndedEpisode, Observer, Run
+from hts_tf.observers.told import Observers
 from hts_tf.schedules.schedule import Round
 from hts_tf.system import start, terminal
 from hts_tf.watching import display
@@ -18,7 +23,12 @@ class Reporter:
     """Writes TensorBoard's event files and the progress line."""
 
     def __init__(
-        self, directory: Path, batching: Batching, unrepeatable: str, total_env_steps: int
+        self,
+        directory: Path,
+        batching: Batching,
+        unrepeatable: str,
+        total_env_steps: int,
+        observers: Sequence[Observer] = (),
     ) -> None:
         """Shows nothing yet.
 
@@ -27,7 +37,10 @@ class Reporter:
           batching: of the actors.
           unrepeatable: see `Settings.unrepeatable`.
           total_env_steps: of the whole run.
+          observers: who is told, too.
         """
+        self._total_env_steps = total_env_steps
+        self._observers = Observers(observers)
         self._directory = directory
         self._batching = batching
         self._unrepeatable = unrepeatable
@@ -57,6 +70,8 @@ class Reporter:
             terminal.say(f"not reproducible, as {self._unrepeatable}: no fingerprints")
         else:
             terminal.say(scope.line(found))
+        bound = operative.bindings(configuration)
+        self._observers.begin(Run(self._directory, bound, found, env_steps, self._total_env_steps))
 
     def round_over(
         self,
@@ -65,6 +80,7 @@ class Reporter:
         env_steps: int,
         activity: dict[str, float],
         keeper: Keeper,
+        ended: Sequence[Record],
     ) -> None:
         """Shows a round.
 
@@ -74,6 +90,7 @@ class Reporter:
           env_steps: made so far.
           activity: see `Workers.activity`.
           keeper: knows the episodes.
+          ended: episodes that have, in this round.
         """
         scalars = {"run/minutes": self._minutes()}
         if outcome.collected is not None:
@@ -96,6 +113,19 @@ class Reporter:
         scalars["time/learner_wait_rollout"] = outcome.waiting.sec / seconds
         self._tensorboard.scalars(env_steps, scalars)
         self._progress.show(env_steps, self._sps, means)
+        for record in ended:
+            self._observers.tell("after_episode", env_steps, _ended(record))
+        if outcome.logs is not None:
+            self._observers.tell("after_update", env_steps, scalars)
+
+    @property
+    def is_asked_to_stop(self) -> bool:
+        """Whether an observer has asked for the end of the run."""
+        return self._observers.asked_to_stop
+
+    def saved(self, env_steps: int, path: Path) -> None:
+        """Tells of a checkpoint."""
+        self._observers.tell("after_checkpoint", env_steps, path)
 
     def say(self, text: str) -> None:
         """Prints a line, below the progress."""
@@ -110,6 +140,7 @@ class Reporter:
             "evaluation/length": evaluation.length,
         }
         self._tensorboard.scalars(evaluation.env_steps, means)
+        self._observers.tell("after_evaluation", evaluation.env_steps, means)
 
     def state(self) -> dict[str, np.ndarray]:
         """Returns what `restore` takes, for a checkpoint."""
@@ -122,9 +153,23 @@ class Reporter:
     def close(self) -> None:
         """Shows the last of it; may be called twice."""
         self._progress.close()
+        self._observers.end()
         if self._tensorboard is not None:
             self._tensorboard.close()
 
     def _minutes(self) -> float:
         """Returns the minutes that the run has taken, from its launches to its stops."""
         return self._earlier_minutes + (time.monotonic() - start.LAUNCHED) / 60
+
+
+def _ended(record: Record) -> EndedEpisode:
+    return EndedEpisode(
+        record.slot,
+        record.episode,
+        record.seed,
+        record.score,
+        record.episode_return,
+        record.length,
+        record.task,
+        record.against,
+    )

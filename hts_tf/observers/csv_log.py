@@ -1,0 +1,51 @@
+"""All figures of a run in a table that anything can read."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from hts_tf import errors
+from hts_tf.configurables import configurable
+from hts_tf.observers.observer import Observer, Run
+from hts_tf.system import whole
+
+_STEPS = "env_steps"
+
+
+@configurable
+class CsvLog(Observer):
+    """Writes `progress.csv` into the workdir: a row for each update, a column for each figure.
+
+    Cells are empty before the figure was first known.
+    """
+
+    def begin(self, run: Run) -> None:
+        """See `Observer`."""
+        self._path = run.workdir / "progress.csv"
+        self._columns = [_STEPS]
+        rows = []
+        if run.env_steps and self._path.exists():
+            try:
+                with self._path.open(newline="") as file:
+                    table = csv.DictReader(file)
+                    rows = [row for row in table if int(row[_STEPS]) <= run.env_steps]
+                    self._columns = list(table.fieldnames)
+            except (KeyError, TypeError, ValueError, csv.Error) as error:
+                raise errors.ConfigError(f"{self._path} is damaged: {error}") from error
+        self._write(rows)
+
+    def after_update(self, env_steps: int, figures: Mapping[str, float]) -> None:
+        """See `Observer`."""
+        row = {_STEPS: env_steps, **figures}
+        new = [name for name in row if name not in self._columns]
+        if new:
+            with self._path.open(newline="") as file:
+                rows = list(csv.DictReader(file))
+            self._columns += new
+            self._write(rows)
+        with self._path.open("a", newline="") as file:
+            csv.DictWriter(file, self._columns).writerow(row)
+
+    def _write(self, rows: list[dict[str, str]]) -> None:
+        cells = ([row.get(column, "") for column in self._columns] for row in rows)
+        whole.write_csv(Path(self._path), self._columns, cells)

@@ -1,0 +1,67 @@
+"""Telling observers, whatever they make of it."""
+
+from collections.abc import Sequence
+
+from hts_tf import errors
+from hts_tf.observers.observer import Observer, Run
+from hts_tf.system import terminal
+
+
+class Observers:
+    """All observers of a run.
+
+    Attributes:
+      asked_to_stop: whether one of them wants the run to end.
+    """
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._all = list(observers)
+        self._begun: list[Observer] = []
+        self.asked_to_stop = False
+
+    def begin(self, run: Run) -> None:
+        """Tells that the run begins.
+
+        Raises:
+          ConfigError: one of them cannot observe it.
+          RunError: one of them has failed.
+        """
+        for observer in self._all:
+            try:
+                observer.begin(run)
+            except errors.ConfigError:
+                raise
+            except Exception as error:
+                raise errors.RunError(
+                    f"{_name(observer)}.begin has failed: {_line(error)}"
+                ) from error
+            self._begun.append(observer)
+
+    def tell(self, what: str, *about: object) -> None:
+        """Calls one of `Observer`'s methods."""
+        for observer in self._begun.copy():
+            try:
+                copies = (dict(part) if isinstance(part, dict) else part for part in about)
+                wants_end = getattr(observer, what)(*copies)
+            except Exception as error:
+                self._begun.remove(observer)
+                terminal.warn(
+                    f"{_name(observer)}.{what} has failed ({_line(error)}): it is told no more"
+                )
+                continue
+            if wants_end is True and not self.asked_to_stop:
+                self.asked_to_stop = True
+                terminal.warn(f"{_name(observer)} asks to stop: stopping at the next sync point")
+
+    def end(self) -> None:
+        """Tells that the run is over; may be called twice."""
+        self.tell("end")
+        self._begun.clear()
+
+
+def _name(observer: Observer) -> str:
+    return type(observer).__name__
+
+
+def _line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -1,0 +1,113 @@
+"""Experiment trackers: Weights & Biases, and MLflow. Both work without a network.
+
+Each of them needs its own package: ./launch/setup.sh --extras=trackers.
+"""
+
+import importlib
+import os
+import time
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Literal
+
+from hts_tf import errors
+from hts_tf.configurables import configurable
+from hts_tf.observers.observer import Observer, Run
+
+
+@configurable
+class WeightsAndBiases(Observer):
+    """Logs a run's figures, evaluations and configuration to Weights & Biases.
+
+    Args:
+      project: where the run appears.
+      mode: 'offline' writes into the workdir, for `wandb sync` to send later; 'online' sends them.
+    """
+
+    def __init__(
+        self, project: str = "hts_tf", mode: Literal["offline", "online"] = "offline"
+    ) -> None:
+        self._project = project
+        self._mode = mode
+
+    def begin(self, run: Run) -> None:
+        """See `Observer`."""
+        wandb = _module("wandb")
+        self._run = wandb.init(
+            project=self._project,
+            name=run.workdir.name,
+            dir=run.workdir,
+            mode=self._mode,
+            settings=wandb.Settings(silent=True),
+            config=_texts(run.configuration),
+        )
+        # Evaluations come late, and a resumed run goes back: steps are figures, not wandb's own.
+        self._run.define_metric("*", step_metric="env_steps")
+
+    def after_update(self, env_steps: int, figures: Mapping[str, float]) -> None:
+        """See `Observer`."""
+        self._run.log({"env_steps": env_steps, **figures})
+
+    after_evaluation = after_update
+
+    def end(self) -> None:
+        """See `Observer`."""
+        self._run.finish()
+
+
+@configurable
+class MLflow(Observer):
+    """Logs a run's figures, evaluations and configuration to MLflow.
+
+    Args:
+      tracking_uri: of a server; "" for files in the workdir.
+      experiment: where the run appears.
+    """
+
+    def __init__(self, tracking_uri: str = "", experiment: str = "hts_tf") -> None:
+        self._tracking_uri = tracking_uri
+        self._experiment = experiment
+
+    def begin(self, run: Run) -> None:
+        """See `Observer`."""
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nobody has asked for it
+        mlflow = _module("mlflow")
+        self._entities = mlflow.entities
+        uri = self._tracking_uri or f"sqlite:///{(run.workdir / 'mlflow.db').resolve()}"
+        self._client = mlflow.MlflowClient(uri)
+        found = self._client.get_experiment_by_name(self._experiment)
+        experiment = (
+            found.experiment_id if found else self._client.create_experiment(self._experiment)
+        )
+        self._id = self._client.create_run(experiment, run_name=run.workdir.name).info.run_id
+        for name, value in _texts(run.configuration).items():
+            self._client.log_param(self._id, name.lstrip("-"), value)
+
+    def after_update(self, env_steps: int, figures: Mapping[str, float]) -> None:
+        """See `Observer`."""
+        now = round(1000 * time.time())
+        metrics = [
+            self._entities.Metric(name, value, now, env_steps) for name, value in figures.items()
+        ]
+        self._client.log_batch(self._id, metrics)
+
+    after_evaluation = after_update
+
+    def end(self) -> None:
+        """See `Observer`."""
+        self._client.set_terminated(self._id)
+
+
+def _module(name: str) -> ModuleType:
+    """Returns a tracker's module. Raises: ConfigError: it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise errors.ConfigError(
+            f"Trainer.observers: {name} cannot be imported ({error}); "
+            "./launch/setup.sh --extras=trackers installs it"
+        ) from error
+
+
+def _texts(configuration: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in configuration.items()}

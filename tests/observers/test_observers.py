@@ -1,0 +1,225 @@
+"""Observers are told all, and change nothing."""
+
+import csv
+import json
+import re
+import signal
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from hts_tf.files import archive
+from hts_tf.files.curves import RunLog
+from tests import command_line
+from tests.sameness import assert_same, wait_for_rows
+
+pytestmark = pytest.mark.slow
+
+HERE = command_line.ROOT / "tests" / "extensions"
+NUM_UPDATES = 12
+GAME = [
+    "--scenario=synthetic",
+    "--gin_bindings=Trainer.sync_interval = 32",
+    f"--gin_bindings=Trainer.total_env_steps = {NUM_UPDATES * 512}",
+    "--gin_bindings=Trainer.checkpoint_every_updates = 4",
+]
+OBSERVED = [
+    f"--gin_files={HERE / 'witness.gin'}",
+    "--gin_bindings=Trainer.evaluate_every_updates = 6",
+]
+
+
+def start(workdir, *flags):
+    return command_line.start("hts_tf.train", f"--workdir={workdir}", *GAME, *flags)
+
+
+def finish(process):
+    code, output, errors = command_line.finish(process)
+    assert code == 0, errors
+    assert "Traceback" not in errors, errors
+    return output, errors
+
+
+def told_in(workdir):
+    return [json.loads(line) for line in (workdir / "witness.jsonl").read_text().splitlines()]
+
+
+def of(workdir, method):
+    return [(env_steps, what) for m, env_steps, what in told_in(workdir) if m == method]
+
+
+def table(workdir):
+    with (workdir / "progress.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("calm") / "run"
+    finish(start(workdir))
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def observed(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("observed") / "run"
+    finish(start(workdir, *OBSERVED))
+    return workdir
+
+
+def test_a_run_is_the_same_with_them(calm, observed):
+    assert_same(observed, calm, NUM_UPDATES)
+
+
+def test_they_are_told_all(observed):
+    told = told_in(observed)
+    assert told[0] == ["begin", 0, [NUM_UPDATES * 512, 16, True]]
+    assert told[-1] == ["end", None, None]
+    assert [steps for steps, _ in of(observed, "after_update")] == [
+        min(n + 1, NUM_UPDATES) * 512 for n in range(1, NUM_UPDATES + 1)
+    ]
+    saved = of(observed, "after_checkpoint")
+    assert [steps for steps, _ in saved] == [512, 5 * 512, 9 * 512, NUM_UPDATES * 512]
+    assert all(is_file for _, is_file in saved)
+    evaluated = of(observed, "after_evaluation")
+    assert [steps for steps, _ in evaluated] == [7 * 512, NUM_UPDATES * 512]
+    episodes = [what for _, what in of(observed, "after_episode")]
+    records = list(archive.read(observed / archive.FILE_NAME))
+    assert len(episodes) == len(records)
+    for (env, number, seed, score, episode_return, *rest), record in zip(
+        episodes, records, strict=True
+    ):
+        assert (env, number, seed) == (record.slot, record.episode, record.seed)
+        assert (score, episode_return) == pytest.approx((record.score, record.episode_return))
+        assert rest == [record.length, 0, ""]
+
+
+@pytest.mark.parametrize("source", ["witness", "table"])
+def test_figures_are_those_of_tensorboard(observed, source):
+    series = RunLog(observed).series
+    rows = dict(of(observed, "after_update"))
+    if source == "table":
+        rows = {
+            int(row.pop("env_steps")): {k: float(v) for k, v in row.items() if v}
+            for row in table(observed)
+        }
+    assert len(rows) == NUM_UPDATES - 1  # the last two are at the same env step
+    for steps, figures in rows.items():
+        for name, value in figures.items():
+            np.testing.assert_allclose(value, series[name][steps], rtol=1e-6, err_msg=name)
+        assert {"episodes/score", "learner/entropy", "throughput/sps"} <= {
+            *figures,
+            "throughput/sps",
+        }
+
+
+def test_killed_and_resumed(calm, tmp_path):
+    """The table has each update once, though some are made twice."""
+    slow = "--gin_bindings=Synthetic.mean_step_sec = 0.002"
+    with start(tmp_path, *OBSERVED, slow) as process:
+        wait_for_rows(tmp_path, 6, process)
+        process.kill()
+        command_line.finish(process)
+    # Other observers, with other bindings, are no other run.
+    finish(start(tmp_path, *OBSERVED, slow, "--gin_bindings=Witness.stops_after = 100_000"))
+    begun = [steps for steps, _ in of(tmp_path, "begin")]
+    assert begun[0] == 0
+    assert begun[1] in (512, 5 * 512, 9 * 512)
+    steps = [int(row["env_steps"]) for row in table(tmp_path)]
+    assert steps == sorted(steps)
+    assert steps == [*range(1024, NUM_UPDATES * 512 + 1, 512), NUM_UPDATES * 512]
+
+
+def test_one_that_asks_to_stop(calm, tmp_path):
+    _, errors = finish(start(tmp_path, *OBSERVED, "--gin_bindings=Witness.stops_after = 2048"))
+    assert "Witness asks to stop" in errors
+    assert [steps for steps, _ in of(tmp_path, "after_update")][-1] == 2048 + 512
+    finish(start(tmp_path, *OBSERVED))
+    assert_same(tmp_path, calm, NUM_UPDATES)
+
+
+@pytest.mark.parametrize("method", ["after_update", "after_episode", "after_checkpoint", "end"])
+def test_one_that_fails_is_told_no_more(calm, tmp_path, method):
+    flags = [*OBSERVED, f"--gin_bindings=Witness.fails_in = '{method}'"]
+    _, errors = finish(start(tmp_path, *flags))
+    assert f"Witness.{method} has failed (RuntimeError: nothing to say of {method})" in errors
+    assert errors.count("nothing to say") == 1
+    assert_same(tmp_path, calm, NUM_UPDATES)
+    assert len(table(tmp_path)) == NUM_UPDATES
+
+
+def test_one_that_cannot_begin(tmp_path):
+    process = start(tmp_path, *OBSERVED, "--gin_bindings=Witness.fails_in = 'begin'")
+    code, _, errors = command_line.finish(process)
+    assert code == 1
+    assert errors.strip().endswith(
+        "error: Witness.begin has failed: RuntimeError: nothing to say of begin"
+    )
+
+
+def test_what_is_no_observer(tmp_path):
+    flags = ["--gin_bindings=Trainer.observers = (@Synthetic(),)"]
+    code, _, errors = command_line.finish(start(tmp_path, *flags))
+    assert code == 2
+    assert "Trainer.observers" in errors
+    assert "Observer" in errors
+    assert len(errors.strip().splitlines()) == 1
+
+
+def test_a_damaged_table_is_refused(observed, tmp_path):
+    with start(tmp_path, *OBSERVED) as process:
+        wait_for_rows(tmp_path, 4, process)
+        process.send_signal(signal.SIGTERM)
+        command_line.finish(process)
+    (tmp_path / "progress.csv").write_bytes(b"x,y\n1,2\n")
+    code, _, errors = command_line.finish(start(tmp_path, *OBSERVED))
+    assert code == 2
+    assert "progress.csv is damaged" in errors
+
+
+def test_the_example_of_the_documentation(tmp_path):
+    text = (command_line.ROOT / "docs" / "watching.md").read_text()
+    (code,) = re.findall(r"```python\n(# patience.py\n.*?)```", text, re.DOTALL)
+    (tmp_path / "patience.py").write_text(code)
+    flags = [
+        *GAME,
+        "--gin_bindings=import patience",
+        "--gin_bindings=Trainer.observers = (@Patience(), @CsvLog())",
+        "--gin_bindings=Patience.env_steps = 512",
+    ]
+    run = tmp_path / "run"
+    process = command_line.start(
+        "hts_tf.train", f"--workdir={run}", *flags, pythonpath=[str(tmp_path)]
+    )
+    _, errors = finish(process)
+    assert "Patience asks to stop" in errors
+    assert 2 < len(table(run)) < NUM_UPDATES
+
+
+@pytest.mark.skipif(find_spec("wandb") is None, reason="the extra 'trackers' is not installed")
+def test_weights_and_biases(calm, tmp_path):
+    finish(start(tmp_path, "--gin_bindings=Trainer.observers = (@WeightsAndBiases(),)"))
+    assert_same(tmp_path, calm, NUM_UPDATES)
+    (written,) = (tmp_path / "wandb").glob("offline-run-*/run-*.wandb")
+    content = written.read_bytes()
+    for name in (b"learner/entropy", b"Trainer.num_envs", b"env_steps"):
+        assert name in content
+
+
+@pytest.mark.skipif(find_spec("mlflow") is None, reason="the extra 'trackers' is not installed")
+def test_mlflow(calm, tmp_path):
+    finish(start(tmp_path, "--gin_bindings=Trainer.observers = (@MLflow(),)"))
+    assert_same(tmp_path, calm, NUM_UPDATES)
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("hts_tf")
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FINISHED"
+    assert run.data.params["Trainer.num_envs"] == "16"
+    series = RunLog(tmp_path).series["learner/entropy"]
+    logged = {
+        m.step: m.value for m in client.get_metric_history(run.info.run_id, "learner/entropy")
+    }
+    assert logged == pytest.approx(series, rel=1e-6)
