@@ -19,6 +19,11 @@ class CsvLog(Observer):
     Cells are empty before the figure was first known.
     """
 
+    def __init__(self) -> None:
+        """Writes nothing yet."""
+        self._path = Path()
+        self._columns: list[str] = []
+
     def begin(self, run: Run) -> None:
         """See `Observer`."""
         self._path = run.workdir / "progress.csv"
@@ -48,4 +53,4 @@ class CsvLog(Observer):
 
     def _write(self, rows: list[dict[str, str]]) -> None:
         cells = ([row.get(column, "") for column in self._columns] for row in rows)
-        whole.write_csv(Path(self._path), self._columns, cells)
+        whole.write_csv(self._path, self._columns, cells)
