@@ -87,12 +87,14 @@ def evaluate() -> None:
     )
     records = [record._replace(against=against) for record in records]
     episodes = [Episode(r.score, r.episode_return, r.length) for r in records]
+    told = environment.spec.figures
     rows = (
-        [n, *episode, r.task] for n, (episode, r) in enumerate(zip(episodes, records, strict=True))
+        [n, *episode, r.task, *r.figures]
+        for n, (episode, r) in enumerate(zip(episodes, records, strict=True))
     )
     with whole.refusing("the evaluation"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        whole.write_csv(path, ["episode", *Episode._fields, "task"], rows)
+        whole.write_csv(path, ["episode", *Episode._fields, "task", *told], rows)
         archive.write(path.with_suffix(".bin"), records)
     if _VIDEO.value and isinstance(environment, base.Watchable):
         _show(workdir, path.with_suffix(".bin"), found.env_steps or 0)
@@ -105,7 +107,8 @@ def evaluate() -> None:
         scores = [r.score for r in records if r.task == task]
         if scores:
             print(f"task {task}: {len(scores)} episodes, mean score {np.mean(scores):.3f}")
-    for name, values in zip(Episode._fields, np.transpose(episodes), strict=True):
+    of_all = [(*episode, *r.figures) for episode, r in zip(episodes, records, strict=True)]
+    for name, values in zip((*Episode._fields, *told), np.transpose(of_all), strict=True):
         print(f"\n{name}: mean {values.mean():.3f}, standard deviation {values.std():.3f}")
         print(histogram(values))
 

@@ -76,6 +76,7 @@ class _Match:
         self._score += score
         self._gained += max(score, 0.0)
         self._conceded += max(-score, 0.0)
+        self._figures = tuple(map(float, result.figures))
         self._return += float(np.mean(np.ravel(result.reward)[own]))
         return result.is_over
 
@@ -100,6 +101,7 @@ class _Match:
             actions=bytes(self._actions),
             action_bytes=self._action_bytes,
             task=self._task,
+            figures=self._figures,
         )
         return Played(record, self._gained, self._conceded)
 

@@ -259,6 +259,7 @@ class EnvironmentSpec:
         may have played by others. Scores and returns are those of the players before them.
       rivals_of_tasks: of each task that episodes may be of, how many of the rivals it has, the
         first ones; empty where all episodes are of one task. See `environments.tasks`.
+      figures: names of numbers, F, that tell more of an episode, see `base.StepResult`.
       history_free: whether (episode seed, actions) determine all of an episode, see
         `environments.base`. Where they do not, no run repeats, and an episode whose executor has
         died ends as truncated.
@@ -271,6 +272,7 @@ class EnvironmentSpec:
     num_players: int = 1
     num_rivals: int = 0
     rivals_of_tasks: tuple[int, ...] = ()
+    figures: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises: ConfigError: there are no such environments."""
@@ -282,6 +284,10 @@ class EnvironmentSpec:
             raise errors.ConfigError(
                 f"of {self.num_players} players, {self.num_rivals} cannot be on another side"
             )
+        taken = {"score", "return", "episode_return", "length", "finished", "episode", "task", ""}
+        for number, name in enumerate(self.figures):
+            if name in {*taken, *self.figures[:number]}:
+                raise errors.ConfigError(f"an environment's figure {name!r} needs another name")
 
     @property
     def num_tasks(self) -> int:
@@ -339,6 +345,8 @@ class Rollout(NamedTuple):
       counts: T rows, bool: whether the player was still there in step t, so that there is something
         to learn from it. Empty where there is one player only. A player that has left counts as
         terminated in each step until the episode is over.
+      figures: T rows, [F] float32: where an episode ends, what the environment tells of it;
+        elsewhere meaningless. Empty where it tells nothing.
     """
 
     observation: trees.Tree = ()
@@ -354,6 +362,7 @@ class Rollout(NamedTuple):
     chosen_by: trees.Tree = ()
     task: trees.Tree = ()
     counts: trees.Tree = ()
+    figures: trees.Tree = ()
 
 
 # What one env step of one player consists of: a rollout whose leaves are `ArraySpec`s. Storages,
@@ -413,6 +422,7 @@ def step_spec(
         chosen_by=ArraySpec((), "int32") if environment.num_rivals else (),
         task=ArraySpec((), "int32") if environment.num_tasks > 1 else (),
         counts=flag if environment.num_players > 1 else (),
+        figures=ArraySpec((len(environment.figures),), "float32") if environment.figures else (),
     )
 
 

@@ -197,9 +197,11 @@ def test_field_of_a_leaf():
     assert fields == [
         name
         for name in specs.Rollout._fields
-        if name not in ("state", "chosen_by", "task", "counts")
+        if name not in ("state", "chosen_by", "task", "counts", "figures")
     ]
-    several = dataclasses.replace(DICT, num_players=3, num_rivals=1, rivals_of_tasks=(1, 0))
+    several = dataclasses.replace(
+        DICT, num_players=3, num_rivals=1, rivals_of_tasks=(1, 0), figures=("a",)
+    )
     step = specs.step_spec(several, {"mean": MEAN}, {"h": MEAN})
     fields = list(dict.fromkeys(map(specs.field_of, specs.leaves(step))))
     assert fields == list(specs.Rollout._fields)

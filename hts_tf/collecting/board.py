@@ -141,6 +141,7 @@ class Board:
         self._score = played.score
         self._terminated = played.terminated
         self._truncated = played.truncated
+        self._has_figures = bool(environment.figures)
         self._has_tasks = environment.num_tasks > 1
 
     def clear(self) -> None:
@@ -213,6 +214,8 @@ class Board:
         self._truncated[k, step, slot] = result.truncated
         if self.num_players > 1:
             self.storages.counts[k, step, slot] = self._who_is_there(slot, place)
+        if self._has_figures:
+            self.storages.figures[k, step, slot] = result.figures if result.is_over else 0.0
         if self._has_tasks:
             self.storages.task[k, step, slot] = place.task
         return Place(place.episode, place.length + 1, step + 1, result.is_valued, place.task)

@@ -28,12 +28,15 @@ class StepResult(NamedTuple):
       terminated: the episode ended by the game's rules; the observation after it has no value.
       truncated: a time limit cut the episode; the observation just written is its last one,
         and its value is worth bootstrapping from. Together with `terminated` it counts for nothing.
+      figures: of the episode that is over with this step, a number for each of the spec's
+        `figures`, whatever the number of players; before that nothing is needed.
     """
 
     reward: Any
     score: Any
     terminated: Any
     truncated: Any
+    figures: Any = ()
 
     @property
     def is_over(self) -> bool:

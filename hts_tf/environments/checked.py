@@ -16,6 +16,7 @@ from hts_tf.environments import base
 _LARGEST = float(np.finfo(np.float32).max)  # rewards are kept as float32
 _BYTES_THAT_TELL = 8  # so many bytes are not by chance what was there before
 _NOT_A_BOOL = 2
+_NO_FIGURES = ()  # of which Python has but one
 
 
 class ProtocolError(errors.RunError):
@@ -49,6 +50,7 @@ class Checked(base.Environment):
         self._bounded = spec.action.bounded if isinstance(spec.action, specs.BoxSpec) else None
         self._choices = _choices(spec)
         self._players = spec.players
+        self._num_figures = len(spec.figures)
         self._spec = spec
         self._there = np.ones(spec.players, bool)  # players who have not left
         self._steps = 0
@@ -92,7 +94,7 @@ class Checked(base.Environment):
         if self._players:
             return self._of_all_players(result, observation)
         if type(result) is base.StepResult:
-            reward, score, terminated, truncated = result
+            reward, score, terminated, truncated, figures = result
             # The usual case, without a call: this is done in every env step.
             if (
                 type(reward) is type(score) is float
@@ -100,12 +102,14 @@ class Checked(base.Environment):
                 and -_LARGEST <= score <= _LARGEST
                 and type(terminated) is type(truncated) is bool
                 and not (terminated and truncated)
+                and figures is _NO_FIGURES
+                and not (self._num_figures and (terminated or truncated))
             ):
                 if self._choices is not None and not (terminated or truncated):
                     self._check_mask(observation)
                 return result
         try:
-            result = _plain(result)
+            result = _plain(result, self._num_figures)
         except ValueError as error:
             raise self._error(str(error)) from None
         if self._choices is not None and not (result.terminated or result.truncated):
@@ -115,16 +119,17 @@ class Checked(base.Environment):
     def _of_all_players(self, result: Any, observation: trees.Tree) -> base.StepResult:
         try:
             result = _plain_arrays(result, self._players)
+            there = self._there
+            terminated = result.terminated | ~there
+            truncated = result.truncated & ~terminated
+            self._there = ~(terminated | truncated)
+            figures = _figures(result.figures, self._num_figures, not self._there.any())
         except ValueError as error:
             raise self._error(str(error)) from None
-        there = self._there
-        terminated = result.terminated | ~there
-        truncated = result.truncated & ~terminated
-        self._there = ~(terminated | truncated)
         if self._choices is not None and self._there.any():
             self._check_mask(observation)
         reward, score = (np.where(there, x, np.float32(0)) for x in (result.reward, result.score))
-        return base.StepResult(reward, score, terminated, truncated)
+        return base.StepResult(reward, score, terminated, truncated, figures)
 
     def close(self) -> None:
         """See base class."""
@@ -231,26 +236,46 @@ def _leaf(spec: specs.ArraySpec, players: tuple[int, ...]) -> _Floats | _Bools |
     return _Bools() if dtype.kind == "b" else _Integers((*players, *spec.shape), spec.dtype)
 
 
-def _parts(result: Any) -> tuple[Any, Any, Any, Any]:
+def _parts(result: Any) -> base.StepResult:
     """Returns what a result consists of. Raises: ValueError: it is none."""
     try:
-        reward, score, terminated, truncated = result
+        parts = base.StepResult(*result)
+        if not isinstance(parts.figures, (tuple, list, np.ndarray)):  # such as Gymnasium's info
+            raise TypeError
     except (TypeError, ValueError):
         raise ValueError(f"step returned {result!r:.80}, not a StepResult") from None
-    return reward, score, terminated, truncated
+    return parts
 
 
-def _plain(result: Any) -> base.StepResult:
+def _plain(result: Any, num_figures: int) -> base.StepResult:
     """Returns a result in its one form.
 
     Raises:
       ValueError: it means nothing.
     """
-    reward, score, terminated, truncated = _parts(result)
+    reward, score, terminated, truncated, figures = _parts(result)
     terminated, truncated = _flag("terminated", terminated), _flag("truncated", truncated)
     return base.StepResult(
-        _number("reward", reward), _number("score", score), terminated, truncated and not terminated
+        _number("reward", reward),
+        _number("score", score),
+        terminated,
+        truncated and not terminated,
+        _figures(figures, num_figures, terminated or truncated),
     )
+
+
+def _figures(figures: Any, number: int, is_over: bool) -> np.ndarray | tuple[()]:
+    """Returns an episode's figures, [F] float32, or nothing where it is not over."""
+    array = np.asarray(figures)
+    if not number and array.size:
+        raise ValueError(f"the figures are {figures!r:.80}, but the spec names none")
+    if not is_over or not number:
+        return _NO_FIGURES
+    if array.shape != (number,) or array.dtype.kind not in "buif":
+        raise ValueError(f"the figures are {figures!r:.80}, not {number} numbers")
+    if not (np.abs(array) <= _LARGEST).all():
+        raise ValueError(f"the figures are {figures!r:.80}, which are not finite as float32")
+    return array.astype(np.float32)
 
 
 def _plain_arrays(result: Any, players: tuple[int, ...]) -> base.StepResult:
@@ -259,12 +284,13 @@ def _plain_arrays(result: Any, players: tuple[int, ...]) -> base.StepResult:
     Raises:
       ValueError: it means nothing.
     """
-    reward, score, terminated, truncated = _parts(result)
+    reward, score, terminated, truncated, figures = _parts(result)
     return base.StepResult(
         _numbers("reward", reward, players),
         _numbers("score", score, players),
         _flags("terminated", terminated, players),
         _flags("truncated", truncated, players),
+        figures,
     )
 
 

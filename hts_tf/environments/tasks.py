@@ -42,6 +42,7 @@ class Tasks:
             for what, found, first in [
                 ("observation", spec.observation, known[0].observation),
                 ("action", spec.action, known[0].action),
+                ("names of figures", spec.figures, known[0].figures),
                 ("number of own players", _num_own(spec), _num_own(known[0])),
             ]:
                 if found != first:
@@ -125,11 +126,11 @@ class TasksEnvironment(base.Environment):
         own = specs.plain(action[0]) if played == 1 else action[:played]
         result = self._environment.step(own, self._part(observation))
         filled = []
-        for part, absent in zip(result, (0.0, 0.0, True, False), strict=True):
+        for part, absent in zip(result[:4], (0.0, 0.0, True, False), strict=True):
             array = np.full(num_players, absent)
             array[:played] = part
             filled.append(array)
-        return base.StepResult(*filled)
+        return base.StepResult(*filled, result.figures)
 
     def close(self) -> None:
         """See base class."""

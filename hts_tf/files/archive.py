@@ -50,6 +50,7 @@ class Record(NamedTuple):
         kept in files.
       task: that it is of; not kept in files, where the seed tells, see `seeding.task_of`.
       against: what people call whom it met; "" where there are no rivals, or if it is not known.
+      figures: what the environment tells of it, see `base.StepResult`; not kept in files.
     """
 
     slot: int
@@ -63,6 +64,7 @@ class Record(NamedTuple):
     opponent: int = 0
     task: int = 0
     against: str = ""
+    figures: tuple[float, ...] = ()
 
     @property
     def length(self) -> int:

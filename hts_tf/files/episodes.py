@@ -33,10 +33,18 @@ class EpisodeTracker:
 
     Attributes:
       recent: the last `WINDOW` finished episodes, oldest first.
+      recent_figures: what the environment told of these, [n, F].
       finished: how many episodes have finished.
     """
 
-    def __init__(self, num_envs: int, seed: int, num_rivals: int = 0, num_tasks: int = 1) -> None:
+    def __init__(
+        self,
+        num_envs: int,
+        seed: int,
+        num_rivals: int = 0,
+        num_tasks: int = 1,
+        figures: Sequence[str] = (),
+    ) -> None:
         """Starts with the first episode of each of so many environments.
 
         Args:
@@ -44,7 +52,9 @@ class EpisodeTracker:
           seed: of the run.
           num_rivals: players, the last ones, whose scores are not counted.
           num_tasks: that episodes may be of.
+          figures: names of what the environment tells of them.
         """
+        self._names = figures
         self._seed = seed
         self._num_rivals = num_rivals
         self._num_tasks = num_tasks
@@ -55,6 +65,7 @@ class EpisodeTracker:
         self._kinds = [(0, self._unknown)] * num_envs
         self._actions = [b""] * num_envs
         self.recent: collections.deque[Episode] = collections.deque(maxlen=WINDOW)
+        self.recent_figures: collections.deque[tuple[float, ...]] = collections.deque(maxlen=WINDOW)
         self.finished = 0
 
     def add(
@@ -111,6 +122,10 @@ class EpisodeTracker:
             for column in np.flatnonzero(columns).tolist():
                 slot = slots[column]
                 sums = running[:, column].tolist()
+                figures = ()
+                if is_finished and self._names:
+                    figures = tuple(rollout.figures[step - 1, column, 0].tolist())
+                    self.recent_figures.append(figures)
                 if is_finished:
                     self.recent.append(Episode(sums[0], sums[1], int(sums[2])))
                     self.finished += 1
@@ -137,6 +152,7 @@ class EpisodeTracker:
                         action_bytes=rollout.action[0, 0].nbytes,
                         opponent=opponent,
                         task=task,
+                        figures=figures,
                     )
                 )
                 self._number[slot] += 1
@@ -167,9 +183,17 @@ class EpisodeTracker:
         """Returns the means over `recent`, or None before any episode has finished."""
         return Episode(*np.mean(self.recent, axis=0)) if self.recent else None
 
+    def figures(self) -> dict[str, float]:
+        """Returns name -> mean over `recent_figures`; nothing before any episode has finished."""
+        if not self.recent_figures:
+            return {}
+        return dict(zip(self._names, np.mean(self.recent_figures, axis=0).tolist(), strict=True))
+
     def state(self) -> dict[str, np.ndarray]:
         """Returns what `restore` takes, for a checkpoint."""
+        told = {"episodes/figures": np.array(self.recent_figures)} if self.recent_figures else {}
         return {
+            **told,
             "episodes/running": self._running,
             "episodes/recent": np.array(self.recent, np.float64).reshape(-1, 3),
             "episodes/finished": np.array(self.finished),
@@ -193,4 +217,5 @@ class EpisodeTracker:
         self.recent.extend(
             Episode(float(s), float(r), int(n)) for s, r, n in state["episodes/recent"]
         )
+        self.recent_figures.extend(map(tuple, state.get("episodes/figures", np.empty(0)).tolist()))
         self.finished = int(state["episodes/finished"])

@@ -51,7 +51,9 @@ class Keeper:
         self._workdir = workdir
         self._seed = seed
         self._spec = spec = settings.environment.spec
-        self.episodes = EpisodeTracker(settings.num_envs, seed, spec.num_rivals, spec.num_tasks)
+        self.episodes = EpisodeTracker(
+            settings.num_envs, seed, spec.num_rivals, spec.num_tasks, spec.figures
+        )
         self.fingerprint_sec = 0.0
         self._archive: archive.Archive | None = None
         self._log: FingerprintLog | None = None

@@ -36,6 +36,7 @@ class EndedEpisode(NamedTuple):
       length: in env steps.
       task: that it is of, see `environments.tasks`; else 0.
       against: whom it met, where there are rivals; else "".
+      figures: what the environment tells of it, see `EnvironmentSpec.figures`.
     """
 
     env: int
@@ -46,6 +47,7 @@ class EndedEpisode(NamedTuple):
     length: int
     task: int
     against: str
+    figures: tuple[float, ...]
 
 
 class Observer:

@@ -108,6 +108,8 @@ class Reporter:
                 "episodes/return": means.episode_return,
                 "episodes/length": means.length,
             }
+            told = keeper.episodes.figures().items()
+            scalars |= {f"episodes/{name}": value for name, value in told}
         scalars["time/learner_fingerprint"] = keeper.fingerprint_sec / seconds  # of the update
         scalars["time/learner_update"] = outcome.learning.sec / seconds
         scalars["time/learner_wait_rollout"] = outcome.waiting.sec / seconds
@@ -172,4 +174,5 @@ def _ended(record: Record) -> EndedEpisode:
         record.length,
         record.task,
         record.against,
+        record.figures,
     )

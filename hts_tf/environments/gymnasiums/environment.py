@@ -1,5 +1,6 @@
 """A Gymnasium environment in the form that executors step."""
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -28,6 +29,7 @@ class Recipe(NamedTuple):
       max_episode_steps: see `Gymnasium`.
       bounded_by: see `Gymnasium`.
       action_mask: see `Gymnasium`.
+      figures: see `Gymnasium`.
     """
 
     registered: "EnvSpec"
@@ -36,6 +38,7 @@ class Recipe(NamedTuple):
     max_episode_steps: int | None
     bounded_by: Literal["clip", "tanh"]
     action_mask: bool
+    figures: tuple[str, ...] = ()
 
 
 class GymnasiumEnvironment(base.Environment):
@@ -102,7 +105,10 @@ class GymnasiumEnvironment(base.Environment):
             spec = {**observation, specs.ACTION_MASK: self._mask.spec}
             self._inside = not is_dict
         self.spec = specs.EnvironmentSpec(
-            spec, self.played.spec, self._time_limit or _episode_steps(self.env, recipe.registered)
+            spec,
+            self.played.spec,
+            self._time_limit or _episode_steps(self.env, recipe.registered),
+            figures=recipe.figures,
         )
 
     @property
@@ -142,8 +148,20 @@ class GymnasiumEnvironment(base.Environment):
             score = self._raw_reward.take()
             if isinstance(score, _NUMBERS):
                 score = float(score)
-        self._write(shown, info, observation, terminated or truncated)
-        return base.StepResult(reward, score, terminated, truncated)
+        is_over = terminated or truncated
+        self._write(shown, info, observation, is_over)
+        figures = self._told(info) if is_over and self.spec.figures else ()
+        return base.StepResult(reward, score, terminated, truncated, figures)
+
+    def _told(self, info: Any) -> list[Any]:
+        """Returns an episode's figures. Raises: ProtocolError: there are none."""
+        try:
+            return [
+                functools.reduce(lambda part, key: part[key], name.split("/"), info)
+                for name in self.spec.figures
+            ]
+        except (KeyError, TypeError, IndexError) as error:
+            raise self._error("info that ends an episode", error) from error
 
     def observed(self, shown: Any, info: Any = None) -> trees.Tree:
         """Returns what Gymnasium shows in the midst of an episode as it is observed.

@@ -56,6 +56,8 @@ class Gymnasium:
       bounded_by: how any number becomes one within a Box of actions, see `specs.BoxSpec`.
       action_mask: use masks, where the environment gives them.
       history_free: see `specs.EnvironmentSpec`.
+      figures: what `info` has of an episode in its last step, numbers by their keys, 'a/b' for
+        `info["a"]["b"]`: shown as means over episodes, see `specs.EnvironmentSpec.figures`.
 
     Raises:
       ConfigError: nothing is registered under the id, a package is missing, a wrapper is none, or
@@ -69,6 +71,7 @@ class Gymnasium:
     bounded_by: Literal["clip", "tanh"] = "clip"
     action_mask: bool = True
     history_free: bool = True
+    figures: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for name in self.kwargs or {}:
@@ -138,6 +141,7 @@ class Gymnasium:
             self.max_episode_steps,
             self.bounded_by,
             self.action_mask,
+            tuple(self.figures),
         )
         try:
             pickle.dumps(recipe)
