@@ -52,7 +52,7 @@ EXTRAS = {
     # MLflow keeps what is not sent to a server in an SQLite database.
     "trackers": ["wandb>=0.19,<1", "mlflow-skinny>=3,<4", "sqlalchemy>=2,<3", "alembic>=1.13,<2"],
     "video": ["imageio-ffmpeg>=0.5"],  # for mp4: a whole ffmpeg, with H.264
-    "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "ruff>=0.9"],
+    "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "pyte>=0.8,<0.9", "ruff>=0.9"],
 }
 
 setup(

@@ -163,6 +163,29 @@ class Learner:
         assign(self._variables(), state)
         self.updates = int(state["run/updates"])
 
+    def take_state(self, state: dict[str, np.ndarray], source: str) -> None:
+        """Takes the state of another run's optimizer, and statistics of its rewards' scale.
+
+        Args:
+          state: what `state` returned there.
+          source: of it, for messages.
+
+        Raises:
+          ConfigError: it has none, or of another kind.
+        """
+        episodes = self.reward_scaling.of_episodes if self.reward_scaling else []
+        variables = [*self.agent.variables, *self.state_variables]
+        for i, variable in enumerate(variables):
+            if any(variable is one for one in episodes):  # which are not gone on with
+                continue
+            array = state.get(f"variable/{i}")
+            if array is None or tuple(variable.shape) != array.shape:
+                raise errors.ConfigError(
+                    f"{source} has no state of such an optimizer and reward scaling: "
+                    "bind Trainer.start_from_optimizer = False"
+                )
+            variable.assign(array)
+
     def _variables(self) -> list[tf.Variable]:
         delayed = self.gradient_agent.variables if self.gradient_agent else []
         return [*self.agent.variables, *self.state_variables, *delayed]

@@ -43,6 +43,8 @@ class Settings:
         `environments.tasks`; None for all of them alike.
       start_from: a policy of another run to begin with instead of random parameters, see
         `files.policies`: WORKDIR for its newest checkpoint's.
+      start_from_optimizer: take the optimizer's state, and the statistics of `reward_scaling`,
+        from there, too; they must be of the same kind.
       num_envs: environments stepped at once.
       num_executors: processes that step them; None takes one for each usable processor core. No
         influence on results.
@@ -89,6 +91,7 @@ class Settings:
     opponents: Opponents | None = None
     curriculum: Curriculum | None = None
     start_from: str | None = None
+    start_from_optimizer: bool = False
     num_envs: Annotated[int, Ge(1), Le(8191)] = 16  # a pipe holds no more tickets
     num_executors: values.Workers | None = None
     num_actors: values.Workers = 4
@@ -141,6 +144,11 @@ class Settings:
             )
         if self.reward_scaling is not None:
             self._check_reward_scaling()
+        if self.start_from_optimizer and self.start_from is None:
+            raise errors.ConfigError(
+                "Trainer.start_from_optimizer = True needs Trainer.start_from = 'WORKDIR', whose "
+                "optimizer's state it takes"
+            )
         if self.opponents is not None and not self.environment.spec.num_rivals:
             raise errors.ConfigError(
                 "Trainer.opponents is bound, but the environment has no rivals to be played: in "

@@ -24,6 +24,7 @@ _GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files")
 _GIN_BINDINGS = flags.DEFINE_multi_string(
     "gin_bindings", [], "further gin bindings, for example 'Trainer.num_envs = 16'"
 )
+_QUIET = flags.DEFINE_bool("quiet", False, "print nothing but warnings and errors")
 _TRACE = flags.DEFINE_bool(
     "trace", False, "record who works and who waits, as trace.json and trace.png in the workdir"
 )
@@ -57,6 +58,8 @@ def train() -> int:
       ConfigError: a flag or a binding cannot be used.
       RunError: the run cannot go on.
     """
+    if _QUIET.value:
+        terminal.be_quiet()
     config.load(_SCENARIO.value, _METHOD.value, _GIN_FILES.value, _GIN_BINDINGS.value)
     compute.configure()
     settings = Settings()

@@ -60,6 +60,11 @@ def parameters(state):
     return [state[f"variable/{index}"] for index in range(count // 3)]
 
 
+def optimizer(state):
+    count = sum(name.startswith("variable/") for name in state)
+    return [state[f"variable/{index}"] for index in range(count // 3, count)]
+
+
 @pytest.mark.slow
 def test_begins_as_another(tmp_path):
     """With a learning rate of next to nothing it stays that."""
@@ -75,8 +80,21 @@ def test_begins_as_another(tmp_path):
     for index in range(len(parameters(states[0]))):
         before, after = (parameters(state)[index] for state in states)
         np.testing.assert_allclose(after, before, rtol=0, atol=1e-15)
+    # The optimizer counts its steps, and goes on to count.
+    whole = "--gin_bindings=Trainer.start_from_optimizer = True"
+    third = tmp_path / "third"
+    code, output, errors = command_line.run(
+        "hts_tf.train", *flags, start, still, whole, f"--workdir={third}"
+    )
+    assert code == 0, errors
+    assert f"begins with the policy of 4 updates of {first}" in output
+    steps = [
+        int(max(a for a in optimizer(s) if a.shape == () and a.dtype.kind == "i"))
+        for s in (*states, Workdir(third).newest())
+    ]
+    assert steps == [steps[0], steps[0], 2 * steps[0]]
     code, _, errors = command_line.run(
-        "hts_tf.train", *flags, f"{start[:-1]}@3'", f"--workdir={tmp_path / 'third'}"
+        "hts_tf.train", *flags, f"{start[:-1]}@3'", f"--workdir={tmp_path / 'fourth'}"
     )
     assert code == 2
     assert "first@3: there is no such policy, but [4]" in errors.splitlines()[-1]

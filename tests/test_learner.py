@@ -177,3 +177,38 @@ def test_statistics_that_are_not_finite_are_noticed(op_determinism):
     rollout.reward[3, 2] = np.inf
     with pytest.raises(errors.DivergenceError, match="update 1 made parameters that are not fin"):
         trained.step(rollout)
+
+
+def learner_of(seed, scaling=ReturnScaling, algorithm=None, columns=N):
+    agent = ActorCritic(synthetic.Synthetic().spec, seed, functools.partial(torsos.mlp, units=(8,)))
+    shapes = data_storage.empty(agent.step, T, columns)
+    algorithm = algorithm or PPO(num_minibatches=2)
+    return learner.Learner(agent, algorithm, shapes, 10, seed, reward_scaling=scaling)
+
+
+def test_another_learners_state_is_taken(op_determinism):
+    """But for what is about its episodes, which do not go on."""
+    first, second = learner_of(0), learner_of(1)
+    for number in range(3):
+        first.step(rollout_of(first.agent, number))
+    second.take_state(first.state(), "first")
+    assert second.updates == 0
+    (returns,) = second.reward_scaling.of_episodes
+    assert not returns.numpy().any()
+    first.reward_scaling.of_episodes[0].assign(np.zeros(N))
+    found, expected = (one.state() for one in (second, first))
+    for name in expected.keys() - {"run/updates"}:
+        np.testing.assert_array_equal(found[name], expected[name], name)
+
+
+@pytest.mark.parametrize(
+    "other", [{"scaling": None}, {"algorithm": A2C()}], ids=["no scaling", "another optimizer"]
+)
+def test_a_state_of_another_kind_is_refused(op_determinism, other):
+    with pytest.raises(errors.ConfigError, match="x has no state of such an optimizer and reward"):
+        learner_of(1).take_state(learner_of(0, **other).state(), "x")
+
+
+def test_another_number_of_environments_is_no_hindrance(op_determinism):
+    first = learner_of(0, columns=2 * N)
+    learner_of(1).take_state(first.state(), "first")

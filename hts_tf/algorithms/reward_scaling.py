@@ -18,6 +18,7 @@ class ReturnScaling:
 
     Attributes:
       variables: all that the next rollout's scale depends on.
+      of_episodes: those of them that are about episodes that go on.
     """
 
     def __init__(self, num_columns: int, discount: float, limit: values.Positive = 10.0) -> None:
@@ -33,7 +34,8 @@ class ReturnScaling:
         self._limit = limit
         self._returns = tf.Variable(tf.zeros(num_columns, tf.float64), trainable=False)
         self._moments = RunningMoments(())
-        self.variables = [self._returns, *self._moments.variables]
+        self.of_episodes = [self._returns]
+        self.variables = [*self.of_episodes, *self._moments.variables]
 
     def scale(self, rollout: specs.Rollout, shards: Shards = WHOLE) -> specs.Rollout:
         """Takes a rollout [T, B] into the statistics, and returns it with scaled rewards.

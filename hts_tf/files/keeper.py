@@ -87,8 +87,12 @@ class Keeper:
         name = self._settings.start_from
         if name is None:
             return False
+        found = policies.read(name)
         for agent in filter(None, (learner.agent, learner.gradient_agent)):
-            policies.load(name, agent)
+            found.give(agent)
+        if self._settings.start_from_optimizer:
+            learner.take_state(found.arrays, found.source)
+        terminal.say(f"begins with the policy of {found.updates:,} updates of {name}")
         return True
 
     def snapshots(self) -> dict[str, bytes]:

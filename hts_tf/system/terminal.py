@@ -7,9 +7,24 @@ import contextlib
 import os
 import sys
 
+_is_quiet = False
+
+
+def be_quiet() -> None:
+    """Has `say` write nothing from now on."""
+    global _is_quiet
+    _is_quiet = True
+
+
+def is_quiet() -> bool:
+    """Returns whether `say` writes nothing."""
+    return _is_quiet
+
 
 def say(text: str, end: str = "\n") -> None:
     """Writes to standard output."""
+    if _is_quiet:
+        return
     try:
         sys.stdout.write(text + end)
         sys.stdout.flush()

@@ -4,7 +4,10 @@ import os
 import shutil
 import sys
 import time
+import types
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from tensorboard.compat.proto import summary_pb2
@@ -14,8 +17,28 @@ from tensorboard.plugins.text import summary_v2 as text_summary
 from tensorboard.util import tensor_util
 
 from hts_tf.files import event_file
+from hts_tf.files.archive import Record
 from hts_tf.files.episodes import Episode
+from hts_tf.files.evaluations import Evaluation
 from hts_tf.system import terminal
+
+
+class Moment(NamedTuple):
+    """Where a run is.
+
+    Attributes:
+      env_steps: made so far.
+      sps: env steps per second, recently.
+      means: over the last episodes; None before any has finished.
+      figures: what TensorBoard is given.
+      ended: episodes that have, since the moment before.
+    """
+
+    env_steps: int
+    sps: float
+    means: Episode | None
+    figures: Mapping[str, float] = types.MappingProxyType({})
+    ended: Sequence[Record] = ()
 
 
 class ProgressLine:
@@ -28,21 +51,16 @@ class ProgressLine:
         self._last_plain = -np.inf
         self._pending = ""
 
-    def show(self, env_steps: int, sps: float, means: Episode | None) -> None:
-        """Shows where the run is.
-
-        Args:
-          env_steps: made so far.
-          sps: env steps per second, recently.
-          means: over the last episodes.
-        """
+    def show(self, moment: Moment) -> None:
+        """Shows where the run is."""
+        env_steps, sps, means = moment[:3]
         score = "score -  return -"
         if means:
             score = f"score {means.score:.2f}  return {means.episode_return:.2f}"
         left = (self._total - env_steps) / sps if sps else 0
         self._pending = (
             f"{env_steps:,} of {self._total:,} env steps ({env_steps / self._total:.0%})  "
-            f"{sps:,.0f} SPS  {score}  {_duration(left)} left"
+            f"{sps:,.0f} SPS  {score}  {duration(left)} left"
         )
         if self._live:
             room = shutil.get_terminal_size().columns - 1  # a longer line could not be rewritten
@@ -51,6 +69,9 @@ class ProgressLine:
             self._last_plain = time.monotonic()
             self.close()
 
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """Has no room for it."""
+
     def close(self) -> None:
         """Ends the line, or prints the last one if it has not been; may be called twice."""
         if self._pending:
@@ -58,7 +79,8 @@ class ProgressLine:
             self._pending = ""
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Returns a time as hours, minutes and seconds."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}"

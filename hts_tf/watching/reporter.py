@@ -16,11 +16,11 @@ from hts_tf.observers.observer import EndedEpisode, Observer, Run
 from hts_tf.observers.told import Observers
 from hts_tf.schedules.schedule import Round
 from hts_tf.system import start, terminal
-from hts_tf.watching import display
+from hts_tf.watching import display, live_view
 
 
 class Reporter:
-    """Writes TensorBoard's event files and the progress line."""
+    """Writes TensorBoard's event files, shows progress, and tells observers."""
 
     def __init__(
         self,
@@ -45,6 +45,8 @@ class Reporter:
         self._batching = batching
         self._unrepeatable = unrepeatable
         self._progress = display.ProgressLine(total_env_steps)
+        if not terminal.is_quiet() and live_view.is_possible():
+            self._progress = live_view.LiveView(directory, total_env_steps)
         self._sps = 0.0
         self._earlier_minutes = 0.0
         self._tensorboard: display.TensorBoard | None = None
@@ -114,7 +116,7 @@ class Reporter:
         scalars["time/learner_update"] = outcome.learning.sec / seconds
         scalars["time/learner_wait_rollout"] = outcome.waiting.sec / seconds
         self._tensorboard.scalars(env_steps, scalars)
-        self._progress.show(env_steps, self._sps, means)
+        self._progress.show(display.Moment(env_steps, self._sps, means, scalars, ended))
         for record in ended:
             self._observers.tell("after_episode", env_steps, _ended(record))
         if outcome.logs is not None:
@@ -142,6 +144,7 @@ class Reporter:
             "evaluation/length": evaluation.length,
         }
         self._tensorboard.scalars(evaluation.env_steps, means)
+        self._progress.evaluated(evaluation)
         self._observers.tell("after_evaluation", evaluation.env_steps, means)
 
     def state(self) -> dict[str, np.ndarray]:
