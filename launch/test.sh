@@ -6,7 +6,7 @@
 set -euo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
-./launch/setup.sh --extras=gymnasium,atari,mujoco,pettingzoo,cluster,sweep,onnx,trackers
+./launch/setup.sh --extras=gymnasium,atari,mujoco,pettingzoo,cluster,sweep,onnx,trackers,docs
 .venv/bin/python -m ruff check .
 .venv/bin/python -m ruff format --check .
 # Two files of tests at a time: most of their time goes into starting programs.

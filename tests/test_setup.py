@@ -313,7 +313,7 @@ def test_extras_that_there_are_not(set_up):
     assert result.returncode == 1
     assert result.stderr.splitlines() == [
         "[set-up] There is no extra 'box2d'; there are: gymnasium atari mujoco pettingzoo cluster "
-        "sweep onnx trackers"
+        "sweep onnx trackers docs"
     ]
     assert not result.stdout
 
@@ -510,7 +510,7 @@ def test_test_runs_linter_and_tests(launch):
     assert result.returncode == 0
     assert (
         result.stderr
-        == "set-up --extras=gymnasium,atari,mujoco,pettingzoo,cluster,sweep,onnx,trackers\n"
+        == "set-up --extras=gymnasium,atari,mujoco,pettingzoo,cluster,sweep,onnx,trackers,docs\n"
     )
     ruff = ["ruff", "check", ".", "ruff", "format", "--check", "."]
     pytest = ["pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-k", "a b"]

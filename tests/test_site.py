@@ -1,0 +1,128 @@
+"""The documentation: a site without warnings, whose commands exist as it says."""
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from hts_tf import config, configurables, settings  # noqa: F401  gin configurables
+from tests import command_line
+
+ROOT = command_line.ROOT
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LAUNCHERS = {
+    "train.sh": "train",
+    "cluster.sh": "train",
+    "compare.sh": "compare",
+    "sweep.sh": "sweep",
+}
+
+BEFORE = {"PPO.recompute_values"}  # of earlier versions, that results are of
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("mkdocs") is None, reason="the extra 'docs' is not installed")
+def test_the_site_is_built_without_warnings(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", f"--site-dir={tmp_path}"]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    for page, word in [
+        ("index.html", "Quick start"),
+        ("api/environments/index.html", "StepResult"),
+        ("api/python/index.html", "LoadedPolicy"),
+        ("results/index.html", "academy_empty_goal_close"),
+    ]:
+        assert word in (tmp_path / page).read_text()
+    assert "sync point" in (tmp_path / "search" / "search_index.json").read_text()
+    # Nothing is fetched from elsewhere by who opens a page.
+    text = (tmp_path / "index.html").read_text()
+    assert not re.findall(r'<(?:script|link)[^>]+(?:src|href)="https?://(?!squidfunk)[^"]+"', text)
+
+
+def flags_of(module):
+    """Names of the flags that a command has: its own, and those of modules of ours it imports."""
+    path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    if not path.exists():
+        path = path.with_suffix("") / "__main__.py"
+    text = path.read_text()
+    found = set(re.findall(r"flags\.DEFINE_\w+\(\s*\"(\w+)\"", text))
+    found |= set(re.findall(r"\(\"(\w+)\", flags\.DEFINE_\w+,", text))
+    found |= {"modules"} if "MODULES_FLAG," in text else set()
+    found |= set(re.findall(r"add_argument\(\s*\"--(\w+)\"", text))
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("hts_tf"):
+            for alias in node.names:
+                inner = ROOT.joinpath(*node.module.split("."), alias.name).with_suffix(".py")
+                if inner.exists() and "flags.DEFINE" in inner.read_text():
+                    found |= flags_of(f"{node.module}.{alias.name}")
+    return found
+
+
+def commands(page):
+    """Commands of a page's shell blocks, each as its words."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    for line in "".join(blocks).replace("\\\n", " ").splitlines():
+        for part in re.split(r"; (?:do )?|&& ", line.partition("   #")[0].partition(" # ")[0]):
+            words = shlex.split(part, comments=True)
+            if words and words[0] == "do":
+                words = words[1:]
+            if words:
+                yield words
+
+
+def ours(page):
+    """(module, its arguments) of the commands of a page that are this package's."""
+    for words in commands(page):
+        if words[0].startswith("./launch/"):
+            launcher = Path(words[0]).name
+            assert (ROOT / words[0]).exists(), words
+            if launcher == "benchmark.sh" and len(words) > 1:
+                yield f"hts_tf.benchmarks.{words[1]}", words[2:]
+            elif launcher in LAUNCHERS:
+                yield f"hts_tf.{LAUNCHERS[launcher]}", words[1:]
+        elif "-m" in words and words[words.index("-m") + 1].startswith("hts_tf"):
+            at = words.index("-m") + 1
+            yield words[at], words[at + 1 :]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_and_flags_exist(page):
+    for module, arguments in ours(page):
+        known = flags_of(module)
+        for argument in arguments:
+            if argument.startswith("--"):
+                name = argument[2:].partition("=")[0]
+                assert name in known or name.removeprefix("no") in known, (module, argument)
+
+
+def bindings(page):
+    """Bindings that a page types, or names in code: `Name.parameter`."""
+    text = page.read_text()
+    yield from re.findall(r"--gin_bindings=[\"']([A-Z]\w+\.\w+) ?=", text)
+    yield from re.findall(
+        r"`((?:Trainer|PPO|A2C|Football|Gymnasium|ActorCritic|Opponents|Compute"
+        r"|Curriculum|Tasks|PettingZoo)\.[a-z]\w*)",
+        text,
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_bindings_exist(page):
+    known = {}
+    for name, made in configurables._made.items():
+        known[name] = set(configurables.annotations(made))
+    for binding in bindings(page):
+        name, _, parameter = binding.partition(".")
+        if name in known and binding not in BEFORE:  # else of the page's own example
+            assert parameter in known[name], binding
+
+
+def test_the_tests_above_find_something():
+    assert sum(len(list(ours(page))) for page in PAGES) > 60
+    assert sum(len(list(bindings(page))) for page in PAGES) > 150
+    assert {"workdir", "modules", "episodes", "checkpoint"} <= flags_of("hts_tf.evaluate")
