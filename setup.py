@@ -66,7 +66,10 @@ setup(
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
     # A Gymnasium before 1.0 finds the scenarios by itself; later ones have no plugins any more.
-    entry_points={"gymnasium.envs": ["hts_tf = hts_tf.football:register_scenarios"]},
+    entry_points={
+        "gymnasium.envs": ["hts_tf = hts_tf.football:register_scenarios"],
+        "tensorboard_plugins": ["hts_tf_episodes = hts_tf.dashboard.plugin:EpisodesPlugin"],
+    },
     # The gin files stand at the top of the repository, where people look for them, and are
     # installed inside the package.
     packages=[*find_packages(include=["hts_tf", "hts_tf.*"]), "hts_tf.gin_configs"],
@@ -75,6 +78,7 @@ setup(
         "hts_tf.environments.football": ["*.env", "*.patch"],
         "hts_tf.networks": ["*.cc"],
         "hts_tf.report": ["*.html", "*.csv"],
+        "hts_tf.dashboard": ["*.js"],
         "hts_tf.gin_configs": ["*.gin", "*/*.gin"],
     },
     classifiers=[

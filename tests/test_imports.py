@@ -40,7 +40,7 @@ FLOORS = [
         "export",
         "evaluating",
     },
-    {"plot_curves", "plot_timeline", "report", "benchmarks"},
+    {"plot_curves", "plot_timeline", "report", "benchmarks", "dashboard"},
     {"sweeping"},
     {"sweep"},
 ]

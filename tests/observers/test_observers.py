@@ -92,7 +92,7 @@ def test_they_are_told_all(observed):
     ):
         assert (env, number, seed) == (record.slot, record.episode, record.seed)
         assert (score, episode_return) == pytest.approx((record.score, record.episode_return))
-        assert rest == [record.length, 0, ""]
+        assert rest == [record.length, 0, "", []]
 
 
 @pytest.mark.parametrize("source", ["witness", "table"])

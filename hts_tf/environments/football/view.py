@@ -72,6 +72,10 @@ class FootballView(FootballEnvironment):
         whole.paste(doings, (0, picture.height))
         return whole
 
+    def scene(self) -> pitch.Scene:
+        """Returns where everyone stands."""
+        return self._match.scene()
+
     def action_name(self, action: int | np.ndarray) -> str:
         """Returns what gfootball calls an action, directions as they are in the picture.
 

@@ -1,0 +1,1 @@
+"""A tab of TensorBoard: episodes of runs, played again."""

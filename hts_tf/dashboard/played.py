@@ -1,0 +1,73 @@
+"""Plays an episode of a run again, and writes all that there is to see of it as JSON.
+
+Of football, where everybody is; of other environments their pictures. Not TensorFlow: see `replay`.
+"""
+
+import base64
+import io
+import json
+import sys
+from typing import Any
+
+from PIL import Image
+
+from hts_tf import errors
+from hts_tf.dashboard import chosen
+from hts_tf.environments import base
+from hts_tf.environments.football.view import FootballView
+from hts_tf.system import command
+from hts_tf.watching import playback, video
+
+_LARGEST = 480, 360  # pixels of a picture
+
+
+def play() -> None:
+    """Plays, and writes.
+
+    Raises:
+      ConfigError: there is no such episode, or nothing to see of it.
+    """
+    record, environment = chosen.find()
+    if not isinstance(environment, base.Watchable):
+        raise errors.ConfigError(f"{type(environment).__name__} has no pictures")
+    player = environment.watch()
+    try:
+        playing = playback.Playback(player, environment.spec, record)
+        steps = [_step(player, moment) for moment in playing]
+        told = {
+            "title": player.title,
+            "fps": video.fps(player),
+            "against": record.against,
+            "seed": record.seed,
+            "differs": playing.disagreements(),
+            "steps": steps,
+        }
+    finally:
+        player.close()
+    json.dump(told, sys.stdout)
+
+
+def _step(player: base.Watched, moment: playback.Moment) -> dict[str, Any]:
+    action = "" if moment.action is None else player.action_name(moment.action)
+    told = {
+        "action": action.replace("_", " "),
+        "score": moment.score,
+        "return": moment.episode_return,
+        "ending": moment.ending,
+    }
+    if isinstance(player, FootballView):
+        return {**told, "scene": player.scene()._asdict()}
+    picture = player.picture().convert("RGB")
+    picture.thumbnail(_LARGEST, Image.Resampling.LANCZOS)
+    content = io.BytesIO()
+    picture.save(content, "WEBP", quality=80)
+    return {**told, "picture": base64.b64encode(content.getvalue()).decode()}
+
+
+def main() -> None:
+    """Entry point."""
+    command.run(play)
+
+
+if __name__ == "__main__":
+    main()

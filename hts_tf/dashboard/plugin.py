@@ -1,0 +1,147 @@
+"""TensorBoard's tab "Episodes": the episodes of runs, and any of them played again.
+
+Whatever plays is a process of its own: a simulator that crashes, or an environment that somebody
+else has written, is no affair of TensorBoard's.
+"""
+
+import collections
+import json
+import math
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tensorboard.plugins import base_plugin
+from werkzeug import Request, Response
+
+from hts_tf import errors
+from hts_tf.files import archive
+
+_DEPTH = 4  # of workdirs below the directory of logs
+_KEPT = 32  # answers
+
+# What is asked of an episode -> the module that answers, on standard output.
+_MODULES = {"played": "hts_tf.dashboard.played", "judged": "hts_tf.dashboard.judged"}
+
+
+class EpisodesPlugin(base_plugin.TBPlugin):
+    """Serves the tab, and what it asks for, as JSON."""
+
+    plugin_name = "hts_tf_episodes"
+
+    def __init__(self, context: base_plugin.TBContext) -> None:
+        """Reads nothing yet.
+
+        Args:
+          context: of TensorBoard, whose `logdir` has the runs' workdirs.
+        """
+        self._logdir = Path(context.logdir) if context.logdir else None
+        self._answers: collections.OrderedDict[tuple[str, ...], str] = collections.OrderedDict()
+        self._lock = threading.Lock()  # one player at a time
+
+    def is_active(self) -> bool:
+        """Returns whether there is a run with episodes."""
+        return bool(self._runs())
+
+    def get_plugin_apps(self) -> dict[str, Callable]:
+        """Returns path -> application."""
+        return {
+            "/index.js": _application(lambda _: _script()),
+            "/runs": _application(lambda _: _json(sorted(self._runs()))),
+            "/episodes": _application(self._episodes),
+            **{
+                f"/{what}": _application(lambda request, what=what: self._ask(what, request))
+                for what in _MODULES
+            },
+        }
+
+    def frontend_metadata(self) -> base_plugin.FrontendMetadata:
+        """Returns what the tab is made of."""
+        return base_plugin.FrontendMetadata(
+            es_module_path="/index.js", tab_name="Episodes", disable_reload=True
+        )
+
+    def _runs(self) -> dict[str, Path]:
+        """Returns name -> workdir, of those that hold episodes."""
+        found = {}
+        if self._logdir is None:
+            return found
+        for directory, inner, files in os.walk(self._logdir):
+            name = os.path.relpath(directory, self._logdir)
+            if archive.FILE_NAME in files:
+                found[name] = Path(directory)
+            if name.count(os.sep) >= _DEPTH - 1:
+                inner.clear()
+        return found
+
+    def _episodes(self, request: Request) -> Response:
+        """Answers with a run's episodes, as columns."""
+        try:
+            records = archive.read(self._workdir(request) / archive.FILE_NAME)
+        except errors.ConfigError as error:
+            return _json({"error": str(error)})
+        known = [None if math.isnan(r.score) else (r.score, r.episode_return) for r in records]
+        return _json(
+            {
+                "update": [record.update for record in records],
+                "env": [record.slot for record in records],
+                "score": [pair and round(pair[0], 4) for pair in known],
+                "return": [pair and round(pair[1], 4) for pair in known],
+                "length": [record.length for record in records],
+                "against": [record.against for record in records],
+            }
+        )
+
+    def _ask(self, what: str, request: Request) -> Response:
+        """Answers with what a process says of an episode."""
+        try:
+            workdir = self._workdir(request)
+            number = int(request.args.get("episode", ""))
+        except (errors.ConfigError, ValueError) as error:
+            return _json({"error": str(error)})
+        size = (workdir / archive.FILE_NAME).stat().st_size  # a run that goes on may take some back
+        key = (what, str(workdir), str(number), str(size) if what == "judged" else "")
+        with self._lock:
+            if key not in self._answers:
+                answer = _said(_MODULES[what], workdir, number)
+                if "error" in answer[:10]:
+                    return Response(answer, content_type="application/json")
+                self._answers[key] = answer
+                if len(self._answers) > _KEPT:
+                    self._answers.popitem(last=False)
+            return Response(self._answers[key], content_type="application/json")
+
+    def _workdir(self, request: Request) -> Path:
+        """Returns the workdir that a request names. Raises: ConfigError: there is no such run."""
+        name = request.args.get("run", "")
+        found = self._runs().get(name)  # no other path is ever opened
+        if found is None:
+            raise errors.ConfigError(f"there is no run {name!r}")
+        return found
+
+
+def _said(module: str, workdir: Path, number: int) -> str:
+    """Returns the JSON that a module writes of an episode, or of why it does not."""
+    command = [sys.executable, "-m", module, f"--workdir={workdir}", f"--episode={number}"]
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if ended.returncode == 0:
+        return ended.stdout
+    lines = ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"]
+    return json.dumps({"error": lines[-1].removeprefix("error: ")})
+
+
+def _application(answer: Callable[[Request], Response]) -> Callable:
+    return Request.application(answer)
+
+
+def _script() -> Response:
+    script = Path(__file__).with_name("index.js").read_text(encoding="utf-8")
+    return Response(script, content_type="text/javascript; charset=utf-8")
+
+
+def _json(content: Any) -> Response:
+    return Response(json.dumps(content), content_type="application/json")
