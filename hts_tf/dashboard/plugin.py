@@ -5,6 +5,7 @@ else has written, is no affair of TensorBoard's.
 """
 
 import collections
+import functools
 import json
 import math
 import os
@@ -13,8 +14,8 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from tensorboard.backend import http_util
 from tensorboard.plugins import base_plugin
 from werkzeug import Request, Response
 
@@ -50,13 +51,10 @@ class EpisodesPlugin(base_plugin.TBPlugin):
     def get_plugin_apps(self) -> dict[str, Callable]:
         """Returns path -> application."""
         return {
-            "/index.js": _application(lambda _: _script()),
-            "/runs": _application(lambda _: _json(sorted(self._runs()))),
+            "/index.js": _application(_script, "text/javascript"),
+            "/runs": _application(lambda _: json.dumps(sorted(self._runs()))),
             "/episodes": _application(self._episodes),
-            **{
-                f"/{what}": _application(lambda request, what=what: self._ask(what, request))
-                for what in _MODULES
-            },
+            **{f"/{what}": _application(functools.partial(self._ask, what)) for what in _MODULES},
         }
 
     def frontend_metadata(self) -> base_plugin.FrontendMetadata:
@@ -78,14 +76,11 @@ class EpisodesPlugin(base_plugin.TBPlugin):
                 inner.clear()
         return found
 
-    def _episodes(self, request: Request) -> Response:
-        """Answers with a run's episodes, as columns."""
-        try:
-            records = archive.read(self._workdir(request) / archive.FILE_NAME)
-        except errors.ConfigError as error:
-            return _json({"error": str(error)})
+    def _episodes(self, request: Request) -> str:
+        """Returns a run's episodes, as columns."""
+        records = archive.read(self._workdir(request) / archive.FILE_NAME)
         known = [None if math.isnan(r.score) else (r.score, r.episode_return) for r in records]
-        return _json(
+        return json.dumps(
             {
                 "update": [record.update for record in records],
                 "env": [record.slot for record in records],
@@ -96,24 +91,24 @@ class EpisodesPlugin(base_plugin.TBPlugin):
             }
         )
 
-    def _ask(self, what: str, request: Request) -> Response:
-        """Answers with what a process says of an episode."""
-        try:
-            workdir = self._workdir(request)
-            number = int(request.args.get("episode", ""))
-        except (errors.ConfigError, ValueError) as error:
-            return _json({"error": str(error)})
-        size = (workdir / archive.FILE_NAME).stat().st_size  # a run that goes on may take some back
-        key = (what, str(workdir), str(number), str(size) if what == "judged" else "")
+    def _ask(self, what: str, request: Request) -> str:
+        """Returns what a process says of an episode.
+
+        Raises:
+          ConfigError: it cannot.
+        """
+        workdir, episode = self._workdir(request), request.args.get("episode", "")
+        if not episode.isdecimal():
+            raise errors.ConfigError(f"an episode is a number, not {episode!r}")
+        # A run that goes on has another policy, and one that was killed takes episodes back.
+        state = (workdir / archive.FILE_NAME).stat().st_mtime_ns
+        key = (what, str(workdir), episode, str(state))
         with self._lock:
             if key not in self._answers:
-                answer = _said(_MODULES[what], workdir, number)
-                if "error" in answer[:10]:
-                    return Response(answer, content_type="application/json")
-                self._answers[key] = answer
+                self._answers[key] = _said(_MODULES[what], workdir, episode)
                 if len(self._answers) > _KEPT:
                     self._answers.popitem(last=False)
-            return Response(self._answers[key], content_type="application/json")
+            return self._answers[key]
 
     def _workdir(self, request: Request) -> Path:
         """Returns the workdir that a request names. Raises: ConfigError: there is no such run."""
@@ -124,24 +119,31 @@ class EpisodesPlugin(base_plugin.TBPlugin):
         return found
 
 
-def _said(module: str, workdir: Path, number: int) -> str:
-    """Returns the JSON that a module writes of an episode, or of why it does not."""
-    command = [sys.executable, "-m", module, f"--workdir={workdir}", f"--episode={number}"]
+def _said(module: str, workdir: Path, episode: str) -> str:
+    """Returns the JSON that a module writes of an episode. Raises: ConfigError: it does not."""
+    command = [sys.executable, "-m", module, f"--workdir={workdir}", f"--episode={episode}"]
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if ended.returncode == 0:
         return ended.stdout
     lines = ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"]
-    return json.dumps({"error": lines[-1].removeprefix("error: ")})
+    raise errors.ConfigError(lines[-1].removeprefix("error: "))
 
 
-def _application(answer: Callable[[Request], Response]) -> Callable:
-    return Request.application(answer)
+def _application(
+    answer: Callable[[Request], str], content_type: str = "application/json"
+) -> Callable:
+    """Returns a WSGI application of what answers with a text; what it refuses is an answer, too."""
+
+    @Request.application
+    def application(request: Request) -> Response:
+        try:
+            content = answer(request)
+        except errors.ConfigError as error:
+            content = json.dumps({"error": str(error)})
+        return http_util.Respond(request, content, content_type)
+
+    return application
 
 
-def _script() -> Response:
-    script = Path(__file__).with_name("index.js").read_text(encoding="utf-8")
-    return Response(script, content_type="text/javascript; charset=utf-8")
-
-
-def _json(content: Any) -> Response:
-    return Response(json.dumps(content), content_type="application/json")
+def _script(_: Request) -> str:
+    return Path(__file__).with_name("index.js").read_text(encoding="utf-8")
