@@ -39,6 +39,7 @@ FLOORS = [
         "league",
         "export",
         "evaluating",
+        "play",
     },
     {"plot_curves", "plot_timeline", "report", "benchmarks", "dashboard"},
     {"sweeping"},

@@ -1,0 +1,212 @@
+"""Command line: lets a person play, alone or against a policy.
+
+.venv/bin/python -m hts_tf.play --scenario=academy_3_vs_1_with_keeper
+.venv/bin/python -m hts_tf.play --against=runs/self-play
+"""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+from absl import flags
+
+from hts_tf import config, errors, seeding, specs, trees
+from hts_tf.environments import base, checked, two_sided
+from hts_tf.system import command
+from hts_tf.watching import keyboard, stages
+
+_SCENARIO = flags.DEFINE_string(
+    "scenario", "academy_empty_goal_close", "what is played, see hts_tf.train"
+)
+_AGAINST = flags.DEFINE_string(
+    "against",
+    None,
+    "a policy, WORKDIR, WORKDIR@UPDATES or WORKDIR@best, on what it was trained on; it plays all "
+    "but your player",
+)
+_GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files")
+_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further gin bindings")
+_MODULES = flags.DEFINE_list(
+    config.MODULES_FLAG, [], "modules of your own that the run's configuration may import"
+)
+_SEED = flags.DEFINE_integer("seed", 0, "selects the episodes", lower_bound=0)
+_STAGE = flags.DEFINE_enum(
+    "stage", "auto", ["auto", "window", "terminal"], "where; auto: a window if there is a display"
+)
+_FPS = flags.DEFINE_float("fps", None, "env steps a second; default: the game's", lower_bound=0.1)
+
+_DEFAULT_FPS = 10.0
+_PAUSE = "p"
+
+_HOLD_SEC = 1.5  # how long an episode's end is shown
+
+# Begins an episode; returns a function that says what all players do, [P, ...], seeing this.
+_Others = Callable[[int], Callable[[trees.Tree], np.ndarray]]
+
+
+class Game:
+    """Episodes that a person plays."""
+
+    def __init__(self, environment: base.EnvironmentConfig, others: _Others | None) -> None:
+        """Builds the environment.
+
+        Raises:
+          ConfigError: it has no pictures, or cannot be played with a keyboard.
+        """
+        spec = environment.spec
+        if not isinstance(environment, base.Watchable):
+            raise errors.ConfigError(f"{type(environment).__name__} has no pictures")
+        if spec.num_players > 1 and others is None:
+            raise errors.ConfigError(
+                f"it has {spec.num_players} players, and you are one: --against=WORKDIR names who "
+                "plays the others"
+            )
+        self._spec = spec
+        self._others = others
+        self._view = environment.watch()
+        names = self._view.action_name
+        self.keyboard = keyboard.of(spec.action, names)
+        self.fps = self._view.fps or _DEFAULT_FPS
+        self._checked = checked.Checked(self._view, spec)
+        self._observation = spec.new_observation()
+        self._seen = trees.map(
+            lambda array, leaf: array.reshape(-1, *leaf.shape),
+            self._observation,
+            spec.observation,
+        )
+
+    def play(self, seed: int, stage: stages.Stage, fps: float) -> str | None:
+        """Plays an episode.
+
+        Args:
+          seed: of the episode.
+          stage: where.
+          fps: env steps a second.
+
+        Returns:
+          How it went; None if the person has left.
+        """
+        self._checked.reset(seed, self._observation)
+        act = self._others(seed) if self._others else None
+        score, total, steps, action = 0.0, 0.0, 0, self.keyboard.idle
+        result = None
+        while result is None or not result.is_over:
+            began = time.monotonic()
+            done = "" if action is None or steps == 0 else self._view.action_name(action)
+            status = (
+                f"{self._view.title}  step {steps}  score {score:g}  return {total:.2f}  {done}"
+            )
+            stage.show(self._view.picture(), [status, *self._help()])
+            time.sleep(max(0.0, began + 1 / fps - time.monotonic()))
+            key = stage.pressed()
+            while key == _PAUSE:
+                time.sleep(0.05)
+                key = stage.pressed() or _PAUSE
+            if key == keyboard.ESCAPE:
+                return None
+            pressed = self.keyboard.actions.get(key)
+            if pressed is not None:
+                action = pressed
+            elif self.keyboard.idle is not None:
+                action = self.keyboard.idle
+            elif action is None:
+                action = 0
+            played = action
+            if act:
+                actions = act(self._seen)
+                actions[0] = action
+                played = specs.plain(actions[0]) if self._spec.num_players == 1 else actions
+            result = self._checked.step(played, self._observation)
+            score += float(np.ravel(result.score)[0])
+            total += float(np.ravel(result.reward)[0])
+            steps += 1
+        stage.show(self._view.picture(), [f"{self._view.title}: over, score {score:g}"])
+        until = time.monotonic() + _HOLD_SEC
+        while time.monotonic() < until and not stage.pressed():
+            time.sleep(0.05)
+        return f"score {score:g}, return {total:.2f}, {steps} env steps"
+
+    def _help(self) -> list[str]:
+        words = [f"{key}: {name}" for key, name in self.keyboard.names.items()]
+        half = -(-len(words) // 2) if len(words) > 6 else len(words)
+        lines = [words[:half], [*words[half:], "p: pause, then any key", "escape: end"]]
+        return ["   ".join(line) for line in lines if line]
+
+    def close(self) -> None:
+        """Releases the environment."""
+        self._checked.close()
+
+
+def _opponent(name: str) -> tuple[base.EnvironmentConfig, _Others]:
+    """Returns what a policy plays, with two sides where there can be, and the policy.
+
+    Raises:
+      ConfigError: there is no such policy.
+    """
+    import hts_tf.system.quiet_tensorflow  # noqa: F401  only who plays against a policy needs it
+    from hts_tf import settings  # noqa: F401  gin configurables
+    from hts_tf.collecting.policy import Policy
+    from hts_tf.files import participants
+    from hts_tf.system import compute
+
+    found = participants.load(name, _MODULES.value, compute.configure)
+    environment = found.environment
+    if environment.spec.num_players == 1:
+        environment = two_sided.two_sided(environment)
+    players = environment.spec.num_players
+    policy = Policy(found.agent, players)
+
+    def begin(seed: int) -> Callable[[trees.Tree], np.ndarray]:
+        random = np.random.default_rng(seed)
+        state = trees.map(lambda s: np.zeros((players, *s.shape), s.dtype), policy.state)
+
+        def act(seen: trees.Tree) -> np.ndarray:
+            nonlocal state
+            answer = policy.act(seen, policy.draw_noise(random, (players,)), state)
+            state = answer.state
+            return np.array(answer.action)
+
+        return act
+
+    return environment, begin
+
+
+def play() -> None:
+    """Plays episodes until the person leaves.
+
+    Raises:
+      ConfigError: a flag cannot be used, or there is nothing to see or to play.
+    """
+    if _AGAINST.value:
+        environment, others = _opponent(_AGAINST.value)
+    else:
+        environment, others = (
+            config.environment_for(_SCENARIO.value, _GIN_FILES.value, _GIN_BINDINGS.value),
+            None,
+        )
+    game = Game(environment, others)
+    outcomes = []
+    try:
+        with stages.choose(_STAGE.value)() as stage:
+            while True:
+                number, tasks = len(outcomes), environment.spec.num_tasks
+                seed = seeding.episode_seed(
+                    _SEED.value, 0, number, evaluation=True, task=number % tasks, num_tasks=tasks
+                )
+                outcome = game.play(seed, stage, _FPS.value or game.fps)
+                if outcome is None:
+                    break
+                outcomes.append(outcome)
+    finally:
+        game.close()
+    for number, outcome in enumerate(outcomes):
+        print(f"episode {number}: {outcome}")
+
+
+def main() -> None:
+    """Entry point."""
+    command.run(play)
+
+
+if __name__ == "__main__":
+    main()

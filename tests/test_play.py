@@ -1,0 +1,160 @@
+"""A person plays: keys go in, pictures come out, in a real (pseudo) terminal."""
+
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+
+import pyte
+import pytest
+
+from tests import command_line
+from tests.command_line import SMALL_FOOTBALL
+
+COLUMNS, LINES = 90, 40
+SPEED = "--fps=200"
+
+pytestmark = pytest.mark.slow
+
+
+class Player:
+    """Types into a command's terminal, and looks at its screen."""
+
+    def __init__(self, *flags):
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+        environment = {**os.environ, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"}
+        for name in ("COLUMNS", "LINES", "DISPLAY", "WAYLAND_DISPLAY"):
+            environment.pop(name, None)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "hts_tf.play", *flags],
+            cwd=command_line.ROOT,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=environment,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        self._terminal = ours
+        self.screen = pyte.Screen(COLUMNS, LINES)
+        self._stream = pyte.ByteStream(self.screen)
+        self.raw = b""
+
+    @property
+    def text(self):
+        return "\n".join(self.screen.display)
+
+    def wait_for(self, pattern):
+        while not (found := re.search(pattern, self.text)):
+            assert self._look(), self.text
+        return found
+
+    def press(self, keys):
+        os.write(self._terminal, keys.encode())
+
+    def interrupt(self):
+        self._process.send_signal(signal.SIGINT)
+
+    def end(self):
+        while self._look():
+            pass
+        os.close(self._terminal)
+        return self._process.wait()
+
+    def _look(self):
+        try:
+            new = os.read(self._terminal, 65536)
+        except OSError:  # nobody has the other end any more
+            return False
+        self.raw += new
+        self._stream.feed(new)
+        return True
+
+
+def colours(screen):
+    return {
+        (cell.fg, cell.bg)
+        for row in screen.buffer.values()
+        for cell in row.values()
+        if cell.data == "▀"
+    }
+
+
+def test_cartpole():
+    """Always to the right: the pole falls soon. Then Escape."""
+    player = Player("--scenario=CartPole-v1", SPEED)
+    player.wait_for("left: 0   right: 1")
+    assert len(colours(player.screen)) > 3
+    while "over" not in player.text:
+        player.press("\x1b[C")
+        player._look()
+    score = int(player.wait_for(r"over, score (\d+)")[1])
+    assert 7 <= score <= 40
+    player.press("x")
+    player.wait_for("step 0 ")
+    player.press("\x1b")
+    assert player.end() == 0
+    assert f"episode 0: score {score}, return {score}.00, {score} env steps" in player.text
+    assert b"\x1b[?1049l" in player.raw  # the screen is as it was
+
+
+def test_football_moves_as_it_is_told():
+    player = Player("--scenario=academy_empty_goal_close", SPEED)
+    player.wait_for("up: top")
+    player.press("\x1b[C")
+    player.wait_for(r"step \d+ .* right")
+    player.press("p")  # nothing moves
+    player.press("\x1b[D")
+    player.wait_for(r"step \d+ .* left")
+    player.interrupt()
+    assert player.end() == 130
+    assert b"\x1b[?1049l" in player.raw
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("trained")
+    players = "--gin_bindings=Football.representation = 'relative'"
+    small = "--gin_bindings=ActorCritic.torso = @mlp"
+    command = [f"--workdir={workdir}", *SMALL_FOOTBALL, players, small]
+    code, _, errors = command_line.run("hts_tf.train", *command)
+    assert code == 0, errors
+    return workdir
+
+
+def test_against_a_policy(trained):
+    player = Player(f"--against={trained}", SPEED)
+    player.wait_for(r"step [2-9]")
+    player.press("\x1b")
+    assert player.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--scenario=synthetic"], "Synthetic has no pictures"),
+        (["--scenario=CartPole-v1"], "neither a display (DISPLAY) nor a terminal"),
+        (["--scenario=nowhere"], "unknown scenario 'nowhere'"),
+        (["--against=nowhere"], "holds no run"),
+        (
+            [
+                "--scenario=academy_3_vs_1_with_keeper",
+                "--gin_bindings=Football.left_players = 3",
+                "--stage=terminal",
+            ],
+            "it has 3 players, and you are one",
+        ),
+        (["--scenario=HalfCheetah-v5"], "none that a person can play with a keyboard"),
+    ],
+)
+def test_what_cannot_be_played(flags, says):
+    code, _, errors = command_line.run("hts_tf.play", *flags)
+    assert code == 2
+    assert says in errors.strip().splitlines()[-1]
+    assert "Traceback" not in errors
