@@ -128,9 +128,8 @@ class Game:
 
     def _help(self) -> list[str]:
         words = [f"{key}: {name}" for key, name in self.keyboard.names.items()]
-        half = -(-len(words) // 2) if len(words) > 6 else len(words)
-        lines = [words[:half], [*words[half:], "p: pause, then any key", "escape: end"]]
-        return ["   ".join(line) for line in lines if line]
+        words += [f"{_PAUSE}: pause, then any key", "escape: end"]
+        return ["   ".join(word.replace(" ", stages.UNBROKEN) for word in words)]
 
     def close(self) -> None:
         """Releases the environment."""

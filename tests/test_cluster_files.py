@@ -35,7 +35,7 @@ def ray_up():
 def test_each_file_is_explained():
     assert {path.name for path in FILES.iterdir()} == {*NAMES}
     for name in NAMES:
-        assert f"](../launch/cluster/{name})" in PAGE
+        assert f"`launch/cluster/{name}`" in PAGE
 
 
 # ---- What is called -----------------------------------------------------------------------------

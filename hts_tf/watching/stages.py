@@ -6,6 +6,7 @@ import select
 import shutil
 import sys
 import termios
+import textwrap
 import tty
 from collections.abc import Sequence
 from typing import Protocol
@@ -27,13 +28,15 @@ _SEQUENCES = {
 }
 _LARGEST = 1280, 800  # of a window's picture, pixels
 _LINE_PIXELS = 22
+_LETTER_PIXELS = 9
+UNBROKEN = "\u00a0"  # a space at which no line ends
 
 
 class Stage(Protocol):
     """One of them; use with `with`."""
 
     def show(self, picture: Image.Image, lines: Sequence[str]) -> None:
-        """Shows a picture, RGB, and lines of text below it."""
+        """Shows a picture, RGB, and lines of text below it, broken where they are too long."""
 
     def pressed(self) -> str | None:
         """Returns the key that is, or was last, pressed since the last call; None for none."""
@@ -61,12 +64,13 @@ class Terminal:
     def show(self, picture: Image.Image, lines: Sequence[str]) -> None:
         """See `Stage`."""
         size = shutil.get_terminal_size()
+        lines = _broken(lines, size.columns)
         room = size.columns, 2 * max(1, size.lines - len(lines) - 1)
         scale = min(room[0] / picture.width, room[1] / picture.height)
         width, height = (max(1, int(scale * side)) for side in picture.size)
         small = np.asarray(picture.resize((width, 2 * ((height + 1) // 2)), Image.Resampling.BOX))
         drawn = [self._row(*small[row : row + 2]) for row in range(0, len(small), 2)]
-        texts = [f"{_ESCAPE}[0m{line[: size.columns]}" for line in lines]
+        texts = [f"{_ESCAPE}[0m{line}" for line in lines]
         ended = [f"{row}{_ESCAPE}[0m{_ESCAPE}[K" for row in (*drawn, *texts)]
         self._write(f"{_ESCAPE}[H" + "\r\n".join(ended) + f"{_ESCAPE}[J")
 
@@ -129,6 +133,7 @@ class Window:
         scale = min(_LARGEST[0] / picture.width, _LARGEST[1] / picture.height)
         scale = max(1, int(scale)) if scale > 1 else scale
         width, height = (round(scale * side) for side in picture.size)
+        lines = _broken(lines, width // _LETTER_PIXELS)
         size = width, height + _LINE_PIXELS * len(lines)
         if self._window is None or self._window.get_size() != size:
             self._window = pygame.display.set_mode(size)
@@ -156,6 +161,12 @@ class Window:
                 name = pygame.key.name(event.key)
                 self._held = [key for key in self._held if key != name]
         return tapped or (self._held[-1] if self._held else None)
+
+
+def _broken(lines: Sequence[str], columns: int) -> list[str]:
+    """Returns lines of at most so many letters."""
+    broken = (part for line in lines for part in textwrap.wrap(line, columns))
+    return [part.replace(UNBROKEN, " ") for part in broken]
 
 
 def choose(name: str) -> type[Terminal] | type[Window]:

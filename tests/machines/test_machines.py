@@ -124,9 +124,14 @@ def start(game, workdir, *flags):
 
 
 def finish(process):
-    code, _, errors = command_line.finish(process)
+    return went_well(*command_line.finish(process))
+
+
+def went_well(code, _, errors):
     assert code == 0, errors
-    assert "Traceback" not in errors, errors
+    # What Ray's own processes say when their node is killed is Ray's affair.
+    ours = [line for line in errors.splitlines() if "(raylet)" not in line]
+    assert "Traceback" not in "\n".join(ours), errors
     return errors
 
 
@@ -195,13 +200,14 @@ def test_kills_of_nodes_and_workers(calm, nodes, tmp_path):
                 os.kill(random.choice(there), signal.SIGKILL)
             if blow in ("node", "node and worker"):
                 nodes.tell("add")
-        errors = finish(process)
+        outcome = command_line.finish(process)
+    nodes.tell("add")  # other tests count on it
+    errors = went_well(*outcome)
     assert errors.count("going on from the last sync point") >= len(blows) - 2
     assert "going on with 3 machines" in errors
     assert_same(tmp_path, calm(game), NUM_UPDATES)
     assert not processes.in_session(process.pid)
     wait_for_no_followers()
-    nodes.tell("add")
 
 
 def wait_for_no_followers():

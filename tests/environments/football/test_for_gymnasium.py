@@ -18,7 +18,7 @@ from hts_tf.environments.football import football, scenarios  # noqa: E402
 from tests import command_line  # noqa: E402
 from tests.pixel_maps import to_dense  # noqa: E402
 
-README = command_line.ROOT / "README.md"
+PAGE = command_line.ROOT / "docs" / "football.md"
 GAME = "hts_tf/academy_3_vs_1_with_keeper-v0"
 REPRESENTATIONS = ["extracted", "positions", "simple115v2", "relative"]
 
@@ -64,8 +64,8 @@ def test_registering_imports_next_to_nothing():
     assert "hts_tf.environments.football.environment" not in output
 
 
-def test_the_readmes_lines_play():
-    [lines] = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+def test_the_guides_lines_play():
+    [lines] = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     code = f"{lines}\nprint(observation.shape, info)"
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
