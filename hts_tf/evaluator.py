@@ -43,10 +43,7 @@ class _Match:
         self._num_rivals = spec.num_rivals
         self._num_tasks = spec.num_tasks
         self._written = spec.new_observation()
-        # The same memory, [P, ...].
-        self.observation = trees.map(
-            lambda array, leaf: array.reshape(-1, *leaf.shape), self._written, spec.observation
-        )
+        self.observation = spec.by_player(self._written)
         self._initial_state = initial_state
 
     def begin(self, number: int) -> None:

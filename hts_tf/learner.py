@@ -1,6 +1,6 @@
 """The learner: trains the target agent, one compiled function per update."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -174,17 +174,16 @@ class Learner:
           ConfigError: it has none, or of another kind.
         """
         episodes = self.reward_scaling.of_episodes if self.reward_scaling else []
-        variables = [*self.agent.variables, *self.state_variables]
-        for i, variable in enumerate(variables):
-            if any(variable is one for one in episodes):  # which are not gone on with
-                continue
-            array = state.get(f"variable/{i}")
-            if array is None or tuple(variable.shape) != array.shape:
-                raise errors.ConfigError(
-                    f"{source} has no state of such an optimizer and reward scaling: "
-                    "bind Trainer.start_from_optimizer = False"
-                )
-            variable.assign(array)
+        assign(
+            [
+                None if any(variable is one for one in episodes) else variable
+                for variable in [*self.agent.variables, *self.state_variables]
+            ],
+            state,
+            source,
+            "has no state of such an optimizer and reward scaling: "
+            "bind Trainer.start_from_optimizer = False",
+        )
 
     def _variables(self) -> list[tf.Variable]:
         delayed = self.gradient_agent.variables if self.gradient_agent else []
@@ -209,24 +208,28 @@ def are_finite(variables: Iterable[tf.Variable]) -> bool:
 
 
 def assign(
-    variables: list[tf.Variable],
+    variables: Sequence[tf.Variable | None],
     state: dict[str, np.ndarray],
     source: str = "the checkpoint in --workdir",
+    otherwise: str = "is of another network",
 ) -> None:
     """Gives variables, such as an agent's, the values of the first ones in a saved state.
 
     Args:
-      variables: to be given them.
+      variables: to be given them; None passes one over.
       state: that was saved.
       source: of the state, for messages.
+      otherwise: what is said of it if it does not fit.
 
     Raises:
       ConfigError: it is of another agent, or they are not finite.
     """
     for i, variable in enumerate(variables):
+        if variable is None:
+            continue
         array = state.get(f"variable/{i}")
         if array is None or tuple(variable.shape) != array.shape:
-            raise errors.ConfigError(f"{source} is of another network")
+            raise errors.ConfigError(f"{source} {otherwise}")
         if not specs.all_finite(array):
             raise errors.ConfigError(f"{source} has parameters that are not finite")
         variable.assign(array)

@@ -13,7 +13,7 @@ from absl import flags
 from hts_tf import config, errors, seeding, specs, trees
 from hts_tf.environments import base, checked, two_sided
 from hts_tf.system import command
-from hts_tf.watching import keyboard, stages
+from hts_tf.watching import keyboard, stages, video
 
 _SCENARIO = flags.DEFINE_string(
     "scenario", "academy_empty_goal_close", "what is played, see hts_tf.train"
@@ -35,9 +35,7 @@ _STAGE = flags.DEFINE_enum(
 )
 _FPS = flags.DEFINE_float("fps", None, "env steps a second; default: the game's", lower_bound=0.1)
 
-_DEFAULT_FPS = 10.0
 _PAUSE = "p"
-
 _HOLD_SEC = 1.5  # how long an episode's end is shown
 
 # Begins an episode; returns a function that says what all players do, [P, ...], seeing this.
@@ -64,16 +62,11 @@ class Game:
         self._spec = spec
         self._others = others
         self._view = environment.watch()
-        names = self._view.action_name
-        self.keyboard = keyboard.of(spec.action, names)
-        self.fps = self._view.fps or _DEFAULT_FPS
+        self.keyboard = keyboard.of(spec.action, self._view.action_name)
+        self.fps = video.fps(self._view)
         self._checked = checked.Checked(self._view, spec)
         self._observation = spec.new_observation()
-        self._seen = trees.map(
-            lambda array, leaf: array.reshape(-1, *leaf.shape),
-            self._observation,
-            spec.observation,
-        )
+        self._seen = spec.by_player(self._observation)
 
     def play(self, seed: int, stage: stages.Stage, fps: float) -> str | None:
         """Plays an episode.
@@ -88,11 +81,12 @@ class Game:
         """
         self._checked.reset(seed, self._observation)
         act = self._others(seed) if self._others else None
-        score, total, steps, action = 0.0, 0.0, 0, self.keyboard.idle
+        idle = self.keyboard.idle
+        score, total, steps, action = 0.0, 0.0, 0, 0 if idle is None else idle
         result = None
         while result is None or not result.is_over:
             began = time.monotonic()
-            done = "" if action is None or steps == 0 else self._view.action_name(action)
+            done = "" if steps == 0 else self._view.action_name(action)
             status = (
                 f"{self._view.title}  step {steps}  score {score:g}  return {total:.2f}  {done}"
             )
@@ -104,13 +98,7 @@ class Game:
                 key = stage.pressed() or _PAUSE
             if key == keyboard.ESCAPE:
                 return None
-            pressed = self.keyboard.actions.get(key)
-            if pressed is not None:
-                action = pressed
-            elif self.keyboard.idle is not None:
-                action = self.keyboard.idle
-            elif action is None:
-                action = 0
+            action = self.keyboard.actions.get(key, action if idle is None else idle)
             played = action
             if act:
                 actions = act(self._seen)
@@ -176,13 +164,11 @@ def play() -> None:
     Raises:
       ConfigError: a flag cannot be used, or there is nothing to see or to play.
     """
+    others = None
     if _AGAINST.value:
         environment, others = _opponent(_AGAINST.value)
     else:
-        environment, others = (
-            config.environment_for(_SCENARIO.value, _GIN_FILES.value, _GIN_BINDINGS.value),
-            None,
-        )
+        environment = config.environment_for(_SCENARIO.value, _GIN_FILES.value, _GIN_BINDINGS.value)
     game = Game(environment, others)
     outcomes = []
     try:

@@ -315,6 +315,12 @@ class EnvironmentSpec:
             lambda leaf: np.zeros((*self.players, *leaf.shape), leaf.dtype), self.observation
         )
 
+    def by_player(self, observation: trees.Tree) -> trees.Tree:
+        """Returns what an environment writes to, see `new_observation`, as [P, ...]: no copy."""
+        return trees.map(
+            lambda array, leaf: array.reshape(-1, *leaf.shape), observation, self.observation
+        )
+
 
 class Rollout(NamedTuple):
     """One interval of experience, time-major: T = sync_interval env steps of N environments.

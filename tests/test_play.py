@@ -1,19 +1,13 @@
 """A person plays: keys go in, pictures come out, in a real (pseudo) terminal."""
 
-import fcntl
 import os
-import pty
 import re
 import signal
-import struct
-import subprocess
-import sys
-import termios
 
 import pyte
 import pytest
 
-from tests import command_line
+from tests import command_line, pseudo_terminal
 from tests.command_line import SMALL_FOOTBALL
 
 COLUMNS, LINES = 90, 40
@@ -26,22 +20,9 @@ class Player:
     """Types into a command's terminal, and looks at its screen."""
 
     def __init__(self, *flags):
-        ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
-        environment = {**os.environ, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"}
-        for name in ("COLUMNS", "LINES", "DISPLAY", "WAYLAND_DISPLAY"):
-            environment.pop(name, None)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "hts_tf.play", *flags],
-            cwd=command_line.ROOT,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env=environment,
-            start_new_session=True,
+        self._process, self._terminal = pseudo_terminal.start(
+            "hts_tf.play", flags, COLUMNS, LINES, without=("DISPLAY", "WAYLAND_DISPLAY")
         )
-        os.close(theirs)
-        self._terminal = ours
         self.screen = pyte.Screen(COLUMNS, LINES)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""

@@ -4,19 +4,19 @@ Of each env step: how much the policy thinks that what is seen is worth, and how
 each action. Of several players the first one's.
 """
 
+import itertools
 import json
-import sys
 
 import numpy as np
 from absl import logging
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import settings, specs, trees  # noqa: F401  gin configurables
+from hts_tf import settings, trees  # noqa: F401  gin configurables
 from hts_tf.collecting.policy import Policy
 from hts_tf.dashboard import chosen
-from hts_tf.environments import checked
 from hts_tf.files import participants, run_flags
 from hts_tf.system import command, compute
+from hts_tf.watching import playback
 
 
 def judge() -> None:
@@ -30,18 +30,14 @@ def judge() -> None:
     found = participants.load(run_flags.WORKDIR.value, run_flags.MODULES.value, compute.configure)
     spec = environment.spec
     policy = Policy(found.agent, spec.num_players)
-    actions = np.frombuffer(record.actions, spec.action.dtype)
-    actions = actions.reshape(-1, *spec.players, *spec.action.shape)
-    game = checked.make(environment)
-    observation = spec.new_observation()
-    # The same memory, [P, ...].
-    seen = trees.map(lambda a, leaf: a.reshape(-1, *leaf.shape), observation, spec.observation)
+    player = environment.make()
     state = trees.map(lambda s: np.zeros((spec.num_players, *s.shape), s.dtype), policy.state)
     noise = np.zeros_like(policy.draw_noise(np.random.default_rng(0), (spec.num_players,)))
     values, probabilities = [], []
     try:
-        game.reset(record.seed, observation)
-        for action in map(specs.plain, actions):
+        playing = playback.Playback(player, spec, record)
+        seen = spec.by_player(playing.observation)
+        for _ in itertools.islice(playing, record.length):  # not what its last action led to
             answer = policy.act(seen, noise, state)
             state = answer.state
             values.append(float(answer.value[0]))
@@ -49,18 +45,16 @@ def judge() -> None:
             if logits is not None and np.ndim(logits) == 2:
                 odds = np.exp(logits[0] - logits[0].max())
                 probabilities.append([round(p, 4) for p in (odds / odds.sum()).tolist()])
-            game.step(action, observation)
     finally:
-        game.close()
-    json.dump(
-        {
-            "policy": found.name.rpartition("@")[2],
-            "values": [round(value, 4) for value in values],
-            "probabilities": probabilities,
-            "chosen": actions.reshape(len(actions), -1)[:, 0].tolist() if probabilities else [],
-        },
-        sys.stdout,
-    )
+        player.close()
+    first = playing.actions.reshape(record.length, -1)[:, 0] if probabilities else np.zeros(0)
+    told = {
+        "policy": found.name.rpartition("@")[2],
+        "values": [round(value, 4) for value in values],
+        "probabilities": probabilities,
+        "chosen": first.tolist(),
+    }
+    print(json.dumps(told))
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ Of football, where everybody is; of other environments their pictures. Not Tenso
 import base64
 import io
 import json
-import sys
 from typing import Any
 
 from PIL import Image
@@ -44,7 +43,7 @@ def play() -> None:
         }
     finally:
         player.close()
-    json.dump(told, sys.stdout)
+    print(json.dumps(told))
 
 
 def _step(player: base.Watched, moment: playback.Moment) -> dict[str, Any]:

@@ -9,8 +9,6 @@ import functools
 import json
 import math
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +19,7 @@ from werkzeug import Request, Response
 
 from hts_tf import errors
 from hts_tf.files import archive
+from hts_tf.system.child import Child, ChildError
 
 _DEPTH = 4  # of workdirs below the directory of logs
 _KEPT = 32  # answers
@@ -95,7 +94,8 @@ class EpisodesPlugin(base_plugin.TBPlugin):
         """Returns what a process says of an episode.
 
         Raises:
-          ConfigError: it cannot.
+          ConfigError: there is no such run.
+          ChildError: it cannot.
         """
         workdir, episode = self._workdir(request), request.args.get("episode", "")
         if not episode.isdecimal():
@@ -120,13 +120,9 @@ class EpisodesPlugin(base_plugin.TBPlugin):
 
 
 def _said(module: str, workdir: Path, episode: str) -> str:
-    """Returns the JSON that a module writes of an episode. Raises: ConfigError: it does not."""
-    command = [sys.executable, "-m", module, f"--workdir={workdir}", f"--episode={episode}"]
-    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if ended.returncode == 0:
-        return ended.stdout
-    lines = ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"]
-    raise errors.ConfigError(lines[-1].removeprefix("error: "))
+    """Returns the JSON that a module writes of an episode. Raises: ChildError: it does not."""
+    with Child(module, [f"--workdir={workdir}", f"--episode={episode}"]) as child:
+        return child.hear()
 
 
 def _application(
@@ -138,7 +134,7 @@ def _application(
     def application(request: Request) -> Response:
         try:
             content = answer(request)
-        except errors.ConfigError as error:
+        except (errors.ConfigError, ChildError) as error:
             content = json.dumps({"error": str(error)})
         return http_util.Respond(request, content, content_type)
 

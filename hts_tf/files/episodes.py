@@ -123,10 +123,10 @@ class EpisodeTracker:
                 slot = slots[column]
                 sums = running[:, column].tolist()
                 figures = ()
-                if is_finished and self._names:
-                    figures = tuple(rollout.figures[step - 1, column, 0].tolist())
-                    self.recent_figures.append(figures)
                 if is_finished:
+                    if self._names:
+                        figures = tuple(rollout.figures[step - 1, column, 0].tolist())
+                        self.recent_figures.append(figures)
                     self.recent.append(Episode(sums[0], sums[1], int(sums[2])))
                     self.finished += 1
                 actions = rollout.action[begin[column] : step, column].tobytes()

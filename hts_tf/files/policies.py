@@ -4,6 +4,7 @@ WORKDIR@UPDATES is a snapshot, or else another one that is still there, and WORK
 those that were evaluated while the run trained.
 """
 
+import itertools
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -61,12 +62,12 @@ def read(name: str) -> Parameters:
     """
     run, which = _parts(name)
     run.configuration()  # complains of a directory that holds no run
-    best = Evaluations(run.path).best()
     if which is None:
         state = run.newest()
         if state is None:
             raise errors.ConfigError(f"{name} holds no checkpoint yet")
     elif which == "best":
+        best = Evaluations(run.path).best()
         if best is None:
             raise errors.ConfigError(
                 f"{name}: no policy of this run has been evaluated yet; "
@@ -76,20 +77,20 @@ def read(name: str) -> Parameters:
     elif Snapshots(run.path).has(int(which)):
         return Snapshots(run.path).read(int(which))
     else:
-        state = _of_updates(int(which), best, run, name)
+        state = _of_updates(int(which), run, name)
     own = {k: v for k, v in state.items() if k.startswith("variable/") or k == learner.SPACES}
     return Parameters(int(state["run/updates"]), int(state["run/env_steps"]), own, name)
 
 
-def _of_updates(updates: int, best: Path | None, run: Workdir, name: str) -> dict[str, np.ndarray]:
+def _of_updates(updates: int, run: Workdir, name: str) -> dict[str, np.ndarray]:
     """Returns the checkpoint with so many updates. Raises: ConfigError: there is none."""
-    there = {}
-    for state in (*run.checkpoints(), *([checkpoint.load(best)] if best else [])):
-        there[int(state["run/updates"])] = state
-    if updates not in there:
-        known = sorted({*there, *Snapshots(run.path).numbers()})
-        raise errors.ConfigError(f"{name}: there is no such policy, but {known}")
-    return there[updates]
+    best = Evaluations(run.path).best()
+    known = {*Snapshots(run.path).numbers()}
+    for state in itertools.chain(run.checkpoints(), map(checkpoint.load, [best] if best else [])):
+        if int(state["run/updates"]) == updates:
+            return state
+        known.add(int(state["run/updates"]))
+    raise errors.ConfigError(f"{name}: there is no such policy, but {sorted(known)}")
 
 
 def load(name: str, agent: Agent) -> int:

@@ -36,6 +36,8 @@ class Playback:
     """An episode that is played again; iterate over it, once, for its moments.
 
     Attributes:
+      actions: to be played, [T, ...].
+      observation: as things are at the last moment.
       last: the last moment so far; None before the first.
     """
 
@@ -56,14 +58,15 @@ class Playback:
             nbytes = spec.action.nbytes * spec.num_players
             if record.length and record.action_bytes != nbytes:
                 raise errors.ConfigError(f"actions of {record.action_bytes} bytes, not of {nbytes}")
-            self._actions = np.frombuffer(record.actions, spec.action.dtype)
-            self._actions = self._actions.reshape(-1, *spec.players, *spec.action.shape)
-            spec.action.check(self._actions)
+            actions = np.frombuffer(record.actions, spec.action.dtype)
+            self.actions = actions.reshape(-1, *spec.players, *spec.action.shape)
+            spec.action.check(self.actions)
         except errors.ConfigError as error:
             raise errors.ConfigError(f"the archive is of another run: {error}") from None
         self._environment = checked.Checked(environment, spec)
         self._spec = spec
         self._record = record
+        self.observation = spec.new_observation()
         self.last: Moment | None = None
 
     def __iter__(self) -> Iterator[Moment]:
@@ -72,14 +75,13 @@ class Playback:
         Raises:
           ProtocolError: the environment broke a rule; the message says in which env step.
         """
-        observation = self._spec.new_observation()
-        self._environment.reset(self._record.seed, observation)
+        self._environment.reset(self._record.seed, self.observation)
         own = slice(self._spec.num_players - self._spec.num_rivals)
         score = episode_return = 0.0
         self.last = Moment(0, None, 0.0, score, episode_return, "")
         yield self.last
-        for step, action in enumerate(map(specs.plain, self._actions), start=1):
-            result = self._environment.step(action, observation)
+        for step, action in enumerate(map(specs.plain, self.actions), start=1):
+            result = self._environment.step(action, self.observation)
             gained = float(np.mean(np.ravel(result.score)[own]))
             score += gained
             episode_return += float(np.mean(np.ravel(result.reward)[own]))

@@ -1,14 +1,8 @@
 """The live view, as a terminal shows it."""
 
-import fcntl
 import os
-import pty
 import re
 import signal
-import struct
-import subprocess
-import sys
-import termios
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,7 +17,7 @@ from hts_tf.system import terminal
 from hts_tf.watching import live_view
 from hts_tf.watching.display import Moment
 from hts_tf.watching.live_view import LiveView
-from tests import command_line
+from tests import pseudo_terminal
 
 COLUMNS, LINES = 100, 40
 FIGURES = {
@@ -165,21 +159,7 @@ def test_a_long_run_does_not_make_it_large(screen):
 
 def run_in_a_terminal(*flags, until, then):
     """Trains in a pseudo-terminal; once a pattern appears, does something. Returns screen, code."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
-    environment = {**os.environ, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"}
-    for name in ("COLUMNS", "LINES"):
-        environment.pop(name, None)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hts_tf.train", *flags],
-        cwd=command_line.ROOT,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=environment,
-        start_new_session=True,
-    )
-    os.close(theirs)
+    process, ours = pseudo_terminal.start("hts_tf.train", flags, COLUMNS, LINES)
     screen = pyte.HistoryScreen(COLUMNS, LINES, history=1000)
     stream = pyte.ByteStream(screen)
     done = 0
