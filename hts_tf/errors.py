@@ -51,3 +51,8 @@ def nearest(name: object, known: Iterable[str], others: Iterable[str] = ()) -> s
     known = sorted(known)
     near = difflib.get_close_matches(str(name), [*known, *sorted(others)], n=3, cutoff=0.4)
     return f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
+
+
+def in_a_line(text: object) -> str:
+    """Returns a text, such as an error's, in one line that is not too long."""
+    return " ".join(str(text).split())[:300]

@@ -24,7 +24,7 @@ from hts_tf.system import command, compute, priority
 _EPISODES = flags.DEFINE_integer("episodes", None, "of each policy", required=True)
 _SEED = flags.DEFINE_integer("seed", None, "selects the episodes", required=True)
 
-_PARALLEL = 8  # environments at once; a football engine takes some 20 MB
+_PARALLEL = 8  # environments at once
 _BEAT_SEC = 1.0
 
 

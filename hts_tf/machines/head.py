@@ -174,7 +174,9 @@ class Machines:
         try:
             found = self._ray.get(asked, timeout=self._wishes.timeout_sec)
         except self._ray.exceptions.RayError as error:
-            raise MachineLostError(f"a machine does not begin ({_line(error)})") from error
+            raise MachineLostError(
+                f"a machine does not begin ({errors.in_a_line(error)})"
+            ) from error
         for number, there in enumerate(found, start=1):
             for name, ours, theirs in scope.differences(here, there):
                 text = f"machine {number} has {name} {theirs}, this one {ours}"
@@ -194,7 +196,7 @@ class Machines:
             except self._ray.exceptions.RayTaskError as error:
                 if not isinstance(error.cause, MachineLostError):
                     self._errors.append(error.cause)
-                why = f"machine {numbers[run]} has failed ({_line(error.cause)})"
+                why = f"machine {numbers[run]} has failed ({errors.in_a_line(error.cause)})"
             except self._ray.exceptions.RayError as error:
                 why = f"machine {numbers[run]} is lost ({type(error).__name__})"
             except Exception:  # Ray is being shut down
@@ -226,7 +228,3 @@ class _Hired:
     node: str
     actor: Any
     run: Any = None
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]

@@ -67,7 +67,7 @@ def connected(address: str | None, num_processes: int) -> Iterator[Any]:
         try:
             ray.init(**kind, logging_level="error")
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            reason = " ".join(str(error).split())[:300]
+            reason = errors.in_a_line(error)
             raise errors.ConfigError(
                 f"--ray_address={address}: no cluster that can be used, or not with this token "
                 f"(or, with RAY_AUTH_MODE=disabled, without one): {reason}"

@@ -64,4 +64,4 @@ def _name(observer: Observer) -> str:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return errors.in_a_line(f"{type(error).__name__}: {error}")
