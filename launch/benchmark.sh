@@ -6,12 +6,13 @@
 #   ./launch/benchmark.sh scaling [flags]     speed and memory against environments, executors, actors
 #   ./launch/benchmark.sh pipeline [flags]    the pipeline by itself: environment and network cost nothing
 #   ./launch/benchmark.sh profile [flags]     where a role of a training spends its time
+#   ./launch/benchmark.sh formats [flags]     a policy in each format that it is exported to
 #
 # `./launch/benchmark.sh NAME --help` lists the flags.
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-names=(throughput systems scaling pipeline profile)
+names=(throughput systems scaling pipeline profile formats)
 module=
 for name in "${names[@]}"; do
   [[ $name != "${1-}" ]] || module=hts_tf.benchmarks.$name

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from hts_tf import errors, specs, trees
 from hts_tf.networks.torsos import Seeds
+from hts_tf.networks.transparent import Transparent
 
 
 def action_mask_of(observation: trees.Tree) -> Any | None:
@@ -41,7 +42,7 @@ class Distribution(Protocol):
         """Returns KL(self, other), [...], in nats."""
 
 
-class ActionHead(keras.Model, abc.ABC):
+class ActionHead(Transparent, keras.Model, abc.ABC):
     """The last layers of an agent, which choose actions.
 
     An action is a pure function of parameters and noise, and the noise is drawn beforehand: so it

@@ -136,8 +136,9 @@ class ActorCritic(Agent):
         if self._value_torso is not None:
             remembered, features = features, _through(self._value_torso, seen)
             if self._core:
-                features = tf.concat([remembered, tf.cast(features, remembered.dtype)], -1)
-        return policy, tf.squeeze(self._value_head(features), -1), state
+                features = keras.ops.cast(features, remembered.dtype)
+                features = keras.ops.concatenate([remembered, features], -1)
+        return policy, keras.ops.squeeze(self._value_head(features), -1), state
 
     def _step(self, state: trees.Tree) -> _Remember:
         """Returns what advances a state by one observation; without a core nothing changes."""

@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -73,7 +74,7 @@ class Bernoulli(ActionHead):
 
     def call(self, features: tf.Tensor, observation: trees.Tree) -> dict[str, tf.Tensor]:
         """See base class."""
-        return {"logits": tf.reshape(self._linear(features), (-1, *self.action.shape))}
+        return {"logits": keras.ops.reshape(self._linear(features), (-1, *self.action.shape))}
 
     def draw_noise(self, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Draws standard logistic numbers."""

@@ -9,12 +9,13 @@ import tensorflow as tf
 from hts_tf import errors, specs, trees
 from hts_tf.configurables import configurable
 from hts_tf.networks.torsos import Seeds, Torso, image_shape, mlp, nature_cnn, small_cnn
+from hts_tf.networks.transparent import Transparent
 
 # What the three convolutions of the Nature CNN need, and what a convolution that is 3 wide does.
 _NATURE_SIDE, _SMALL_SIDE = 36, 3
 
 
-class Branches(keras.layers.Layer):
+class Branches(Transparent):
     """Takes each entry through layers of its own, and concatenates what comes of them."""
 
     def __init__(
@@ -32,8 +33,8 @@ class Branches(keras.layers.Layer):
             features = observation[key]
             for layer in layers:
                 features = layer(features)
-            made.append(tf.cast(features, self.compute_dtype))
-        return tf.concat(made, axis=-1)
+            made.append(keras.ops.cast(features, self.compute_dtype))
+        return keras.ops.concatenate(made, axis=-1)
 
 
 @configurable(denylist=["spec", "seeds"])

@@ -1,5 +1,6 @@
 """The action head for one choice out of several."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -19,7 +20,15 @@ def permitted(logits: tf.Tensor, observation: trees.Tree) -> tf.Tensor:
     Without a mask they are as they were; where it forbids everything, all are alike.
     """
     mask = action_mask_of(observation)
-    return logits if mask is None else tf.where(mask, logits, FORBIDDEN)
+    return logits if mask is None else keras.ops.where(mask, logits, FORBIDDEN)
+
+
+def largest(scores: tf.Tensor) -> tf.Tensor:
+    """Returns the index of the greatest, [...] int32, of scores [..., A]."""
+    if isinstance(scores, keras.KerasTensor):
+        return keras.ops.argmax(scores, axis=-1)
+    # Keras's tells 0 from -0, by operations that TFLite does not have.
+    return tf.argmax(scores, axis=-1, output_type=tf.int32)
 
 
 class CategoricalDistribution:
@@ -96,8 +105,7 @@ class Categorical(ActionHead):
 
     def act(self, policy: dict[str, tf.Tensor], noise: tf.Tensor) -> tf.Tensor:
         """See base class."""
-        action = tf.argmax(policy["logits"] + noise, axis=-1, output_type=tf.int32)
-        return tf.cast(action, self.action.dtype)
+        return keras.ops.cast(largest(policy["logits"] + noise), self.action.dtype)
 
     def distribution(self, policy: dict[str, tf.Tensor]) -> CategoricalDistribution:
         """See base class."""

@@ -8,11 +8,12 @@ import tensorflow as tf
 from hts_tf import specs, values
 from hts_tf.configurables import configurable
 from hts_tf.networks.torsos import Seeds
+from hts_tf.networks.transparent import Transparent
 
 State = dict[str, tf.Tensor]
 
 
-class Core(keras.Model):
+class Core(Transparent, keras.Model):
     """One of Keras's recurrent cells, with a name for each array that it remembers.
 
     All of them are zero when an episode begins. Computes in float32.

@@ -58,31 +58,88 @@ class Exported:
         traced = self.function.get_concrete_function()
         self.outputs = traced.structured_outputs
 
+    def as_model(self) -> keras.Model:
+        """Returns it as a functional model of Keras's, of operations and layers of Keras's alone.
+
+        Raises:
+          ConfigError: the network uses others.
+        """
+        inputs = {
+            name: keras.Input(spec.shape[1:], name=name, dtype=spec.dtype.name)
+            for name, spec in self.inputs.items()
+        }
+        refusal = "--format=keras needs a network of Keras's layers and keras.ops alone, not "
+        try:
+            model = keras.Model(inputs, self._act(*inputs.values()), name="policy")
+        except ValueError as error:  # Keras's, of what cannot work with its symbols
+            what = "TensorFlow's functions"
+            raise errors.ConfigError(f"{refusal}{what}: write another format") from error
+        for operation in model.operations:
+            if not type(operation).__module__.startswith("keras."):
+                what = type(operation).__name__
+                raise errors.ConfigError(f"{refusal}{what}: write another format")
+        return model
+
+    def given(
+        self,
+        observation: trees.Tree,
+        state: trees.Tree,
+        noise: np.ndarray,
+        to_image: Callable[[np.ndarray], np.ndarray],
+    ) -> dict[str, np.ndarray]:
+        """Returns as its inputs what `Agent.act` takes, all [B, ...].
+
+        Args:
+          observation: maps of which are positions.
+          state: what the agent remembers.
+          noise: see the class.
+          to_image: of one map.
+        """
+        dense = trees.map(
+            lambda spec, array: (
+                np.stack([*map(to_image, array)]) if isinstance(spec, specs.PixelMapSpec) else array
+            ),
+            self._observation,
+            observation,
+        )
+        named = [*_observed(dense), *_remembered(state), ("noise", noise)]
+        return {name: array for name, array in named if name in self.inputs}
+
+    def wanted(self, answer: specs.Answer) -> dict[str, tf.Tensor]:
+        """Returns as its outputs, but for the value, what `Agent.act` answers, all [B, ...]."""
+        return {
+            "action": bounded(self.environment.action, answer.action),
+            **answer.policy,
+            **{f"next_{name}": array for name, array in _remembered(answer.state)},
+        }
+
     def _act(self, *arrays: tf.Tensor) -> dict[str, tf.Tensor]:
         given = dict(zip(self.inputs, arrays, strict=True))
-        batch = tf.shape(given["noise"])[0]
         names = iter(name for name, _ in _observed(self._observation))
 
         def observed(spec: specs.ArraySpec) -> tf.Tensor:
             name = next(names)
             if name not in given:
-                return tf.zeros((batch, *spec.shape), spec.dtype)
+                return _unseen(spec, given["noise"])
             array = given[name]
-            is_map = isinstance(spec, specs.PixelMapSpec)
-            return tf.cast(tf.cast(array, tf.float32) > 0.0, tf.float32) if is_map else array
+            if not isinstance(spec, specs.PixelMapSpec):
+                return array
+            return keras.ops.cast(keras.ops.cast(array, "float32") > 0.0, "float32")
 
         observation = trees.map(observed, self._observation)
         places = iter(name for name, _ in _remembered(self.agent.step.state))
         state = trees.map(lambda _: given[next(places)], self.agent.step.state)
         answer = self.agent.act(observation, state, given["noise"])
         value = {} if specs.has_critic_state(self._observation) else {"value": answer.value}
-        return {
-            "action": _bounded(self.environment.action, answer.action),
-            **answer.policy,
-            **value,
-            # The names of inputs are not those of outputs, where a format has both in one place.
-            **{f"next_{name}": array for name, array in _remembered(answer.state)},
-        }
+        # The names of inputs are not those of outputs, where a format has both in one place.
+        return {**self.wanted(answer), **value}
+
+
+def _unseen(spec: specs.ArraySpec, noise: tf.Tensor) -> tf.Tensor:
+    """Returns what stands for arrays that only a critic sees, of which no output is made."""
+    if isinstance(noise, keras.KerasTensor):
+        return keras.Input(spec.shape, dtype=spec.dtype)
+    return tf.zeros((tf.shape(noise)[0], *spec.shape), spec.dtype)
 
 
 def _dense(spec: specs.ArraySpec) -> specs.ArraySpec:
@@ -106,14 +163,14 @@ def _plainly(leaves: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
     return [(re.sub(r"\W", "_", name), leaf) for name, leaf in leaves]
 
 
-def _bounded(spec: specs.ArraySpec, action: tf.Tensor) -> tf.Tensor:
+def bounded(spec: specs.ArraySpec, action: tf.Tensor) -> tf.Tensor:
     """Returns actions as environments take them."""
     if not isinstance(spec, specs.BoxSpec):
         return action
     low, high = (np.reshape(x, spec.shape).astype(np.float32) for x in (spec.low, spec.high))
     if spec.bounded_by == "tanh":
-        return low + (high - low) * 0.5 * (1.0 + tf.tanh(action))
-    return tf.clip_by_value(action, low, high)
+        return low + (high - low) * 0.5 * (1.0 + keras.ops.tanh(action))
+    return keras.ops.minimum(keras.ops.maximum(action, low), high)
 
 
 def _to_saved_model(policy: Exported, path: Path) -> None:
@@ -126,7 +183,7 @@ def _to_saved_model(policy: Exported, path: Path) -> None:
 def _to_tflite(policy: Exported, path: Path) -> None:
     for layer in policy.agent.layers:
         if isinstance(layer, ObservationNormaliser):
-            layer.arithmetic = tf.float32  # it knows no other
+            layer.arithmetic = "float32"  # it knows no other
     policy = Exported(policy.agent, policy.environment)
     with tempfile.TemporaryDirectory() as directory:  # only of such a one do arrays keep names
         _to_saved_model(policy, Path(directory, "model"))
@@ -147,8 +204,17 @@ def _to_onnx(policy: Exported, path: Path) -> None:
     whole.write(path, model.SerializeToString())
 
 
+def _to_keras(policy: Exported, path: Path) -> None:
+    # Keras writes files of that name alone.
+    with tempfile.TemporaryDirectory() as directory:
+        written = Path(directory, "policy.keras")
+        policy.as_model().save(written)
+        whole.write(path, written.read_bytes())
+
+
 FORMATS: dict[str, Callable[[Exported, Path], None]] = {
     "saved_model": _to_saved_model,
     "tflite": _to_tflite,
     "onnx": _to_onnx,
+    "keras": _to_keras,
 }

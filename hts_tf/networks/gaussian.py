@@ -160,9 +160,9 @@ class Gaussian(ActionHead):
 
     def call(self, features: tf.Tensor, observation: trees.Tree) -> dict[str, tf.Tensor]:
         """See base class."""
-        mean = tf.reshape(self._linear(features), (-1, *self.action.shape))
+        mean = keras.ops.reshape(self._linear(features), (-1, *self.action.shape))
         # exp of the variable, whose shape is the same in every batch: so is the rounding.
-        return {"mean": mean, "std": tf.broadcast_to(tf.exp(self._log_std), tf.shape(mean))}
+        return {"mean": mean, "std": keras.ops.exp(self._log_std) + keras.ops.zeros_like(mean)}
 
     def draw_noise(self, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Draws standard normal numbers."""
@@ -170,7 +170,7 @@ class Gaussian(ActionHead):
 
     def act(self, policy: dict[str, tf.Tensor], noise: tf.Tensor) -> tf.Tensor:
         """See base class; with zeros for noise, the mean."""
-        return tf.cast(policy["mean"] + policy["std"] * noise, self.action.dtype)
+        return keras.ops.cast(policy["mean"] + policy["std"] * noise, self.action.dtype)
 
     def distribution(self, policy: dict[str, tf.Tensor]) -> GaussianDistribution:
         """See base class."""

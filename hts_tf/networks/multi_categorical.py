@@ -2,11 +2,18 @@
 
 from collections.abc import Sequence
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from hts_tf import specs
 from hts_tf.configurables import configurable
-from hts_tf.networks.categorical import FORBIDDEN, Categorical, CategoricalDistribution
+from hts_tf.networks.categorical import (
+    FORBIDDEN,
+    Categorical,
+    CategoricalDistribution,
+    largest,
+)
 
 
 def side_by_side(logits: tf.Tensor, num_values: Sequence[int]) -> tf.Tensor:
@@ -16,12 +23,13 @@ def side_by_side(logits: tf.Tensor, num_values: Sequence[int]) -> tf.Tensor:
       logits: those of each choice, one after another.
       num_values: A, of each of the K choices.
     """
+    ends = np.cumsum(num_values)[:-1].tolist()
     unchanged = [[0, 0]] * (len(logits.shape) - 1)
     rows = [
-        tf.pad(row, [*unchanged, [0, max(num_values) - size]], constant_values=FORBIDDEN)
-        for row, size in zip(tf.split(logits, num_values, axis=-1), num_values, strict=True)
+        keras.ops.pad(row, [*unchanged, [0, max(num_values) - size]], constant_values=FORBIDDEN)
+        for row, size in zip(keras.ops.split(logits, ends, axis=-1), num_values, strict=True)
     ]
-    return tf.stack(rows, axis=-2)
+    return keras.ops.stack(rows, axis=-2)
 
 
 class MultiCategoricalDistribution:
@@ -62,8 +70,8 @@ class MultiCategorical(Categorical):
     def act(self, policy: dict[str, tf.Tensor], noise: tf.Tensor) -> tf.Tensor:
         """See base class."""
         rows = side_by_side(policy["logits"] + noise, self.action.num_values)
-        action = tf.argmax(rows, axis=-1, output_type=tf.int32)
-        return tf.cast(tf.reshape(action, (-1, *self.action.shape)), self.action.dtype)
+        action = keras.ops.reshape(largest(rows), (-1, *self.action.shape))
+        return keras.ops.cast(action, self.action.dtype)
 
     def distribution(self, policy: dict[str, tf.Tensor]) -> MultiCategoricalDistribution:
         """See base class."""

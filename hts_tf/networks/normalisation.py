@@ -9,10 +9,11 @@ from hts_tf import specs, trees, values
 from hts_tf.configurables import configurable
 from hts_tf.networks import torsos
 from hts_tf.networks.moments import Moments, RunningMoments, moments
+from hts_tf.networks.transparent import Transparent
 
 
 @configurable(denylist=["spec"])
-class ObservationNormaliser(keras.layers.Layer):
+class ObservationNormaliser(Transparent):
     """Shifts and scales arrays of floats to mean 0 and variance 1, then clips them.
 
     Images, discrete observations, bools and whole numbers stay as they are. The statistics are
@@ -23,7 +24,7 @@ class ObservationNormaliser(keras.layers.Layer):
       arithmetic: of the differences.
     """
 
-    arithmetic = tf.float64  # float32 has too few digits for those of large numbers
+    arithmetic = "float64"  # float32 has too few digits for those of large numbers
 
     def __init__(self, spec: trees.Tree, limit: values.Positive = 10.0) -> None:
         """Creates the statistics.
@@ -56,10 +57,11 @@ class ObservationNormaliser(keras.layers.Layer):
                 return x
             known = next(statistics)
             mean, inverse_deviation = (
-                tf.cast(array, self.arithmetic) for array in (known.mean, known.inverse_deviation())
+                keras.ops.cast(array, self.arithmetic)
+                for array in (known.mean, known.inverse_deviation())
             )
-            x = (tf.cast(x, self.arithmetic) - mean) * inverse_deviation
-            return tf.cast(tf.clip_by_value(x, -self._limit, self._limit), tf.float32)
+            x = (keras.ops.cast(x, self.arithmetic) - mean) * inverse_deviation
+            return keras.ops.cast(keras.ops.clip(x, -self._limit, self._limit), "float32")
 
         return trees.map(normalise, self._spec, observation)
 

@@ -13,12 +13,13 @@ import tensorflow as tf
 
 from hts_tf import specs
 from hts_tf.networks import native_ops
+from hts_tf.networks.transparent import Transparent
 
 # Rows in every matrix product, as a single row would take another kernel, with other rounding.
 _MIN_ROWS = 2
 
 
-class SparseConv2D(keras.layers.Layer):
+class SparseConv2D(Transparent):
     """A `Conv2D` that touches only the kernel rows under set pixels.
 
     The output is the sum, over pixels, of the kernel slice that each output cell in reach has at
@@ -88,12 +89,22 @@ class SparseConv2D(keras.layers.Layer):
         Returns:
           [B, rows, columns, filters].
         """
+        if isinstance(positions, keras.KerasTensor):
+            return self._convolved(positions)
         if positions.shape.rank == 4:
             return tf.nn.conv2d(positions, self.kernel, self._strides, "VALID") + self.bias
         rows, columns = self.output_size
         taps, cells = self.slices(positions)
         sums = _sum_rows(self.kernel_rows(), taps, cells, tf.shape(positions)[0] * rows * columns)
         return tf.reshape(sums, (-1, rows, columns, self.filters)) + self.bias
+
+    def _convolved(self, image: keras.KerasTensor) -> keras.KerasTensor:
+        """Convolves images in functional models of Keras's, which get the dense layer."""
+        size, _, _, filters = self._kernel_shape
+        dense = keras.layers.Conv2D(filters, size, self._strides, dtype="float32")
+        dense.build(image.shape)
+        dense.set_weights(self.get_weights())
+        return dense(image)
 
     def kernel_rows(self) -> tf.Tensor:
         """Returns the kernel as [size * size * channels, filters]."""
@@ -120,7 +131,7 @@ class SparseConv2D(keras.layers.Layer):
         return taps, cells
 
 
-class SparseConv2DPair(keras.layers.Layer):
+class SparseConv2DPair(Transparent):
     """A sparse convolution, ReLU, and a second convolution, without the image between them.
 
     That image is the same everywhere, ReLU(bias), but for the cells within reach of a pixel. The
@@ -173,8 +184,8 @@ class SparseConv2DPair(keras.layers.Layer):
         Returns:
           [B, rows, columns, filters] of the second convolution.
         """
-        if positions.shape.rank == 4:
-            return self.second(tf.nn.relu(self.first(positions)))
+        if len(positions.shape) == 4:
+            return self.second(keras.ops.relu(self.first(positions)))
         taps, rows, count, outputs = self._plan(positions)
         sums = _sum_rows(self.first.kernel_rows(), taps, rows, tf.reduce_sum(count))
         background = tf.nn.relu(self.first.bias)

@@ -12,6 +12,7 @@ from annotated_types import Len
 from hts_tf import errors, specs, trees, values
 from hts_tf.configurables import configurable
 from hts_tf.networks import sparse_convolution
+from hts_tf.networks.transparent import Transparent
 
 
 class Seeds:
@@ -32,7 +33,7 @@ def dense(units: int, seeds: Seeds, gain: float) -> keras.layers.Dense:
     return keras.layers.Dense(units, dtype="float32", kernel_initializer=kernel)
 
 
-class ToFloat(keras.layers.Layer):
+class ToFloat(Transparent):
     """Makes floats of observations.
 
     Numbers and bools are cast, and scaled as their specs say; discrete ones become one-hot
@@ -49,8 +50,8 @@ class ToFloat(keras.layers.Layer):
 
     def _to_float(self, spec: specs.ArraySpec, x: tf.Tensor) -> tf.Tensor:
         if is_discrete(spec):
-            return tf.cast(_one_hot(spec, x), self.compute_dtype)
-        return tf.cast(x, self.compute_dtype) * spec.scale
+            return keras.ops.cast(_one_hot(spec, x), self.compute_dtype)
+        return keras.ops.cast(x, self.compute_dtype) * spec.scale
 
 
 def _one_hot(spec: specs.DiscreteSpec | specs.MultiDiscreteSpec, x: tf.Tensor) -> tf.Tensor:
@@ -59,17 +60,21 @@ def _one_hot(spec: specs.DiscreteSpec | specs.MultiDiscreteSpec, x: tf.Tensor) -
     counts = [spec.num_values] * size if isinstance(spec, specs.DiscreteSpec) else spec.num_values
     places = np.repeat(np.arange(size), counts)  # of the integer that each bool asks
     values_ = np.concatenate([np.arange(count) for count in counts])  # for which value
-    flat = tf.reshape(tf.cast(x, tf.int64), (-1, size))
-    return tf.gather(flat, places, axis=1) == values_
+    flat = keras.ops.reshape(keras.ops.cast(x, "int64"), (-1, size))
+    return keras.ops.equal(keras.ops.take(flat, places, axis=1), values_)
 
 
-class Concatenate(keras.layers.Layer):
+class Concatenate(Transparent):
     """Makes one vector of all arrays of an observation, in the order of their names."""
 
     def call(self, observation: trees.Tree) -> tf.Tensor:
         """Flattens and concatenates: any shapes [B, ...]."""
-        return tf.concat(
-            [tf.reshape(x, (tf.shape(x)[0], -1)) for x in tf.nest.flatten(observation)], axis=-1
+        return keras.ops.concatenate(
+            [
+                keras.ops.reshape(x, (-1, math.prod(x.shape[1:])))
+                for x in tf.nest.flatten(observation)
+            ],
+            axis=-1,
         )
 
 
