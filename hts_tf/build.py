@@ -185,7 +185,8 @@ def _check_learning(settings: Settings, schedule: Schedule, planned: Agent) -> N
     if sequence_length and not settings.algorithm.recurrent:
         raise errors.ConfigError(
             f"Trainer.algorithm = @{type(settings.algorithm).__name__}() cannot train an agent "
-            "that remembers: leave ActorCritic.core unbound"
+            "that remembers: leave ActorCritic.core unbound",
+            page="design.md#memory",
         )
     num_columns = schedule.rollout_width * settings.environment.spec.num_players
     settings.algorithm.check_batch(

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from absl import flags
 
-from hts_tf import config, seeding, specs, trees
+from hts_tf import config, errors, seeding, specs, trees
 from hts_tf.environments import base, history
 from hts_tf.schedules import interval_times
-from hts_tf.system import command, processors, terminal
+from hts_tf.system import command, processors
 
 _SCENARIO = flags.DEFINE_string("scenario", "academy_empty_goal_close", "see hts_tf.train")
 _GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files")
@@ -58,16 +58,16 @@ def check() -> int:
         )
     )
     if findings.differences:
-        return terminal.fail(
+        raise errors.RunError(
             "episodes are not free of history, so results will not repeat; to train all the same, "
             "let the environment's spec say history_free=False (Gymnasium.history_free = False)",
-            1,
+            page="your_own_environment.md#what-it-may-not-do",
         )
     if not environment.spec.history_free:
-        return terminal.fail(
+        raise errors.RunError(
             "results will not repeat, as the environment's spec says history_free=False; nothing "
             "of it was seen here",
-            1,
+            page="your_own_environment.md#what-it-may-not-do",
         )
     return 0
 

@@ -173,16 +173,23 @@ def _import_modules(text: str, source: str | Path, modules: Sequence[str]) -> No
     """Imports what a configuration asks for. Raises: ConfigError: see `load_text`."""
     for statement in operative.statements(text):
         if isinstance(statement, config_parser.IncludeStatement):
-            raise errors.ConfigError(f"{source} may not include {statement.filename!r}")
+            raise errors.ConfigError(
+                f"{source} may not include {statement.filename!r}",
+                page="settings.md#other-peoples-workdirs",
+            )
         if not isinstance(statement, config_parser.ImportStatement):
             continue
         module = statement.module
         if module.startswith("__gin__"):  # with which bindings could call any function
-            raise errors.ConfigError(f"{source} may not import {module}")
+            raise errors.ConfigError(
+                f"{source} may not import {module}",
+                page="settings.md#other-peoples-workdirs",
+            )
         if not any(f"{module}.".startswith(f"{name}.") for name in ("hts_tf", *modules)):
             raise errors.ConfigError(
                 f"{source} imports {module}, which may do anything; "
-                f"if you trust it, add --{MODULES_FLAG}={module}"
+                f"if you trust it, add --{MODULES_FLAG}={module}",
+                page="settings.md#other-peoples-workdirs",
             )
         try:
             importlib.import_module(module)

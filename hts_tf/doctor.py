@@ -4,19 +4,22 @@
 instead of importing TensorFlow, and needs nothing but the standard library, so that it also works
 where the set-up has not.
 
+`--fix` runs the commands that mend what is wrong, and examines again.
+
 With RAY_ADDRESS, or `--ray_address`, it asks the machines of that Ray cluster, too.
 """
 
 import argparse
+import contextlib
 import hashlib
 import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from hts_tf import errors
 from hts_tf.files import scope
@@ -34,6 +37,7 @@ except ImportError:  # an interpreter that hts_tf is not installed for
 
 PACKAGE = Path(__file__).parent
 FOOTBALL = PACKAGE / "environments/football"
+SET_UP = PACKAGE.parent / ".venv/bin/python"  # the interpreter that launch/setup.sh sets up
 
 # Extras whose absence is no problem for training.
 OPTIONAL_EXTRAS = ("plot", "report", "video", "test", "gymnasium", "atari", "mujoco", "pettingzoo")
@@ -48,11 +52,24 @@ ANSWER_SEC = 120.0
 
 
 class Finding(NamedTuple):
-    """One line of the report."""
+    """One line of the report; a problem has a command, or else advice.
+
+    Attributes:
+      name: of what was examined.
+      detail: what was found.
+      command: of the shell, that mends it.
+      advice: what to do where no command mends it.
+    """
 
     name: str
     detail: str
-    mend: str | None = None  # the command that mends it, for a problem
+    command: str | None = None
+    advice: str | None = None
+
+    @property
+    def is_problem(self) -> bool:
+        """Whether anything is to be done."""
+        return bool(self.command or self.advice)
 
 
 def examine() -> list[Finding]:
@@ -73,21 +90,23 @@ def examine() -> list[Finding]:
 # ---- What mends things --------------------------------------------------------------------------
 
 
-def set_up_command() -> str:
-    """Returns the command that sets everything up, or how to get it where there is no checkout."""
-    checkout = PACKAGE.parent
+def needs_set_up(name: str, detail: str) -> Finding:
+    """Returns a problem that the set-up mends, which there is only in a checkout."""
     script = set_up_script()
     if script is None:
-        return "get a checkout of hts_tf and run its ./launch/setup.sh"
-    if Path(sys.prefix) == checkout / ".venv":
-        return f"{script} --force"
-    return f"{script} && {shlex.quote(str(checkout / '.venv/bin/python'))} -m hts_tf.doctor"
+        advice = "get a checkout of hts_tf and run its ./launch/setup.sh"
+        return Finding(name, detail, advice=advice)
+    # It leaves alone what it has made, as far as it knows.
+    is_its_own = Path(sys.prefix) == SET_UP.parents[1]
+    return Finding(name, detail, f"{script} --force" if is_its_own else script)
 
 
 def extra_command(extra: str) -> str:
     """Returns the command that installs an extra."""
     script = set_up_script()
-    return f"{script} --extras={extra}" if script else f"pip install 'hts_tf[{extra}]'"
+    if script:
+        return f"{script} --extras={extra}"
+    return shlex.join([sys.executable, "-m", "pip", "install", f"hts_tf[{extra}]"])
 
 
 def set_up_script() -> str | None:
@@ -96,9 +115,21 @@ def set_up_script() -> str | None:
     return shlex.quote(str(script)) if script.exists() else None
 
 
-def as_root(command: str) -> str:
-    """Returns a command as this user has to write it to run it as root."""
-    return command if os.geteuid() == 0 else f"sudo {command}"
+def examine_again_command(commands: Iterable[str]) -> str:
+    """Returns the command that examines what other ones have mended.
+
+    That is another interpreter than this one where the set-up makes one.
+    """
+    script = set_up_script()
+    is_set_up = script and any(command.startswith(script) for command in commands)
+    return shlex.join([str(SET_UP) if is_set_up else sys.executable, "-m", "hts_tf.doctor"])
+
+
+def packages_command(names: str) -> str:
+    """Returns the command that installs Debian packages, as this user has to write it."""
+    as_root = "" if os.geteuid() == 0 else "sudo "
+    install = f"apt-get install -y --no-install-recommends {names}"
+    return f"{as_root}apt-get update && {as_root}{install}"
 
 
 # ---- The system ---------------------------------------------------------------------------------
@@ -109,7 +140,7 @@ def python() -> Finding:
     detail = f"{sys.version.split()[0]}, {sys.executable}"
     if Path(sys.base_prefix) != Path("/usr"):
         detail += ": not the distribution's, which Boost.Python is for"
-        return Finding("Python", detail, set_up_command())
+        return needs_set_up("Python", detail)
     return Finding("Python", detail)
 
 
@@ -119,8 +150,8 @@ def boost_python(usr: Path = Path("/usr")) -> Finding:
     found = [path for path in usr.glob(f"lib/**/{name}") if path.exists()]
     if found:
         return Finding("Boost.Python", str(found[0].resolve()))
-    mend = as_root("apt-get install -y libboost-python-dev")
-    return Finding("Boost.Python", f"{name} is missing", mend)
+    command = packages_command("libboost-python-dev")
+    return Finding("Boost.Python", f"{name} is missing", command)
 
 
 def build_settings() -> dict[str, str]:
@@ -136,13 +167,13 @@ def debian_packages() -> Finding:
     try:
         lines = subprocess.run(query, capture_output=True, text=True).stdout.splitlines()
     except FileNotFoundError:
-        return Finding("Debian packages", "not a Debian or Ubuntu system", "use Debian or Ubuntu")
+        detail = "not a Debian or Ubuntu system"
+        return Finding("Debian packages", detail, advice="use Debian or Ubuntu")
     installed = {name for name, status in map(str.split, lines) if status == "installed"}
     missing = [package for package in wanted if package not in installed]
     if missing:
         names = " ".join(missing)
-        mend = as_root(f"apt-get install -y --no-install-recommends {names}")
-        return Finding("Debian packages", f"missing: {names}", mend)
+        return Finding("Debian packages", f"missing: {names}", packages_command(names))
     return Finding("Debian packages", f"all {len(wanted)} installed")
 
 
@@ -158,21 +189,18 @@ def gfootball() -> Finding:
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode != 0:
         last_line = (result.stderr.strip() or f"killed by signal {-result.returncode}").split("\n")
-        return Finding("gfootball engine", last_line[-1], set_up_command())
+        return needs_set_up("gfootball engine", last_line[-1])
     build = scope.engine_build()
     if not build:
-        return Finding(
-            "gfootball engine",
-            "loads, but was not built by the set-up (the stock build is slower)",
-            set_up_command(),
-        )
+        detail = "loads, but was not built by the set-up (the stock build is slower)"
+        return needs_set_up("gfootball engine", detail)
     flags = build["cxxflags"]
     wanted = build_settings()["CXXFLAGS"]
     if flags != wanted:
-        return Finding("gfootball engine", f"built with {flags}, not {wanted}", set_up_command())
+        return needs_set_up("gfootball engine", f"built with {flags}, not {wanted}")
     if build.get("patch") != engine_patch_hash():
         detail = "built without the patch that is in hts_tf, or with another one"
-        return Finding("gfootball engine", detail, set_up_command())
+        return needs_set_up("gfootball engine", detail)
     return Finding("gfootball engine", f"loads; patched; {flags}")
 
 
@@ -191,9 +219,7 @@ def python_packages() -> Iterator[Finding]:
     except metadata.PackageNotFoundError:
         requirements = None
     if Requirement is None or requirements is None:
-        yield Finding(
-            "Python packages", f"hts_tf is not installed for {sys.executable}", set_up_command()
-        )
+        yield needs_set_up("Python packages", f"hts_tf is not installed for {sys.executable}")
         return
     # Several extras may want the same.
     yield from dict.fromkeys(found for text in requirements for found in compare(Requirement(text)))
@@ -207,34 +233,36 @@ def compare(requirement: "Requirement") -> Iterator[Finding]:
     )
     if optional and not any(marker.evaluate({"extra": extra}) for extra in OPTIONAL_EXTRAS):
         return
-    wanted = f"{requirement.name}{requirement.specifier}"
-    mend = shlex.join([sys.executable, "-m", "pip", "install", wanted])
-    if requirement.name == "gfootball":
-        mend = set_up_command()  # pip alone would build it without our flags
     try:
         version = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
         if optional:
             yield Finding(requirement.name, f"not installed, optional ({requirement.specifier})")
-        else:
-            yield Finding(requirement.name, f"not installed ({requirement.specifier})", mend)
-        return
-    if requirement.specifier.contains(version, prereleases=True):
-        yield Finding(requirement.name, f"{version} ({requirement.specifier})")
+            return
+        problem = f"not installed ({requirement.specifier})"
     else:
-        yield Finding(requirement.name, f"{version} is not {requirement.specifier}", mend)
+        if requirement.specifier.contains(version, prereleases=True):
+            yield Finding(requirement.name, f"{version} ({requirement.specifier})")
+            return
+        problem = f"{version} is not {requirement.specifier}"
+    if requirement.name == "gfootball":  # pip alone would build it without our flags
+        yield needs_set_up(requirement.name, problem)
+    else:
+        wanted = f"{requirement.name}{requirement.specifier}"
+        command = [sys.executable, "-m", "pip", "install", wanted]
+        yield Finding(requirement.name, problem, shlex.join(command))
 
 
 def own_operations() -> Finding:
     """The operations that are compiled for TensorFlow; training works without, but slower."""
-    mend = shlex.join([sys.executable, "-m", "hts_tf.networks.native_ops"])
     try:
         library = native_ops.path()
     except metadata.PackageNotFoundError:
-        return Finding("native_ops", "TensorFlow, which they are for, is missing", set_up_command())
+        return needs_set_up("native_ops", "TensorFlow, which they are for, is missing")
     if library.exists():
         return Finding("native_ops", str(library))
-    return Finding("native_ops", "not compiled: training works, but slower", mend)
+    command = shlex.join([sys.executable, "-m", "hts_tf.networks.native_ops"])
+    return Finding("native_ops", "not compiled: training works, but slower", command)
 
 
 # ---- The machine --------------------------------------------------------------------------------
@@ -258,7 +286,8 @@ def memory() -> Finding:
     )
     if available >= RUN_BYTES:
         return Finding("Memory", detail)
-    return Finding("Memory", detail, "./launch/train.sh --gin_bindings='Trainer.num_envs = 4'")
+    advice = "train with fewer environments: --gin_bindings='Trainer.num_envs = 4'"
+    return Finding("Memory", detail, advice=advice)
 
 
 # ---- Several machines ---------------------------------------------------------------------------
@@ -269,11 +298,11 @@ def cluster() -> Iterator[Finding]:
     version = scope.package_version("ray")
     address = os.environ.get("RAY_ADDRESS")
     if version == "not installed":
-        mend = extra_command("cluster")
+        command = extra_command("cluster")
         if address:
-            yield Finding("Cluster", "RAY_ADDRESS is set, but Ray is not installed", mend)
+            yield Finding("Cluster", "RAY_ADDRESS is set, but Ray is not installed", command)
         else:
-            yield Finding("Cluster", f"Ray is not installed, optional: {mend}")
+            yield Finding("Cluster", f"Ray is not installed, optional: {command}")
         return
     if not address:
         detail = (
@@ -285,12 +314,12 @@ def cluster() -> Iterator[Finding]:
         with ray_cluster.connected(address, num_processes=1) as ray:
             yield from _machines(ray, address)
     except errors.ConfigError as error:
-        yield Finding("Cluster", str(error), _MEND_CLUSTER)
+        yield Finding("Cluster", str(error), advice=_OF_A_CLUSTER)
 
 
-_MEND_CLUSTER = (
-    "see docs/cluster.md: start Ray there, with the same RAY_AUTH_MODE and token here; or unset "
-    "RAY_ADDRESS, to use this machine alone"
+_OF_A_CLUSTER = (
+    "start Ray there, with the same RAY_AUTH_MODE and token here; or unset RAY_ADDRESS, to use "
+    "this machine alone"
 )
 
 
@@ -302,7 +331,8 @@ def _machines(ray: Any, address: str) -> Iterator[Finding]:
         yield Finding(
             "Cluster's token",
             "none: whoever reaches its ports can run what he likes on all machines",
-            "set RAY_AUTH_MODE=token on all machines before Ray starts (docs/cluster.md)",
+            advice="set RAY_AUTH_MODE=token on all machines before Ray starts "
+            "(see docs/cluster.md#security)",
         )
     names = {node["NodeID"]: f"Machine {node['NodeManagerAddress']}" for node in ray.nodes()}
     # As training does, but for the processor that a follower takes: others may be running.
@@ -313,8 +343,9 @@ def _machines(ray: Any, address: str) -> Iterator[Finding]:
         try:
             there = ray.get(answer, timeout=ANSWER_SEC)
         except ray.exceptions.RayError as error:
-            detail = f"does not answer ({' '.join(str(error).split())[:300]})"
-            yield Finding(names[node], detail, "set hts_tf up there as it is here, and restart Ray")
+            detail = f"does not answer ({errors.in_a_line(error)})"
+            advice = "set hts_tf up there as it is here, and restart Ray"
+            yield Finding(names[node], detail, advice=advice)
             continue
         yield from _differences(names[node], here, there)
 
@@ -325,45 +356,101 @@ def _differences(name: str, here: dict[str, str], there: dict[str, str]) -> Iter
         yield Finding(name, "the same as this one in all that bits may depend on")
     for what, ours, theirs in found:
         if what in scope.OF_SOFTWARE:
-            mend = "install the same on all machines; training refuses these"
+            advice = "install the same on all machines; training refuses these"
         else:
-            mend = "use machines of one kind; training ends where these compute other bits"
-        yield Finding(name, f"{what} {theirs}, this one {ours}", mend)
+            advice = "use machines of one kind; training ends where these compute other bits"
+        yield Finding(name, f"{what} {theirs}, this one {ours}", advice=advice)
 
 
 # ---- The report ---------------------------------------------------------------------------------
 
 
 def report(findings: list[Finding]) -> str:
-    """Returns the findings as a table, and below it the commands that mend the problems."""
+    """Returns the findings as a table, and below it what to do about the problems."""
     width = max(len(finding.name) for finding in findings)
     lines = [
-        f"{'ok     ' if finding.mend is None else 'PROBLEM'}  {finding.name:<{width}}  "
+        f"{'PROBLEM' if finding.is_problem else 'ok     '}  {finding.name:<{width}}  "
         f"{finding.detail}"
         for finding in findings
     ]
-    mends = dict.fromkeys(finding.mend for finding in findings if finding.mend)
-    if mends:
-        lines += ["", "To mend it, run:", *(f"  {mend}" for mend in mends)]
-    else:
-        lines += ["", "All is well."]
-    return "\n".join(lines)
+    commands = mending(findings)
+    if commands:
+        lines += ["", "To mend it, run:"]
+        lines += [f"  {line}" for line in (*commands, examine_again_command(commands))]
+    advice = dict.fromkeys(f"  {f.name}: {f.advice}" for f in findings if f.advice)
+    if advice:
+        lines += ["", "What no command mends:", *advice]
+    return "\n".join(lines if commands or advice else [*lines, "", "All is well."])
 
 
-def diagnose() -> int:
-    """Prints the report; returns the exit status."""
+def mending(findings: list[Finding]) -> list[str]:
+    """Returns the commands that mend problems, each once."""
+    return [*dict.fromkeys(finding.command for finding in findings if finding.command)]
+
+
+def diagnose(is_to_fix: bool = False) -> int:
+    """Prints the report; returns the exit status.
+
+    Args:
+      is_to_fix: whether to run the commands that mend problems, where there are any. Then it does
+        not return: another doctor takes this process's place.
+
+    Raises:
+      RunError: one of the commands failed.
+    """
     findings = examine()
-    print(report(findings))
-    return int(any(finding.mend is not None for finding in findings))
+    print(report(findings), flush=True)
+    commands = mending(findings)
+    if is_to_fix and commands:
+        _mend(commands)
+    return int(any(finding.is_problem for finding in findings))
+
+
+def _mend(commands: list[str]) -> NoReturn:
+    """Runs commands in the terminal that there is, and then the doctor that comes after them.
+
+    That one begins anew: what this interpreter has imported may be another version by then.
+    """
+    for line in commands:
+        print(f"\n$ {line}", flush=True)
+        if code := _run(line):
+            raise errors.RunError(f"{line}: exit code {code}; what comes after it was not run")
+    again = examine_again_command(commands)
+    print(f"\n$ {again}", flush=True)
+    python, *arguments = shlex.split(again)
+    os.execv(python, [python, *arguments])
+
+
+def _run(line: str) -> int:
+    """Runs a line of the shell, and returns its exit code."""
+    with subprocess.Popen(line, shell=True) as process:
+        try:
+            return process.wait()
+        except BaseException:  # a signal's, which the line may not have got
+            with contextlib.suppress(PermissionError):  # of sudo, which ends by the terminal's
+                process.terminate()
+            raise
 
 
 def main() -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser("hts_tf.doctor", usage=argparse.SUPPRESS)
+    parser = argparse.ArgumentParser(
+        "hts_tf.doctor",
+        usage=argparse.SUPPRESS,
+        description="Says what is installed, missing or mismatched, and what mends it. Ends with "
+        "0 when all is well, and with 1 otherwise.",
+    )
     parser.add_argument("--ray_address", help="of a cluster to be asked; default: RAY_ADDRESS")
-    if address := parser.parse_args().ray_address:
-        os.environ["RAY_ADDRESS"] = address
-    command.end(diagnose)
+    parser.add_argument(
+        "--fix",
+        action="store_true",
+        help="run the commands that mend what is wrong, one after the other, up to the first that "
+        "fails, and examine again; what no command mends is left to you",
+    )
+    arguments = parser.parse_args()
+    if arguments.ray_address:
+        os.environ["RAY_ADDRESS"] = arguments.ray_address
+    command.end(lambda: diagnose(arguments.fix))
 
 
 if __name__ == "__main__":

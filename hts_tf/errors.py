@@ -5,6 +5,11 @@ import numbers
 from collections.abc import Iterable
 
 
+def with_page(message: str, page: str | None) -> str:
+    """Returns a message that names the page, such as 'cluster.md#gpus', that tells more, if any."""
+    return f"{message} (see docs/{page})" if page else message
+
+
 class ConfigError(ValueError):
     """A setting cannot be used; the message is one line and names the binding or flag to change.
 
@@ -14,11 +19,23 @@ class ConfigError(ValueError):
 
     code = 2
 
+    def __init__(self, message: str, page: str | None = None) -> None:
+        """Takes what is said, and the page of the documentation that tells more, see `with_page`.
+
+        The page becomes part of the message, so it goes wherever that goes: into other messages
+        and other processes.
+        """
+        super().__init__(with_page(message, page))
+
 
 class RunError(Exception):
     """A run cannot go on; the message is one line and says what, where, and what to do."""
 
     code = 1
+
+    def __init__(self, message: str, page: str | None = None) -> None:
+        """See `ConfigError`."""
+        super().__init__(with_page(message, page))
 
 
 class DivergenceError(RunError):

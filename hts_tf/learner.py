@@ -123,7 +123,8 @@ class Learner:
                 f"update {self.updates:,} made parameters that are not finite ("
                 + ", ".join(f"{name} {value:g}" for name, value in logs.items())
                 + "): the checkpoints are from before; start again in another --workdir with, "
-                "for example, a lower learning rate"
+                "for example, a lower learning rate",
+                page="faq.md#learning-has-diverged-what-now",
             )
         if self.after_update is not None:
             self.after_update(rollout)

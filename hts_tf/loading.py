@@ -97,7 +97,10 @@ class LoadedPolicy:
         shown = observation if state.is_batch else [observation]
         infos = (info if state.is_batch else [info]) or [None] * count
         if not len(shown) == len(infos) == count:
-            raise errors.ConfigError(f"a batch of {count} episodes takes as many observations")
+            raise errors.ConfigError(
+                f"a batch of {count} episodes takes as many observations",
+                page="python.md#a-policy-in-use",
+            )
         seen = [self._seen(one, about) for one, about in zip(shown, infos, strict=True)]
         rows = trees.map(lambda *leaves: np.concatenate(leaves), *seen)
         noise = np.stack([self._policy.draw_noise(random, (players,)) for random in state.random])
@@ -134,7 +137,8 @@ class LoadedPolicy:
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise errors.ConfigError(
-                f"an observation must be of {self._spec.observation}: {error}"
+                f"an observation must be of {self._spec.observation}: {error}",
+                page="python.md#a-policy-in-use",
             ) from error
 
 

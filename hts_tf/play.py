@@ -57,7 +57,8 @@ class Game:
         if spec.num_players > 1 and others is None:
             raise errors.ConfigError(
                 f"it has {spec.num_players} players, and you are one: --against=WORKDIR names who "
-                "plays the others"
+                "plays the others",
+                page="football.md#play-yourself",
             )
         self._spec = spec
         self._others = others

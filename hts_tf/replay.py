@@ -12,7 +12,7 @@ from hts_tf.environments import base, two_sided
 from hts_tf.files import archive, run_flags
 from hts_tf.files.archive import Record
 from hts_tf.files.workdir import Workdir
-from hts_tf.system import command, terminal, whole
+from hts_tf.system import command, whole
 from hts_tf.system.child import Child
 from hts_tf.watching import playback, video
 
@@ -89,7 +89,10 @@ def run() -> int:
     found = replay(environment, records[number], number, output)
     if found:
         why = "" if environment.spec.history_free else " (its episodes are not free of history)"
-        return terminal.fail(f"the replay differs from the archive: {'; '.join(found)}{why}", 1)
+        raise errors.RunError(
+            f"the replay differs from the archive: {'; '.join(found)}{why}",
+            page="reproducibility.md#what-a-result-depends-on",
+        )
     known = not math.isnan(records[number].score)
     if known:
         print("score, return and length agree with the archive")

@@ -190,7 +190,8 @@ def enter(
             environment = own
         elif (type(own), own.spec) != (type(environment), environment.spec):
             raise errors.ConfigError(
-                f"{name} observes, acts or plays otherwise than {names[0]}: they cannot meet"
+                f"{name} observes, acts or plays otherwise than {names[0]}: they cannot meet",
+                page="comparing.md#tournaments",
             )
         try:
             batching = learnt.policy(own).batching
@@ -229,7 +230,8 @@ def environment_of(workdir: Workdir, scenario: str | None) -> base.EnvironmentCo
     if 2 * spec.num_rivals != spec.num_players:
         raise errors.ConfigError(
             f"{workdir.path}: its environment has {spec.num_players - spec.num_rivals} players on "
-            f"one side and {spec.num_rivals} on the other, and no match has two such sides"
+            f"one side and {spec.num_rivals} on the other, and no match has two such sides",
+            page="comparing.md#tournaments",
         )
     return environment
 

@@ -140,7 +140,8 @@ class Settings:
             raise errors.ConfigError(
                 f"Trainer.algorithm = @{type(self.algorithm).__name__}() takes its gradient at "
                 "the parameters that collected the data; under Trainer.schedule = "
-                f"@{self.schedule.__name__} these vary, so it cannot be used"
+                f"@{self.schedule.__name__} these vary, so it cannot be used",
+                page="design.md#the-three-schedules",
             )
         if self.reward_scaling is not None:
             self._check_reward_scaling()
@@ -152,24 +153,29 @@ class Settings:
         if self.opponents is not None and not self.environment.spec.num_rivals:
             raise errors.ConfigError(
                 "Trainer.opponents is bound, but the environment has no rivals to be played: in "
-                "football, bind Football.right_players, too"
+                "football, bind Football.right_players, too",
+                page="teams.md#opponents",
             )
 
         if self.evaluate_every_updates is not None and self.environment.spec.num_rivals:
             raise errors.ConfigError(
                 "Trainer.evaluate_every_updates is bound, but the environment has rivals, and a "
-                "policy that plays against itself has no score: rate snapshots by hts_tf.tournament"
+                "policy that plays against itself has no score: rate snapshots "
+                "by hts_tf.tournament",
+                page="comparing.md#tournaments",
             )
         if self.curriculum is not None:
             if self.environment.spec.num_tasks == 1:
                 raise errors.ConfigError(
                     "Trainer.curriculum is bound, but never moves: the environment has one task; "
-                    "bind Trainer.environment = @Tasks(), and Tasks.environments"
+                    "bind Trainer.environment = @Tasks(), and Tasks.environments",
+                    page="teams.md#curricula",
                 )
             if self.curriculum.window > self.total_env_steps:
                 raise errors.ConfigError(
                     f"Trainer.curriculum never moves: Curriculum.window = {self.curriculum.window} "
-                    f"episodes are more than Trainer.total_env_steps = {self.total_env_steps} have"
+                    f"episodes are more than Trainer.total_env_steps = {self.total_env_steps} have",
+                    page="teams.md#curricula",
                 )
 
     def _check_shards(self) -> None:
@@ -183,12 +189,14 @@ class Settings:
         if self.num_shards > 1 and not self.algorithm.sharded:
             raise errors.ConfigError(
                 f"{shards}: Trainer.algorithm = @{type(self.algorithm).__name__}() cannot divide "
-                "its batch; see Algorithm.sharded"
+                "its batch; see Algorithm.sharded",
+                page="design.md#shards-and-machines",
             )
         if self.num_shards > 1 and self.schedule.policy_lag is None:
             raise errors.ConfigError(
                 f"{shards}: under Trainer.schedule = @{self.schedule.__name__} a batch is of other "
-                "environments each time, and cannot be divided by these"
+                "environments each time, and cannot be divided by these",
+                page="design.md#shards-and-machines",
             )
 
     def _check_reward_scaling(self) -> None:

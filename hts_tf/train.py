@@ -68,7 +68,8 @@ def train() -> int:
     if _NUM_MACHINES.value > settings.num_shards:
         raise errors.ConfigError(
             f"--num_machines={_NUM_MACHINES.value} must not exceed Trainer.num_shards = "
-            f"{settings.num_shards}"
+            f"{settings.num_shards}",
+            page="cluster.md",
         )
     return _train_together(settings)
 
@@ -93,8 +94,14 @@ def _train_together(settings: Settings) -> int:
                     raise machines.reason() from error
                 failures = 0 if error.progress else failures + 1
                 if failures == settings.crash_limit:
-                    raise errors.RunError(f"{error}, {failures} times in the same round") from error
-                terminal.warn(f"{error}; going on from the last sync point")
+                    raise errors.RunError(
+                        f"{error}, {failures} times in the same round",
+                        page="cluster.md#what-may-go-wrong",
+                    ) from error
+                terminal.warn(
+                    f"{error}; going on from the last sync point",
+                    page="cluster.md#what-may-go-wrong",
+                )
 
 
 def _train(settings: Settings, team: Team | None) -> int:

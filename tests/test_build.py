@@ -31,7 +31,7 @@ def test_a_core_needs_an_algorithm_that_learns_from_sequences(tmp_path):
     says = refused("ActorCritic.core = @lstm", tmp_path, Forgetful)
     assert says == (
         "Trainer.algorithm = @Forgetful() cannot train an agent that remembers: "
-        "leave ActorCritic.core unbound"
+        "leave ActorCritic.core unbound (see docs/design.md#memory)"
     )
 
 

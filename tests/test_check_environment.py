@@ -107,7 +107,7 @@ def test_a_broken_rule(games):
     assert code == 1
     assert errors.splitlines() == [
         "error: SyntheticEnvironment broke a rule in env step 0 of its episode: the reward is inf, "
-        "which is not finite as a float32"
+        "which is not finite as a float32 (see docs/your_own_environment.md#what-it-may-not-do)"
     ]
 
 

@@ -291,7 +291,8 @@ class Cliff(synthetic.Synthetic):
     assert not executors_of(process.pid)
     last = errors.splitlines()[-1]
     assert last.startswith("error: executor")
-    assert "env step 7; it died there 2 times; to replay that episode (seed " in last
+    assert "env step 7; it died there 2 times (see docs/faq.md#" in last
+    assert "); to replay that episode (seed " in last
     _, _, arguments = last.partition("python -m hts_tf.replay ")
     with command_line.start("hts_tf.replay", *arguments.split(), pythonpath=[tmp_path]) as process:
         code, _, errors = command_line.finish(process)

@@ -1,8 +1,13 @@
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
+import venv
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -34,6 +39,146 @@ def test_report_lists_each_mending_command_once(monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "PROBLEM  b  2" in out
     assert out.count("apt-get x") == 1
+    assert out.endswith(f"To mend it, run:\n  apt-get x\n  {sys.executable} -m hts_tf.doctor\n")
+
+
+def test_advice_is_no_command(monkeypatch, capsys):
+    findings = [Finding("a", "1", advice="use Debian"), Finding("b", "2")]
+    monkeypatch.setattr(doctor, "examine", lambda: findings)
+    for is_to_fix in (False, True):
+        assert doctor.diagnose(is_to_fix) == 1
+        out = capsys.readouterr().out
+        assert out.endswith("\n\nWhat no command mends:\n  a: use Debian\n")
+        assert "PROBLEM  a  1" in out
+
+
+def test_after_the_set_up_its_interpreter_is_examined():
+    set_up, other = doctor.needs_set_up("a", "1").command, "pip install x"
+    assert doctor.examine_again_command([other]).startswith(f"{sys.executable} -m")
+    assert doctor.examine_again_command([other, set_up]).startswith(f"{ROOT}/.venv/bin/python -m")
+
+
+# ---- Mending ------------------------------------------------------------------------------------
+
+
+def test_nothing_is_to_be_mended(monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "examine", lambda: [Finding("Memory", "much")])
+    assert doctor.diagnose(is_to_fix=True) == 0
+    assert capsys.readouterr().out == "ok       Memory  much\n\nAll is well.\n"
+
+
+FIX = """
+import sys
+from hts_tf import doctor
+from hts_tf.doctor import Finding, Requirement
+{}
+sys.argv = ["doctor", "--fix"]
+doctor.main()
+"""
+
+
+def fix(code, python=sys.executable, **variables):
+    """Runs `--fix` after some code; returns (exit code, standard output, standard error)."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    environment.pop("RAY_ADDRESS", None)
+    command = [python, "-c", FIX.format(code)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    return result.returncode, result.stdout, result.stderr
+
+
+def test_commands_run_in_their_order_and_the_report_comes_again(tmp_path):
+    code, output, errors = fix(
+        f"""
+doctor.examine = lambda: [
+    Finding("a", "1", "echo first > {tmp_path}/file"),
+    Finding("b", "2", advice="touch {tmp_path}/advice"),
+    Finding("c", "3", "cat {tmp_path}/file && echo second >&2"),
+]
+doctor.examine_again_command = lambda commands: "/bin/echo All is well, of a new process."
+"""
+    )
+    assert (code, errors) == (0, "second\n")
+    assert output.endswith(
+        f"What no command mends:\n  b: touch {tmp_path}/advice\n"
+        f"\n$ echo first > {tmp_path}/file\n"
+        f"\n$ cat {tmp_path}/file && echo second >&2\nfirst\n"
+        "\n$ /bin/echo All is well, of a new process.\nAll is well, of a new process.\n"
+    )
+    assert not (tmp_path / "advice").exists()
+
+
+def test_the_first_command_that_fails_is_the_last(tmp_path):
+    code, output, errors = fix(
+        f"""
+doctor.examine = lambda: [
+    Finding("a", "1", "exit 7"), Finding("b", "2", "touch {tmp_path}/next")
+]
+"""
+    )
+    assert code == 1
+    assert output.endswith("\n$ exit 7\n")
+    assert errors == "error: exit 7: exit code 7; what comes after it was not run\n"
+    assert not (tmp_path / "next").exists()
+
+
+def test_a_command_ends_with_the_doctor():
+    code = 'doctor.examine = lambda: [Finding("a", "1", "echo begun; exec sleep 600")]'
+    command = [sys.executable, "-c", FIX.format(code)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert any(line == "begun\n" for line in process.stdout)
+        process.terminate()
+        assert process.stdout.read() == "", "nobody has it open any more"
+    assert process.returncode == 128 + signal.SIGTERM
+
+
+@pytest.fixture
+def small_venv(tmp_path):
+    """A new virtual environment that sees the packages of this one, but has none of its own."""
+    directory = tmp_path / "venv"
+    venv.create(directory, symlinks=True)
+    (packages(directory) / "others.pth").write_text(sysconfig.get_path("purelib"))
+    return directory
+
+
+def packages(environment):
+    """Returns where a virtual environment has its packages."""
+    return Path(sysconfig.get_path("purelib", "venv", {"base": str(environment)}))
+
+
+def write_wheel(directory):
+    """Writes a package with nothing in it, hts-tf-nothing 2.0."""
+    name = "hts_tf_nothing-2.0"
+    with zipfile.ZipFile(directory / f"{name}-py3-none-any.whl", "w") as wheel:
+        info = f"{name}.dist-info"
+        wheel.writestr(
+            f"{info}/METADATA", "Metadata-Version: 2.1\nName: hts-tf-nothing\nVersion: 2.0\n"
+        )
+        wheel.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+def test_a_package_that_is_missing_is_installed(small_venv, tmp_path):
+    examine = "doctor.examine = lambda: [*doctor.compare(Requirement('hts-tf-nothing>=2'))]"
+    source = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
+    code, output, errors = fix(examine, small_venv / "bin/python", **source)
+    assert code == 1
+    assert errors.splitlines()[-1].endswith("not run"), "there is none to be had"
+
+    write_wheel(tmp_path)
+    _, output, errors = fix(examine, small_venv / "bin/python", **source)
+    assert (packages(small_venv) / "hts_tf_nothing-2.0.dist-info").exists(), errors
+    assert f"{small_venv}/bin/python -m hts_tf.doctor\nok       Python " in output
+
+
+@pytest.mark.slow
+def test_operations_that_are_missing_are_compiled(small_venv):
+    examine = "doctor.examine = lambda: [doctor.own_operations()]"
+    _, output, errors = fix(examine, small_venv / "bin/python")
+    before, after = output.split("-m hts_tf.doctor\nok       Python ")
+    assert before.startswith("PROBLEM  native_ops  not compiled"), errors
+    assert f"\nok       native_ops              {packages(small_venv)}" in after
 
 
 def test_what_several_extras_want_is_listed_once(monkeypatch):
@@ -61,7 +206,7 @@ sys.exit(bool({"tensorflow", "keras", "numpy", "gfootball_engine", "ray"} & set(
 
 
 @pytest.mark.parametrize(
-    ("text", "detail", "mend"),
+    ("text", "detail", "command"),
     [
         ("packaging>=1", "(>=1)", None),
         ("packaging<1", "is not <1", "-m pip install 'packaging<1'"),
@@ -71,10 +216,10 @@ sys.exit(bool({"tensorflow", "keras", "numpy", "gfootball_engine", "ray"} & set(
         ("packaging<1; extra == 'test'", "is not <1", "-m pip install 'packaging<1'"),
     ],
 )
-def test_compare(text, detail, mend):
+def test_compare(text, detail, command):
     (finding,) = doctor.compare(Requirement(text))
     assert detail in finding.detail
-    assert (finding.mend is None) if mend is None else (mend in finding.mend)
+    assert (finding.command is None) if command is None else (command in finding.command)
 
 
 def test_compare_ignores_requirements_for_other_systems():
@@ -83,26 +228,28 @@ def test_compare_ignores_requirements_for_other_systems():
 
 def test_boost_python(tmp_path):
     name = f"libboost_python3{sys.version_info.minor}.so"
-    assert "libboost-python-dev" in doctor.boost_python(tmp_path).mend
+    assert "libboost-python-dev" in doctor.boost_python(tmp_path).command
     (tmp_path / "lib/some-linux-gnu").mkdir(parents=True)
     (tmp_path / "lib/some-linux-gnu" / name).touch()
-    assert doctor.boost_python(tmp_path).mend is None
+    assert doctor.boost_python(tmp_path).command is None
 
 
 def test_debian_packages(tmp_path, monkeypatch):
     wanted = doctor.build_settings()["DEBIAN_PACKAGES"].split()
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     script(tmp_path / "dpkg-query", "printf '%s installed\\n' " + " ".join(wanted))
-    assert doctor.debian_packages().mend is None
+    assert doctor.debian_packages().command is None
     script(tmp_path / "dpkg-query", "printf '%s installed\\n' " + " ".join(wanted[2:]))
-    assert doctor.debian_packages().mend.endswith(f" {wanted[0]} {wanted[1]}")
+    assert doctor.debian_packages().command.endswith(f" {wanted[0]} {wanted[1]}")
     script(tmp_path / "dpkg-query", f"echo {wanted[0]} config-files")
-    assert f" {wanted[0]} " in doctor.debian_packages().mend
+    assert f" {wanted[0]} " in doctor.debian_packages().command
 
 
 def test_not_a_debian_system(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "not a Debian" in doctor.debian_packages().detail
+    finding = doctor.debian_packages()
+    assert "not a Debian" in finding.detail
+    assert finding.is_problem and not finding.command
 
 
 @pytest.fixture
@@ -127,24 +274,24 @@ def test_engine_that_was_built_with_another_patch(engine, patch):
     build = {"cxxflags": doctor.build_settings()["CXXFLAGS"], **patch}
     engine.with_name("gfootball-build.json").write_text(json.dumps(build))
     assert "patch" in doctor.gfootball().detail
-    assert doctor.gfootball().mend
+    assert doctor.gfootball().command
 
 
 def test_engine_that_was_built_with_other_flags(engine):
     engine.with_name("gfootball-build.json").write_text(json.dumps({"cxxflags": "-O0"}))
     assert "built with -O0" in doctor.gfootball().detail
-    assert doctor.gfootball().mend
+    assert doctor.gfootball().command
 
 
 def test_engine_that_was_not_built_by_the_set_up(engine):
     assert "not built by the set-up" in doctor.gfootball().detail
-    assert doctor.gfootball().mend
+    assert doctor.gfootball().command
 
 
 def test_engine_that_does_not_load(engine):
     engine.write_text("raise ImportError('libboost_python.so: no such file')")
     assert doctor.gfootball().detail == "ImportError: libboost_python.so: no such file"
-    assert doctor.gfootball().mend
+    assert doctor.gfootball().command
 
 
 def test_engine_for_another_processor(engine):
@@ -163,9 +310,9 @@ def test_processor(tmp_path):
 
 def test_too_little_memory_is_a_problem(monkeypatch):
     monkeypatch.setattr(doctor, "memory_available_bytes", lambda: doctor.RUN_BYTES)
-    assert doctor.memory().mend is None
+    assert not doctor.memory().is_problem
     monkeypatch.setattr(doctor, "memory_available_bytes", lambda: doctor.RUN_BYTES - 1)
-    assert "Trainer.num_envs" in doctor.memory().mend
+    assert "Trainer.num_envs" in doctor.memory().advice
 
 
 # ---- Several machines ---------------------------------------------------------------------------
@@ -176,17 +323,17 @@ def test_a_cluster_needs_ray(monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     (finding,) = doctor.cluster()
     assert "launch/setup.sh --extras=cluster" in finding.detail
-    assert finding.mend is None, "it is optional"
+    assert not finding.is_problem, "it is optional"
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     (finding,) = doctor.cluster()
-    assert finding.mend.endswith("launch/setup.sh --extras=cluster")
+    assert finding.command.endswith("launch/setup.sh --extras=cluster")
 
 
 def test_without_an_address_machines_are_processes(monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     (finding,) = doctor.cluster()
     assert "processes of this machine" in finding.detail
-    assert finding.mend is None
+    assert not finding.is_problem
 
 
 @pytest.mark.parametrize("flag", [False, True])
@@ -210,13 +357,14 @@ def test_flags_that_there_are_not():
 
 def test_what_differs_between_machines():
     here = {"python": "3.12.1", "commit": "a", "processor": "Fast (avx2)"}
-    assert [f.mend for f in doctor._differences("x", here, {**here, "commit": "b"})] == [None]
+    (finding,) = doctor._differences("x", here, {**here, "commit": "b"})
+    assert not finding.is_problem
     (finding,) = doctor._differences("Machine 10.0.0.2", here, {**here, "python": "3.12.2"})
     assert finding.name == "Machine 10.0.0.2"
     assert finding.detail == "python 3.12.2, this one 3.12.1"
-    assert "training refuses" in finding.mend
+    assert "training refuses" in finding.advice
     (finding,) = doctor._differences("x", here, {**here, "processor": "Slow (plain)"})
-    assert "refuses" not in finding.mend
+    assert "refuses" not in finding.advice
 
 
 @pytest.mark.parametrize(("mode", "is_open"), [("token", False), ("disabled", True), (None, True)])
@@ -233,7 +381,7 @@ def test_a_cluster_without_a_token_is_a_problem(monkeypatch, mode, is_open):
         ),
     )
     findings = list(doctor._machines(ray, "10.0.0.1:6379"))
-    assert ["RAY_AUTH_MODE=token" in (finding.mend or "") for finding in findings[1:]] == (
+    assert ["RAY_AUTH_MODE=token" in (finding.advice or "") for finding in findings[1:]] == (
         [True] if is_open else []
     )
 

@@ -116,7 +116,7 @@ def test_a_value_that_is_no_number_stops_the_run_at_that_step(tmp_path):
     assert last.startswith(
         "error: Game broke a rule in env step 4 of its episode: the reward is na"
     )
-    assert "(stepping environment " in last
+    assert "(see docs/your_own_environment.md#what-it-may-not-do) (stepping environment " in last
     # The checkpoint is from before, and sound.
     [newest, *_] = checkpoint.paths(workdir / "checkpoints")
     state = Workdir(workdir).newest()

@@ -33,7 +33,7 @@ _STEP, _RESET, _WAIT_ACTION, _WAIT_SYNC, _TOTAL = range(len(TIMES))
 # What an executor is doing.
 STARTING, WAITING, RESETTING, STEPPING = range(4)
 
-_FAULT_BYTES = 400
+_FAULT_BYTES = 512
 _PR_SET_PDEATHSIG = 1
 
 
@@ -242,7 +242,8 @@ class Executor:
                 f"environment {', '.join(str(self._board.env(s)) for s in sorted(self._astray))} "
                 "does not keep to its "
                 "seed: the same actions led its episode to another observation; episodes of "
-                "executors that die end as truncated, and results will not repeat"
+                "executors that die end as truncated, and results will not repeat",
+                page="your_own_environment.md#what-it-may-not-do",
             )
 
     def _restore(self, slot: int) -> bool:

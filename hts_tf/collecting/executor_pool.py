@@ -32,8 +32,10 @@ class WorkerError(errors.RunError):
       attempt: what it failed in, if it was one environment's episode.
     """
 
-    def __init__(self, message: str, attempt: "Attempt | None" = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, attempt: "Attempt | None" = None, page: str | None = None
+    ) -> None:
+        super().__init__(message, page)
         self.attempt = attempt
 
 
@@ -229,8 +231,15 @@ class ExecutorPool:
         envs = ", ".join(str(self._board.env(slot)) for slot in self._tasks[index].slots)
         report = f"executor {index} (environments {envs}) {how} {where}"
         if self._deaths_there[index] >= self._crash_limit:
-            raise WorkerError(f"{report}; it died there {self._crash_limit} times", attempt)
-        terminal.warn(f"{report}; another takes its place (crash {self.crashes} since the launch)")
+            raise WorkerError(
+                f"{report}; it died there {self._crash_limit} times",
+                attempt,
+                page="faq.md#an-executor-dies-again-and-again-and-the-run-ends",
+            )
+        terminal.warn(
+            f"{report}; another takes its place (crash {self.crashes} since the launch)",
+            page="faq.md#it-says-that-an-executor-was-killed-and-goes-on",
+        )
 
     def _kill_hanging(self) -> None:
         if self._step_timeout_sec is None:

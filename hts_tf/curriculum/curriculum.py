@@ -93,7 +93,8 @@ class Progress:
         if not usable or (shares < 0).any() or not shares.any():
             raise errors.ConfigError(
                 f"Curriculum.rule must return a share that is not negative for each of "
-                f"{len(self._counts)} tasks, and not only 0; not {found!r:.80}"
+                f"{len(self._counts)} tasks, and not only 0; not {found!r:.80}",
+                page="teams.md#curricula",
             )
         return shares / shares.sum()
 
@@ -114,7 +115,8 @@ class Progress:
                     return
         raise errors.ConfigError(
             "Curriculum.rule never moves: whatever is mastered, its shares stay the same; bind "
-            "another, or leave Trainer.curriculum unbound"
+            "another, or leave Trainer.curriculum unbound",
+            page="teams.md#curricula",
         )
 
 

@@ -143,7 +143,10 @@ class Checked(base.Environment):
 
     def _error(self, fault: str) -> ProtocolError:
         where = f"env step {self._steps - 1} of its episode" if self._steps else "reset"
-        return ProtocolError(f"{type(self._environment).__name__} broke a rule in {where}: {fault}")
+        return ProtocolError(
+            f"{type(self._environment).__name__} broke a rule in {where}: {fault}",
+            page="your_own_environment.md#what-it-may-not-do",
+        )
 
     def _write(
         self, observation: trees.Tree, method: Callable[[Any, trees.Tree], Any], argument: Any

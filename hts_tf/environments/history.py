@@ -174,7 +174,8 @@ def play(
         if action.tobytes() != played.actions[-1].tobytes():
             raise checked.ProtocolError(
                 f"an action was written to in env step {step} of its episode, by whom it was given "
-                "to be read only"
+                "to be read only",
+                page="your_own_environment.md#what-it-may-not-do",
             )
         if result.is_over:
             return played._replace(has_ended=True)

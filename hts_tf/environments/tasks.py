@@ -48,7 +48,8 @@ class Tasks:
                 if found != first:
                     raise errors.ConfigError(
                         f"Tasks.environments: the {what} of number {number} is not that of number "
-                        "0; all must be played by the same agent"
+                        "0; all must be played by the same agent",
+                        page="teams.md#curricula",
                     )
             if spec.num_tasks > 1:
                 raise errors.ConfigError("Tasks.environments must not be Tasks themselves")

@@ -21,5 +21,6 @@ def two_sided(environment: base.EnvironmentConfig) -> base.EnvironmentConfig:
         except errors.ConfigError as error:  # gin adds lines that say what was called
             raise errors.ConfigError(str(error).partition("\n")[0]) from None
     raise errors.ConfigError(
-        f"{type(environment).__name__}: nobody plays on another side, so there can be no opponent"
+        f"{type(environment).__name__}: nobody plays on another side, so there can be no opponent",
+        page="teams.md#opponents",
     )

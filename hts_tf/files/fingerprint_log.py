@@ -95,7 +95,8 @@ class FingerprintLog:
         array = different(*(_row(self._columns, old_or_new) for old_or_new in (before, line)))[0]
         terminal.warn(
             f"update {update} differs, first in {array}, from that before the interruption: "
-            "this machine or its software no longer gives the same bits"
+            "this machine or its software no longer gives the same bits",
+            page="reproducibility.md#what-a-result-depends-on",
         )
 
 
@@ -115,7 +116,10 @@ def read_table(directory: Path) -> dict[int, dict[str, str]]:
     columns, lines = _read_lines(directory / TABLE)
     rows = {update: _row(columns, line) for update, line in lines.items()}
     if not rows:
-        raise ConfigError(f"{directory} holds no fingerprints: no rows in {TABLE}")
+        raise ConfigError(
+            f"{directory} holds no fingerprints: no rows in {TABLE}",
+            page="reproducibility.md#what-a-result-depends-on",
+        )
     return rows
 
 

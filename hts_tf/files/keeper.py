@@ -146,7 +146,8 @@ class Keeper:
         if different:
             raise errors.RunError(
                 f"update {updates:,} has come out otherwise on machine {', '.join(different)} than "
-                "on machine 0: they do not compute the same bits, and cannot make one run"
+                "on machine 0: they do not compute the same bits, and cannot make one run",
+                page="cluster.md#what-has-to-be-the-same-on-all-machines",
             )
 
     def round_over(
@@ -240,5 +241,6 @@ def _warn_of_another_scope(before: dict[str, str], now: dict[str, str]) -> None:
     for name, old, new in scope.differences(before, now):
         terminal.warn(
             f"this run was saved with {name} {old}, and goes on with {new}: "
-            "results may differ from those of a run never interrupted"
+            "results may differ from those of a run never interrupted",
+            page="reproducibility.md#what-a-result-depends-on",
         )

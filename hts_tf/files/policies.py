@@ -71,7 +71,8 @@ def read(name: str) -> Parameters:
         if best is None:
             raise errors.ConfigError(
                 f"{name}: no policy of this run has been evaluated yet; "
-                "Trainer.evaluate_every_updates has that done"
+                "Trainer.evaluate_every_updates has that done",
+                page="watching.md#how-good-is-it-while-it-trains",
             )
         state = checkpoint.load(best)
     elif Snapshots(run.path).has(int(which)):

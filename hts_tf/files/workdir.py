@@ -51,7 +51,8 @@ class Workdir:
                     raise errors.ConfigError(
                         f"--workdir={self.path} holds a run of another configuration: "
                         + "; ".join(different)
-                        + (self._how_to_go_on() if _is_longer(different) else "")
+                        + (self._how_to_go_on() if _is_longer(different) else ""),
+                        page="faq.md#can-i-change-a-setting-and-go-on",
                     )
             whole.write(self.config, configuration.encode())
 

@@ -54,7 +54,8 @@ class DistantChild:
         if not self._get(self._keeper.begin.remote(module, list(arguments), str(log.resolve()))):
             raise errors.ConfigError(
                 f"--output: node {node} does not have {log.parent.resolve()}; all nodes must share "
-                "the directory"
+                "the directory",
+                page="comparing.md#searching-settings",
             )
 
     def __enter__(self) -> "DistantChild":

@@ -101,7 +101,8 @@ class Machines:
             return wanted
         if is_first:
             raise errors.ConfigError(
-                f"--num_machines={wanted}: the cluster has {num_nodes} machines"
+                f"--num_machines={wanted}: the cluster has {num_nodes} machines",
+                page="cluster.md#on-a-cluster-that-there-is",
             )
         return num_nodes
 
@@ -181,9 +182,15 @@ class Machines:
             for name, ours, theirs in scope.differences(here, there):
                 text = f"machine {number} has {name} {theirs}, this one {ours}"
                 if name in scope.OF_SOFTWARE:
-                    raise errors.ConfigError(f"{text}: install the same on all machines")
+                    raise errors.ConfigError(
+                        f"{text}: install the same on all machines",
+                        page="cluster.md#what-has-to-be-the-same-on-all-machines",
+                    )
                 if is_first:
-                    terminal.warn(f"{text}: if it computes other bits, the run will end")
+                    terminal.warn(
+                        f"{text}: if it computes other bits, the run will end",
+                        page="cluster.md#what-has-to-be-the-same-on-all-machines",
+                    )
 
     def _watch(self, runs: Sequence[Any], exchange: Any) -> None:
         """Has the others know at once that a machine is lost."""

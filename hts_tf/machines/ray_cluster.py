@@ -72,7 +72,8 @@ def connected(address: str | None, num_processes: int) -> Iterator[Any]:
                 f"--ray_address={address}: no cluster that can be used, or not with this token "
                 f"(or, with RAY_AUTH_MODE=disabled, without one): {reason}"
                 if address
-                else f"Ray does not start here ({reason})"
+                else f"Ray does not start here ({reason})",
+                page="cluster.md#on-a-cluster-that-there-is" if address else None,
             ) from error
         finally:
             stop_signals.unwind()  # Ray has set handlers of its own
@@ -123,5 +124,6 @@ def _reach(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), _REACH_SEC).close()
     except (OSError, OverflowError) as error:
         raise errors.ConfigError(
-            f"--ray_address={address}: no cluster that can be used ({error})"
+            f"--ray_address={address}: no cluster that can be used ({error})",
+            page="cluster.md#on-a-cluster-that-there-is",
         ) from error

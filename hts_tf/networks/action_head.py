@@ -66,7 +66,8 @@ class ActionHead(Transparent, keras.Model, abc.ABC):
         if not self.serves(action):
             raise errors.ConfigError(
                 f"ActorCritic.head = @{type(self).__name__} is not for {described(action)}: "
-                "bind another"
+                "bind another",
+                page="design.md#heads",
             )
         self.action = action
 
@@ -98,12 +99,14 @@ class ActionHead(Transparent, keras.Model, abc.ABC):
         if self.action_mask is None:
             raise errors.ConfigError(
                 f"{name} cannot keep to the observation's {specs.ACTION_MASK}: bind another, or "
-                "give that array another name"
+                "give that array another name",
+                page="design.md#heads",
             )
         needed, found = _array(self.action_mask), _array(mask)
         if found != needed:
             raise errors.ConfigError(
-                f"{name} needs an observation whose {specs.ACTION_MASK} is {needed}, not {found}"
+                f"{name} needs an observation whose {specs.ACTION_MASK} is {needed}, not {found}",
+                page="design.md#heads",
             )
 
     @property

@@ -43,7 +43,8 @@ def head_for(action: specs.ArraySpec) -> type[ActionHead]:
             return head
     raise errors.ConfigError(
         f"no action head is for {described(action)}: bind one of your own as ActorCritic.head, or "
-        "change the environment's spec"
+        "change the environment's spec",
+        page="design.md#heads",
     )
 
 

@@ -33,7 +33,8 @@ class Observers:
                 raise
             except Exception as error:
                 raise errors.RunError(
-                    f"{_name(observer)}.begin has failed: {_line(error)}"
+                    f"{_name(observer)}.begin has failed: {_line(error)}",
+                    page="watching.md#figures-elsewhere",
                 ) from error
             self._begun.append(observer)
 
@@ -46,7 +47,8 @@ class Observers:
             except Exception as error:
                 self._begun.remove(observer)
                 terminal.warn(
-                    f"{_name(observer)}.{what} has failed ({_line(error)}): it is told no more"
+                    f"{_name(observer)}.{what} has failed ({_line(error)}): it is told no more",
+                    page="watching.md#figures-elsewhere",
                 )
                 continue
             if wants_end is True and not self.asked_to_stop:

@@ -297,7 +297,8 @@ class Pool:
         weights = np.asarray(weights, np.float64)
         if weights.shape != (len(self._met),) or not (weights >= 0).all():
             raise errors.ConfigError(
-                "Opponents.weighting must return a number that is not negative for each opponent"
+                "Opponents.weighting must return a number that is not negative for each opponent",
+                page="teams.md#opponents",
             )
         total = weights.sum()
         own = self._settings.self_play if total > 0 else 1.0

@@ -59,7 +59,10 @@ def parse(lines: Iterable[str]) -> list[Parameter]:
         if names.count(name) > 1:
             raise errors.ConfigError(f"{name} is searched twice")
     if not space:
-        raise errors.ConfigError("nothing is searched: give --search or --space")
+        raise errors.ConfigError(
+            "nothing is searched: give --search or --space",
+            page="comparing.md#searching-settings",
+        )
     return space
 
 
@@ -68,7 +71,8 @@ def _parameter(line: str) -> Parameter:
     if not found or found["kind"] not in KINDS:
         raise errors.ConfigError(
             f"{line.strip()!r}: a line of a space is NAME = KIND(...), with one of the kinds "
-            f"{', '.join(KINDS)}; for example 'PPO.learning_rate = log(1e-4, 1e-3)'"
+            f"{', '.join(KINDS)}; for example 'PPO.learning_rate = log(1e-4, 1e-3)'",
+            page="comparing.md#searching-settings",
         )
     name, kind = found["name"], found["kind"]
     texts = _parts(found["values"])

@@ -33,7 +33,8 @@ def require(nbytes: int, what: str) -> None:
     available = memory_available_bytes()
     if nbytes > available:
         raise errors.ConfigError(
-            f"{nbytes:,} bytes of memory are needed, but only {available:,} are available: {what}"
+            f"{nbytes:,} bytes of memory are needed, but only {available:,} are available: {what}",
+            page="faq.md#how-large-may-observations-and-networks-be",
         )
 
 

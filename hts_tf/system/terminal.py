@@ -7,6 +7,8 @@ import contextlib
 import os
 import sys
 
+from hts_tf import errors
+
 _is_quiet = False
 
 
@@ -46,10 +48,15 @@ def tell(text: str) -> None:
         os.write(2, f"{text}\n".encode(errors="backslashreplace"))
 
 
-def warn(text: str) -> None:
-    """Tells of something that the run survives, below a live progress line if there is one."""
+def warn(text: str, page: str | None = None) -> None:
+    """Tells of something that the run survives, below a live progress line if there is one.
+
+    Args:
+      text: of it.
+      page: of the documentation that tells more, see `errors.with_page`.
+    """
     newline = "\n" if os.isatty(2) else ""
-    tell(f"{newline}warning: {text}")
+    tell(f"{newline}warning: {errors.with_page(text, page)}")
 
 
 def fail(message: str, code: int) -> int:

@@ -565,7 +565,8 @@ def test_a_broken_rule_ends_the_run_at_that_step(broken_games):
     fault, attempt = str(raised.value), raised.value.attempt
     assert fault == (
         "Forgetful broke a rule in env step 2 of its episode: the reward is nan, which is not "
-        f"finite as a float32 (stepping environment {attempt.env}, episode 0, env step 2)"
+        "finite as a float32 (see docs/your_own_environment.md#what-it-may-not-do) "
+        f"(stepping environment {attempt.env}, episode 0, env step 2)"
     )
     assert attempt.actions.shape == (3, 1)
     assert_gone(collector)
@@ -846,7 +847,8 @@ def test_an_executor_that_dies_again_and_again_in_the_same_step_ends_the_run(bro
         collector.begin(0)
         expected = (
             r"^executor 0 \(environments 0, 1\) ended with exit code 1 \(its own message is above\)"
-            r" while stepping environment (\d), episode 0, env step 2; it died there 3 times$"
+            r" while stepping environment (\d), episode 0, env step 2; it died there 3 times"
+            r" \(see docs/faq.md#an-executor-dies-again-and-again-and-the-run-ends\)$"
         )
         with pytest.raises(WorkerError, match=expected) as caught:
             collector.wait()

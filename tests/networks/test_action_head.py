@@ -214,7 +214,7 @@ def test_a_mask_of_another_shape_or_type_is_refused(mask, found):
     message = refusal_of({specs.ACTION_MASK: mask}, KINDS["choice"])
     assert message == (
         "ActorCritic.head = @Categorical needs an observation whose action_mask is "
-        f"an array (5,) of bool, not {found}"
+        f"an array (5,) of bool, not {found} (see docs/design.md#heads)"
     )
 
 

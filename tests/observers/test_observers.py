@@ -154,7 +154,8 @@ def test_one_that_cannot_begin(tmp_path):
     code, _, errors = command_line.finish(process)
     assert code == 1
     assert errors.strip().endswith(
-        "error: Witness.begin has failed: RuntimeError: nothing to say of begin"
+        "error: Witness.begin has failed: RuntimeError: nothing to say of begin "
+        "(see docs/watching.md#figures-elsewhere)"
     )
 
 

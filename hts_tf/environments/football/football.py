@@ -94,7 +94,8 @@ class Football:
         if self.checkpoint_weight != 1.0 and self.rewards == "scoring":
             raise errors.ConfigError(
                 f"Football.checkpoint_weight = {self.checkpoint_weight} weighs nothing: "
-                "Football.rewards = 'scoring' pays for no checkpoints"
+                "Football.rewards = 'scoring' pays for no checkpoints",
+                page="football.md#rewards",
             )
         self._loaded.check()
 

@@ -174,7 +174,10 @@ class Scenario:
             raise self._error(f"raises {type(error).__name__}: {error}") from error
 
     def _error(self, why: str) -> errors.ConfigError:
-        return errors.ConfigError(f"Football.scenario = {self._name!r} {' '.join(why.split())}")
+        return errors.ConfigError(
+            f"Football.scenario = {self._name!r} {' '.join(why.split())}",
+            page="football.md#one-of-yours",
+        )
 
 
 @functools.cache

@@ -89,7 +89,8 @@ class GymnasiumEnvironment(base.Environment):
         if is_dict and specs.ACTION_MASK in spec:
             raise errors.ConfigError(
                 f"Gymnasium.id = {self._id!r}: the observation has a key that is too much like "
-                f"{specs.ACTION_MASK!r}"
+                f"{specs.ACTION_MASK!r}",
+                page="your_own_environment.md#what-is-served",
             )
         self._mask = None
         self._inside = False  # an entry of a dict that has the mask, too
@@ -98,7 +99,8 @@ class GymnasiumEnvironment(base.Environment):
             if sizes is None:
                 raise errors.ConfigError(
                     f"Gymnasium.id = {self._id!r} has masks, but none of Discrete or MultiDiscrete "
-                    "actions: bind Gymnasium.action_mask = False to do without"
+                    "actions: bind Gymnasium.action_mask = False to do without",
+                    page="your_own_environment.md#what-is-served",
                 )
             self._mask = masks.Mask(sizes, self.played.spec.shape)
             observation = spec if is_dict else {"observation": spec}
@@ -201,7 +203,10 @@ class GymnasiumEnvironment(base.Environment):
         fault = registry.in_a_line(error)
         if isinstance(error, KeyError):
             fault = f"lacks {fault}"
-        return checked.ProtocolError(f"{self._id} broke a rule in {where}: the {what} {fault}")
+        return checked.ProtocolError(
+            f"{self._id} broke a rule in {where}: the {what} {fault}",
+            page="your_own_environment.md#what-it-may-not-do",
+        )
 
 
 def bare(recipe: Recipe) -> gymnasium.Env:
@@ -277,6 +282,7 @@ def _episode_steps(env: gymnasium.Env, registered: "EnvSpec") -> int:
             limits.append(-(-frames // least))
     if not limits:
         raise errors.ConfigError(
-            f"Gymnasium.max_episode_steps must be bound: {registered.id} has no limit of its own"
+            f"Gymnasium.max_episode_steps must be bound: {registered.id} has no limit of its own",
+            page="your_own_environment.md#what-it-may-not-do",
         )
     return min(limits)

@@ -117,7 +117,10 @@ def values(space: spaces.Space) -> Sequence[int] | None:
 
 def _refusal(name: str, space: Any, served: str) -> errors.ConfigError:
     shown = configurables.shorten(repr(space))
-    return errors.ConfigError(f"the {name} space {shown} is not served: {served} are")
+    return errors.ConfigError(
+        f"the {name} space {shown} is not served: {served} are",
+        page="your_own_environment.md#what-is-served",
+    )
 
 
 def _box_action(space: spaces.Box, bounded_by: Literal["clip", "tanh"]) -> Played:

@@ -65,7 +65,8 @@ def split(wrapper: Any) -> tuple[str, Mapping[str, Any]]:
             return name, kwargs
     raise errors.ConfigError(
         f"Gymnasium.wrappers: {configurables.shorten(repr(wrapper))} must be a name or "
-        "(name, {keyword: value})"
+        "(name, {keyword: value})",
+        page="your_own_environment.md#what-is-served",
     )
 
 
@@ -74,7 +75,8 @@ def _find(wrapper: Any) -> Wrapper:
     if name in _OF_EARLIER_EPISODES:
         raise errors.ConfigError(
             f"Gymnasium.wrappers: {name} cannot be used, as {_OF_EARLIER_EPISODES[name]}, so "
-            "episodes would not be functions of their seeds"
+            "episodes would not be functions of their seeds",
+            page="your_own_environment.md#what-it-may-not-do",
         )
     module, attribute = registry.split(name)
     if module:

@@ -102,14 +102,16 @@ class PettingZooEnvironment(base.Environment):
         shown = ", ".join(dict.fromkeys(configurables.shorten(repr(space)) for space in actions))
         raise errors.ConfigError(
             f"PettingZoo.module = {self._module!r}: agents share a policy, which cannot serve "
-            f"actions that differ as these do: {shown}"
+            f"actions that differ as these do: {shown}",
+            page="your_own_environment.md#several-players",
         )
 
     def _make_masks(self, counts: list[Any]) -> list[masks.Mask]:
         if any(count is None for count in counts):
             raise errors.ConfigError(
                 f"PettingZoo.module = {self._module!r} has masks, but none of Discrete or "
-                "MultiDiscrete actions"
+                "MultiDiscrete actions",
+                page="your_own_environment.md#what-is-served",
             )
         return [
             masks.Mask(count, played.spec.shape)
@@ -129,7 +131,8 @@ class PettingZooEnvironment(base.Environment):
         limit = getattr(self.env.unwrapped, "max_cycles", None)
         if not isinstance(limit, (int, np.integer)) or limit < 1:
             raise errors.ConfigError(
-                f"PettingZoo.max_episode_steps must be bound: {self._module} has no max_cycles"
+                f"PettingZoo.max_episode_steps must be bound: {self._module} has no max_cycles",
+                page="your_own_environment.md#what-it-may-not-do",
             )
         return int(limit)
 
@@ -229,7 +232,10 @@ class PettingZooEnvironment(base.Environment):
 
     def _error(self, fault: str) -> checked.ProtocolError:
         where = f"env step {self._steps - 1} of its episode" if self._steps else "reset"
-        return checked.ProtocolError(f"{self._module} broke a rule in {where}: {fault}")
+        return checked.ProtocolError(
+            f"{self._module} broke a rule in {where}: {fault}",
+            page="your_own_environment.md#what-it-may-not-do",
+        )
 
 
 def build(recipe: Recipe, render_mode: str | None = None) -> "ParallelEnv":
@@ -272,5 +278,6 @@ def _common(seen: list[gymnasium_spaces.Space]) -> tuple[spaces.Observed, int | 
         return spaces.observed(longest), longest.shape[0]
     raise errors.ConfigError(
         "agents share a policy, which cannot serve observations that differ as these do: "
-        f"{', '.join(dict.fromkeys(map(str, shapes)))}; vectors of floats may"
+        f"{', '.join(dict.fromkeys(map(str, shapes)))}; vectors of floats may",
+        page="your_own_environment.md#several-players",
     )

@@ -59,7 +59,8 @@ class PettingZoo:
         module = registry.imported("module", self.module, "PettingZoo")
         if not callable(getattr(module, "parallel_env", None)):
             raise errors.ConfigError(
-                f"PettingZoo.module = {self.module!r} has no function parallel_env"
+                f"PettingZoo.module = {self.module!r} has no function parallel_env",
+                page="your_own_environment.md#several-players",
             )
 
     @property
