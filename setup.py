@@ -1,5 +1,6 @@
 """Packaging of hts_tf: the tool settings are in pyproject.toml, the rest is here."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -8,6 +9,15 @@ from setuptools import find_packages, setup
 ROOT = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "hts_tf/__init__.py").read_text()).group(1)
 README = ROOT / "README.md"
+
+# The list is read, not imported: its module needs the packages below.
+COMMANDS = ast.literal_eval(
+    re.search(r"^COMMANDS = (\(.+?\))$", (ROOT / "hts_tf/commands.py").read_text(), re.M | re.S)[1]
+)
+CONSOLE_SCRIPTS = [
+    "hts = hts_tf.commands:main",
+    *(f"hts-{name.replace('_', '-')} = hts_tf.commands:run_console_command" for name in COMMANDS),
+]
 
 # Ranges that work together.  Their lower ends are what Python 3.10 still gets; on 3.11 and later
 # pip takes the newest inside them.
@@ -67,6 +77,7 @@ setup(
     extras_require=EXTRAS,
     # A Gymnasium before 1.0 finds the scenarios by itself; later ones have no plugins any more.
     entry_points={
+        "console_scripts": CONSOLE_SCRIPTS,
         "gymnasium.envs": ["hts_tf = hts_tf.football:register_scenarios"],
         "tensorboard_plugins": ["hts_tf_episodes = hts_tf.dashboard.plugin:EpisodesPlugin"],
     },

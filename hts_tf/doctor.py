@@ -26,7 +26,7 @@ from hts_tf.files import scope
 from hts_tf.machines import ray_cluster
 from hts_tf.machines.follower import Follower
 from hts_tf.networks import native_ops
-from hts_tf.system import command
+from hts_tf.system import command, installation
 from hts_tf.system.memory import memory_available_bytes
 from hts_tf.system.processors import usable_cores
 
@@ -92,27 +92,12 @@ def examine() -> list[Finding]:
 
 def needs_set_up(name: str, detail: str) -> Finding:
     """Returns a problem that the set-up mends, which there is only in a checkout."""
-    script = set_up_script()
+    script = installation.set_up_script()
     if script is None:
-        advice = "get a checkout of hts_tf and run its ./launch/setup.sh"
-        return Finding(name, detail, advice=advice)
+        return Finding(name, detail, advice=installation.football_command())
     # It leaves alone what it has made, as far as it knows.
     is_its_own = Path(sys.prefix) == SET_UP.parents[1]
     return Finding(name, detail, f"{script} --force" if is_its_own else script)
-
-
-def extra_command(extra: str) -> str:
-    """Returns the command that installs an extra."""
-    script = set_up_script()
-    if script:
-        return f"{script} --extras={extra}"
-    return shlex.join([sys.executable, "-m", "pip", "install", f"hts_tf[{extra}]"])
-
-
-def set_up_script() -> str | None:
-    """Returns launch/setup.sh, quoted for a shell; None where there is no checkout."""
-    script = PACKAGE.parent / "launch/setup.sh"
-    return shlex.quote(str(script)) if script.exists() else None
 
 
 def examine_again_command(commands: Iterable[str]) -> str:
@@ -120,7 +105,7 @@ def examine_again_command(commands: Iterable[str]) -> str:
 
     That is another interpreter than this one where the set-up makes one.
     """
-    script = set_up_script()
+    script = installation.set_up_script()
     is_set_up = script and any(command.startswith(script) for command in commands)
     return shlex.join([str(SET_UP) if is_set_up else sys.executable, "-m", "hts_tf.doctor"])
 
@@ -298,7 +283,7 @@ def cluster() -> Iterator[Finding]:
     version = scope.package_version("ray")
     address = os.environ.get("RAY_ADDRESS")
     if version == "not installed":
-        command = extra_command("cluster")
+        command = installation.extra_command("cluster")
         if address:
             yield Finding("Cluster", "RAY_ADDRESS is set, but Ray is not installed", command)
         else:

@@ -30,7 +30,7 @@ from absl import flags
 from hts_tf import comparison, errors
 from hts_tf.machines import distant_child, ray_cluster
 from hts_tf.sweeping import checking, making, record, space
-from hts_tf.system import command, parallel, terminal
+from hts_tf.system import command, installation, parallel, terminal
 from hts_tf.system.child import Child
 from hts_tf.trainings import together
 
@@ -107,7 +107,7 @@ def _page_and_study() -> tuple[ModuleType, ModuleType]:
         from hts_tf.sweeping import page, study
     except ImportError as error:
         raise errors.ConfigError(
-            f"a sweep needs more ({error}): ./launch/setup.sh --extras=sweep installs it"
+            f"a sweep needs more ({error}): {installation.extra_command('sweep')} installs it"
         ) from error
     return page, study
 

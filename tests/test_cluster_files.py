@@ -15,7 +15,8 @@ from ray.scripts import scripts
 ROOT = Path(__file__).parents[1]
 FILES = ROOT / "launch/cluster"
 PAGE = (ROOT / "docs/cluster.md").read_text()
-NAMES = ["ray_up.yaml", "slurm.sh", "kuberay.yaml", "Dockerfile"]
+NAMES = ["ray_up.yaml", "slurm.sh", "kuberay.yaml"]
+IMAGE = "../Dockerfile"
 
 
 def read(name):
@@ -47,7 +48,7 @@ def texts():
     blocks = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     entrypoints = [document["spec"].get("entrypoint", "") for document in documents("kuberay.yaml")]
     starts = [*up["head_start_ray_commands"], *up["worker_start_ray_commands"]]
-    return [*map(read, NAMES), *blocks, *entrypoints, *starts]
+    return [*map(read, [*NAMES, IMAGE]), *blocks, *entrypoints, *starts]
 
 
 def flags(command):
@@ -96,7 +97,7 @@ def test_the_set_up_knows_the_extras(tmp_path):
 
 def test_versions_of_ray_are_those_of_the_extra():
     [wanted] = re.findall(r'"cluster": \["ray(.*?)"\]', (ROOT / "setup.py").read_text())
-    for name in ("ray_up.yaml", "Dockerfile"):
+    for name in ("ray_up.yaml", IMAGE):
         assert re.findall(r"ray\[default\]([^\"]*)", read(name))[-1] == wanted
     low, high = re.findall(r"\d+\.\d+", wanted)
     assert low <= documents("kuberay.yaml")[1]["spec"]["rayClusterSpec"]["rayVersion"] < high
@@ -141,7 +142,7 @@ def test_kuberay():
 
 
 def test_the_image_has_what_the_set_up_reads():
-    sources = re.findall(r"^COPY (.*) \S+$", read("Dockerfile"), re.M)
+    sources = re.findall(r"^COPY (.*) \S+$", read(IMAGE), re.M)
     assert all((ROOT / source).exists() for line in sources for source in line.split())
     assert {*" ".join(sources).split()} >= {"setup.py", "hts_tf", "launch", "gin_configs"}
 

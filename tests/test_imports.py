@@ -44,6 +44,8 @@ FLOORS = [
     {"plot_curves", "plot_timeline", "report", "benchmarks", "dashboard"},
     {"sweeping"},
     {"sweep"},
+    {"completion"},
+    {"commands"},
 ]
 ROLES = [("collecting", "executor"), ("collecting", "actor"), ("learner",)]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

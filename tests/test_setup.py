@@ -6,8 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -543,7 +545,7 @@ def test_benchmark_lists_what_there_is(launch, name):
     result = launch("benchmark.sh", *name)
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
-    assert "throughput systems scaling pipeline profile" in result.stderr
+    assert "throughput systems scaling pipeline profile formats" in result.stderr
     assert not result.stdout
 
 
@@ -564,3 +566,33 @@ def test_the_package_holds_what_is_no_python(tree, tmp_path):
     assert {f"{football}/engine_build.env", f"{football}/engine.patch"} <= set(packaged)
     assert {"hts_tf/report/page.html", "hts_tf/report/poster_required_time.csv"} <= set(packaged)
     assert "hts_tf/environments/__init__.py" in packaged
+
+
+@pytest.mark.slow
+def test_a_wheel_trains_where_there_is_neither_checkout_nor_compiler(tree, tmp_path):
+    pip = [sys.executable, "-m", "pip"]
+    site, home = tmp_path / "site", tmp_path / "home"
+    install = [*pip, "install", "--no-deps", "--no-build-isolation", f"--target={site}", tree]
+    subprocess.run(install, check=True, capture_output=True)
+    home.mkdir()
+    environment = {
+        "HOME": str(home),
+        "PATH": str(site / "bin"),
+        "PYTHONPATH": f"{site}{os.pathsep}{sysconfig.get_path('purelib')}",
+    }
+
+    def typed(name, *flags):
+        command = [site / "bin" / name, *flags]
+        done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True)
+        return done.returncode, done.stdout, done.stderr
+
+    assert "hts-train " in typed("hts")[1]
+    for scenario in ["synthetic", *(["CartPole-v1"] if find_spec("gymnasium") else [])]:
+        run = f"--workdir={scenario}"
+        few = "--gin_bindings=Trainer.total_env_steps = 4096"
+        code, said, errors = typed("hts-train", f"--scenario={scenario}", run, few)
+        assert code == 0, errors
+        assert "parameters " in said
+        code, said, errors = typed("hts-evaluate", run, "--episodes=2")
+        assert code == 0, errors
+        assert "2 episodes" in said

@@ -1,6 +1,5 @@
 """The documentation: a site without warnings, whose commands exist as it says."""
 
-import ast
 import re
 import shlex
 import subprocess
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hts_tf import config, configurables, settings  # noqa: F401  gin configurables
+from hts_tf import completion, config, configurables, settings  # noqa: F401  gin configurables
 from tests import command_line
 
 ROOT = command_line.ROOT
@@ -45,22 +44,12 @@ def test_the_site_is_built_without_warnings(tmp_path):
 
 
 def flags_of(module):
-    """Names of the flags that a command has: its own, and those of modules of ours it imports."""
-    path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
-    if not path.exists():
-        path = path.with_suffix("") / "__main__.py"
-    text = path.read_text()
-    found = set(re.findall(r"flags\.DEFINE_\w+\(\s*\"(\w+)\"", text))
-    found |= set(re.findall(r"\(\"(\w+)\", flags\.DEFINE_\w+,", text))
-    found |= {"modules"} if "MODULES_FLAG," in text else set()
-    found |= set(re.findall(r"add_argument\(\s*\"--(\w+)\"", text))
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("hts_tf"):
-            for alias in node.names:
-                inner = ROOT.joinpath(*node.module.split("."), alias.name).with_suffix(".py")
-                if inner.exists() and "flags.DEFINE" in inner.read_text():
-                    found |= flags_of(f"{node.module}.{alias.name}")
-    return found
+    """Names of the flags that a command has."""
+    text = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    in_a_table = re.findall(
+        r"\(\"(\w+)\", flags\.DEFINE_\w+,", text.read_text() if text.exists() else ""
+    )
+    return {flag.name for flag in completion.flags_of(module)} | {*in_a_table}
 
 
 def commands(page):

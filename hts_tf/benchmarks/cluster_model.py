@@ -16,7 +16,7 @@ from absl import flags
 from hts_tf import errors
 from hts_tf.benchmarks import cluster_round
 from hts_tf.benchmarks.cluster_round import EXCHANGES, Machine, Network, Prediction, Size, Workload
-from hts_tf.system import command, whole
+from hts_tf.system import command, installation, whole
 from hts_tf.watching import picture
 
 # Measured on two cores of an AMD EPYC; docs/cluster_model.md says how.
@@ -242,7 +242,7 @@ def draw(rows: Sequence[tuple[str, str, Prediction]], path: Path) -> None:
         import matplotlib
     except ImportError:
         raise errors.ConfigError(
-            "--picture needs matplotlib: ./launch/setup.sh --extras=plot installs it"
+            f"--picture needs matplotlib: {installation.extra_command('plot')} installs it"
         ) from None
     matplotlib.use("Agg")  # needs no display
     from matplotlib import pyplot as plt

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hts_tf import errors
-from hts_tf.system import stop_signals
+from hts_tf.system import installation, stop_signals
 
 # Errors that nobody asks for are of no interest: who waits for a machine hears of its loss.
 _QUIET = {"RAY_IGNORE_UNHANDLED_ERRORS": "1"}
@@ -62,7 +62,7 @@ def connected(address: str | None, num_processes: int) -> Iterator[Any]:
             import ray
         except ImportError:
             raise errors.ConfigError(
-                "--num_machines needs Ray: ./launch/setup.sh --extras=cluster installs it"
+                f"--num_machines needs Ray: {installation.extra_command('cluster')} installs it"
             ) from None
         try:
             ray.init(**kind, logging_level="error")

@@ -13,7 +13,7 @@ import tensorflow as tf
 from hts_tf import errors, specs, trees
 from hts_tf.networks.agent import Agent
 from hts_tf.networks.normalisation import ObservationNormaliser
-from hts_tf.system import whole
+from hts_tf.system import installation, whole
 
 _OPSET = 18  # of ONNX
 
@@ -196,7 +196,7 @@ def _to_onnx(policy: Exported, path: Path) -> None:
         import tf2onnx
     except ImportError as error:
         raise errors.ConfigError(
-            f"--format=onnx needs more ({error}): ./launch/setup.sh --extras=onnx installs it"
+            f"--format=onnx needs more ({error}): {installation.extra_command('onnx')} installs it"
         ) from error
     model, _ = tf2onnx.convert.from_function(
         policy.function, input_signature=[*policy.inputs.values()], opset=_OPSET

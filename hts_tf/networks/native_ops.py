@@ -32,7 +32,7 @@ def build() -> None:
     """Compiles the library with the C++ compiler named by CXX, or c++.
 
     Raises:
-      ConfigError: the compiler fails.
+      ConfigError: the compiler fails, or there is none.
     """
     import tensorflow as tf  # not above, for the doctor, who only asks for the path
 
@@ -45,7 +45,13 @@ def build() -> None:
         *tf.sysconfig.get_link_flags(),
         *("-o", str(partial)),
     ]
-    if subprocess.run(compiler, check=False).returncode:
+    try:
+        failed = subprocess.run(compiler, check=False).returncode
+    except FileNotFoundError as error:
+        raise errors.ConfigError(
+            f"there is no C++ compiler {compiler[0]!r}; install one, or name it by CXX"
+        ) from error
+    if failed:
         raise errors.ConfigError(f"cannot compile: {shlex.join(compiler)}")
     partial.rename(library)
 

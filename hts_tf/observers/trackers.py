@@ -13,6 +13,7 @@ from typing import Literal
 from hts_tf import errors
 from hts_tf.configurables import configurable
 from hts_tf.observers.observer import Observer, Run
+from hts_tf.system import installation
 
 
 @configurable
@@ -105,7 +106,7 @@ def _module(name: str) -> ModuleType:
     except ImportError as error:
         raise errors.ConfigError(
             f"Trainer.observers: {name} cannot be imported ({error}); "
-            "./launch/setup.sh --extras=trackers installs it"
+            f"{installation.extra_command('trackers')} installs it"
         ) from error
 
 

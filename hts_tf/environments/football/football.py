@@ -16,6 +16,7 @@ from hts_tf.environments.football import (
     super_mini_map,
 )
 from hts_tf.environments.football.environment import FootballEnvironment, Game
+from hts_tf.system import installation
 
 if TYPE_CHECKING:
     from hts_tf.environments.football import view
@@ -81,7 +82,9 @@ class Football:
     def __post_init__(self) -> None:
         known = scenarios.names()
         if not known:
-            raise errors.ConfigError("gfootball is not installed; ./launch/setup.sh builds it")
+            raise errors.ConfigError(
+                f"gfootball is not installed; to build it: {installation.football_command()}"
+            )
         if self.scenario not in known:
             raise errors.ConfigError(
                 f"Football.scenario = {self.scenario!r} is not a scenario of gfootball; "

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hts_tf import errors
+from hts_tf.system import installation
 
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
@@ -94,7 +95,7 @@ def missing(env_id: str, which: str, failure: str) -> errors.ConfigError:
     extra = _EXTRAS.get(which, which)
     return errors.ConfigError(
         f"Gymnasium.id = {env_id!r} needs packages that are not there ({failure}): "
-        f"./launch/setup.sh --extras={extra} or pip install 'hts_tf[{extra}]'"
+        f"{installation.extra_command(extra)} installs them"
     )
 
 
@@ -168,7 +169,7 @@ def _gymnasium() -> ModuleType:
     except ImportError as error:
         raise errors.ConfigError(
             f"Gymnasium cannot be imported ({in_a_line(error)}): "
-            "./launch/setup.sh --extras=gymnasium or pip install 'hts_tf[gymnasium]'"
+            f"{installation.extra_command('gymnasium')} installs it"
         ) from error
     return gymnasium
 

@@ -1,0 +1,26 @@
+"""How this package was installed, and so the commands that add what is missing."""
+
+import shlex
+import sys
+from pathlib import Path
+
+_CHECKOUT = Path(__file__).parents[2]
+
+
+def set_up_script() -> str | None:
+    """Returns launch/setup.sh, quoted for a shell; None where there is no checkout."""
+    script = _CHECKOUT / "launch/setup.sh"
+    return shlex.quote(str(script)) if script.exists() else None
+
+
+def football_command() -> str:
+    """Returns the command that builds the football engine, or how to get it."""
+    return set_up_script() or "get a checkout of hts_tf and run its ./launch/setup.sh"
+
+
+def extra_command(extra: str) -> str:
+    """Returns the command that installs an extra."""
+    script = set_up_script()
+    if script:
+        return f"{script} --extras={extra}"
+    return shlex.join([sys.executable, "-m", "pip", "install", f"hts_tf[{extra}]"])

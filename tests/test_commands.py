@@ -1,0 +1,85 @@
+"""What is typed: `hts` lists it, and lets a shell complete it."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hts_tf import commands, completion
+from tests import command_line
+
+TYPED = {commands.console_name(name): f"hts_tf.{name}" for name in commands.COMMANDS}
+
+
+def test_every_command_that_users_type_is_listed():
+    helpers = {"benchmarks", "networks", "collecting", "evaluating"}  # of makers, and of trainings
+    runnable = {
+        path.parent.name if path.name == "__main__.py" else path.stem
+        for path in Path(commands.__file__).parent.glob("*.py")
+        if "\ndef main(" in path.read_text()
+    }
+    assert runnable - helpers - {"commands"} <= {*commands.COMMANDS}
+    for name in commands.COMMANDS:
+        assert "\ndef main(" in commands.source(name).read_text(), name
+
+
+def test_listing():
+    code, said, errors = command_line.run("hts_tf.commands", "--help")
+    assert (code, errors) == (0, "")
+    for typed in TYPED:
+        assert re.search(rf"^{typed} +\w.*[^.]$", said, re.M)
+
+
+@pytest.mark.parametrize("words", [["train"], ["completion"], ["completion", "fish"], ["x"]])
+def test_refuses_in_one_line(words):
+    code, said, errors = command_line.run("hts_tf.commands", *words)
+    assert (code, said) == (2, "")
+    assert re.fullmatch(r"error: .*\n", errors)
+
+
+# ---- Completion ----------------------------------------------------------------------------------
+
+
+def completed(*typed):
+    """What bash offers for the last of the words, with `=` a word of its own, as in bash."""
+    words = [part for word in typed for part in re.split(r"(?<=[^=])(=)", word) if part]
+    if typed[-1] == "":
+        words.append("")
+    ask = f"COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}; _hts_complete"
+    script = completion.script("bash", TYPED) + f'{ask}; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    found = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert "complete" not in found.stderr.replace("compopt", "")
+    return found.stdout.split()
+
+
+def test_completes_commands_flags_and_values():
+    assert completed("hts", "comp") == ["completion"]
+    assert completed("hts", "completion", "") == ["bash", "zsh"]
+    assert "--workdir=" in completed("hts-train", "--")
+    assert completed("hts-train", "--num_m") == ["--num_machines="]
+    assert completed("hts-train", "--noq") == ["--noquiet"]
+    assert completed("hts-train", "--method=hts_") == ["hts_a2c", "hts_ppo"]
+    assert completed("hts-train", "--method", "imp") == ["impala"]
+    assert completed("hts-compare", "--methods=ppo,hts_p") == ["ppo,hts_ppo"]
+    assert "academy_corner" in completed("hts-play", "--scenario=academy_c")
+    assert completed("hts-play", "--stage=") == ["auto", "window", "terminal"]
+
+
+def test_completes_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("run-of-mine").mkdir()
+    assert completed("hts-evaluate", "--workdir=run-") == ["run-of-mine"]
+
+
+def test_zsh_gets_what_bash_gets():
+    assert completion.script("zsh", TYPED).endswith(completion.script("bash", TYPED))
+
+
+@pytest.mark.slow
+def test_flags_are_those_that_help_says():
+    code, said, _ = command_line.run("hts_tf.train", "--help")
+    assert code in (0, 1)
+    flags = {flag.name for flag in completion.flags_of("hts_tf.train")}
+    assert flags == {*re.findall(r"^ {2}--(?:\[no\])?(\w+):", said, re.M)}
