@@ -51,7 +51,13 @@ EXTRAS = {
     "pettingzoo": [*GYMNASIUM, "pettingzoo>=1.26,<1.28"],
     "cluster": ["ray>=2.58,<2.61"],  # Core is all that is needed: machines that make one run
     "onnx": ["tf2onnx>=1.17,<2", "onnx>=1.17,<2", "onnxruntime>=1.20,<2"],
-    "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5,<10", "mkdocstrings[python]>=0.26,<2"],
+    "docs": [
+        "mkdocs>=1.6,<2",
+        "mkdocs-material>=9.5,<10",
+        "mkdocstrings[python]>=0.26,<2",
+        "nbclient>=0.10,<1",  # executes the notebooks
+        "ipykernel>=6.29",
+    ],
     "plot": ["matplotlib>=3.8,<4"],
     "report": [
         "matplotlib>=3.8,<4",
