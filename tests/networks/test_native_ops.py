@@ -57,3 +57,9 @@ def test_a_compiler_that_fails_is_named(monkeypatch):
     monkeypatch.setenv("CXX", "false --flag")
     with pytest.raises(errors.ConfigError, match="cannot compile: false --flag"):
         native_ops.build()
+
+
+def test_a_compiler_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(errors.ConfigError, match="there is no C\\+\\+ compiler 'no-such-compiler'"):
+        native_ops.build()
