@@ -62,12 +62,12 @@ class Flag(NamedTuple):
 
     Attributes:
       name: without dashes.
-      is_boolean: it has no value, and a counterpart that begins with `no`.
+      words: what is typed of it: before a value, or, of one that has none, all.
       values: those that it may have, as far as they can be listed.
     """
 
     name: str
-    is_boolean: bool = False
+    words: tuple[str, ...]
     values: tuple[str, ...] = ()
 
 
@@ -92,8 +92,10 @@ def _path(module: str) -> Path:
 
 def _defined(call: ast.Call, function: str) -> Iterator[Flag]:
     if function == "add_argument":
-        options = [_constant(argument) for argument in call.args]
-        yield from (Flag(option[2:]) for option in options if option.startswith("--"))
+        action = next((_constant(k.value) for k in call.keywords if k.arg == "action"), None)
+        for option in map(_constant, call.args):
+            if option.startswith("--"):
+                yield Flag(option[2:], (option if action == "store_true" else f"{option}=",))
     elif function.startswith("DEFINE_"):
         name = _constant(call.args[0])
         values = _constant(call.args[2]) if function == "DEFINE_enum" else None
@@ -102,7 +104,8 @@ def _defined(call: ast.Call, function: str) -> Iterator[Flag]:
         elif name in ("method", "methods"):
             values = config.names("methods")
         if isinstance(name, str):
-            yield Flag(name, function in _BOOLEANS, tuple(values or ()))
+            words = (f"--{name}", f"--no{name}") if function in _BOOLEANS else (f"--{name}=",)
+            yield Flag(name, words, tuple(values or ()))
 
 
 def _constant(node: ast.expr) -> Any:
@@ -125,13 +128,7 @@ def script(shell: str, commands: Mapping[str, str]) -> str:
     words: dict[str, list[str]] = {"hts": ["completion"], "hts completion": [*SHELLS]}
     for typed, module in commands.items():
         flags = sorted({*flags_of(module)})
-        words[typed] = [
-            word
-            for flag in flags
-            for word in (
-                [f"--{flag.name}", f"--no{flag.name}"] if flag.is_boolean else [f"--{flag.name}="]
-            )
-        ]
+        words[typed] = [word for flag in flags for word in flag.words]
         words |= {f"{typed} --{flag.name}": [*flag.values] for flag in flags if flag.values}
     cases = [f"    {shlex.quote(key)}) echo {shlex.join(found)} ;;" for key, found in words.items()]
     return "\n".join(

@@ -8,7 +8,7 @@ What is written answers batches: inputs and outputs are those of `exported.Expor
 
 from pathlib import Path
 
-from absl import flags, logging
+from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import errors, settings  # noqa: F401  gin configurables
@@ -24,9 +24,8 @@ def export() -> None:
     """Writes the policy, and says what it takes and returns.
 
     Raises:
-      ConfigError: there is no such policy, or the format needs what is not installed.
+      ConfigError: there is no such policy, or see `exported.write`.
     """
-    logging.set_verbosity(logging.WARNING)  # converters tell of each step
     participant = participants.load(
         run_flags.WORKDIR.value, run_flags.MODULES.value, compute.configure
     )
@@ -36,7 +35,7 @@ def export() -> None:
     policy = exported.Exported(participant.agent, participant.environment.spec)
     with whole.refusing("--output"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        exported.FORMATS[_FORMAT.value](policy, path)
+        exported.write(policy, _FORMAT.value, path)
     terminal.say(f"{participant.name} as {_FORMAT.value} in {path}, of batches [B, ...]:")
     for what, arrays in (("takes", policy.inputs), ("returns", policy.outputs)):
         for key, spec in arrays.items():

@@ -586,7 +586,8 @@ def test_a_wheel_trains_where_there_is_neither_checkout_nor_compiler(tree, tmp_p
         done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True)
         return done.returncode, done.stdout, done.stderr
 
-    assert "hts-train " in typed("hts")[1]
+    listed = typed("hts")[1].partition("\n\n")[0].splitlines()
+    assert {line.split()[0] for line in listed} <= {path.name for path in site.glob("bin/hts-*")}
     for scenario in ["synthetic", *(["CartPole-v1"] if find_spec("gymnasium") else [])]:
         run = f"--workdir={scenario}"
         few = "--gin_bindings=Trainer.total_env_steps = 4096"

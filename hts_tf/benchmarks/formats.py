@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from absl import flags, logging
+from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import evaluator, settings, specs, trees  # noqa: F401  gin configurables
@@ -92,8 +92,8 @@ class Format:
     """
 
     def __init__(self, policy: exported.Exported, name: str, path: Path) -> None:
-        """Writes and reads it. Raises: ConfigError: the format needs what is not installed."""
-        exported.FORMATS[name](policy, path)
+        """Writes and reads it. Raises: ConfigError: see `exported.write`."""
+        exported.write(policy, name, path)
         files = [path, *path.rglob("*")]
         self.name = name
         self.size = sum(file.stat().st_size for file in files if file.is_file())
@@ -112,9 +112,10 @@ class Format:
         began = time.perf_counter()
         found = self._answer(given)
         self.seconds.append(time.perf_counter() - began)
-        self.others += not np.allclose(found["action"], wanted.pop("action"), atol=_TOLERANCE)
-        for name, array in wanted.items():
-            self.distance = max(self.distance, float(np.abs(found[name] - array).max()))
+        self.others += not np.allclose(found["action"], wanted["action"], atol=_TOLERANCE)
+        for name in wanted.keys() - {"action"}:
+            distance = np.abs(found[name] - wanted[name]).max()
+            self.distance = max(self.distance, float(distance))
 
 
 class Compared:
@@ -136,10 +137,18 @@ class Compared:
         began = time.perf_counter()
         answer = self._policy.act(observation, noise, state)
         self.seconds.append(time.perf_counter() - began)
-        given = self._asked.given(observation, state, noise, super_mini_map.to_image)
+        dense = trees.map(_dense, self._asked.agent.step.observation, observation)
+        given, wanted = self._asked.given(dense, state, noise), self._asked.wanted(answer)
         for written in self._formats:
-            written.ask(given, self._asked.wanted(answer))
+            written.ask(given, wanted)
         return answer
+
+
+def _dense(spec: specs.ArraySpec, rows: np.ndarray) -> np.ndarray:
+    """Returns maps as images, all else as it is."""
+    if isinstance(spec, specs.PixelMapSpec):
+        return np.stack([super_mini_map.to_image(row) for row in rows])
+    return rows
 
 
 def table(compared: Compared, formats: Sequence[Format]) -> str:
@@ -160,9 +169,8 @@ def benchmark() -> None:
     """Compares, and prints.
 
     Raises:
-      ConfigError: there is no such policy, or a format needs what is not installed.
+      ConfigError: there is no such policy, or see `exported.write`.
     """
-    logging.set_verbosity(logging.WARNING)  # converters tell of each step
     participant = participants.load(
         run_flags.WORKDIR.value, run_flags.MODULES.value, compute.configure
     )

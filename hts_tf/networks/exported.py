@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from hts_tf import errors, specs, trees
 from hts_tf.networks.agent import Agent
@@ -85,24 +86,9 @@ class Exported:
         observation: trees.Tree,
         state: trees.Tree,
         noise: np.ndarray,
-        to_image: Callable[[np.ndarray], np.ndarray],
     ) -> dict[str, np.ndarray]:
-        """Returns as its inputs what `Agent.act` takes, all [B, ...].
-
-        Args:
-          observation: maps of which are positions.
-          state: what the agent remembers.
-          noise: see the class.
-          to_image: of one map.
-        """
-        dense = trees.map(
-            lambda spec, array: (
-                np.stack([*map(to_image, array)]) if isinstance(spec, specs.PixelMapSpec) else array
-            ),
-            self._observation,
-            observation,
-        )
-        named = [*_observed(dense), *_remembered(state), ("noise", noise)]
+        """Returns as its inputs what `Agent.act` takes, all [B, ...]; maps must be images."""
+        named = [*_observed(observation), *_remembered(state), ("noise", noise)]
         return {name: array for name, array in named if name in self.inputs}
 
     def wanted(self, answer: specs.Answer) -> dict[str, tf.Tensor]:
@@ -210,6 +196,16 @@ def _to_keras(policy: Exported, path: Path) -> None:
         written = Path(directory, "policy.keras")
         policy.as_model().save(written)
         whole.write(path, written.read_bytes())
+
+
+def write(policy: Exported, name: str, path: Path) -> None:
+    """Writes a policy in the format of a name.
+
+    Raises:
+      ConfigError: the format needs what is not installed, or another network.
+    """
+    logging.set_verbosity(logging.WARNING)  # converters tell of each step
+    FORMATS[name](policy, path)
 
 
 FORMATS: dict[str, Callable[[Exported, Path], None]] = {
