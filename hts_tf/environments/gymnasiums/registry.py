@@ -13,7 +13,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hts_tf import errors
-from hts_tf.system import installation
 
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
@@ -95,7 +94,7 @@ def missing(env_id: str, which: str, failure: str) -> errors.ConfigError:
     extra = _EXTRAS.get(which, which)
     return errors.ConfigError(
         f"Gymnasium.id = {env_id!r} needs packages that are not there ({failure}): "
-        f"{installation.extra_command(extra)} installs them"
+        f"./launch/setup.sh --extras={extra} or pip install 'hts_tf[{extra}]'"
     )
 
 
@@ -169,7 +168,7 @@ def _gymnasium() -> ModuleType:
     except ImportError as error:
         raise errors.ConfigError(
             f"Gymnasium cannot be imported ({in_a_line(error)}): "
-            f"{installation.extra_command('gymnasium')} installs it"
+            "./launch/setup.sh --extras=gymnasium or pip install 'hts_tf[gymnasium]'"
         ) from error
     return gymnasium
 

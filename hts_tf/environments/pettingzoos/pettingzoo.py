@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from hts_tf import errors, specs, values
 from hts_tf.configurables import configurable
 from hts_tf.environments.gymnasiums import registry
-from hts_tf.system import installation
 
 if TYPE_CHECKING:
     from hts_tf.environments.pettingzoos import environment, view
@@ -127,5 +126,5 @@ def _check_installed() -> None:
     except ImportError as error:
         raise errors.ConfigError(
             f"PettingZoo cannot be imported ({registry.in_a_line(error)}): "
-            f"{installation.extra_command('pettingzoo')} installs it"
+            "./launch/setup.sh --extras=pettingzoo or pip install 'hts_tf[pettingzoo]'"
         ) from error
