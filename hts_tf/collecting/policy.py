@@ -1,6 +1,7 @@
 """Acting: a pure function of (observation, state, parameters, noise), whatever the batch."""
 
 import enum
+import math
 
 import numpy as np
 import tensorflow as tf
@@ -14,8 +15,8 @@ from hts_tf.system import compute
 _MIN_BATCH = 2
 
 # Vector instructions round some functions (tanh, exp) otherwise than the scalar code that
-# handles what is left over at an array's end. A multiple of this many rows leaves nothing over.
-_ROWS_MULTIPLE = 16
+# handles what is left over at an array's end. A multiple of 16 rows leaves nothing over.
+_VECTOR_ROWS = 16
 
 # Of the self-check: observations, the most batch sizes, and different batches of each size.
 _CHECK_OBSERVATIONS = 256
@@ -27,8 +28,13 @@ class Batching(enum.Enum):
     """How observations are put into batches; each way is safer and slower than the one before."""
 
     ANY_SIZE = "batches of any size"
+    MULTIPLES = f"batches padded to multiples of {compute.MATRIX_ROWS}"
     FIXED_SIZE = "batches padded to one fixed size"
     ALONE = "one observation at a time"
+
+
+# Those whose batches grow with the number of observations.
+FLEXIBLE = (Batching.ANY_SIZE, Batching.MULTIPLES)
 
 
 class Policy:
@@ -91,19 +97,20 @@ class Policy:
                 for i in range(len(noise))
             ]
             return _concatenated(answers)
-        if self.batching is Batching.FIXED_SIZE:
-            rows = -(-self.max_batch // _ROWS_MULTIPLE) * _ROWS_MULTIPLE
-        else:
-            rows = _MIN_BATCH
+        rows = max(len(noise), _MIN_BATCH)
+        if self.batching is Batching.MULTIPLES:
+            rows = _rounded_up(rows, compute.MATRIX_ROWS)
+        elif self.batching is Batching.FIXED_SIZE:
+            rows = _rounded_up(self.max_batch, math.lcm(compute.MATRIX_ROWS, _VECTOR_ROWS))
         return self._padded(questions, rows)
 
     def _padded(
-        self, questions: tuple[trees.Tree, np.ndarray, trees.Tree], at_least: int
+        self, questions: tuple[trees.Tree, np.ndarray, trees.Tree], rows: int
     ) -> specs.Answer:
-        """Computes a batch of at least so many rows, filled up with copies of the last one."""
+        """Computes a batch of so many rows, filled up with copies of the last one."""
         size = len(questions[1])
-        if size < at_least:
-            questions = _rows(questions, np.minimum(np.arange(at_least), size - 1))
+        if size < rows:
+            questions = _rows(questions, np.minimum(np.arange(rows), size - 1))
         with compute.in_calling_thread():
             answer = self._act(*questions)
         return trees.map(lambda tensor: tensor.numpy()[:size], answer)
@@ -134,6 +141,10 @@ class Policy:
             if not all(equal for _, equal in trees.named(same)):
                 return False
         return True
+
+
+def _rounded_up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple
 
 
 def _rows(tree: trees.Tree, rows: np.ndarray | slice) -> trees.Tree:

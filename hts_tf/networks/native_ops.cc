@@ -88,7 +88,7 @@ class SumRows : public OpKernel {
 REGISTER_KERNEL_BUILDER(Name("HtsSumRows").Device(tensorflow::DEVICE_CPU), SumRows);
 
 REGISTER_OP("HtsPlanPair")
-    .Attr("min_rows: int")
+    .Attr("rows_multiple: int")
     .Attr("num_outputs: int")
     .Input("positions: uint16")  // [batch, frames, pixels]
     .Input("cells: int32")       // [65536, reach]
@@ -112,7 +112,7 @@ REGISTER_OP("HtsPlanPair")
 class PlanPair : public OpKernel {
  public:
   explicit PlanPair(OpKernelConstruction* context) : OpKernel(context) {
-    OP_REQUIRES_OK(context, context->GetAttr("min_rows", &min_rows_));
+    OP_REQUIRES_OK(context, context->GetAttr("rows_multiple", &rows_multiple_));
     OP_REQUIRES_OK(context, context->GetAttr("num_outputs", &num_outputs_));
   }
 
@@ -131,7 +131,7 @@ class PlanPair : public OpKernel {
     const int64_t num_classes = outputs_tensor.dim_size(0);
     const int64_t part_size = outputs_tensor.dim_size(1);
     const int64_t span = outputs_tensor.dim_size(2);
-    const int64_t class_size = batch * part_size + min_rows_;
+    const int64_t class_size = batch * part_size;
     OP_REQUIRES(context, positions_tensor.NumElements() == batch * pixels,
                 absl::InvalidArgumentError("positions do not fit to the channels"));
 
@@ -169,8 +169,9 @@ class PlanPair : public OpKernel {
           }
         }
       }
-      num_rows += min_rows_;
-      output.insert(output.end(), min_rows_ * span, -1);
+      const int64_t missing = rows_multiple_ - (num_rows - before) % rows_multiple_;
+      num_rows += missing;
+      output.insert(output.end(), missing * span, -1);
       count->flat<int32_t>()(kind) = num_rows - before;
     }
 
@@ -188,7 +189,7 @@ class PlanPair : public OpKernel {
   }
 
  private:
-  int64_t min_rows_;
+  int64_t rows_multiple_;
   int64_t num_outputs_;
 };
 

@@ -14,9 +14,7 @@ import tensorflow as tf
 from hts_tf import specs
 from hts_tf.networks import native_ops
 from hts_tf.networks.transparent import Transparent
-
-# Rows in every matrix product, as a single row would take another kernel, with other rounding.
-_MIN_ROWS = 2
+from hts_tf.system.compute import MATRIX_ROWS
 
 
 class SparseConv2D(Transparent):
@@ -214,8 +212,8 @@ class SparseConv2DPair(Transparent):
     def _plan(self, positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         """Finds the touched cells, and what goes into and comes out of them.
 
-        Touched cells are ordered by class, image, and place; to each class belong `_MIN_ROWS` more
-        that do not exist.
+        Touched cells are ordered by class, image, and place; to each class belong some more that do
+        not exist, at least one, so that it has a multiple of `MATRIX_ROWS`.
 
         Args:
           positions: [B, frames, pixels] uint16.
@@ -237,12 +235,12 @@ class SparseConv2DPair(Transparent):
                 self.first.channel,
                 self._place,
                 self._outputs.reshape(-1, self._part_size, self._span**2),
-                min_rows=_MIN_ROWS,
+                rows_multiple=MATRIX_ROWS,
                 num_outputs=num_outputs,
             )
         batch = tf.shape(positions)[0]
         num_classes = self._strides**2
-        class_size = batch * self._part_size + _MIN_ROWS
+        class_size = batch * self._part_size + MATRIX_ROWS
         taps, cells = self.first.slices(positions)
         image, cell = cells // len(self._place), cells % len(self._place)
         place = tf.gather(self._place, cell)
@@ -250,7 +248,9 @@ class SparseConv2DPair(Transparent):
         key = kind * class_size + image * self._part_size + index
         touched = tf.math.unsorted_segment_max(tf.ones_like(key), key, num_classes * class_size)
         touched = tf.reshape(touched > 0, (num_classes, class_size))
-        touched = tf.concat([touched[:, :-_MIN_ROWS], tf.ones((num_classes, _MIN_ROWS), bool)], 1)
+        real = touched[:, :-MATRIX_ROWS]
+        missing = MATRIX_ROWS - tf.reduce_sum(tf.cast(real, tf.int32), 1) % MATRIX_ROWS
+        touched = tf.concat([real, tf.range(MATRIX_ROWS) < missing[:, None]], 1)
         count = tf.reduce_sum(tf.cast(touched, tf.int32), 1)
         kind, place = tf.unstack(tf.cast(tf.where(touched), tf.int32), axis=1)
         row = tf.math.unsorted_segment_max(  # the inverse; much faster than a cumulative sum

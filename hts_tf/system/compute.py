@@ -10,6 +10,12 @@ from hts_tf import errors, values
 from hts_tf.configurables import configurable
 from hts_tf.system import processors
 
+# Matrix kernels for processors with AVX2 take six rows at a time, and what is left over in another
+# way, with other rounding; large matrices they divide where that changes. Where a row must not
+# depend on how many others there are, matrices have a multiple of so many: of these it held for
+# all sizes that were tried, up to 9,600. (Kernels for AVX-512 mind only a single row.)
+MATRIX_ROWS = 12
+
 
 @configurable("Compute")
 def configure(

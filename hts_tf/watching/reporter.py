@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hts_tf import operative
-from hts_tf.collecting.policy import Batching
+from hts_tf.collecting.policy import FLEXIBLE, Batching
 from hts_tf.files import scope
 from hts_tf.files.archive import Record
 from hts_tf.files.evaluations import Evaluation
@@ -59,7 +59,7 @@ class Reporter:
           configuration: operative, see `operative.text`.
           found: the scope of reproducibility.
         """
-        if self._batching is not Batching.ANY_SIZE:
+        if self._batching not in FLEXIBLE:
             terminal.warn(
                 "on this machine, observations in a batch influence each other; to keep "
                 f"results reproducible, actors compute {self._batching.value}"

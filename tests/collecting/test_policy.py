@@ -208,6 +208,11 @@ def plus_batch_size(observation):
     return observation[:, :3], observation[:, 3] + tf.cast(tf.shape(observation)[0], tf.float32)
 
 
+def plus_whether_the_batch_is_odd(observation):
+    odd = tf.cast(tf.shape(observation)[0] % 2, tf.float32)
+    return observation[:, :3], observation[:, 3] + odd
+
+
 def plus_place_in_batch(observation):
     rows = tf.cast(tf.range(tf.shape(observation)[0]), tf.float32)
     return observation[:, :3], observation[:, 3] + rows
@@ -218,11 +223,12 @@ def plus_place_in_batch(observation):
     [
         (minus_batch_mean, Batching.ALONE),
         (plus_place_in_batch, Batching.ALONE),
+        (plus_whether_the_batch_is_odd, Batching.MULTIPLES),
         (plus_batch_size, Batching.FIXED_SIZE),
     ],
 )
 def test_a_network_that_minds_its_batch_is_found_out(function, batching):
-    policy = Policy(Formula(function), MAX_BATCH)
+    policy = Policy(Formula(function), 2 * MAX_BATCH)  # of more sizes than one multiple
     assert policy.batching is batching
     observation, noise = observations_and_noise(VECTOR)
     expected = policy.act(observation, noise)

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from hts_tf import errors, specs
-from hts_tf.collecting.policy import Batching, Policy, example_observations
+from hts_tf.collecting.policy import FLEXIBLE, Policy, example_observations
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.networks.bernoulli import Bernoulli
@@ -113,7 +113,7 @@ def test_zeros_for_noise_choose_what_no_other_action_is_more_probable_than(actio
 def test_answers_do_not_depend_on_the_batch(action):
     agent, max_batch = make_agent(action), 12
     policy = Policy(agent, max_batch)
-    assert policy.batching is Batching.ANY_SIZE
+    assert policy.batching in FLEXIBLE
     random = np.random.default_rng(0)
     observation = example_observations(agent.step.observation, max_batch, random)
     noise = policy.draw_noise(random, (max_batch,))
@@ -133,7 +133,7 @@ def test_masked_answers_do_not_depend_on_the_batch(kind):
         "light": LIGHT,
         specs.ACTION_MASK: specs.ArraySpec(size, "bool"),
     }
-    assert Policy(make_agent(KINDS[kind], observation), 5).batching is Batching.ANY_SIZE
+    assert Policy(make_agent(KINDS[kind], observation), 5).batching in FLEXIBLE
 
 
 def without_the_last(action):

@@ -41,7 +41,8 @@ class Football:
       scenario: module name in `gfootball.scenarios`, e.g. "academy_3_vs_1_with_keeper".
       rewards: "scoring", +1 and -1 for goals, or "scoring,checkpoints", which also pays up to
         ten times 0.1 for bringing the ball to the opponent's goal.
-      frames: how many make one observation, 1 to 8, the oldest first.
+      frames: how many make one observation, 1 to 8, the oldest first; None takes 4 of maps, as the
+        paper does, and 1 of floats, in which motions are.
       representation: what a frame is: "extracted", a super mini map, see `super_mini_map.spec`; or
         "simple115v2", floats of gfootball's, see `simple115v2.encode`; or "relative", floats of
         ours, see `relative.encode`.
@@ -68,7 +69,7 @@ class Football:
 
     scenario: str
     rewards: Literal["scoring", "scoring,checkpoints"] = "scoring,checkpoints"
-    frames: Annotated[int, Ge(1), Le(8)] = 4
+    frames: Annotated[int, Ge(1), Le(8)] | None = None
     representation: Literal["extracted", "simple115v2", "relative"] = "extracted"
     left_players: _Players = 1
     right_players: _Players = 0
@@ -80,6 +81,8 @@ class Football:
     critic_state: bool = False
 
     def __post_init__(self) -> None:
+        if self.frames is None:
+            object.__setattr__(self, "frames", 4 if self.representation == "extracted" else 1)
         known = scenarios.names()
         if not known:
             raise errors.ConfigError(

@@ -57,7 +57,7 @@ class Offered:
             "simple115v2": gfootball's [115 * frames] float32, see `simple115v2.encode`.
             "relative": [217 * frames] float32, see `relative.encode`.
           rewards: see `football.Football`.
-          frames: how many are stacked, 1 to 8; None takes 4 for maps, 1 for floats.
+          frames: how many are stacked, 1 to 8; None takes 4 of maps, 1 of floats.
           left_players: see `football.Football`.
           right_players: the same.
           render_mode: "rgb_array" for pictures.
@@ -74,8 +74,6 @@ class Offered:
         if render_mode not in (None, "rgb_array"):
             raise errors.ConfigError(f"render_mode = {render_mode!r} is neither None nor rgb_array")
         shown = _SHOWN[representation]
-        if frames is None:
-            frames = 4 if shown == "extracted" else 1
         self.game = football.Football(scenario, rewards, frames, shown, left_players, right_players)
         spec = self.game.spec
         self.action_space = gymnasium.spaces.Discrete(spec.action.num_values)
