@@ -87,16 +87,21 @@ setup(
         "gymnasium.envs": ["hts_tf = hts_tf.football:register_scenarios"],
         "tensorboard_plugins": ["hts_tf_episodes = hts_tf.dashboard.plugin:EpisodesPlugin"],
     },
-    # The gin files stand at the top of the repository, where people look for them, and are
+    # Gin files and models stand at the top of the repository, where people look for them, and are
     # installed inside the package.
-    packages=[*find_packages(include=["hts_tf", "hts_tf.*"]), "hts_tf.gin_configs"],
-    package_dir={"hts_tf.gin_configs": "gin_configs"},
+    packages=[
+        *find_packages(include=["hts_tf", "hts_tf.*"]),
+        "hts_tf.gin_configs",
+        "hts_tf.models",
+    ],
+    package_dir={"hts_tf.gin_configs": "gin_configs", "hts_tf.models": "models"},
     package_data={
         "hts_tf.environments.football": ["*.env", "*.patch"],
         "hts_tf.networks": ["*.cc"],
         "hts_tf.report": ["*.html", "*.csv"],
         "hts_tf.dashboard": ["*.js"],
         "hts_tf.gin_configs": ["*.gin", "*/*.gin"],
+        "hts_tf.models": ["*/config.gin", "*/episodes.*", "*/checkpoints/*"],
     },
     classifiers=[
         "Programming Language :: Python :: 3",

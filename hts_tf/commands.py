@@ -26,6 +26,7 @@ COMMANDS = (
     "league",
     "tournament",
     "export",
+    "publish",
     "check_environment",
     "plot_curves",
     "plot_timeline",

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from hts_tf import config
 from hts_tf.environments.football import scenarios
+from hts_tf.files import models
 
 _ROOT = Path(__file__).parents[1]
 
@@ -103,6 +104,8 @@ def _defined(call: ast.Call, function: str) -> Iterator[Flag]:
             values = sorted({*config.names("scenarios"), *scenarios.names()})
         elif name in ("method", "methods"):
             values = config.names("methods")
+        elif name == "model":
+            values = models.names()
         if isinstance(name, str):
             words = (f"--{name}", f"--no{name}") if function in _BOOLEANS else (f"--{name}=",)
             yield Flag(name, words, tuple(values or ()))

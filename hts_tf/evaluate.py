@@ -47,6 +47,7 @@ _VIDEO = flags.DEFINE_bool("video", True, "show the first episode in TensorBoard
 _PARALLEL = 16  # environments at once
 _HISTOGRAM_BINS = 10
 _HISTOGRAM_WIDTH = 50  # characters
+_BOOTSTRAPS = 1000  # times that episodes are drawn again, for an interval
 
 
 def evaluate() -> None:
@@ -56,7 +57,7 @@ def evaluate() -> None:
       ConfigError: the workdir holds nothing that can be evaluated, or not against this opponent.
       ProtocolError: an environment broke a rule.
     """
-    workdir = Workdir(run_flags.WORKDIR.value)
+    workdir = Workdir(run_flags.workdir())
     config.load_text(workdir.configuration(), workdir.config, run_flags.MODULES.value)
     found = policies.read(_name())
     compute.configure()
@@ -66,7 +67,7 @@ def evaluate() -> None:
     memory.require(sketch.nbytes(sketch.sketch(environment.spec)), "for the network")
     agent = ActorCritic(environment.spec, seed=0)
     found.give(agent)
-    path = Path(_OUTPUT.value or workdir.path / _file_name(found))
+    path = Path(_OUTPUT.value or run_flags.results() / _file_name(found))
     if path.suffix != ".csv":
         raise errors.ConfigError(f"--output={path} must end in .csv")
     max_batch = _PARALLEL * environment.spec.num_players
@@ -109,7 +110,7 @@ def evaluate() -> None:
             print(f"task {task}: {len(scores)} episodes, mean score {np.mean(scores):.3f}")
     of_all = [(*episode, *r.figures) for episode, r in zip(episodes, records, strict=True)]
     for name, values in zip((*Episode._fields, *told), np.transpose(of_all), strict=True):
-        print(f"\n{name}: mean {values.mean():.3f}, standard deviation {values.std():.3f}")
+        print(f"\n{name}: {_summary(values)}")
         print(histogram(values))
 
 
@@ -117,12 +118,12 @@ def _name() -> str:
     """Returns the policy's, see `policies`. Raises: ConfigError: --checkpoint names none."""
     which = _CHECKPOINT.value
     if which == "newest":
-        return run_flags.WORKDIR.value
+        return run_flags.workdir()
     if which != "best" and not which.isdecimal():
         raise errors.ConfigError(
             f"--checkpoint={which} must be newest, best, or a number of updates"
         )
-    return f"{run_flags.WORKDIR.value}@{which}"
+    return f"{run_flags.workdir()}@{which}"
 
 
 def _file_name(found: policies.Parameters) -> str:
@@ -158,9 +159,17 @@ def _show(workdir: Workdir, episodes: Path, env_steps: int) -> None:
         size = Image.open(path).size
     # Not the training's directory: TensorBoard follows only the newest file of one, and the
     # training may go on.
-    tensorboard = display.TensorBoard(workdir.path / "evaluation")
+    tensorboard = display.TensorBoard(run_flags.results() / "evaluation")
     tensorboard.animation(env_steps, "evaluation/first_episode", content, size)
     tensorboard.close()
+
+
+def _summary(values: np.ndarray) -> str:
+    """Returns mean, where that of ever more episodes is likely to be, and standard deviation."""
+    resampled = np.random.default_rng(0).choice(values, (_BOOTSTRAPS, len(values)))
+    low, high = np.quantile(resampled.mean(axis=1), [0.025, 0.975])
+    between = f"95 % interval {low:.3f} to {high:.3f}"
+    return f"mean {values.mean():.3f}, {between}, standard deviation {values.std():.3f}"
 
 
 def histogram(values: np.ndarray) -> str:

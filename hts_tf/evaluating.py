@@ -47,7 +47,7 @@ def evaluate() -> None:
       ProtocolError: an environment broke a rule.
     """
     priority.give_way()
-    workdir = Workdir(run_flags.WORKDIR.value)
+    workdir = Workdir(run_flags.workdir())
     config.load_text(workdir.configuration(), workdir.config, run_flags.MODULES.value)
     compute.configure()
     environment = config.environment()

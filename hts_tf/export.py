@@ -26,9 +26,7 @@ def export() -> None:
     Raises:
       ConfigError: there is no such policy, or see `exported.write`.
     """
-    participant = participants.load(
-        run_flags.WORKDIR.value, run_flags.MODULES.value, compute.configure
-    )
+    participant = participants.load(run_flags.workdir(), run_flags.MODULES.value, compute.configure)
     path = Path(_OUTPUT.value)
     if path.exists():
         raise errors.ConfigError(f"--output={path} is there already: remove it, or give another")

@@ -67,7 +67,7 @@ def run() -> int:
     Raises:
       ConfigError: there is nothing to replay, or a flag cannot be used.
     """
-    workdir = Workdir(run_flags.WORKDIR.value)
+    workdir = Workdir(run_flags.workdir())
     path = Path(_ARCHIVE.value) if _ARCHIVE.value else workdir.archive
     if _OPPONENT.value:
         path = play(workdir, _OPPONENT.value)
@@ -83,7 +83,7 @@ def run() -> int:
     number = choose(records, _EPISODE.value, _UPDATE.value, _ENV.value, _BEST.value, _WORST.value)
     output = None
     if not _CHECK_ONLY.value:
-        default = workdir.path / "replays" / f"{path.stem}_{number}.mp4"
+        default = run_flags.results() / "replays" / f"{path.stem}_{number}.mp4"
         output = Path(_OUTPUT.value) if _OUTPUT.value else default
         video.check(output)
     found = replay(environment, records[number], number, output)
@@ -114,7 +114,7 @@ def play(workdir: Workdir, opponent: str) -> Path:
     if any(value is not None for value in chosen) or _BEST.value or _WORST.value or _LIST.value:
         raise errors.ConfigError("--opponent has a new episode played: none is to be chosen")
     name = f"against_{whole.as_name(opponent)}_match{_MATCH.value}"
-    path = workdir.path / "replays" / name
+    path = run_flags.results() / "replays" / name
     arguments = [
         f"--workdir={workdir.path}",
         f"--opponent={opponent}",

@@ -38,6 +38,7 @@ FLOORS = [
         "tournament",
         "league",
         "export",
+        "publish",
         "evaluating",
         "play",
     },

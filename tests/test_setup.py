@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("launch", "hts_tf", "gin_configs", "setup.py", "pyproject.toml", "README.md")
+SOURCES = ("launch", "hts_tf", "gin_configs", "models", "setup.py", "pyproject.toml", "README.md")
 
 # What launch/setup.sh needs of the system when everything around it is replaced.
 TOOLS = ("bash", "cat", "chmod", "cut", "dirname", "env", "flock", "ln", "mkdir", "mv", "rm")

@@ -171,9 +171,7 @@ def benchmark() -> None:
     Raises:
       ConfigError: there is no such policy, or see `exported.write`.
     """
-    participant = participants.load(
-        run_flags.WORKDIR.value, run_flags.MODULES.value, compute.configure
-    )
+    participant = participants.load(run_flags.workdir(), run_flags.MODULES.value, compute.configure)
     environment = participant.environment
     asked = exported.Exported(participant.agent, environment.spec)
     policy = Policy(participant.agent, environment.spec.num_players)

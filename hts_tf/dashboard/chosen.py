@@ -27,7 +27,7 @@ def find() -> Chosen:
     Raises:
       ConfigError: there is no such run or episode.
     """
-    workdir = Workdir(run_flags.WORKDIR.value)
+    workdir = Workdir(run_flags.workdir())
     environment = config.environment_in(
         workdir.configuration(), workdir.config, run_flags.MODULES.value
     )

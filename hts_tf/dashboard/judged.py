@@ -27,7 +27,7 @@ def judge() -> None:
     """
     logging.set_verbosity(logging.ERROR)
     record, environment = chosen.find()
-    found = participants.load(run_flags.WORKDIR.value, run_flags.MODULES.value, compute.configure)
+    found = participants.load(run_flags.workdir(), run_flags.MODULES.value, compute.configure)
     spec = environment.spec
     policy = Policy(found.agent, spec.num_players)
     player = environment.make()

@@ -72,6 +72,13 @@ class Keeper:
         self._scope = now
         self._workdir.claim(configuration)
         state = self._workdir.newest()
+        if state and "run/archive_bytes" not in state:
+            raise errors.ConfigError(
+                f"--workdir={self._workdir.path} holds a model, no run that could go on: to train "
+                "on from it, take another --workdir and add "
+                f"--gin_bindings=\"Trainer.start_from = '{self._workdir.path}'\"",
+                page="models.md#train-on",
+            )
         archived = int(state["run/archive_bytes"]) if state else 0
         self._archive = self._workdir.open_archive(archived)
         if state and "run/scope" in state:

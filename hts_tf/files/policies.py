@@ -1,7 +1,8 @@
-"""Policies of runs, by name: WORKDIR is its newest checkpoint's.
+"""Policies by name: WORKDIR is that of a run's newest checkpoint.
 
 WORKDIR@UPDATES is a snapshot, or else another one that is still there, and WORKDIR@best the best of
-those that were evaluated while the run trained.
+those that were evaluated while the run trained. Where there is no such directory, WORKDIR may be
+the name of a model.
 """
 
 import itertools
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hts_tf import errors, learner
-from hts_tf.files import checkpoint
+from hts_tf.files import checkpoint, models
 from hts_tf.files.evaluations import Evaluations
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks.agent import Agent
@@ -80,7 +81,10 @@ def read(name: str) -> Parameters:
     else:
         state = _of_updates(int(which), run, name)
     own = {k: v for k, v in state.items() if k.startswith("variable/") or k == learner.SPACES}
-    return Parameters(int(state["run/updates"]), int(state["run/env_steps"]), own, name)
+    env_steps = state.get("run/env_steps")
+    return Parameters(
+        int(state["run/updates"]), None if env_steps is None else int(env_steps), own, name
+    )
 
 
 def _of_updates(updates: int, run: Workdir, name: str) -> dict[str, np.ndarray]:
@@ -109,7 +113,10 @@ def _parts(name: str) -> tuple[Workdir, str | None]:
     found = _NAME.fullmatch(name)
     if found is None:
         raise errors.ConfigError("a policy is named WORKDIR, WORKDIR@UPDATES or WORKDIR@best")
-    return Workdir(found["workdir"]), found["which"]
+    run = Path(found["workdir"])
+    if not run.exists() and found["workdir"] in models.names():
+        run = models.find(found["workdir"])
+    return Workdir(run), found["which"]
 
 
 class Snapshots:

@@ -4,6 +4,7 @@ Prints its address, then does what each line of standard input says, and prints 
 a node, "kill" kills one that is not the first, and all that runs there. Ends with its input.
 """
 
+import os
 import random
 import sys
 import tempfile
@@ -21,7 +22,8 @@ _LOOKS = {
 
 def main():
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as directory:
-        head = {"include_dashboard": False, "temp_dir": directory, "_system_config": _LOOKS}
+        os.environ["RAY_TMPDIR"] = directory  # /tmp/ray may be missing, or another user's
+        head = {"include_dashboard": False, "_system_config": _LOOKS}
         cluster = Cluster(initialize_head=True, head_node_args={**_EACH, **head})
         others = [cluster.add_node(**_EACH, wait=False) for _ in range(int(sys.argv[1]) - 1)]
         cluster.wait_for_nodes()

@@ -1,0 +1,81 @@
+"""Command line: makes a model of a policy: a small workdir, with how it plays.
+
+  .venv/bin/python -m hts_tf.publish --policy=runs/a@best --output=models/academy_corner
+
+It holds the run's `config.gin`, the policy's parameters, and the episodes of an evaluation:
+`episodes.csv`, `episodes.bin`, and of those with pictures the best one as `best.gif`. Whatever
+takes a workdir takes it.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
+from hts_tf import config, errors
+from hts_tf.environments import base
+from hts_tf.files import archive, policies
+from hts_tf.files.workdir import Workdir
+from hts_tf.system import command, terminal, whole
+from hts_tf.system.child import Child
+
+_POLICY = flags.DEFINE_string(
+    "policy", None, "WORKDIR, WORKDIR@UPDATES or WORKDIR@best", required=True
+)
+_OUTPUT = flags.DEFINE_string("output", None, "directory of the model", required=True)
+_EPISODES = flags.DEFINE_integer("episodes", 1000, "of the evaluation", lower_bound=1)
+_SEED = flags.DEFINE_integer("seed", 0, "selects these episodes", lower_bound=0)
+_MODULES = flags.DEFINE_list(config.MODULES_FLAG, [], "see hts_tf.evaluate")
+
+
+def publish() -> None:
+    """Makes the model; its directory appears when all of it is there.
+
+    Raises:
+      ConfigError: there is no such policy, it cannot be evaluated, or the directory is there.
+      ChildError: evaluation or video failed.
+    """
+    output = Path(_OUTPUT.value)
+    if output.exists():
+        raise errors.ConfigError(f"--output={output} is there already: remove it, or give another")
+    run = policies.workdir(_POLICY.value)
+    found = policies.read(_POLICY.value)
+    environment = config.environment_in(run.configuration(), run.config, _MODULES.value)
+    partial = output.with_name(f"{output.name}.partial")
+    with whole.refusing("--output"):
+        partial.mkdir(parents=True, exist_ok=True)
+        whole.write(partial / run.config.name, run.configuration().encode())
+        Workdir(partial).save(found.updates, _state(found, run), keep=1)
+    table = partial / Path(archive.FILE_NAME).with_suffix(".csv")
+    number = f"--episodes={_EPISODES.value}", f"--seed={_SEED.value}"
+    _run("hts_tf.evaluate", partial, *number, "--novideo", f"--output={table}")
+    if isinstance(environment, base.Watchable):
+        _run("hts_tf.replay", partial, "--best", f"--output={partial / 'best.gif'}")
+    with whole.refusing("--output"):
+        partial.rename(output)
+    terminal.say(f"{output}: of {_POLICY.value}, {found.updates:,} updates")
+
+
+def _state(found: policies.Parameters, run: Workdir) -> dict[str, np.ndarray]:
+    """Returns what a model's checkpoint holds: not what a training could go on from."""
+    state = {**found.arrays, "run/updates": np.array(found.updates)}
+    if found.env_steps is not None:
+        state["run/env_steps"] = np.array(found.env_steps)
+    return state | {"run/scope": np.array(json.dumps(run.scope()))}
+
+
+def _run(module: str, workdir: Path, *arguments: str) -> None:
+    modules = [f"--{config.MODULES_FLAG}={','.join(_MODULES.value)}"] if _MODULES.value else []
+    with Child(module, [f"--workdir={workdir}", *arguments, *modules]) as child:
+        child.has_ended(within_sec=None)
+
+
+def main() -> None:
+    """Entry point."""
+    command.run(publish)
+
+
+if __name__ == "__main__":
+    main()
