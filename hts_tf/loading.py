@@ -146,8 +146,9 @@ def load(name: str, modules: Sequence[str] = ()) -> LoadedPolicy:
     """Loads a policy. What gin had bound in this process is forgotten.
 
     Args:
-      name: WORKDIR for the newest checkpoint of a run, WORKDIR@UPDATES for a snapshot, or
-        WORKDIR@best for the best of those that were evaluated while it trained.
+      name: WORKDIR for the newest checkpoint of a run, WORKDIR@UPDATES for a snapshot,
+        WORKDIR@best for the best of those that were evaluated while it trained, or the name of a
+        model, see `files.models`.
       modules: of your own, that the run's configuration may import.
 
     Raises:

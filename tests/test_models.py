@@ -1,0 +1,120 @@
+"""Models: policies that come with the package play as they did, and anybody can make one."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from hts_tf.files import models, scope
+from hts_tf.files.workdir import Workdir
+from tests import command_line
+from tests.test_loading import SMALL
+
+# Plays the first episodes of each model's evaluation again, with the actions that it took; prints
+# of each how many of them its policy would choose, of how many, and whether the outcomes agree.
+PLAY = """
+import json
+import numpy as np
+import hts_tf
+from hts_tf.files import archive, models
+
+for name in models.names():
+    policy = hts_tf.load(name)
+    environment = policy.environment.make()
+    observation = policy.environment.spec.new_observation()
+    same = taken = 0
+    agree = True
+    for number, record in enumerate(archive.read(models.find(name) / archive.FILE_NAME)[:3]):
+        state = policy.initial_state(number)
+        environment.reset(policy.episode_seed(number), observation)
+        total = 0.0
+        for action in np.frombuffer(record.actions, policy.environment.spec.action.dtype):
+            chosen, state = policy.act(observation, state)
+            same, taken = same + (chosen == action), taken + 1
+            result = environment.step(int(action), observation)
+            total += result.reward
+        agree = agree and result.is_over and np.float32(total) == np.float32(record.episode_return)
+    environment.close()
+    print(json.dumps([name, int(same), taken, bool(agree)]))
+"""
+
+# Of a scope: on what the bits of a policy's answers depend.
+COMPUTES = ("processor", "tensorflow", "keras", "numpy", "C library")
+
+
+@pytest.mark.slow
+def test_models_play_as_they_did():
+    program = [sys.executable, "-c", PLAY]
+    played = subprocess.run(
+        program, cwd=command_line.ROOT, capture_output=True, text=True, check=False
+    )
+    assert played.returncode == 0, played.stderr
+    results = [json.loads(line) for line in played.stdout.splitlines()]
+    assert [name for name, *_ in results] == models.names()
+    assert results
+    here = scope.describe()
+    for name, same, taken, outcomes_agree in results:
+        assert outcomes_agree, name  # the engine's bits are those of any processor
+        there = Workdir(models.find(name)).scope()
+        if all(there[what] == here[what] for what in COMPUTES):
+            assert same == taken, name
+        else:  # last bits of logits may differ, and decide between actions that are nearly as good
+            assert same >= 0.99 * taken, name
+
+
+@pytest.mark.slow
+def test_a_policy_becomes_a_model(tmp_path):
+    run, model = tmp_path / "run", tmp_path / "model"
+
+    def typed(module, *flags, code=0):
+        found, said, complaints = command_line.run(module, *flags)
+        assert found == code, complaints
+        return said + complaints
+
+    typed("hts_tf.train", f"--workdir={run}", "--scenario=recall", *SMALL)
+    publish = [f"--policy={run}", f"--output={model}", "--episodes=3", "--seed=5"]
+    typed("hts_tf.publish", *publish)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "run"]
+    again = tmp_path / "again.csv"
+    evaluate = ["--episodes=3", "--seed=5", "--novideo", f"--output={again}"]
+    typed("hts_tf.evaluate", f"--workdir={model}", *evaluate)
+    assert again.read_text() == (model / "episodes.csv").read_text()
+    typed("hts_tf.evaluate", f"--workdir={run}", *evaluate)
+    assert again.read_text() == (model / "episodes.csv").read_text()
+    said = typed("hts_tf.replay", f"--workdir={model}", "--best", "--check_only")
+    assert "agree with the archive" in said
+    said = typed("hts_tf.train", f"--workdir={model}", "--scenario=recall", *SMALL, code=2)
+    assert "holds a model" in said
+    assert f"Trainer.start_from = '{model}'" in said
+    assert "is there already" in typed("hts_tf.publish", *publish, code=2)
+
+
+def test_results_of_a_model_are_written_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    [name, *_] = models.names()
+    before = {path for path in models.find(name).rglob("*")}
+    code, said, complaints = command_line.run(
+        "hts_tf.replay", f"--model={name}", "--best", pythonpath=[command_line.ROOT]
+    )
+    assert code == 0, complaints
+    [video] = (tmp_path / "runs" / "models" / name / "replays").iterdir()
+    assert said.splitlines()[-1].endswith(video.name)
+    assert {path for path in models.find(name).rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    "flags", [[], ["--model=academy_empty_goal_close", "--workdir=run"]], ids=str
+)
+def test_one_of_workdir_and_model(flags):
+    code, _, complaints = command_line.run("hts_tf.replay", *flags, "--list")
+    assert code
+    assert "Exactly one of (workdir, model)" in complaints
+
+
+def test_an_unknown_model_is_refused():
+    wrong = "--model=academy_empty_gaol_close"
+    code, _, complaints = command_line.run("hts_tf.replay", wrong, "--list")
+    assert code == 2
+    assert "did you mean 'academy_empty_goal_close'" in complaints
+    assert len(complaints.splitlines()) == 1
