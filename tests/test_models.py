@@ -93,14 +93,14 @@ def test_a_policy_becomes_a_model(tmp_path):
 def test_results_of_a_model_are_written_elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     [name, *_] = models.names()
-    before = {path for path in models.find(name).rglob("*")}
+    before = set(models.find(name).rglob("*"))
     code, said, complaints = command_line.run(
         "hts_tf.replay", f"--model={name}", "--best", pythonpath=[command_line.ROOT]
     )
     assert code == 0, complaints
     [video] = (tmp_path / "runs" / "models" / name / "replays").iterdir()
     assert said.splitlines()[-1].endswith(video.name)
-    assert {path for path in models.find(name).rglob("*")} == before
+    assert set(models.find(name).rglob("*")) == before
 
 
 @pytest.mark.parametrize(
