@@ -47,7 +47,6 @@ _VIDEO = flags.DEFINE_bool("video", True, "show the first episode in TensorBoard
 _PARALLEL = 16  # environments at once
 _HISTOGRAM_BINS = 10
 _HISTOGRAM_WIDTH = 50  # characters
-_BOOTSTRAPS = 1000  # times that episodes are drawn again, for an interval
 
 
 def evaluate() -> None:
@@ -166,8 +165,7 @@ def _show(workdir: Workdir, episodes: Path, env_steps: int) -> None:
 
 def _summary(values: np.ndarray) -> str:
     """Returns mean, where that of ever more episodes is likely to be, and standard deviation."""
-    resampled = np.random.default_rng(0).choice(values, (_BOOTSTRAPS, len(values)))
-    low, high = np.quantile(resampled.mean(axis=1), [0.025, 0.975])
+    low, high = evaluator.interval(values)
     between = f"95 % interval {low:.3f} to {high:.3f}"
     return f"mean {values.mean():.3f}, {between}, standard deviation {values.std():.3f}"
 

@@ -14,6 +14,8 @@ from hts_tf.environments import base, checked
 from hts_tf.files.archive import Record
 from hts_tf.system import processors
 
+_BOOTSTRAPS = 1000  # times that episodes are drawn again, for an interval
+
 
 class Played(NamedTuple):
     """What came of an episode, for the side of the first player.
@@ -218,3 +220,18 @@ def _by(policy: Policy, asked: tuple[trees.Tree, np.ndarray, trees.Tree]) -> spe
 
 def _stacked(parts: list[trees.Tree]) -> trees.Tree:
     return trees.map(lambda *leaves: np.stack(leaves), *parts)
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """Returns where the mean of ever more episodes is likely to be, with 95 % confidence.
+
+    Args:
+      values: [episodes], such as scores.
+
+    Returns:
+      The lower and the upper end, by the bootstrap's percentiles (Efron 1979); the same for the
+      same values.
+    """
+    resampled = np.random.default_rng(0).choice(values, (_BOOTSTRAPS, len(values)))
+    low, high = np.quantile(resampled.mean(axis=1), [0.025, 0.975])
+    return float(low), float(high)

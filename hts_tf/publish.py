@@ -8,17 +8,19 @@ takes a workdir takes it.
 """
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, errors
+from hts_tf import config, errors, evaluator, learner, settings  # noqa: F401  gin configurables
 from hts_tf.environments import base
-from hts_tf.files import archive, policies
+from hts_tf.files import archive, participants, policies
 from hts_tf.files.workdir import Workdir
-from hts_tf.system import command, terminal, whole
+from hts_tf.networks.agent import Agent
+from hts_tf.system import command, compute, terminal, whole
 from hts_tf.system.child import Child
 
 _POLICY = flags.DEFINE_string(
@@ -42,25 +44,35 @@ def publish() -> None:
         raise errors.ConfigError(f"--output={output} is there already: remove it, or give another")
     run = policies.workdir(_POLICY.value)
     found = policies.read(_POLICY.value)
-    environment = config.environment_in(run.configuration(), run.config, _MODULES.value)
+    participant = participants.load(_POLICY.value, _MODULES.value, compute.configure)
     partial = output.with_name(f"{output.name}.partial")
     with whole.refusing("--output"):
-        partial.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)  # of one that was interrupted
+        partial.mkdir(parents=True)
         whole.write(partial / run.config.name, run.configuration().encode())
-        Workdir(partial).save(found.updates, _state(found, run), keep=1)
+        Workdir(partial).save(found.updates, _state(participant.agent, found, run), keep=1)
     table = partial / Path(archive.FILE_NAME).with_suffix(".csv")
     number = f"--episodes={_EPISODES.value}", f"--seed={_SEED.value}"
     _run("hts_tf.evaluate", partial, *number, "--novideo", f"--output={table}")
-    if isinstance(environment, base.Watchable):
+    if isinstance(participant.environment, base.Watchable):
         _run("hts_tf.replay", partial, "--best", f"--output={partial / 'best.gif'}")
     with whole.refusing("--output"):
         partial.rename(output)
-    terminal.say(f"{output}: of {_POLICY.value}, {found.updates:,} updates")
+    terminal.say(f"{output}: {found.updates:,} updates, {described(output)}")
 
 
-def _state(found: policies.Parameters, run: Workdir) -> dict[str, np.ndarray]:
+def described(model: Path) -> str:
+    """Says how a model has played, of its workdir: the means of its episodes."""
+    episodes = archive.read(model / archive.FILE_NAME)
+    scores = np.array([episode.score for episode in episodes])
+    low, high = evaluator.interval(scores)
+    score = f"score {scores.mean():.3f} (95 % interval {low:.3f} to {high:.3f})"
+    return f"{score}, return {np.mean([episode.episode_return for episode in episodes]):.2f}"
+
+
+def _state(agent: Agent, found: policies.Parameters, run: Workdir) -> dict[str, np.ndarray]:
     """Returns what a model's checkpoint holds: not what a training could go on from."""
-    state = {**found.arrays, "run/updates": np.array(found.updates)}
+    state = {**learner.frozen(agent), "run/updates": np.array(found.updates)}
     if found.env_steps is not None:
         state["run/env_steps"] = np.array(found.env_steps)
     return state | {"run/scope": np.array(json.dumps(run.scope()))}

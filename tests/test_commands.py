@@ -60,10 +60,10 @@ def test_completes_commands_flags_and_values():
     assert "--workdir=" in completed("hts-train", "--")
     assert completed("hts-train", "--num_m") == ["--num_machines="]
     assert completed("hts-train", "--noq") == ["--noquiet"]
-    assert completed("hts-train", "--method=hts_") == ["hts_a2c", "hts_ppo"]
+    assert completed("hts-train", "--method=hts_") == ["hts_a2c", "hts_ppo", "hts_ppo_fast"]
     assert completed("hts-train", "--method", "imp") == ["impala"]
     assert completed("hts-doctor", "--") == ["--fix", "--ray_address="]
-    assert completed("hts-compare", "--methods=ppo,hts_p") == ["ppo,hts_ppo"]
+    assert completed("hts-compare", "--methods=ppo,hts_p") == ["ppo,hts_ppo", "ppo,hts_ppo_fast"]
     assert "academy_corner" in completed("hts-play", "--scenario=academy_c")
     assert completed("hts-play", "--stage=") == ["auto", "window", "terminal"]
 

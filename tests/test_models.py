@@ -1,11 +1,13 @@
 """Models: policies that come with the package play as they did, and anybody can make one."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
+from hts_tf import publish
 from hts_tf.files import models, scope
 from hts_tf.files.workdir import Workdir
 from tests import command_line
@@ -112,9 +114,18 @@ def test_one_of_workdir_and_model(flags):
     assert "Exactly one of (workdir, model)" in complaints
 
 
+def test_the_page_says_how_they_play():
+    page = (command_line.ROOT / "docs/models.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| [\d,]+ \| (.+?) \| (.+?) \|$", page, re.MULTILINE)
+    assert [name for name, *_ in rows] == models.names()
+    for name, score, episode_return in rows:
+        said = f"score {score.replace('(', '(95 % interval ')}, return {episode_return}"
+        assert said == publish.described(models.find(name))
+
+
 def test_an_unknown_model_is_refused():
     wrong = "--model=academy_empty_gaol_close"
     code, _, complaints = command_line.run("hts_tf.replay", wrong, "--list")
     assert code == 2
-    assert "did you mean 'academy_empty_goal_close'" in complaints
+    assert "did you mean academy_empty_goal_close" in complaints
     assert len(complaints.splitlines()) == 1
