@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hts_tf import seeding, specs, trees
-from hts_tf.collecting.policy import Batching, Policy, example_observations
+from hts_tf.collecting.policy import FLEXIBLE, Batching, Policy, example_observations
 from hts_tf.environments.football import super_mini_map
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
@@ -15,7 +15,7 @@ from hts_tf.networks.categorical import Categorical
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
-MAX_BATCH = 12
+MAX_BATCH = 20
 THREE = specs.DiscreteSpec(num_values=3)
 VECTOR = specs.EnvironmentSpec(
     observation=specs.ArraySpec((5,), "float32"), action=THREE, max_episode_steps=10
@@ -91,6 +91,7 @@ def leaves(answer):
 
 
 def test_football_answers_do_not_depend_on_the_batch(football):
+    assert football.batching in FLEXIBLE
     assert_answers_do_not_depend_on_the_batch(football, FOOTBALL)
 
 
@@ -228,7 +229,7 @@ def plus_place_in_batch(observation):
     ],
 )
 def test_a_network_that_minds_its_batch_is_found_out(function, batching):
-    policy = Policy(Formula(function), 2 * MAX_BATCH)  # of more sizes than one multiple
+    policy = Policy(Formula(function), MAX_BATCH)
     assert policy.batching is batching
     observation, noise = observations_and_noise(VECTOR)
     expected = policy.act(observation, noise)
