@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent import futures
 from typing import NamedTuple
 
@@ -235,3 +235,11 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     resampled = np.random.default_rng(0).choice(values, (_BOOTSTRAPS, len(values)))
     low, high = np.quantile(resampled.mean(axis=1), [0.025, 0.975])
     return float(low), float(high)
+
+
+def described(episodes: Sequence[Record]) -> str:
+    """Says on one line how a policy has played: the means of its episodes."""
+    scores = np.array([episode.score for episode in episodes])
+    low, high = interval(scores)
+    score = f"score {scores.mean():.3f} (95 % interval {low:.3f} to {high:.3f})"
+    return f"{score}, return {np.mean([episode.episode_return for episode in episodes]):.2f}"

@@ -58,16 +58,8 @@ def publish() -> None:
         _run("hts_tf.replay", partial, "--best", f"--output={partial / 'best.gif'}")
     with whole.refusing("--output"):
         partial.rename(output)
-    terminal.say(f"{output}: {found.updates:,} updates, {described(output)}")
-
-
-def described(model: Path) -> str:
-    """Says how a model has played, of its workdir: the means of its episodes."""
-    episodes = archive.read(model / archive.FILE_NAME)
-    scores = np.array([episode.score for episode in episodes])
-    low, high = evaluator.interval(scores)
-    score = f"score {scores.mean():.3f} (95 % interval {low:.3f} to {high:.3f})"
-    return f"{score}, return {np.mean([episode.episode_return for episode in episodes]):.2f}"
+    played = evaluator.described(archive.read(output / archive.FILE_NAME))
+    terminal.say(f"{output}: {found.updates:,} updates, {played}")
 
 
 def _state(agent: Agent, found: policies.Parameters, run: Workdir) -> dict[str, np.ndarray]:

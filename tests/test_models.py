@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from hts_tf import publish
-from hts_tf.files import models, scope
+from hts_tf import evaluator
+from hts_tf.files import archive, models, scope
 from hts_tf.files.workdir import Workdir
 from tests import command_line
 from tests.test_loading import SMALL
@@ -120,7 +120,8 @@ def test_the_page_says_how_they_play():
     assert [name for name, *_ in rows] == models.names()
     for name, score, episode_return in rows:
         said = f"score {score.replace('(', '(95 % interval ')}, return {episode_return}"
-        assert said == publish.described(models.find(name))
+        episodes = archive.read(models.find(name) / archive.FILE_NAME)
+        assert said == evaluator.described(episodes)
 
 
 def test_an_unknown_model_is_refused():
