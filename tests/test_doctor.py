@@ -390,10 +390,11 @@ def test_a_cluster_without_a_token_is_a_problem(monkeypatch, mode, is_open):
 TWO_NODES = """
 import os, sys
 from ray import cluster_utils
-node = {"num_cpus": 1, "include_dashboard": False, "temp_dir": sys.argv[1]}
+os.environ["RAY_TMPDIR"] = sys.argv[1]  # /tmp/ray may be missing, or another user's
+node = {"num_cpus": 1, "include_dashboard": False}
 cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=node)
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
-cluster.add_node(num_cpus=1, temp_dir=sys.argv[1])
+cluster.add_node(num_cpus=1)
 print(cluster.address, flush=True)
 sys.stdin.read()
 cluster.shutdown()

@@ -91,8 +91,16 @@ def test_training_from_python(tmp_path, capfd):
     assert "error" not in capfd.readouterr().out
 
 
+@pytest.fixture
+def interruptible():
+    """SIGINT interrupts, also where who started the tests had it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
-def test_training_from_python_is_interrupted(tmp_path):
+def test_training_from_python_is_interrupted(tmp_path, interruptible):
     slow = {**SMALL, "Trainer.total_env_steps": 100_000, "Synthetic.mean_step_sec": 0.003}
 
     def interrupt():
