@@ -163,6 +163,8 @@ def test_a_workdir_remembers_scopes(clean_gin):
     found = config.environment_in(text, "config.gin")
     assert [one.scenario for one in found.environments] == ["academy_empty_goal", SCENARIO]
     # A default that is not written down is no difference.
-    without = "".join(line for line in text.splitlines(True) if "easy/Football.left_players" not in line)
+    without = "".join(
+        line for line in text.splitlines(True) if "easy/Football.left_players" not in line
+    )
     assert without != text
     assert operative.differences(text, without) == []
