@@ -41,7 +41,7 @@ SET_UP = PACKAGE.parent / ".venv/bin/python"  # the interpreter that launch/setu
 
 # Extras whose absence is no problem for training.
 OPTIONAL_EXTRAS = ("plot", "report", "video", "test", "gymnasium", "atari", "mujoco", "pettingzoo")
-OPTIONAL_EXTRAS += ("cluster",)
+OPTIONAL_EXTRAS += ("cluster", "onnx", "sweep", "trackers", "docs")
 
 # Of all processes of a run with 16 football environments, rounded up: 0.8 GiB for the trainer, more
 # with 22 players, and 0.2 GiB for the executors.
@@ -207,7 +207,32 @@ def python_packages() -> Iterator[Finding]:
         yield needs_set_up("Python packages", f"hts_tf is not installed for {sys.executable}")
         return
     # Several extras may want the same.
-    yield from dict.fromkeys(found for text in requirements for found in compare(Requirement(text)))
+    yield from dict.fromkeys(
+        found
+        for text in requirements
+        for requirement in _by_itself(Requirement(text))
+        for found in compare(requirement)
+    )
+
+
+def _by_itself(requirement: "Requirement") -> Iterator["Requirement"]:
+    """Yields a requirement of any version with extras as those that the extras stand for."""
+    if requirement.specifier or not requirement.extras:
+        yield requirement
+        return
+    try:
+        inner = metadata.requires(requirement.name) or []
+    except metadata.PackageNotFoundError:
+        yield requirement
+        return
+    for text in inner:
+        found = Requirement(text)
+        if found.marker and any(
+            found.marker.evaluate({"extra": extra}) > found.marker.evaluate({"extra": ""})
+            for extra in requirement.extras
+        ):
+            found.marker = requirement.marker  # as optional as what asks for it
+            yield found
 
 
 def compare(requirement: "Requirement") -> Iterator[Finding]:

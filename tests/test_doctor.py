@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -185,6 +186,23 @@ def test_what_several_extras_want_is_listed_once(monkeypatch):
     wanted = ["packaging>=1; extra == 'plot'", "packaging>=1; extra == 'report'"]
     monkeypatch.setattr(doctor.metadata, "requires", lambda _: wanted)
     assert [finding.name for finding in doctor.python_packages()] == ["packaging"]
+
+
+def test_extras_of_others_are_what_they_stand_for(monkeypatch):
+    wanted = {
+        "hts_tf": ["packaging[more]; extra == 'mujoco'", "packaging[more]>=1; extra == 'plot'"],
+        "packaging": ["hypothesis>=2; extra == 'more'", "pytest>=3", "ruff; extra == 'other'"],
+    }
+    monkeypatch.setattr(doctor.metadata, "requires", wanted.__getitem__)
+    found = [(finding.name, finding.detail.split()[1]) for finding in doctor.python_packages()]
+    assert found == [("hypothesis", "(>=2)"), ("packaging", "(>=1)")]
+
+
+def test_all_extras_are_examined():
+    text = (ROOT / "setup.py").read_text()
+    extras = re.findall(r'^    "(\w+)": \[', text, re.MULTILINE)
+    assert "football" in extras
+    assert {*doctor.OPTIONAL_EXTRAS, "football"} == {*extras}
 
 
 def test_works_where_nothing_is_installed():
