@@ -5,7 +5,7 @@ from pathlib import Path
 from hts_tf import errors, operative, seeding
 from hts_tf.algorithms.shards import Shards
 from hts_tf.collecting import data_storage, shared_memory, workers
-from hts_tf.collecting.policy import Batching, Policy
+from hts_tf.collecting.policy import FLEXIBLE, Policy
 from hts_tf.collecting.workers import Crew, Workers
 from hts_tf.curriculum.curriculum import Progress
 from hts_tf.files import policies, scope
@@ -213,5 +213,5 @@ def _check_memory(
 
 
 def _inference(policy: Policy) -> str:
-    verdict = "passed" if policy.batching is Batching.ANY_SIZE else "failed for any size"
+    verdict = "passed" if policy.batching in FLEXIBLE else "failed for any size"
     return f"{policy.batching.value} (self-check {verdict})"

@@ -66,7 +66,10 @@ def connected(address: str | None, num_processes: int) -> Iterator[Any]:
             ) from None
         try:
             ray.init(**kind, logging_level="error")
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except (
+            *(ConnectionError, RuntimeError, ValueError, OSError),
+            ray.exceptions.RayError,  # such as that there is no token
+        ) as error:
             reason = errors.in_a_line(error)
             raise errors.ConfigError(
                 f"--ray_address={address}: no cluster that can be used, or not with this token "

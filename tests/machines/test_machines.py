@@ -8,6 +8,7 @@ import os
 import random
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -304,3 +305,16 @@ def test_no_cluster(tmp_path):
     code, _, errors = command_line.finish(start("synthetic, hts_ppo", tmp_path, *flags))
     assert code == 2, errors
     assert "--ray_address=127.0.0.1:1: no cluster that can be used" in errors
+
+
+def test_a_cluster_that_asks_for_a_token(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))  # in which there is none
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as something:
+        address = f"127.0.0.1:{something.getsockname()[1]}"
+        flags = ["--num_machines=2", f"--ray_address={address}"]
+        process = start("synthetic, hts_ppo", tmp_path / "run", *flags)
+        code, _, errors = command_line.finish(process)
+    assert code == 2, errors
+    [line] = errors.splitlines()
+    assert f"--ray_address={address}: no cluster that can be used, or not with this token" in line

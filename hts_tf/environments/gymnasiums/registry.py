@@ -190,7 +190,13 @@ def quieten(which: str) -> None:
         import mujoco
 
         # By itself it writes them to a file in the current directory, too.
-        mujoco.set_mju_user_warning(lambda text: warnings.warn(text, stacklevel=1))
+        mujoco.set_mju_user_warning(_warn)
+
+
+def _warn(text: str) -> None:
+    """Passes on what a simulator warns of, but not what its models' authors are to change."""
+    if "deprecated" not in text:
+        warnings.warn(text, stacklevel=2)
 
 
 def _load_ale() -> str:

@@ -179,6 +179,14 @@ def test_who_does_not_use_gymnasium_does_not_load_it():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_what_models_authors_are_to_change_is_no_warning(recwarn):
+    pytest.importorskip("mujoco")
+    assert Gymnasium("HalfCheetah-v5").spec
+    assert [str(warning.message) for warning in recwarn] == []
+    with pytest.warns(UserWarning, match="Nan, Inf"):
+        registry._warn("Nan, Inf or huge value in QACC")
+
+
 @pytest.mark.parametrize("env_id", ["HalfCheetah-v5", "ALE/Pong-v5"])
 def test_executors_leave_nothing_and_say_nothing(env_id, tmp_path):
     program = (
