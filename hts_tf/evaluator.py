@@ -232,8 +232,9 @@ def interval(values: np.ndarray) -> tuple[float, float]:
       The lower and the upper end, by the bootstrap's percentiles (Efron 1979); the same for the
       same values.
     """
-    resampled = np.random.default_rng(0).choice(values, (_BOOTSTRAPS, len(values)))
-    low, high = np.quantile(resampled.mean(axis=1), [0.025, 0.975])
+    random = np.random.default_rng(0)
+    means = [random.choice(values, len(values)).mean() for _ in range(_BOOTSTRAPS)]
+    low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
 
 
