@@ -5,6 +5,8 @@ import functools
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hts_tf import evaluator, seeding, specs
 from hts_tf.collecting.policy import Policy
@@ -124,3 +126,17 @@ def test_tasks_take_turns(op_determinism):
 @pytest.mark.parametrize("max_parallel", [1, 7])
 def test_who_is_played_together_does_not_matter(op_determinism, max_parallel):
     assert played(max_parallel) == played(3)
+
+
+@given(st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=1, max_size=30))
+def test_an_interval_lies_among_the_values(values):
+    low, high = evaluator.interval(np.array(values))
+    assert min(values) <= low <= high <= max(values)
+    assert (low, high) == evaluator.interval(np.array(values))
+
+
+def test_an_interval_is_as_wide_as_the_theory_says():
+    values = np.array([0.0, 1.0] * 200)
+    low, high = evaluator.interval(values)
+    assert (low + high) / 2 == pytest.approx(0.5, abs=0.01)
+    assert high - low == pytest.approx(2 * 1.96 * 0.5 / 20, rel=0.1)
