@@ -22,6 +22,7 @@ from hts_tf.environments import base, recall, synthetic, tasks  # noqa: F401  gi
 from hts_tf.environments.football import football, scenarios  # noqa: F401
 from hts_tf.environments.gymnasiums import gymnasium, registry  # noqa: F401
 from hts_tf.environments.pettingzoos import pettingzoo
+from hts_tf.system import installation
 
 _PETTINGZOO = "pettingzoo:"  # before a module, as the name of a scenario
 
@@ -32,10 +33,8 @@ _ENVIRONMENT = "Trainer.environment"
 
 
 def gin_directory() -> Path:
-    """Returns the directory of the gin files: inside an installed package, beside a checkout."""
-    package = Path(__file__).parent
-    installed = package / "gin_configs"
-    return installed if installed.is_dir() else package.parent / "gin_configs"
+    """Returns the directory of the gin files."""
+    return installation.shipped("gin_configs")
 
 
 def names(kind: str) -> list[str]:

@@ -561,6 +561,11 @@ def test_the_package_holds_what_is_no_python(tree, tmp_path):
     wanted = [f"hts_tf/{path.relative_to(tree)}" for path in tree.glob("gin_configs/**/*.gin")]
     assert wanted
     assert set(wanted) <= set(packaged)
+    shipped = [
+        path for what in ("config.gin", "*/*.ckpt") for path in tree.glob(f"models/*/{what}")
+    ]
+    assert shipped
+    assert {f"hts_tf/{path.relative_to(tree)}" for path in shipped} <= set(packaged)
     assert "hts_tf/networks/native_ops.cc" in packaged
     football = "hts_tf/environments/football"
     assert {f"{football}/engine_build.env", f"{football}/engine.patch"} <= set(packaged)

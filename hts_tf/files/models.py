@@ -7,13 +7,12 @@ checkpoint, and the episodes of its evaluation. `hts_tf.publish` makes them.
 from pathlib import Path
 
 from hts_tf import errors
+from hts_tf.system import installation
 
 
 def directory() -> Path:
-    """Returns the directory of the models: inside an installed package, beside a checkout."""
-    package = Path(__file__).parents[1]
-    installed = package / "models"
-    return installed if installed.is_dir() else package.parent / "models"
+    """Returns the directory of the models."""
+    return installation.shipped("models")
 
 
 def names() -> list[str]:

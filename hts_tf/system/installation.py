@@ -24,3 +24,9 @@ def extra_command(extra: str) -> str:
     if script:
         return f"{script} --extras={extra}"
     return shlex.join([sys.executable, "-m", "pip", "install", f"hts_tf[{extra}]"])
+
+
+def shipped(name: str) -> Path:
+    """Returns a directory that comes along: inside an installed package, or beside a checkout's."""
+    installed = Path(__file__).parents[1] / name
+    return installed if installed.is_dir() else _CHECKOUT / name
