@@ -32,6 +32,11 @@ MODULES_FLAG = "modules"
 _ENVIRONMENT = "Trainer.environment"
 
 
+def modules_flags(modules: Sequence[str]) -> list[str]:
+    """Returns what a command is given so that it may import these modules, too."""
+    return [f"--{MODULES_FLAG}={','.join(modules)}"] if modules else []
+
+
 def gin_directory() -> Path:
     """Returns the directory of the gin files."""
     return installation.shipped("gin_configs")

@@ -16,10 +16,8 @@ from hts_tf.environments import base, two_sided
 from hts_tf.files import archive, participants, policies, run_flags
 from hts_tf.files.episodes import Episode
 from hts_tf.files.workdir import Workdir
-from hts_tf.networks import sketch
-from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.opponents.pool import ITSELF
-from hts_tf.system import command, compute, memory, terminal, whole
+from hts_tf.system import command, compute, terminal, whole
 from hts_tf.watching import display
 
 _EPISODES = flags.DEFINE_integer("episodes", 100, "how many to play", lower_bound=1)
@@ -57,15 +55,10 @@ def evaluate() -> None:
       ProtocolError: an environment broke a rule.
     """
     workdir = Workdir(run_flags.workdir())
-    config.load_text(workdir.configuration(), workdir.config, run_flags.MODULES.value)
-    found = policies.read(_name())
-    compute.configure()
-    environment = config.environment()
-    if _OPPONENT.value:
-        environment = two_sided.two_sided(environment)
-    memory.require(sketch.nbytes(sketch.sketch(environment.spec)), "for the network")
-    agent = ActorCritic(environment.spec, seed=0)
-    found.give(agent)
+    sides = two_sided.two_sided if _OPPONENT.value else None
+    _, environment, agent, found = participants.load(
+        _name(), run_flags.MODULES.value, compute.configure, sides
+    )
     path = Path(_OUTPUT.value or run_flags.results() / _file_name(found))
     if path.suffix != ".csv":
         raise errors.ConfigError(f"--output={path} must end in .csv")
@@ -143,11 +136,10 @@ def _show(workdir: Workdir, episodes: Path, env_steps: int) -> None:
       episodes: their archive.
       env_steps: of the policy that played them.
     """
-    modules = ",".join(run_flags.MODULES.value)
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "first.gif")
         flags_ = [f"--workdir={workdir.path}", f"--archive={episodes}", "--episode=0"]
-        flags_ += [f"--output={path}", *([f"--{config.MODULES_FLAG}={modules}"] if modules else [])]
+        flags_ += [f"--output={path}", *config.modules_flags(run_flags.MODULES.value)]
         command_ = [sys.executable, "-m", "hts_tf.replay", *flags_]
         replay = subprocess.run(command_, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if not path.exists():
@@ -165,8 +157,7 @@ def _show(workdir: Workdir, episodes: Path, env_steps: int) -> None:
 
 def _summary(values: np.ndarray) -> str:
     """Returns mean, where that of ever more episodes is likely to be, and standard deviation."""
-    low, high = evaluator.interval(values)
-    between = f"95 % interval {low:.3f} to {high:.3f}"
+    between = evaluator.between(values)
     return f"mean {values.mean():.3f}, {between}, standard deviation {values.std():.3f}"
 
 

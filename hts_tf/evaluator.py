@@ -238,9 +238,14 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def between(values: np.ndarray) -> str:
+    """Says the interval of a mean in words."""
+    low, high = interval(values)
+    return f"95 % interval {low:.3f} to {high:.3f}"
+
+
 def described(episodes: Sequence[Record]) -> str:
     """Says on one line how a policy has played: the means of its episodes."""
     scores = np.array([episode.score for episode in episodes])
-    low, high = interval(scores)
-    score = f"score {scores.mean():.3f} (95 % interval {low:.3f} to {high:.3f})"
+    score = f"score {scores.mean():.3f} ({between(scores)})"
     return f"{score}, return {np.mean([episode.episode_return for episode in episodes]):.2f}"

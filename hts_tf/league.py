@@ -1,7 +1,8 @@
 """Command line: trains a league, one run after the other.
 
   .venv/bin/python -m hts_tf.league --scenario=5_vs_5 --generations=3 --output=runs/league
-  --gin_files=gin_configs/football_players.gin --gin_bindings="Football.right_players = 'all'"
+  --method=hts_ppo_fast --gin_files=gin_configs/football_players.gin
+  --gin_bindings="Football.right_players = 'all'"
 
 Each generation has a main agent and, but for the last, an exploiter (Vinyals et al. 2019,
 AlphaStar). The main agent goes on from the one before, and plays itself, its own snapshots, and

@@ -43,8 +43,8 @@ def publish() -> None:
     if output.exists():
         raise errors.ConfigError(f"--output={output} is there already: remove it, or give another")
     run = policies.workdir(_POLICY.value)
-    found = policies.read(_POLICY.value)
     participant = participants.load(_POLICY.value, _MODULES.value, compute.configure)
+    found = participant.parameters
     partial = output.with_name(f"{output.name}.partial")
     with whole.refusing("--output"):
         shutil.rmtree(partial, ignore_errors=True)  # of one that was interrupted
@@ -71,7 +71,7 @@ def _state(agent: Agent, found: policies.Parameters, run: Workdir) -> dict[str, 
 
 
 def _run(module: str, workdir: Path, *arguments: str) -> None:
-    modules = [f"--{config.MODULES_FLAG}={','.join(_MODULES.value)}"] if _MODULES.value else []
+    modules = config.modules_flags(_MODULES.value)
     with Child(module, [f"--workdir={workdir}", *arguments, *modules]) as child:
         child.has_ended(within_sec=None)
 

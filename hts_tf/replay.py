@@ -122,9 +122,8 @@ def play(workdir: Workdir, opponent: str) -> Path:
         "--episodes=1",
         "--novideo",
         f"--output={path}.csv",
+        *config.modules_flags(run_flags.MODULES.value),
     ]
-    if run_flags.MODULES.value:
-        arguments.append(f"--{config.MODULES_FLAG}={','.join(run_flags.MODULES.value)}")
     with Child("hts_tf.evaluate", arguments) as playing:
         playing.has_ended(within_sec=None)
     return path.with_name(f"{name}.bin")

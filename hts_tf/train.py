@@ -119,6 +119,8 @@ def _train(settings: Settings, team: Team | None) -> int:
             raise
         text = f"{whole.describe(error)}; the same command goes on from the last checkpoint"
         return terminal.fail(text, 1)
+    if pipeline.signals.received:
+        terminal.say("stopped with a checkpoint, from which the same command goes on")
     terminal.say(
         f"{result.env_steps:,} env steps, {result.updates:,} updates, "
         f"parameters {result.parameters_sha256}"

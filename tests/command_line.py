@@ -18,6 +18,11 @@ SMALL_FOOTBALL = [
     "--gin_bindings=PPO.epochs = 2",
 ]
 
+# Teams of players on floats.
+FOOTBALL_PLAYERS = [
+    "--method=hts_ppo_fast",
+    f"--gin_files={ROOT / 'gin_configs/football_players.gin'}",
+]
 
 # What loads TensorFlow. (The launchers' tests, and those of comparisons and leagues, start these in
 # the ordinary way.)

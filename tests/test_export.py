@@ -12,14 +12,13 @@ from hts_tf.networks.transparent import Transparent
 from tests import command_line
 from tests.test_loading import SMALL
 
-FOOTBALL_PLAYERS = f"--gin_files={command_line.ROOT / 'gin_configs/football_players.gin'}"
 GAMES = {
     "recall": ["--scenario=recall"],
     "HalfCheetah": ["--scenario=HalfCheetah-v5", "--gin_bindings=Gymnasium.max_episode_steps = 13"],
     "a map of football": ["--scenario=academy_empty_goal_close"],
     "players, and what a critic sees": [
         "--scenario=academy_3_vs_1_with_keeper",
-        FOOTBALL_PLAYERS,
+        *command_line.FOOTBALL_PLAYERS,
         "--gin_bindings=Football.left_players = 2",
         "--gin_bindings=Football.critic_state = True",
     ],

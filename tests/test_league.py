@@ -7,10 +7,9 @@ from hts_tf.files.workdir import Workdir
 from hts_tf.opponents.members import Member, members
 from tests import command_line
 
-PLAYERS = command_line.ROOT / "gin_configs/football_players.gin"
 FLAGS = [
     "--scenario=academy_3_vs_1_with_keeper",
-    f"--gin_files={PLAYERS}",
+    *command_line.FOOTBALL_PLAYERS,
     "--gin_bindings=Football.right_players = 2",
     "--gin_bindings=Trainer.num_envs = 4",
     "--gin_bindings=Trainer.sync_interval = 16",

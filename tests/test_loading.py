@@ -76,7 +76,7 @@ GAMES = {
     "two players": (
         [
             "--scenario=academy_3_vs_1_with_keeper",
-            f"--gin_files={command_line.ROOT / 'gin_configs/football_players.gin'}",
+            *command_line.FOOTBALL_PLAYERS,
             "--gin_bindings=Football.left_players = 2",
         ],
         OURS,

@@ -57,7 +57,7 @@ GAMES = {
     # What is played, whom it meets, and what is frozen, go by results so far.
     "both sides of football, a pool and a curriculum": [
         "--scenario=academy_3_vs_1_with_keeper",
-        f"--gin_files={command_line.ROOT / 'gin_configs/football_players.gin'}",
+        *command_line.FOOTBALL_PLAYERS,
         "Trainer.environment = @Tasks()",
         "Tasks.environments = (@ai/Football(), @Football(), @five/Football())",
         "Football.left_players = 4",

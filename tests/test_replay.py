@@ -162,7 +162,7 @@ def train(workdir, *bindings):
         "hts_tf.train",
         "--scenario=academy_3_vs_1_with_keeper",
         f"--workdir={workdir}",
-        f"--gin_files={command_line.ROOT / 'gin_configs/football_players.gin'}",
+        *command_line.FOOTBALL_PLAYERS,
         *(f"--gin_bindings={binding}" for binding in bindings),
     )
     assert code == 0, text

@@ -8,8 +8,6 @@ import pytest
 from hts_tf import errors, round_robin
 from tests import command_line
 
-PLAYERS = "gin_configs/football_players.gin"
-
 
 def train(workdir, *bindings):
     """Trains both sides of a small match, with snapshots of updates 2 and 4."""
@@ -17,7 +15,7 @@ def train(workdir, *bindings):
         "hts_tf.train",
         "--scenario=1_vs_1_easy",
         f"--workdir={workdir}",
-        f"--gin_files={command_line.ROOT / PLAYERS}",
+        *command_line.FOOTBALL_PLAYERS,
         "--gin_bindings=Football.right_players = 'all'",
         "--gin_bindings=Trainer.opponents = @Opponents()",
         "--gin_bindings=Opponents.snapshot_every_updates = 2",

@@ -230,10 +230,10 @@ class Keeper:
         except OSError as error:
             return f"that episode (seed {seed}) was not kept: {error}"
         modules = operative.bindings(self._workdir.configuration()).get(operative.IMPORTS, ())
-        trusted = f" --{config.MODULES_FLAG}={','.join(modules)}" if modules else ""
+        flags = ["--check_only", *config.modules_flags(modules)]
         return (
             f"to replay that episode (seed {seed}): python -m hts_tf.replay "
-            f"--workdir={self._workdir.path} --archive={path} --check_only{trusted}"
+            f"--workdir={self._workdir.path} --archive={path} {' '.join(flags)}"
         )
 
     def close(self) -> None:

@@ -21,15 +21,20 @@ class Participant(NamedTuple):
       name: WORKDIR@UPDATES, also of the newest policy of a run.
       environment: that it was trained on.
       agent: with its parameters.
+      parameters: these, as its files have them.
     """
 
     name: str
     environment: base.EnvironmentConfig
     agent: ActorCritic
+    parameters: policies.Parameters
 
 
 def load(
-    name: str, modules: Sequence[str] = (), configure: Callable[[], None] = lambda: None
+    name: str,
+    modules: Sequence[str] = (),
+    configure: Callable[[], None] = lambda: None,
+    changed: Callable[[base.EnvironmentConfig], base.EnvironmentConfig] | None = None,
 ) -> Participant:
     """Loads a run's configuration into gin, and makes an agent of it.
 
@@ -37,6 +42,7 @@ def load(
       name: of a policy, see `policies`.
       modules: see `config.load_text`.
       configure: called between the two, before anything is computed.
+      changed: makes of the environment that the policy was trained on the one where it acts.
 
     Raises:
       ConfigError: there is no such run, checkpoint or snapshot, or it cannot be used.
@@ -45,10 +51,13 @@ def load(
     config.load_text(workdir.configuration(), workdir.config, modules)
     configure()
     environment = config.environment()
+    if changed is not None:
+        environment = changed(environment)
     memory.require(sketch.nbytes(sketch.sketch(environment.spec)), "for the network")
     agent = ActorCritic(environment.spec, seed=0)
-    updates = policies.load(name, agent)
-    return Participant(f"{workdir.path}@{updates}", environment, agent)
+    parameters = policies.read(name)
+    parameters.give(agent)
+    return Participant(f"{workdir.path}@{parameters.updates}", environment, agent, parameters)
 
 
 def check_that_they_can_meet(agent: Agent, other: Agent, name: str) -> None:

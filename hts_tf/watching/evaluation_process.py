@@ -8,8 +8,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from hts_tf import operative
-from hts_tf.config import MODULES_FLAG
+from hts_tf import config, operative
 from hts_tf.files.evaluations import Evaluation, Evaluations
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks.agent import Agent
@@ -113,12 +112,11 @@ class EvaluationProcess:
 
     def _start(self) -> None:
         bound = operative.bindings(Workdir(self._workdir).configuration())
-        modules = ",".join(bound.get(operative.IMPORTS, ()))
         arguments = [
             f"--workdir={self._workdir}",
             f"--episodes={self._settings.evaluate_episodes}",
             f"--seed={SEED}",
-            *([f"--{MODULES_FLAG}={modules}"] if modules else []),
+            *config.modules_flags(bound.get(operative.IMPORTS, ())),
         ]
         self._child = Child("hts_tf.evaluating", arguments)
         self._listener = threading.Thread(target=self._listen, args=(self._child,), daemon=True)

@@ -33,13 +33,17 @@ BINDINGS = [
     f"Trainer.total_env_steps = {NUM_UPDATES * 8 * 8}",
     "Trainer.checkpoint_every_updates = 3",
 ]
-PLAYERS = [
-    f"--gin_files={command_line.ROOT / 'gin_configs/football_players.gin'}",
-    "PPO.epochs = 2",
+# Learn from floats by other methods than `hts_ppo_fast`, too.
+TEAM = [
+    "Football.representation = 'relative'",
+    "Football.action_mask = True",
+    "Football.left_players = 'all'",
+    "Football.shared_reward = True",
 ]
 # Opponents, which are files, and tasks, whose shares depend on the results of all machines.
 BOTH_SIDES = [
-    *PLAYERS,
+    *command_line.FOOTBALL_PLAYERS,
+    "PPO.epochs = 2",
     "Trainer.environment = @Tasks()",
     "Tasks.environments = (@ai/Football(), @Football())",
     "Football.left_players = 4",
@@ -61,9 +65,9 @@ GAMES = {
     "players, hts_ppo": ["--scenario=academy_3_vs_1_with_keeper", *BOTH_SIDES],
     "players, hts_a2c": [
         *("--scenario=academy_3_vs_1_with_keeper", "--method=hts_a2c"),
-        f"--gin_files={command_line.ROOT / 'gin_configs/football_players.gin'}",
+        *TEAM,
     ],
-    "players, ppo": ["--scenario=academy_run_to_score", "--method=ppo", *PLAYERS],
+    "players, ppo": ["--scenario=academy_run_to_score", "--method=ppo", *TEAM],
     "HalfCheetah": [*CHEETAH, "PPO.epochs = 2", "PPO.num_minibatches = 4"],
 }
 # (game, machines); learners are tried with all games.
