@@ -138,23 +138,27 @@ def test_killed_and_resumed_is_as_never_stopped(reference, tmp_path, rows):
     assert train(tmp_path) == reference[1]
 
 
-@pytest.mark.parametrize("damage", ["cut short", "a flipped bit", "killed while writing"])
-def test_a_damaged_checkpoint_costs_only_time(reference, tmp_path, damage):
+@pytest.mark.parametrize(
+    "damages", [["a flipped bit", "cut short"], ["killed while writing"]], ids=str
+)
+def test_damaged_checkpoints_cost_only_time(reference, tmp_path, damages):
     workdir = tmp_path / "run"
     shutil.copytree(reference[0], workdir)
     checkpoints = sorted((workdir / "checkpoints").iterdir())
     assert len(checkpoints) == 3
-    data = bytearray(checkpoints[-1].read_bytes())
-    if damage == "a flipped bit":
-        data[len(data) // 3] ^= 1
-    else:
-        del data[len(data) // 2 :]
-    checkpoints[-1].write_bytes(data)
-    if damage == "killed while writing":
-        checkpoints[-1].rename(checkpoints[-1].with_suffix(".tmp"))
+    for path, damage in zip(reversed(checkpoints), damages, strict=False):
+        data = bytearray(path.read_bytes())
+        if damage == "a flipped bit":
+            data[len(data) // 3] ^= 1
+        else:
+            del data[len(data) // 2 :]
+        path.write_bytes(data)
+        if damage == "killed while writing":
+            path.rename(path.with_suffix(".tmp"))
     code, _, errors = command_line.run("hts_tf.train", f"--workdir={workdir}", *SMALL_FOOTBALL)
     assert code == 0, errors
-    assert ("damaged; trying the one before" in errors) == (damage != "killed while writing")
+    refused = 0 if "killed while writing" in damages else len(damages)
+    assert errors.count("damaged; trying the one before") == refused
     assert fingerprints(workdir) == reference[1]
 
 
@@ -256,7 +260,7 @@ def test_any_episode_can_be_replayed(reference, tmp_path):
     code, _, errors = command_line.run("hts_tf.replay", *flags, "--episode=1")
     assert code == 1
     assert "goes on after the archive's last action" in errors
-    assert f"score {tampered.score:g} in the archive, {longest.score:g} in the replay" in errors
+    assert f"score {tampered.score:g} in the archive, " in errors
 
 
 def test_the_archive_does_not_change_bits_and_can_be_left_out(reference, tmp_path):

@@ -169,9 +169,10 @@ def test_an_evaluation_that_fails(calm, tmp_path, hangs, why):
         f"--gin_files={HERE / 'stubborn.gin'}",
         f"--gin_bindings=Stubborn.hangs = {hangs}",
         "--gin_bindings=Trainer.evaluate_every_updates = 24",
-        "--gin_bindings=Trainer.step_timeout_sec = 5",
         "--gin_bindings=Trainer.crash_limit = 1",
     ]
+    if hangs:
+        flags.append("--gin_bindings=Trainer.step_timeout_sec = 5")
     _, errors = finish(start(tmp_path, *flags))
     assert "the policy of 24 updates could not be evaluated" in errors
     assert why in errors

@@ -15,7 +15,10 @@ from tests.test_loading import SMALL
 GAMES = {
     "recall": ["--scenario=recall"],
     "HalfCheetah": ["--scenario=HalfCheetah-v5", "--gin_bindings=Gymnasium.max_episode_steps = 13"],
-    "a map of football": ["--scenario=academy_empty_goal_close"],
+    "a map of football": [
+        "--scenario=academy_empty_goal_close",
+        "--gin_bindings=nature_cnn.dense = 32",
+    ],
     "players, and what a critic sees": [
         "--scenario=academy_3_vs_1_with_keeper",
         *command_line.FOOTBALL_PLAYERS,

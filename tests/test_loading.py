@@ -90,7 +90,7 @@ GAMES = {
         gymnasium("__import__('gymnasium').make('HalfCheetah-v5', max_episode_steps=13)"),
     ),
     "images of football": (
-        ["--scenario=academy_empty_goal_close"],
+        ["--scenario=academy_empty_goal_close", "--gin_bindings=nature_cnn.dense = 32"],
         gymnasium(
             "__import__('hts_tf.football') and __import__('gymnasium')"
             ".make('hts_tf/academy_empty_goal_close-v0')"

@@ -7,6 +7,7 @@ what was written?
 
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -46,7 +47,9 @@ def _saved_model(path: Path) -> Answer:
 def _tflite(path: Path) -> Answer:
     import tensorflow as tf
 
-    runner = tf.lite.Interpreter(str(path)).get_signature_runner()
+    with warnings.catch_warnings():  # that there is a package which does the same
+        warnings.simplefilter("ignore")
+        runner = tf.lite.Interpreter(str(path)).get_signature_runner()
     return lambda given: runner(**given)
 
 

@@ -733,8 +733,7 @@ def test_however_an_executor_dies_the_bits_are_the_same(broken_games, how, where
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("time_limit", [False, True])
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize(("moment", "time_limit"), [("before", False), ("after", True)])
 @pytest.mark.parametrize(
     "method", ["step", "reset", "write_action", "move", "enqueue", "dequeue_up_to"]
 )

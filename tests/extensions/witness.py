@@ -54,3 +54,27 @@ class Witness(Observer):
             raise RuntimeError(f"nothing to say\nof {method}")
         self._file.write(json.dumps([method, env_steps, what]) + "\n")
         self._file.flush()
+
+
+@gin.configurable
+class FailsAfterUpdate(Witness):
+    def __init__(self):
+        super().__init__(fails_in="after_update")
+
+
+@gin.configurable
+class FailsAfterEpisode(Witness):
+    def __init__(self):
+        super().__init__(fails_in="after_episode")
+
+
+@gin.configurable
+class FailsAfterCheckpoint(Witness):
+    def __init__(self):
+        super().__init__(fails_in="after_checkpoint")
+
+
+@gin.configurable
+class FailsAtTheEnd(Witness):
+    def __init__(self):
+        super().__init__(fails_in="end")

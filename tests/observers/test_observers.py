@@ -139,12 +139,19 @@ def test_one_that_asks_to_stop(calm, tmp_path):
     assert_same(tmp_path, calm, NUM_UPDATES)
 
 
-@pytest.mark.parametrize("method", ["after_update", "after_episode", "after_checkpoint", "end"])
-def test_one_that_fails_is_told_no_more(calm, tmp_path, method):
-    flags = [*OBSERVED, f"--gin_bindings=Witness.fails_in = '{method}'"]
+def test_those_that_fail_are_told_no_more(calm, tmp_path):
+    fails = {
+        "FailsAfterUpdate": "after_update",
+        "FailsAfterEpisode": "after_episode",
+        "FailsAfterCheckpoint": "after_checkpoint",
+        "FailsAtTheEnd": "end",
+    }
+    them = ", ".join(f"@{name}()" for name in fails)
+    flags = [*OBSERVED, f"--gin_bindings=Trainer.observers = ({them}, @CsvLog())"]
     _, errors = finish(start(tmp_path, *flags))
-    assert f"Witness.{method} has failed (RuntimeError: nothing to say of {method})" in errors
-    assert errors.count("nothing to say") == 1
+    for name, moment in fails.items():
+        assert f"{name}.{moment} has failed (RuntimeError: nothing to say of {moment})" in errors
+    assert errors.count("nothing to say") == len(fails)
     assert_same(tmp_path, calm, NUM_UPDATES)
     assert len(table(tmp_path)) == NUM_UPDATES
 

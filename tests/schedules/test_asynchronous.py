@@ -25,7 +25,7 @@ GAME = [
     "--gin_bindings=Synthetic.time_limit = True",
     "--gin_bindings=Synthetic.step_time = 'exponential'",
     "--gin_bindings=Synthetic.mean_step_sec = 0.002",
-    "--gin_bindings=Trainer.total_env_steps = 16384",
+    "--gin_bindings=Trainer.total_env_steps = 8192",
 ]
 
 
@@ -107,7 +107,7 @@ def test_a_killed_executor_does_not_end_the_run(tmp_path):
         os.kill(executors_of(process.pid)[0], signal.SIGKILL)
         output, errors = finished(process)
     assert "was killed by SIGKILL" in errors
-    assert "16,384 env steps, 32 updates" in output
+    assert "8,192 env steps, 16 updates" in output
     numbers = episode_numbers(tmp_path)
     assert len(numbers) == 16
     for of_slot in numbers.values():  # none twice, and none is missing
@@ -122,11 +122,11 @@ def test_stopped_and_resumed(tmp_path):
         code, output, errors = command_line.finish(process)
     assert code == 128 + signal.SIGTERM, errors
     stopped_at = int(Workdir(tmp_path).newest()["run/env_steps"])
-    assert 0 < stopped_at < 16384
+    assert 0 < stopped_at < 8192
     before = episode_numbers(tmp_path)
     with command_line.start("hts_tf.train", f"--workdir={tmp_path}", *GAME) as process:
         output, _ = finished(process)
-    assert "16,384 env steps, 32 updates" in output
+    assert "8,192 env steps, 16 updates" in output
     assert "no fingerprints" in output
     assert not (tmp_path / fingerprint_log.TABLE).exists()
     for slot, numbers in episode_numbers(tmp_path).items():
