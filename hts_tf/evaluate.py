@@ -1,5 +1,6 @@
 """Command line: evaluates a policy of a run, perhaps against another one."""
 
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -162,13 +163,16 @@ def _summary(values: np.ndarray) -> str:
 
 
 def histogram(values: np.ndarray) -> str:
-    """Draws a histogram in text, one line for each bin."""
-    counts, edges = np.histogram(values, _HISTOGRAM_BINS)
+    """Draws a histogram in text, one line for each bin; or for each value, if these are few."""
+    found, counts = np.unique(values, return_counts=True)
+    labels = [f"{value:8.2f}" for value in found]
+    if len(found) > _HISTOGRAM_BINS:
+        counts, edges = np.histogram(values, _HISTOGRAM_BINS)
+        labels = [f"{low:8.2f} to {high:8.2f}" for low, high in itertools.pairwise(edges)]
     block = "█" if sys.stdout.encoding.lower().startswith("utf") else "#"
     return "\n".join(
-        f"  {low:8.2f} to {high:8.2f}  {count:5d}  "
-        + block * round(_HISTOGRAM_WIDTH * count / counts.max())
-        for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
+        f"  {label}  {count:5d}  {block * round(_HISTOGRAM_WIDTH * count / counts.max())}"
+        for label, count in zip(labels, counts, strict=True)
     )
 
 
