@@ -65,10 +65,11 @@ def text(seed: int) -> str:
     """Returns the loaded configuration: every binding that is used, or may yet be, one a line."""
     used = gin.operative_config_str(max_line_length=10_000)
     used = re.sub(r"^# =+\n", "", used, flags=re.MULTILINE)
+    of_used = bindings(used)
     later = [
         f"{name} = {value!r}\n"
         for name, value in bindings(gin.config_str(max_line_length=10_000)).items()
-        if name not in bindings(used) and _may_be_called_later(name)
+        if name not in of_used and _may_be_called_later(name)
     ]
     return f"# {_SEED} = {seed}\n{used}{''.join(later)}"
 
