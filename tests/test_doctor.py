@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import re
@@ -10,7 +11,6 @@ import tempfile
 import venv
 import zipfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
@@ -385,54 +385,54 @@ def test_what_differs_between_machines():
     assert "refuses" not in finding.advice
 
 
-@pytest.mark.parametrize(("mode", "is_open"), [("token", False), ("disabled", True), (None, True)])
-def test_a_cluster_without_a_token_is_a_problem(monkeypatch, mode, is_open):
-    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
-    if mode is not None:
-        monkeypatch.setenv("RAY_AUTH_MODE", mode)
-    ray = SimpleNamespace(
-        __version__="2",
-        nodes=lambda: [{"NodeID": "a", "NodeManagerAddress": "10.0.0.1", "Alive": True}],
-        get_runtime_context=lambda: SimpleNamespace(get_node_id=lambda: "a"),
-        util=SimpleNamespace(
-            scheduling_strategies=SimpleNamespace(NodeAffinitySchedulingStrategy=0)
-        ),
-    )
-    findings = list(doctor._machines(ray, "10.0.0.1:6379"))
-    assert ["RAY_AUTH_MODE=token" in (finding.advice or "") for finding in findings[1:]] == (
-        [True] if is_open else []
-    )
-
-
-# Two nodes on loopback, the second with a setting that the first has not; ends with its input.
-TWO_NODES = """
+# Nodes on loopback, the second with a setting that the first has not; ends with its input.
+NODES = """
 import os, sys
 from ray import cluster_utils
 os.environ["RAY_TMPDIR"] = sys.argv[1]  # /tmp/ray may be missing, or another user's
 node = {"num_cpus": 1, "include_dashboard": False}
 cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=node)
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
-cluster.add_node(num_cpus=1)
+if sys.argv[2] == "2":
+    cluster.add_node(num_cpus=1)
 print(cluster.address, flush=True)
 sys.stdin.read()
 cluster.shutdown()
 """
 
 
-@pytest.fixture
-def two_nodes(monkeypatch):
-    """The address of a Ray cluster that wants the token in RAY_AUTH_TOKEN."""
+@contextlib.contextmanager
+def nodes(monkeypatch, number, mode):
+    """The address of a Ray cluster that wants the token in RAY_AUTH_TOKEN, or none."""
     monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # loopback only
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_MODE", mode)
     monkeypatch.setenv("RAY_AUTH_TOKEN", "a" * 32)
     # A short path, as there are sockets in it.
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as directory:
-        command = [sys.executable, "-c", TWO_NODES, directory]
+        command = [sys.executable, "-c", NODES, directory, str(number)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             yield process.stdout.readline().decode().strip()
             process.stdin.close()
+
+
+@pytest.fixture
+def two_nodes(monkeypatch):
+    with nodes(monkeypatch, 2, "token") as address:
+        yield address
+
+
+@pytest.mark.slow
+def test_a_cluster_that_lets_in_who_has_no_token(monkeypatch):
+    """Also if one has a token oneself."""
+    with nodes(monkeypatch, 1, "disabled") as address:
+        monkeypatch.setenv("RAY_AUTH_MODE", "token")
+        code, output, _ = command_line.run("hts_tf.doctor", f"--ray_address={address}")
+    assert code == 1
+    (line,) = [line for line in output.splitlines() if "Cluster's token " in line]
+    assert line.startswith("PROBLEM")
+    assert "Cluster's token: set RAY_AUTH_MODE=token on all machines" in output
 
 
 @pytest.mark.slow
@@ -441,6 +441,7 @@ def test_machines_of_a_cluster(two_nodes, monkeypatch):
     code, output, _ = command_line.run("hts_tf.doctor")
     assert code == 1
     assert f" at {two_nodes}, machines: 2\n" in output
+    assert "Cluster's token" not in output
     (line,) = [line for line in output.splitlines() if " Machine 127.0.0.1 " in line]
     assert line.startswith("PROBLEM")
     assert line.endswith("environment variables TF_ENABLE_ONEDNN_OPTS=0, this one none that matter")
