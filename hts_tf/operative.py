@@ -155,15 +155,42 @@ def differences(old: str, new: str, places: tuple[str, str] = ("there", "now")) 
     """
     sides = [bindings(old), bindings(new)]
     defaults = {**dict(_defaults()), **_BEFORE}
+    observers = {name for side in sides for name in _observers(side)}
+    theirs = _modules_of_observers(*sides) | _modules_of_observers(*reversed(sides))
+    for side in sides:
+        side[IMPORTS] = tuple(name for name in side.pop(IMPORTS, ()) if name not in theirs)
+        if not side[IMPORTS]:
+            del side[IMPORTS]
     found = []
     for name in sorted({*sides[0], *sides[1]} - FREE_BINDINGS):
-        if _is_of_an_observer(name):
+        if name.rpartition(".")[0] in observers or _is_of_an_observer(name):
             continue
         default = defaults.get(name.rpartition("/")[2], Reference("unset"))
         pair = [side.get(name, default) for side in sides]
         if _comparable(pair[0]) != _comparable(pair[1]):
             found.append(", ".join(f"{v!r} {p}" for v, p in zip(pair, places, strict=True)))
             found[-1] = f"{name} = {found[-1]}"
+    return found
+
+
+def _observers(side: dict[str, Any]) -> list[str]:
+    """Returns the names of the observers of a run."""
+    bound = side.get("Trainer.observers", ())
+    references = bound if isinstance(bound, (list, tuple)) else [bound]
+    return [repr(reference).strip("@()").rpartition(".")[2] for reference in references]
+
+
+def _modules_of_observers(side: dict[str, Any], other: dict[str, Any]) -> set[str]:
+    """Returns the modules that a run imports for observers; for unknown ones, any of its own."""
+    imported = side.get(IMPORTS, ())
+    found = set()
+    for name in _observers(side):
+        try:
+            module = f"{gin.get_configurable(name).__module__}."
+        except ValueError:  # unknown here
+            found |= {*imported} - {*other.get(IMPORTS, ())}
+        else:
+            found |= {name for name in imported if module.startswith(f"{name}.")}
     return found
 
 

@@ -198,6 +198,9 @@ def choose(
         for number, record in enumerate(records):
             if record.slot == env and record.update >= update:
                 return number
+        last = max(record.slot for record in records)
+        if env > last:
+            raise errors.ConfigError(f"--env={env} is not in the archive: its last is {last}")
         raise errors.ConfigError(
             f"environment {env} has finished no episode since the interval of update {update}"
         )

@@ -60,6 +60,8 @@ def train() -> int:
     """
     if _QUIET.value:
         terminal.be_quiet()
+    if _TRACE_INTERVALS.present and not _TRACE.value:
+        raise errors.ConfigError("--trace_intervals is of --trace: add it")
     config.load(_SCENARIO.value, _METHOD.value, _GIN_FILES.value, _GIN_BINDINGS.value)
     compute.configure()
     settings = Settings()

@@ -1,4 +1,5 @@
 import inspect
+import itertools
 
 import gin
 import pytest
@@ -119,6 +120,37 @@ def test_imports_are_remembered_and_compared(tmp_path, monkeypatch):
     assert operative.bindings(new)["import"] == ("patches",)
     assert operative.differences(old, new) == ["import = unset there, ('patches',) now"]
     assert scope.modules(("patches", "nowhere")) == {"module patches": "e3b0c44298fc"}
+
+
+SPECTATORS = """
+import gin
+from hts_tf.observers.observer import Observer
+
+@gin.configurable
+class Spectator(Observer):
+    def __init__(self, seats=1):
+        pass
+"""
+
+
+def test_observers_may_be_bound_otherwise_or_left_away(tmp_path, monkeypatch):
+    """Also those of a user's, with their modules; others of his modules may not."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "spectators.py").write_text(SPECTATORS)
+    (tmp_path / "spells.py").write_text("")
+    without = used()
+    watched = ["import spectators", "Trainer.observers = (@Spectator(),)", "Spectator.seats = 3"]
+    there = used(*watched)
+    assert "Spectator.seats = 3" in there
+    more = used(*watched, "Spectator.seats = 4")
+    for old, new in itertools.permutations([without, there, more], 2):
+        assert operative.differences(old, new) == []
+    # Where it is not known, what is remembered of it has to do.
+    unknown = there.replace("Spectator", "Nobody").replace("spectators", "nobodies")
+    assert operative.differences(unknown, without) == operative.differences(without, unknown) == []
+    spelled = used(*watched, "import spells")
+    assert operative.differences(spelled, without) == ["import = ('spells',) there, unset now"]
+    assert operative.differences(there, spelled) == ["import = unset there, ('spells',) now"]
 
 
 def test_what_an_update_may_call_later_is_remembered():

@@ -58,7 +58,7 @@ def test_choices(choice, number):
     [
         ({"episode": 6}, "--episode=6 is not in the archive: its last is 5"),
         ({"update": 5, "env": 0}, "environment 0 has finished no episode since"),
-        ({"update": 1, "env": 7}, "environment 7 has finished no episode since"),
+        ({"update": 1, "env": 7}, "--env=7 is not in the archive: its last is 2"),
         ({"update": 1}, "--update and --env choose an episode together"),
         ({"env": 1}, "--update and --env choose an episode together"),
         ({"best": True, "worst": True}, "choose one"),

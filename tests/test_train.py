@@ -49,6 +49,7 @@ BAD_FLAGS = [
     ("--gin_bindings=import hts_tf.evaluate", "DuplicateFlagError: The flag 'workdir' is"),
     ("--gin_files=/nowhere/my.gin", "/nowhere/my.gin"),
     ("--workdir=/dev/null/run", "--workdir"),
+    ("--trace_intervals=3", "--trace_intervals is of --trace: add it"),
 ]
 
 

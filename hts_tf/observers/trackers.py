@@ -15,6 +15,13 @@ from hts_tf.configurables import configurable
 from hts_tf.observers.observer import Observer, Run
 from hts_tf.system import installation
 
+_MLFLOW = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # nobody has asked for it
+    # The run waits for a server that does not answer: not for minutes.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}
+
 
 @configurable
 class WeightsAndBiases(Observer):
@@ -71,7 +78,8 @@ class MLflow(Observer):
 
     def begin(self, run: Run) -> None:
         """See `Observer`."""
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nobody has asked for it
+        for name, value in _MLFLOW.items():
+            os.environ.setdefault(name, value)
         mlflow = _module("mlflow")
         self._entities = mlflow.entities
         uri = self._tracking_uri or f"sqlite:///{(run.workdir / 'mlflow.db').resolve()}"

@@ -17,7 +17,8 @@ from hts_tf.watching.trace import Trace
 
 _PALE, _PALE_SYNC = "#d3dde6", "#f3d9a4"
 _WAITS = "waits for actions, observations or rollout"
-# Activity -> (what the legend says, colour). What is left white is hand-over, or writing the log.
+# Activity -> (what the legend says, colour); what is left white is `_REST`.
+_REST = "hand-over, or writing the log"
 _LOOKS = {
     "step": ("executor steps", "#0072b2"),
     "reset": ("executor resets", "#56b4e9"),
@@ -109,6 +110,7 @@ def _legend(trace: Trace) -> list[Patch | Line2D]:
     done = {event.activity for events in trace.workers.values() for event in events}
     colours = {label: colour for name, (label, colour) in _LOOKS.items() if name in done}
     handles = [Patch(color=colour, label=label) for label, colour in colours.items()]
+    handles.append(Patch(facecolor="white", edgecolor=_PALE, label=_REST))
     if trace.sync_points:
         handles.append(Line2D([], [], label="sync point", **_SYNC_POINT_LOOK))
     return handles
