@@ -120,7 +120,8 @@ def test_a_policy_that_is_gone(evaluated):
     )
     assert code == 2
     there = sorted({24, int(Evaluations(evaluated).best().stem)})
-    assert errors.strip().endswith(f"@7: there is no such policy, but {there}")
+    numbers = ", ".join(map(str, there))
+    assert errors.strip().endswith(f"@7: there is no such policy, but those of updates {numbers}")
 
 
 def test_kills(evaluated, calm, tmp_path):

@@ -96,5 +96,5 @@ def test_begins_as_another(tmp_path):
         "hts_tf.train", *flags, f"{start[:-1]}@3'", f"--workdir={tmp_path / 'fourth'}"
     )
     assert code == 2
-    assert "first@3: there is no such policy, but [4]" in errors.splitlines()[-1]
+    assert "first@3: there is no such policy, but those of updates 4" in errors.splitlines()[-1]
     assert len(errors.splitlines()) == 1

@@ -255,7 +255,7 @@ def test_a_policy_plays_another(rivals, alone, tmp_path):
     ("opponent", "says"),
     [
         ("{}/nowhere", "holds no run"),
-        ("{}@3", "there is no such policy, but ["),
+        ("{}@3", "there is no such policy, but those of updates "),
         ("{}/other", "cannot play here: its observation is of another kind"),
     ],
 )

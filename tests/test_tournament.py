@@ -106,7 +106,7 @@ def test_results_do_not_depend_on_how_many_play_at_once(trained, tmp_path):
         ("{0}", {}, "must name two participants or more"),
         ("{0},{0}", {"difficulties": ["0.5"]}, "each once"),
         ("{0}", {"difficulties": ["0.5", "2"]}, "--ai=0.5,2 must list difficulties from 0 to 1"),
-        ("{0},{0}@7", {}, "there is no such policy, but ["),
+        ("{0},{0}@7", {}, "there is no such policy, but those of updates "),
         ("{0},{1}/damaged@2", {}, "000000002.ckpt is damaged"),
         ("{0},{1}/damaged", {}, "every checkpoint in"),
         ("{0},{1}/swapped@2", {}, "swapped/snapshots/000000002.ckpt is of another network"),

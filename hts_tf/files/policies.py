@@ -95,7 +95,8 @@ def _of_updates(updates: int, run: Workdir, name: str) -> dict[str, np.ndarray]:
         if int(state["run/updates"]) == updates:
             return state
         known.add(int(state["run/updates"]))
-    raise errors.ConfigError(f"{name}: there is no such policy, but {sorted(known)}")
+    numbers = ", ".join(f"{number}" for number in sorted(known))
+    raise errors.ConfigError(f"{name}: there is no such policy, but those of updates {numbers}")
 
 
 def load(name: str, agent: Agent) -> int:

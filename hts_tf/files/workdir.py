@@ -90,7 +90,7 @@ class Workdir:
           ConfigError: there is none, or it cannot be read.
         """
         if not self.config.is_file():
-            raise errors.ConfigError(f"--workdir={self.path} holds no run: no {self.config}")
+            raise errors.ConfigError(f"{self.path} holds no run: there is no {self.config}")
         try:
             return self.config.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
