@@ -110,8 +110,9 @@ def test_results_of_a_model_are_written_elsewhere(tmp_path, monkeypatch):
 )
 def test_one_of_workdir_and_model(flags):
     code, _, complaints = command_line.run("hts_tf.replay", *flags, "--list")
-    assert code
+    assert code == 2
     assert "Exactly one of (workdir, model)" in complaints
+    assert len(complaints.splitlines()) == 1
 
 
 def test_the_page_says_how_they_play():

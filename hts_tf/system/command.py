@@ -20,14 +20,23 @@ def run(body: Callable[..., int | None], takes_arguments: bool = False) -> NoRet
       body: of the command; may return an exit code.
       takes_arguments: whether it is given what is no flag; else there must be none.
     """
-    from absl import app  # not above: the doctor needs nothing that has to be installed
+    from absl import app, flags  # not above: the doctor needs nothing that has to be installed
+
+    def parse(argv: list[str]) -> list[str]:
+        try:
+            return flags.FLAGS(argv)
+        except SystemExit:  # with 1, by absl, when help has been given
+            sys.exit(0)
+        except flags.Error as error:
+            reason = errors.in_a_line(error)
+            raise errors.ConfigError(f"{reason} (--help lists the flags)") from error
 
     def main(argv: list[str]) -> int | None:
         if argv[1:] and not takes_arguments:
             raise errors.ConfigError(f"unexpected argument {argv[1]!r}")
         return body(*argv[1:])
 
-    end(lambda: app.run(main))
+    end(lambda: app.run(main, flags_parser=parse))
 
 
 def end(body: Callable[[], int | None]) -> NoReturn:

@@ -55,6 +55,37 @@ def test_a_bug_shows_where_it_is(error):
         command.outcome(raising(error))
 
 
+WITH_A_FLAG = """
+from absl import flags
+from hts_tf.system import command
+
+flags.DEFINE_integer("number", 1, "of something", lower_bound=1)
+command.run(lambda: print("run"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--number=2"], 0, ""),
+        (["--help"], 0, ""),
+        (["--nubmer=2"], 2, "error: Unknown command line flag 'nubmer'. Did you mean: number ? ("),
+        (["--number=0"], 2, "error: flag --number=0: 0 is not a positive integer ("),
+        (["--number"], 2, "error: Missing value for flag --number ("),
+        (["more"], 2, "error: unexpected argument 'more'\n"),
+    ],
+)
+def test_flags(arguments, code, says):
+    program = [sys.executable, "-c", WITH_A_FLAG, *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(command_line.ROOT)}
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert done.stderr.startswith(says)
+    assert done.stderr.count("\n") == (1 if code else 0)
+    assert ("run\n" in done.stdout) == (arguments == ["--number=2"])
+    assert ("--number: of something" in done.stdout) == (arguments == ["--help"])
+
+
 def test_a_signal_unwinds():
     put_away = []
 
