@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import inspect
 import io
 import re
 import tokenize
@@ -152,7 +153,20 @@ def _reason(error: BaseException) -> str:
         return f"a binding or gin file ends before a bracket or string is closed ({error.args[0]})"
     reason = " ".join(str(error).split(" in config string")[0].split())
     ours = isinstance(error, (ValueError, SyntaxError, OSError, ImportError))
-    return reason if ours and reason else f"{type(error).__name__}: {reason}"
+    return f"{reason}{_hint(reason)}" if ours and reason else f"{type(error).__name__}: {reason}"
+
+
+def _hint(reason: str) -> str:
+    """Returns what a name that gin does not know may have been meant to be, if that can be told."""
+    unknown = re.search(r"No configurable matching (?:reference )?'@?(?:\w+/)*(\w+)", reason)
+    if unknown:
+        near = errors.nearest(unknown[1], (), configurables.names())
+        return f"; {near}" if near else ""
+    unknown = re.search(r"Configurable '(.+)' doesn't have a parameter named '(.+?)'", reason)
+    if unknown:
+        known = inspect.signature(gin.get_configurable(unknown[1])).parameters
+        return f"; {errors.nearest(unknown[2], known)}"
+    return ""
 
 
 def load_text(text: str, source: str | Path, modules: Sequence[str] = ()) -> None:

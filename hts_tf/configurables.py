@@ -58,6 +58,11 @@ def _checked(function: Callable, name: str, denylist: Sequence[str]) -> Callable
     return call
 
 
+def names() -> list[str]:
+    """Returns those of all that were made here."""
+    return [*_made]
+
+
 def defaults() -> Iterator[tuple[str, str, Any]]:
     """Yields (selector, parameter, default) of all that were made here."""
     for name, target in _made.items():

@@ -58,7 +58,7 @@ def check_positive(binding: str, value: object) -> None:
 
 
 def nearest(name: object, known: Iterable[str], others: Iterable[str] = ()) -> str:
-    """Returns a hint at what an unknown name may have been meant to be.
+    """Returns a hint at what an unknown name may have been meant to be; "" if there is none.
 
     Args:
       name: unknown.
@@ -67,7 +67,9 @@ def nearest(name: object, known: Iterable[str], others: Iterable[str] = ()) -> s
     """
     known = sorted(known)
     near = difflib.get_close_matches(str(name), [*known, *sorted(others)], n=3, cutoff=0.4)
-    return f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"known are {', '.join(known)}" if known else ""
 
 
 def in_a_line(text: object) -> str:

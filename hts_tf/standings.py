@@ -120,7 +120,7 @@ def text(table: Sequence[Row]) -> str:
     head = f"{'rating':>8}{'95 % interval':>18}{'points':>14}{'W/D/L':>12}{'goals':>12}"
     lines = [head]
     for row in table:
-        interval = f"{row.low:.0f} to {row.high:.0f}"
+        interval = f"{row.low:.0f} to {row.high:.0f}" if row.low < row.high else "fixed"
         scored = f"{row.points:g} / {row.matches}"
         ended = f"{row.wins}/{row.draws}/{row.losses}"
         goals = f"{row.goals_for:g}:{row.goals_against:g}"

@@ -16,8 +16,10 @@ pytestmark = pytest.mark.slow
 BAD_FLAGS = [
     ("--scenario=academy_3_vs_1", "academy_3_vs_1_with_keeper"),
     ("--method=htsppo", "did you mean hts_ppo"),
-    ("--gin_bindings=Trainr.num_envs = 3", "Trainr"),
-    ("--gin_bindings=Trainer.num_env = 3", "num_env"),
+    ("--gin_bindings=Trainr.num_envs = 3", "did you mean Trainer "),
+    ("--gin_bindings=Trainer.num_env = 3", "did you mean num_envs"),
+    ("--gin_bindings=PPO.foo = 3", "known are adam_epsilon, bootstrap_truncated, clip, "),
+    ("--gin_bindings=Curriculum.rule = @by_progres", "did you mean by_progress"),
     ("--gin_bindings=Trainer.sync_interval = 0", "Trainer.sync_interval"),
     ("--gin_bindings=Trainer.num_actors = 0", "Trainer.num_actors"),
     ("--gin_bindings=Trainer.num_executors = 17", "Trainer.num_executors"),

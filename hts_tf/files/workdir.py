@@ -14,6 +14,8 @@ from hts_tf.collecting.executor_pool import Attempt
 from hts_tf.files import archive, checkpoint
 from hts_tf.system import terminal, whole
 
+_ANOTHER = "; give that, or another --workdir"
+
 
 class Workdir:
     """What is kept of one run.
@@ -51,7 +53,7 @@ class Workdir:
                     raise errors.ConfigError(
                         f"--workdir={self.path} holds a run of another configuration: "
                         + "; ".join(different)
-                        + (self._how_to_go_on() if _is_longer(different) else ""),
+                        + (self._how_to_go_on() if _is_longer(different) else _ANOTHER),
                         page="faq.md#can-i-change-a-setting-and-go-on",
                     )
             whole.write(self.config, configuration.encode())
