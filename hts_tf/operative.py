@@ -154,7 +154,7 @@ def differences(old: str, new: str, places: tuple[str, str] = ("there", "now")) 
       ConfigError: one cannot be parsed.
     """
     sides = [bindings(old), bindings(new)]
-    defaults = {**dict(_defaults()), **_BEFORE}
+    unbound = {**dict(defaults()), **_BEFORE}
     observers = {name for side in sides for name in _observers(side)}
     theirs = _modules_of_observers(*sides) | _modules_of_observers(*reversed(sides))
     for side in sides:
@@ -165,7 +165,7 @@ def differences(old: str, new: str, places: tuple[str, str] = ("there", "now")) 
     for name in sorted({*sides[0], *sides[1]} - FREE_BINDINGS):
         if name.rpartition(".")[0] in observers or _is_of_an_observer(name):
             continue
-        default = defaults.get(name.rpartition("/")[2], Reference("unset"))
+        default = unbound.get(name.rpartition("/")[2], Reference("unset"))
         pair = [side.get(name, default) for side in sides]
         if _comparable(pair[0]) != _comparable(pair[1]):
             found.append(", ".join(f"{v!r} {p}" for v, p in zip(pair, places, strict=True)))
@@ -205,7 +205,8 @@ def _is_of_an_observer(binding: str) -> bool:
     return not getattr(kind, "influences_results", True)
 
 
-def _defaults() -> Iterator[tuple[str, Any]]:
+def defaults() -> Iterator[tuple[str, Any]]:
+    """Yields (binding, value) of what is so where nothing is bound."""
     for selector, parameter, default in configurables.defaults():
         named = configurables.selector(default)
         value = Reference(f"@{named.rpartition('.')[2]}") if named else default

@@ -7,7 +7,7 @@ from typing import Annotated
 import gin
 from annotated_types import Ge, Le, Len
 
-from hts_tf import errors, values
+from hts_tf import errors, operative, values
 
 # Whoever has settings has all that gin files bind.
 from hts_tf.algorithms import a2c, impala, ppo  # noqa: F401
@@ -156,7 +156,8 @@ class Settings:
                 "football, bind Football.right_players, too",
                 page="teams.md#opponents",
             )
-
+        for part in ("opponents", "curriculum"):
+            self._check_that_it_is_there(part, part.capitalize())
         if self.evaluate_every_updates is not None and self.environment.spec.num_rivals:
             raise errors.ConfigError(
                 "Trainer.evaluate_every_updates is bound, but the environment has rivals, and a "
@@ -177,6 +178,19 @@ class Settings:
                     f"episodes are more than Trainer.total_env_steps = {self.total_env_steps} have",
                     page="teams.md#curricula",
                 )
+
+    def _check_that_it_is_there(self, setting: str, configurable: str) -> None:
+        if getattr(self, setting) is not None:
+            return
+        defaults = {name: repr(value) for name, value in operative.defaults()}
+        for name, value in gin.get_bindings(configurable, resolve_references=False).items():
+            if repr(value) == defaults[f"{configurable}.{name}"]:
+                continue
+            raise errors.ConfigError(
+                f"{configurable}.{name} is bound, but Trainer.{setting} = None: bind "
+                f"Trainer.{setting} = @{configurable}(), too",
+                page=f"teams.md#{'opponents' if setting == 'opponents' else 'curricula'}",
+            )
 
     def _check_shards(self) -> None:
         shards = f"Trainer.num_shards = {self.num_shards}"

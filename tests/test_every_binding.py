@@ -211,14 +211,19 @@ def limits(annotation):
         yield None
 
 
-BUILT_ELSEWHERE = ("Compute.", "Football.", "Gymnasium.", "nature_cnn.")
+BUILT_ELSEWHERE = (
+    "Compute.",
+    "Curriculum.",
+    "Football.",
+    "Gymnasium.",
+    "Opponents.",
+    "nature_cnn.",
+)
 LIMITS = [
     (binding, value)
     for binding, annotation in parameters().items()
     for value in limits(annotation)
-    if not binding.startswith(
-        ("Compute.", "Football.", "Gymnasium.", "nature_cnn.")
-    )  # built elsewhere
+    if not binding.startswith(BUILT_ELSEWHERE)
 ]
 METHODS = {"A2C": "hts_a2c", "rmsprop": "hts_a2c", "Asynchronous": "impala"}
 METHODS |= {"IMPALA": "impala", "adam": "impala"}

@@ -1,5 +1,6 @@
 import dataclasses
 
+import gin
 import pytest
 
 from hts_tf import errors
@@ -89,6 +90,22 @@ def test_where_rewards_cannot_be_scaled(others, message):
 def test_settings_stay_as_they_were_checked():
     with pytest.raises(dataclasses.FrozenInstanceError):
         make().num_envs = 3
+
+
+@pytest.mark.usefixtures("clean_gin")
+@pytest.mark.parametrize(
+    ("binding", "wanted"),
+    [
+        ("Opponents.frozen = ('runs/a',)", "Trainer.opponents = @Opponents()"),
+        ("Curriculum.window = 3", "Trainer.curriculum = @Curriculum()"),
+    ],
+)
+def test_a_part_that_is_bound_and_not_there(binding, wanted):
+    gin.parse_config(binding)
+    with pytest.raises(errors.ConfigError) as raised:
+        make()
+    assert f"{binding.partition(' ')[0]} is bound, but" in str(raised.value)
+    assert f"bind {wanted}, too" in str(raised.value)
 
 
 def test_a_curriculum_that_never_moves():
