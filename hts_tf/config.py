@@ -152,6 +152,7 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, tokenize.TokenError):
         return f"a binding or gin file ends before a bracket or string is closed ({error.args[0]})"
     reason = " ".join(str(error).split(" in config string")[0].split())
+    reason = re.sub(r"^malformed node or string.*?object at 0x\w+> ", "", reason)
     ours = isinstance(error, (ValueError, SyntaxError, OSError, ImportError))
     return f"{reason}{_hint(reason)}" if ours and reason else f"{type(error).__name__}: {reason}"
 
@@ -162,6 +163,9 @@ def _hint(reason: str) -> str:
     if unknown:
         near = errors.nearest(unknown[1], (), configurables.names())
         return f"; {near}" if near else ""
+    unknown = re.search(r"Failed to parse token '([A-Za-z_]\w*)'", reason)
+    if unknown:
+        return f": a word is written '{unknown[1]}', a class or function @{unknown[1]}"
     unknown = re.search(r"Configurable '(.+)' doesn't have a parameter named '(.+?)'", reason)
     if unknown:
         known = inspect.signature(gin.get_configurable(unknown[1])).parameters

@@ -18,6 +18,11 @@ BAD_FLAGS = [
     ("--method=htsppo", "did you mean hts_ppo"),
     ("--gin_bindings=Trainr.num_envs = 3", "did you mean Trainer "),
     ("--gin_bindings=Trainer.num_env = 3", "did you mean num_envs"),
+    (
+        "--gin_bindings=Trainer.reward_scaling = ReturnScaling",
+        "error: Failed to parse token 'ReturnScaling' (line 1): a word is written 'ReturnScaling', "
+        "a class or function @ReturnScaling\n",
+    ),
     ("--gin_bindings=PPO.foo = 3", "known are adam_epsilon, bootstrap_truncated, clip, "),
     ("--gin_bindings=Curriculum.rule = @by_progres", "did you mean by_progress"),
     ("--gin_bindings=Trainer.sync_interval = 0", "Trainer.sync_interval"),
