@@ -66,6 +66,10 @@ def outcome(body: Callable[[], int | None]) -> int:
         return terminal.fail(str(error), error.code)
     except stop_signals.Interrupted as interruption:
         return interruption.code
+    except SystemError as error:  # of compiled code in which a signal came, such as Ray's
+        if not isinstance(error.__cause__, stop_signals.Interrupted):
+            raise
+        return error.__cause__.code
     except BrokenPipeError:  # nobody reads it any more, as after `| head`
         terminal.drop_output()
         return 128 + signal.SIGPIPE

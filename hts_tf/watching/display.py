@@ -49,7 +49,7 @@ class ProgressLine:
         self._live = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self._plain_every_sec = 10.0
         self._last_plain = -np.inf
-        self._pending = ""
+        self._pending = self._printed = ""
 
     def show(self, moment: Moment) -> None:
         """Shows where the run is."""
@@ -74,9 +74,12 @@ class ProgressLine:
 
     def close(self) -> None:
         """Ends the line, or prints the last one if it has not been; may be called twice."""
-        if self._pending:
-            terminal.say("" if self._live else self._pending)
-            self._pending = ""
+        if self._live and self._pending:
+            terminal.say("")
+        elif self._pending not in ("", self._printed):  # the last update has no env steps any more
+            terminal.say(self._pending)
+            self._printed = self._pending
+        self._pending = ""
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from hts_tf import errors
-from hts_tf.system import command
+from hts_tf.system import command, stop_signals
 from hts_tf.system.child import ChildError
 from tests import command_line
 
@@ -49,7 +49,15 @@ def test_outcome(capfd, body, code, says):
     assert capfd.readouterr() == ("", says)
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError(), OSError(errno.EBADF, "bad descriptor")])
+def test_a_signal_in_compiled_code():
+    error = SystemError("returned a result with an exception set")
+    error.__cause__ = stop_signals.Interrupted(signal.SIGINT)
+    assert command.outcome(raising(error)) == 130
+
+
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError(), OSError(errno.EBADF, "bad descriptor"), SystemError("a bug")]
+)
 def test_a_bug_shows_where_it_is(error):
     with pytest.raises(type(error)):
         command.outcome(raising(error))

@@ -66,6 +66,8 @@ def test_progress_elsewhere_is_a_plain_line_now_and_then(monkeypatch):
         shown.append(stream.getvalue().count("\n"))
     assert shown == [1] * 10 + [2] * 10 + [3] * 6
     line.close()
+    line.show(Moment(25, 1.0, None))  # the same once more
+    line.close()
     assert "\r" not in stream.getvalue()
     assert "\x1b" not in stream.getvalue()
     steps = [int(re.match(r"(\d+) of", text)[1]) for text in stream.getvalue().splitlines()]
