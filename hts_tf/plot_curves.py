@@ -1,5 +1,6 @@
 """Command line: draws learning curves from the event files of runs."""
 
+import math
 from pathlib import Path
 
 import matplotlib
@@ -22,10 +23,13 @@ _TARGETS = flags.DEFINE_list(
     "targets", list(map(str, TARGETS)), "scores of which to say when they were reached"
 )
 
+_LEGEND_COLUMNS = 2  # names are long
+
 
 def draw(curves: dict[str, Curve], targets: list[float], title: str, path: Path) -> None:
     """Draws score against env steps and against minutes, and a line at each target."""
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
+    height = 4.0 + 0.25 * math.ceil(len(curves) / _LEGEND_COLUMNS)
+    figure, axes = plt.subplots(1, 2, figsize=(11, height), sharey=True, layout="constrained")
     for name, curve in curves.items():
         axes[0].plot(curve.env_steps / 1000, curve.score, label=name)
         axes[1].plot(curve.minutes, curve.score, label=name)
@@ -36,7 +40,9 @@ def draw(curves: dict[str, Curve], targets: list[float], title: str, path: Path)
         axis.set_xlim(left=0)
         axis.grid(alpha=0.3)
     axes[0].set_ylabel(f"score (mean of the last {WINDOW} episodes)")
-    axes[0].legend()
+    # Not among the curves, of which it would hide some.
+    names = axes[0].get_legend_handles_labels()
+    figure.legend(*names, loc="outside lower center", ncols=_LEGEND_COLUMNS, frameon=False)
     figure.suptitle(title)
     picture.write(path, figure, dpi=120)
 
