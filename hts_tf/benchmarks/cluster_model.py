@@ -21,7 +21,7 @@ from hts_tf.watching import picture
 
 # Measured on two cores of an AMD EPYC; docs/cluster_model.md says how.
 _WORKLOADS = {
-    # `gin_configs/football_players.gin`, Football.left_players = 3; the machine had other work.
+    # hts_ppo_fast with football_players.gin, Football.left_players = 3, beside other work.
     "academy_3_vs_1": Workload(
         env_sec=1.30e-3,
         sleep_sec=0.0,

@@ -95,7 +95,7 @@ def _of_updates(updates: int, run: Workdir, name: str) -> dict[str, np.ndarray]:
         if int(state["run/updates"]) == updates:
             return state
         known.add(int(state["run/updates"]))
-    numbers = ", ".join(f"{number}" for number in sorted(known))
+    numbers = ", ".join(map(str, sorted(known)))
     raise errors.ConfigError(f"{name}: there is no such policy, but those of updates {numbers}")
 
 
