@@ -49,6 +49,7 @@ def build(
     Raises:
       ConfigError: settings do not go together, the workdir cannot be used, or memory does not
         suffice; the message says what to change.
+      MachineLostError: another machine of the team is lost.
     """
     schedule = settings.schedule(settings.num_envs)
     steps_per_update = settings.sync_interval * schedule.rollout_width
@@ -151,7 +152,7 @@ def build(
     }
     try:
         pipeline.open(configuration, found)
-    except (errors.ConfigError, OSError):
+    except BaseException:  # such as a machine that is lost: who begins again wants the workdir
         pipeline.close()
         raise
     if chosen and team.number == 0:

@@ -156,8 +156,8 @@ class Settings:
                 "football, bind Football.right_players, too",
                 page="teams.md#opponents",
             )
-        for part in ("opponents", "curriculum"):
-            self._check_that_it_is_there(part, part.capitalize())
+        self._check_that_it_is_there("opponents", "Opponents")
+        self._check_that_it_is_there("curriculum", "Curriculum")
         if self.evaluate_every_updates is not None and self.environment.spec.num_rivals:
             raise errors.ConfigError(
                 "Trainer.evaluate_every_updates is bound, but the environment has rivals, and a "
@@ -189,7 +189,7 @@ class Settings:
             raise errors.ConfigError(
                 f"{configurable}.{name} is bound, but Trainer.{setting} = None: bind "
                 f"Trainer.{setting} = @{configurable}(), too",
-                page=f"teams.md#{'opponents' if setting == 'opponents' else 'curricula'}",
+                page="teams.md#opponents" if setting == "opponents" else "teams.md#curricula",
             )
 
     def _check_shards(self) -> None:

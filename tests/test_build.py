@@ -7,6 +7,8 @@ from hts_tf.build import build
 from hts_tf.environments.synthetic import Synthetic
 from hts_tf.schedules.hts import HTS
 from hts_tf.settings import Settings
+from hts_tf.system import compute
+from hts_tf.team import MachineLostError
 
 pytestmark = pytest.mark.usefixtures("clean_gin")
 
@@ -53,3 +55,26 @@ def test_minibatches_are_of_whole_sequences(tmp_path):
 
     says = refused("ActorCritic.core = @gru", tmp_path, algorithm)
     assert "PPO.num_minibatches = 32 does not divide the 16 sequences" in says
+
+
+class Lost:
+    """A team of two, of whom the other is lost before they have agreed on anything."""
+
+    number, size, lost, waited_sec = 0, 2, None, 0.0
+
+    def all(self, item):
+        raise MachineLostError("machine 1 is lost")
+
+    def gather(self, array, channel):
+        raise AssertionError
+
+
+def test_a_workdir_is_free_again_if_a_machine_is_lost_at_the_beginning(tmp_path, monkeypatch):
+    monkeypatch.setattr(compute, "require_inter_op_threads", lambda *_: None)
+    settings = Settings(environment=Synthetic(), algorithm=PPO(), schedule=HTS, num_shards=2)
+    kept = []
+    for _ in range(2):
+        with pytest.raises(MachineLostError) as lost:
+            build(settings, str(tmp_path), seed=0, team=Lost())
+        kept.append(lost)  # with the frames of the call, and what they hold
+    build(settings, str(tmp_path), seed=0).close()

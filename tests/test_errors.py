@@ -25,8 +25,10 @@ def pages_given():
                 for keyword in node.keywords:
                     if keyword.arg == "page":
                         value = keyword.value
-                        page = value.body if isinstance(value, ast.IfExp) else value
-                        yield where, ast.literal_eval(page)
+                        is_choice = isinstance(value, ast.IfExp)
+                        for page in (value.body, value.orelse) if is_choice else (value,):
+                            if (name := ast.literal_eval(page)) is not None:
+                                yield where, name
 
 
 def pages_named():
