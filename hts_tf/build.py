@@ -143,10 +143,12 @@ def build(
         settings.stop_at_score,
     )
     configuration = operative.text(seed)
+    bound = operative.bindings(configuration)
+    watching = {*bound.get(operative.WATCHING, ())}
     found = {
         **scope.describe(),
         **scope.simulators(),
-        **scope.modules(operative.bindings(configuration).get(operative.IMPORTS, ())),
+        **scope.modules(sorted({*bound.get(operative.IMPORTS, ())} - watching)),
         **compute.describe(),
         "inference": _inference(policy),
     }

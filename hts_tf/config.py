@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import inspect
 import io
 import re
 import tokenize
@@ -164,12 +163,14 @@ def _hint(reason: str) -> str:
         near = errors.nearest(unknown[1], (), configurables.names())
         return f"; {near}" if near else ""
     unknown = re.search(r"Failed to parse token '([A-Za-z_]\w*)'", reason)
+    if unknown and unknown[1].capitalize() in ("True", "False", "None"):
+        return f"; did you mean {unknown[1].capitalize()}?"
     if unknown:
         return f": a word is written '{unknown[1]}', a class or function @{unknown[1]}"
     unknown = re.search(r"Configurable '(.+)' doesn't have a parameter named '(.+?)'", reason)
     if unknown:
-        known = inspect.signature(gin.get_configurable(unknown[1])).parameters
-        return f"; {errors.nearest(unknown[2], known)}"
+        near = errors.nearest(unknown[2], configurables.bindable(unknown[1]))
+        return f"; {near}" if near else ""
     return ""
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _SHOWN_CHARACTERS = 60
 
 _made: dict[str, Callable] = {}
+_given: dict[str, Sequence[str]] = {}  # name -> what its callers give
 
 
 def configurable(target: Any = None, /, denylist: Sequence[str] = ()) -> Any:
@@ -38,6 +39,7 @@ def _make(target: Callable, name: str, denylist: Sequence[str]) -> Callable:
         target = _checked(target, name, denylist)
     elif "__init__" in vars(target):  # else that of the base class is checked
         target.__init__ = _checked(target.__init__, name, denylist)
+    _given[name] = denylist
     _made[name] = gin.configurable(name, denylist=denylist)(target)
     return _made[name]
 
@@ -61,6 +63,13 @@ def _checked(function: Callable, name: str, denylist: Sequence[str]) -> Callable
 def names() -> list[str]:
     """Returns those of all that were made here."""
     return [*_made]
+
+
+def bindable(selector: str) -> list[str]:
+    """Returns the parameters of a configurable, anyone's, that can be bound."""
+    given = _given.get(selector.rpartition(".")[2], ())
+    parameters = inspect.signature(gin.get_configurable(selector)).parameters
+    return [name for name in parameters if name not in given]
 
 
 def defaults() -> Iterator[tuple[str, str, Any]]:

@@ -327,24 +327,39 @@ def cluster() -> Iterator[Finding]:
         yield Finding("Cluster", str(error), advice=_OF_A_CLUSTER)
 
 
+_PROBE_SEC = 60.0
 _OF_A_CLUSTER = (
     "start Ray there, with the same RAY_AUTH_MODE and token here; or unset RAY_ADDRESS, to use "
     "this machine alone"
 )
 
 
-def _is_open(address: str) -> bool:
-    """Returns whether a cluster lets in who has no token; with one, one does not notice."""
+def _is_open(address: str) -> bool | None:
+    """Returns whether a cluster lets in who has no token; None if that cannot be told.
+
+    With a token, one does not notice.
+    """
     asking = [sys.executable, "-m", "ray.scripts.scripts", "health-check", f"--address={address}"]
     without = {**os.environ, "RAY_AUTH_MODE": "disabled"}
-    return subprocess.run(asking, env=without, capture_output=True, check=False).returncode == 0
+    try:
+        asked = subprocess.run(
+            asking, env=without, capture_output=True, text=True, check=False, timeout=_PROBE_SEC
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    if asked.returncode == 0:
+        return True
+    return False if "authenticat" in f"{asked.stdout}{asked.stderr}".lower() else None
 
 
 def _machines(ray: Any, address: str) -> Iterator[Finding]:
     """Yields how many there are, and what training would say of them before it begins."""
     *others, _ = ray_cluster.nodes(ray)
     yield Finding("Cluster", f"Ray {ray.__version__} at {address}, machines: {len(others) + 1}")
-    if _is_open(address):
+    is_open = _is_open(ray.get_runtime_context().gcs_address)
+    if is_open is None:
+        yield Finding("Cluster's token", "whether one is wanted could not be tried")
+    if is_open:
         yield Finding(
             "Cluster's token",
             "none: whoever reaches its ports can run what he likes on all machines",

@@ -164,7 +164,8 @@ def _summary(values: np.ndarray) -> str:
 
 def histogram(values: np.ndarray) -> str:
     """Draws a histogram in text, one line for each bin; or for each value, if these are few."""
-    found, counts = np.unique(values, return_counts=True)
+    shown = values.round(2) + 0.0  # no -0.0
+    found, counts = np.unique(shown, return_counts=True)
     labels = [f"{value:8.2f}" for value in found]
     if len(found) > _HISTOGRAM_BINS:
         counts, edges = np.histogram(values, _HISTOGRAM_BINS)

@@ -239,7 +239,9 @@ def interval(values: np.ndarray) -> tuple[float, float]:
 
 
 def between(values: np.ndarray) -> str:
-    """Says the interval of a mean in words."""
+    """Says the interval of a mean in words; equal values have none that says anything."""
+    if (values == values[0]).all():
+        return "no interval, as all are the same"
     low, high = interval(values)
     return f"95 % interval {low:.3f} to {high:.3f}"
 

@@ -14,6 +14,7 @@ from gin import config_parser
 from hts_tf import configurables, errors, values
 
 IMPORTS = "import"  # the name under which `bindings` has them
+WATCHING = "--watching"  # and those that only observers come from
 _SEED = "--seed"
 
 # Bindings that never change a result: they may differ when a run is resumed.
@@ -71,7 +72,9 @@ def text(seed: int) -> str:
         for name, value in bindings(gin.config_str(max_line_length=10_000)).items()
         if name not in of_used and _may_be_called_later(name)
     ]
-    return f"# {_SEED} = {seed}\n{used}{''.join(later)}"
+    watching = ", ".join(sorted(_modules_of_observers(of_used)))
+    head = f"# {_SEED} = {seed}\n" + (f"# {WATCHING} = {watching}\n" if watching else "")
+    return f"{head}{used}{''.join(later)}"
 
 
 def _may_be_called_later(binding: str) -> bool:
@@ -96,7 +99,7 @@ def statements(text: str) -> list[Any]:
 
 
 def bindings(text: str) -> dict[str, Any]:
-    """Returns binding -> value of a configuration, with the seed and the imports.
+    """Returns binding -> value of a configuration, with the seed and the imported modules.
 
     Values are as gin parses them, references as `Reference`; macros have been replaced by what they
     stand for.
@@ -129,7 +132,12 @@ def bindings(text: str) -> dict[str, Any]:
     if seed:
         found[_SEED] = int(seed[1])
     theirs = tuple(sorted(name for name in modules if not name.startswith("hts_tf.")))
-    return {**found, IMPORTS: theirs} if theirs else found
+    if theirs:
+        found[IMPORTS] = theirs
+    watching = re.search(rf"^# {WATCHING} = (.+)$", text, re.MULTILINE)
+    if watching:
+        found[WATCHING] = tuple(watching[1].split(", "))
+    return found
 
 
 def total_env_steps(text: str) -> int:
@@ -154,11 +162,11 @@ def differences(old: str, new: str, places: tuple[str, str] = ("there", "now")) 
       ConfigError: one cannot be parsed.
     """
     sides = [bindings(old), bindings(new)]
-    unbound = {**dict(defaults()), **_BEFORE}
+    unbound = {**dict(_defaults()), **_BEFORE}
     observers = {name for side in sides for name in _observers(side)}
-    theirs = _modules_of_observers(*sides) | _modules_of_observers(*reversed(sides))
     for side in sides:
-        side[IMPORTS] = tuple(name for name in side.pop(IMPORTS, ()) if name not in theirs)
+        watching = side.pop(WATCHING, ())
+        side[IMPORTS] = tuple(name for name in side.pop(IMPORTS, ()) if name not in watching)
         if not side[IMPORTS]:
             del side[IMPORTS]
     found = []
@@ -177,21 +185,30 @@ def _observers(side: dict[str, Any]) -> list[str]:
     """Returns the names of the observers of a run."""
     bound = side.get("Trainer.observers", ())
     references = bound if isinstance(bound, (list, tuple)) else [bound]
-    return [repr(reference).strip("@()").rpartition(".")[2] for reference in references]
+    return [repr(reference).strip("@()") for reference in references]
 
 
-def _modules_of_observers(side: dict[str, Any], other: dict[str, Any]) -> set[str]:
-    """Returns the modules that a run imports for observers; for unknown ones, any of its own."""
-    imported = side.get(IMPORTS, ())
-    found = set()
-    for name in _observers(side):
-        try:
-            module = f"{gin.get_configurable(name).__module__}."
-        except ValueError:  # unknown here
-            found |= {*imported} - {*other.get(IMPORTS, ())}
-        else:
-            found |= {name for name in imported if module.startswith(f"{name}.")}
-    return found
+def _modules_of_observers(side: dict[str, Any]) -> set[str]:
+    """Returns the modules that the loaded run imports for its observers, and for nothing else."""
+    observers = {*_observers(side)}
+    others = {name.rpartition(".")[0].rpartition("/")[2] for name in side if "." in name}
+    others |= {text.strip("@()").rpartition("/")[2] for text in _references([*side.values()])}
+
+    def imported(names: set[str]) -> set[str]:
+        modules = [f"{gin.get_configurable(name).__module__}." for name in names]
+        return {name for name in side.get(IMPORTS, ()) for m in modules if m.startswith(f"{name}.")}
+
+    return imported(observers) - imported(others - observers)
+
+
+def _references(value: Any) -> Iterator[str]:
+    """Yields the texts of all references in a value."""
+    if isinstance(value, Reference):
+        yield value.text
+    elif isinstance(value, (list, tuple, dict)):
+        parts = [*value, *value.values()] if isinstance(value, dict) else value
+        for part in parts:
+            yield from _references(part)
 
 
 def _is_of_an_observer(binding: str) -> bool:
@@ -200,12 +217,12 @@ def _is_of_an_observer(binding: str) -> bool:
         return False
     try:
         kind = gin.get_configurable(binding.rpartition(".")[0])
-    except ValueError:  # unknown here
+    except (ValueError, KeyError):  # unknown here, or there are several
         return False
     return not getattr(kind, "influences_results", True)
 
 
-def defaults() -> Iterator[tuple[str, Any]]:
+def _defaults() -> Iterator[tuple[str, Any]]:
     """Yields (binding, value) of what is so where nothing is bound."""
     for selector, parameter, default in configurables.defaults():
         named = configurables.selector(default)

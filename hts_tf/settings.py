@@ -7,7 +7,7 @@ from typing import Annotated
 import gin
 from annotated_types import Ge, Le, Len
 
-from hts_tf import errors, operative, values
+from hts_tf import errors, values
 
 # Whoever has settings has all that gin files bind.
 from hts_tf.algorithms import a2c, impala, ppo  # noqa: F401
@@ -156,8 +156,8 @@ class Settings:
                 "football, bind Football.right_players, too",
                 page="teams.md#opponents",
             )
-        self._check_that_it_is_there("opponents", "Opponents")
-        self._check_that_it_is_there("curriculum", "Curriculum")
+        self._check_that_it_is_there("opponents", Opponents)
+        self._check_that_it_is_there("curriculum", Curriculum)
         if self.evaluate_every_updates is not None and self.environment.spec.num_rivals:
             raise errors.ConfigError(
                 "Trainer.evaluate_every_updates is bound, but the environment has rivals, and a "
@@ -179,16 +179,17 @@ class Settings:
                     page="teams.md#curricula",
                 )
 
-    def _check_that_it_is_there(self, setting: str, configurable: str) -> None:
-        if getattr(self, setting) is not None:
+    def _check_that_it_is_there(self, setting: str, part: type) -> None:
+        is_bound = setting in gin.get_bindings("Trainer", resolve_references=False)
+        if is_bound or getattr(self, setting) is not None:
             return
-        defaults = {name: repr(value) for name, value in operative.defaults()}
-        for name, value in gin.get_bindings(configurable, resolve_references=False).items():
-            if repr(value) == defaults[f"{configurable}.{name}"]:
+        defaults = {field.name: field.default for field in dataclasses.fields(part)}
+        for name, value in gin.get_bindings(part).items():
+            if value == defaults[name]:
                 continue
             raise errors.ConfigError(
-                f"{configurable}.{name} is bound, but Trainer.{setting} = None: bind "
-                f"Trainer.{setting} = @{configurable}(), too",
+                f"{part.__name__}.{name} is bound, but Trainer.{setting} = None: bind "
+                f"Trainer.{setting} = @{part.__name__}(), too",
                 page="teams.md#opponents" if setting == "opponents" else "teams.md#curricula",
             )
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hts_tf.system.child import end_with_parent
 from tests import forked
 
 ROOT = Path(__file__).parent.parent
@@ -43,6 +44,7 @@ def start(module, *arguments, pythonpath=()):
         text=True,
         env=environment,
         start_new_session=True,
+        preexec_fn=end_with_parent,
     )
 
 

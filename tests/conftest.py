@@ -32,3 +32,17 @@ def clean_gin():
     gin.clear_config()
     yield
     gin.clear_config()
+
+
+@pytest.fixture
+def namesake(clean_gin):
+    """Registers, for one test, a configurable with a name that another one has."""
+    selectors = []
+
+    def register(target, module):
+        selectors.append(f"{module}.{target.__name__}")
+        gin.configurable(target, module=module)
+
+    yield register
+    for selector in selectors:
+        gin.config._REGISTRY.pop(selector)

@@ -1,15 +1,20 @@
 """Commands as forks of a process that has loaded TensorFlow, which is half of their start."""
 
+import ctypes
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import threading
+from multiprocessing import forkserver
 from pathlib import Path
 
 # Nothing of ours, so that a command imports its modules itself, in its own order.
 _LOADED = ["absl.app", "gin", "keras", "numpy", "pydantic", "tensorflow"]
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(_LOADED)
 
@@ -69,7 +74,15 @@ class Forked:
         self.wait()
 
 
+def _end_with_tests():
+    """Has this process end with the server, and the server with the tests, however these end."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # The server lives as long as anybody has this end of a pipe, which each of its children gets.
+    os.close(forkserver._forkserver._forkserver_alive_fd)
+
+
 def _run(module, arguments, environment, directory, *streams):
+    _end_with_tests()
     os.setsid()
     os.chdir(directory)
     os.environ.clear()

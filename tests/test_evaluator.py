@@ -140,3 +140,8 @@ def test_an_interval_is_as_wide_as_the_theory_says():
     low, high = evaluator.interval(values)
     assert (low + high) / 2 == pytest.approx(0.5, abs=0.01)
     assert high - low == pytest.approx(2 * 1.96 * 0.5 / 20, rel=0.1)
+
+
+def test_equal_scores_have_no_interval():
+    assert evaluator.between(np.ones(20)) == "no interval, as all are the same"
+    assert evaluator.between(np.array([0.0, 1.0])) == "95 % interval 0.000 to 1.000"

@@ -10,6 +10,7 @@ from hts_tf import config, errors, operative, settings
 from hts_tf.environments import synthetic
 from hts_tf.files import scope
 from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.observers.observer import Observer
 
 pytestmark = pytest.mark.usefixtures("clean_gin")
 
@@ -132,6 +133,14 @@ class Spectator(Observer):
         pass
 """
 
+STADIUM = """
+from hts_tf.environments.synthetic import Synthetic
+
+@gin.configurable
+class Stadium(Synthetic):
+    pass
+"""
+
 
 def test_observers_may_be_bound_otherwise_or_left_away(tmp_path, monkeypatch):
     """Also those of a user's, with their modules; others of his modules may not."""
@@ -145,12 +154,37 @@ def test_observers_may_be_bound_otherwise_or_left_away(tmp_path, monkeypatch):
     more = used(*watched, "Spectator.seats = 4")
     for old, new in itertools.permutations([without, there, more], 2):
         assert operative.differences(old, new) == []
-    # Where it is not known, what is remembered of it has to do.
-    unknown = there.replace("Spectator", "Nobody").replace("spectators", "nobodies")
-    assert operative.differences(unknown, without) == operative.differences(without, unknown) == []
     spelled = used(*watched, "import spells")
-    assert operative.differences(spelled, without) == ["import = ('spells',) there, unset now"]
-    assert operative.differences(there, spelled) == ["import = unset there, ('spells',) now"]
+    # Where it is not known, what is remembered of it has to do.
+    for name, module in (("Spectator", "spectators"), ("Nobody", "nobodies")):
+        old, cast = (
+            t.replace("Spectator", name).replace("spectators", module) for t in (there, spelled)
+        )
+        assert operative.differences(old, without) == operative.differences(without, old) == []
+        assert operative.differences(cast, without) == ["import = ('spells',) there, unset now"]
+        assert operative.differences(old, cast) == ["import = unset there, ('spells',) now"]
+
+
+def test_a_module_is_left_away_only_if_nothing_but_observers_comes_from_it(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "stadium.py").write_text(SPECTATORS.replace("Spectator", "Fan") + STADIUM)
+    watched = ["import stadium", "Trainer.observers = (@Fan(),)"]
+    assert operative.bindings(used(*watched))[operative.WATCHING] == ("stadium",)
+    played = used(*watched, "Trainer.environment = @Stadium()")
+    assert operative.WATCHING not in operative.bindings(played)
+    assert "import = ('stadium',) there, unset now" in operative.differences(played, used())
+
+
+def test_observers_may_have_the_names_of_others(namesake):
+    class CsvLog(Observer):
+        def __init__(self, seats=1):
+            pass
+
+    namesake(CsvLog, "theirs")
+    there = used("Trainer.observers = (@theirs.CsvLog(),)", "theirs.CsvLog.seats = 3")
+    assert "theirs.CsvLog.seats = 3" in there
+    for now in (used(), there.replace("theirs.CsvLog", "CsvLog")):
+        assert operative.differences(there, now) == operative.differences(now, there) == []
 
 
 def test_what_an_update_may_call_later_is_remembered():

@@ -3,7 +3,7 @@ import dataclasses
 import gin
 import pytest
 
-from hts_tf import errors
+from hts_tf import config, errors
 from hts_tf.algorithms import algorithm
 from hts_tf.algorithms.a2c import A2C
 from hts_tf.algorithms.impala import IMPALA
@@ -106,6 +106,24 @@ def test_a_part_that_is_bound_and_not_there(binding, wanted):
         make()
     assert f"{binding.partition(' ')[0]} is bound, but" in str(raised.value)
     assert f"bind {wanted}, too" in str(raised.value)
+
+
+@pytest.mark.usefixtures("clean_gin")
+def test_a_part_that_is_not_there_on_purpose():
+    gin.parse_config("Opponents.frozen = ('runs/a',)\nTrainer.opponents = None")
+    assert make().opponents is None
+
+
+def test_a_part_of_which_nothing_is_bound(namesake):
+    """What stands for a default is written otherwise where another one has its name."""
+
+    def uniform():
+        pass
+
+    namesake(uniform, "theirs")
+    config.load("synthetic", "hts_ppo")
+    assert gin.get_bindings("Opponents", resolve_references=False)
+    assert Settings().opponents is None
 
 
 def test_a_curriculum_that_never_moves():

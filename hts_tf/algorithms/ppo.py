@@ -6,6 +6,7 @@ data, and the proximal policy, near which the update is to stay.
 """
 
 import dataclasses
+import functools
 from typing import Annotated, Literal
 
 import keras
@@ -45,7 +46,9 @@ class PPO(Algorithm):
         not, both are the behaviour policy's, one update older under the `hts` schedule, as in
         the paper's code. Without policy lag the two are the same.
       value_cost: weight of the value loss.
-      entropy_cost: weight of the entropy bonus.
+      entropy_cost: weight of the entropy bonus at the first update.
+      last_entropy_cost: what it comes to, linearly, as the learning rate comes to 0; None lets it
+        stay: a policy explores first and settles later.
       max_gradient_norm: every minibatch's gradient is scaled down to this global norm.
       learning_rate: of Adam at the first update; it decays linearly to 0.
       adam_epsilon: of Adam.
@@ -67,6 +70,7 @@ class PPO(Algorithm):
     decoupled: bool = True
     value_cost: values.Cost = 0.5
     entropy_cost: values.Cost = 0.003
+    last_entropy_cost: values.Cost | None = None
     max_gradient_norm: values.Positive = 0.64
     learning_rate: values.LearningRate = 3.43e-4
     adam_epsilon: values.Positive = 1e-5
@@ -135,10 +139,11 @@ class PPO(Algorithm):
         length = agent.sequence_length(rollout.reward.shape[0])
         batch = update_steps.pieces(batch, length)
         learning_rate = update_steps.decay_learning_rate(optimizer, self.learning_rate, progress)
+        loss = functools.partial(self.loss, entropy_cost=self._entropy_cost(progress))
 
         def add_step(sums: dict[str, tf.Tensor], numbers: tf.Tensor) -> dict[str, tf.Tensor]:
             step = update_steps.descend(
-                self.loss,
+                loss,
                 lambda index: update_steps.take(batch, numbers[index], length),
                 agent,
                 optimizer,
@@ -173,6 +178,7 @@ class PPO(Algorithm):
         proximal_value: tf.Tensor,
         advantage: tf.Tensor,
         value_target: tf.Tensor,
+        entropy_cost: float | tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """PPO's loss (equation 9) on a minibatch of M steps, or of sequences [L, M].
 
@@ -184,6 +190,7 @@ class PPO(Algorithm):
           advantage: [M], normalised, then weighted by the proximal policy's probability of the
             action over the behaviour policy's.
           value_target: [M], the returns.
+          entropy_cost: weight of the entropy bonus now, scalar; None takes the first update's.
 
         Returns:
           The loss, and scalars for the log.
@@ -199,7 +206,8 @@ class PPO(Algorithm):
             value, proximal_value, value_target, value_clip, counts
         )
         entropy = losses.mean(policy.entropy(), counts)
-        loss = policy_loss + self.value_cost * value_loss - self.entropy_cost * entropy
+        entropy_cost = self.entropy_cost if entropy_cost is None else entropy_cost
+        loss = policy_loss + self.value_cost * value_loss - entropy_cost * entropy
         return loss, {
             "loss": loss,
             "policy_loss": policy_loss,
@@ -210,3 +218,8 @@ class PPO(Algorithm):
                 tf.cast(tf.abs(ratio - 1.0) > self.clip, tf.float32), counts
             ),
         }
+
+    def _entropy_cost(self, progress: tf.Tensor) -> float | tf.Tensor:
+        if self.last_entropy_cost is None:
+            return self.entropy_cost
+        return self.entropy_cost + (self.last_entropy_cost - self.entropy_cost) * progress

@@ -19,7 +19,7 @@ class Participant(NamedTuple):
 
     Attributes:
       name: WORKDIR@UPDATES, also of the newest policy of a run.
-      environment: that it was trained on.
+      environment: that it was trained on, or what `changed` has made of it.
       agent: with its parameters.
       parameters: these, as its files have them.
     """

@@ -95,8 +95,10 @@ def _of_updates(updates: int, run: Workdir, name: str) -> dict[str, np.ndarray]:
         if int(state["run/updates"]) == updates:
             return state
         known.add(int(state["run/updates"]))
-    numbers = ", ".join(map(str, sorted(known)))
-    raise errors.ConfigError(f"{name}: there is no such policy, but those of updates {numbers}")
+    others = (
+        f"but those of updates {', '.join(map(str, sorted(known)))}" if known else "and no other"
+    )
+    raise errors.ConfigError(f"{name}: there is no such policy, {others}")
 
 
 def load(name: str, agent: Agent) -> int:

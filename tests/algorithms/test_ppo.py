@@ -263,6 +263,19 @@ def test_learning_rate_decays_linearly_to_0(agent, rollout, permutations, progre
     assert (agent.parameters_hash() != before) == (rate > 0)
 
 
+@pytest.mark.parametrize(("progress", "cost"), [(0.0, 0.5), (0.25, 0.4), (0.75, 0.2)])
+def test_entropy_cost_comes_linearly_to_its_last(rollout, permutations, progress, cost):
+    found = []
+    for costs in ({"entropy_cost": 0.5, "last_entropy_cost": 0.1}, {"entropy_cost": cost}):
+        agent = make_agent()
+        eager_update(agent, rollout, permutations, progress, {**SETTINGS, **costs})
+        found.append(parameters_of(agent))
+    for changing, constant in zip(*found, strict=True):
+        np.testing.assert_allclose(changing, constant, rtol=0, atol=1e-6)
+    eager_update(other := make_agent(), rollout, permutations, progress, SETTINGS)
+    assert np.abs(parameters_of(other)[0] - found[0][0]).max() > 1e-4
+
+
 def test_truncation_can_count_as_termination(agent, rollout, permutations):
     settings = {**SETTINGS, "bootstrap_truncated": False}
     eager_update(agent, rollout, permutations, PROGRESS, settings)

@@ -86,6 +86,10 @@ def test_a_run_without_a_checkpoint(workdir):
         path.unlink()
     with pytest.raises(errors.ConfigError, match="holds no checkpoint yet"):
         participants.load(str(workdir))
+    for path in workdir.rglob("*.ckpt"):
+        path.unlink()
+    with pytest.raises(errors.ConfigError, match=r"@7: there is no such policy, and no other$"):
+        participants.load(f"{workdir}@7")
 
 
 def test_who_can_meet():
