@@ -24,7 +24,7 @@ BAD_FLAGS = [
         "a class or function @ReturnScaling\n",
     ),
     ("--gin_bindings=Trainer.fingerprints = false", "token 'false' (line 1); did you mean False?"),
-    ("--gin_bindings=CsvLog.foo = 3", "'CsvLog' doesn't have a parameter named 'foo'.\n"),
+    ("--gin_bindings=CsvLog.foo = 3", "'foo'. In bindings string line 1 CsvLog.foo = 3\n"),
     ("--gin_bindings=PPO.foo = 3", "known are adam_epsilon, bootstrap_truncated, clip, "),
     ("--gin_bindings=Curriculum.rule = @by_progres", "did you mean by_progress"),
     ("--gin_bindings=Trainer.sync_interval = 0", "Trainer.sync_interval"),
