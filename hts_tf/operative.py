@@ -67,14 +67,14 @@ def text(seed: int) -> str:
     used = gin.operative_config_str(max_line_length=10_000)
     used = re.sub(r"^# =+\n", "", used, flags=re.MULTILINE)
     of_used = bindings(used)
-    later = [
-        f"{name} = {value!r}\n"
+    later = {
+        name: value
         for name, value in bindings(gin.config_str(max_line_length=10_000)).items()
         if name not in of_used and _may_be_called_later(name)
-    ]
-    watching = ", ".join(sorted(_modules_of_observers(of_used)))
+    }
+    watching = ", ".join(sorted(_modules_of_observers({**of_used, **later})))
     head = f"# {_SEED} = {seed}\n" + (f"# {WATCHING} = {watching}\n" if watching else "")
-    return f"{head}{used}{''.join(later)}"
+    return head + used + "".join(f"{name} = {value!r}\n" for name, value in later.items())
 
 
 def _may_be_called_later(binding: str) -> bool:
@@ -190,21 +190,24 @@ def _observers(side: dict[str, Any]) -> list[str]:
 
 def _modules_of_observers(side: dict[str, Any]) -> set[str]:
     """Returns the modules that the loaded run imports for its observers, and for nothing else."""
-    observers = {*_observers(side)}
+    imports, observers = side.get(IMPORTS, ()), {*_observers(side)}
+    if not imports or not observers:
+        return set()
     others = {name.rpartition(".")[0].rpartition("/")[2] for name in side if "." in name}
     others |= {text.strip("@()").rpartition("/")[2] for text in _references([*side.values()])}
 
     def imported(names: set[str]) -> set[str]:
         modules = [f"{gin.get_configurable(name).__module__}." for name in names]
-        return {name for name in side.get(IMPORTS, ()) for m in modules if m.startswith(f"{name}.")}
+        return {name for name in imports for m in modules if m.startswith(f"{name}.")}
 
     return imported(observers) - imported(others - observers)
 
 
 def _references(value: Any) -> Iterator[str]:
-    """Yields the texts of all references in a value."""
+    """Yields the texts of all references to configurables in a value."""
     if isinstance(value, Reference):
-        yield value.text
+        if value.text.startswith("@"):
+            yield value.text
     elif isinstance(value, (list, tuple, dict)):
         parts = [*value, *value.values()] if isinstance(value, dict) else value
         for part in parts:

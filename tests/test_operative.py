@@ -139,6 +139,10 @@ from hts_tf.environments.synthetic import Synthetic
 @gin.configurable
 class Stadium(Synthetic):
     pass
+
+@gin.configurable
+def roar(weight=1.0):
+    return weight
 """
 
 
@@ -170,9 +174,10 @@ def test_a_module_is_left_away_only_if_nothing_but_observers_comes_from_it(tmp_p
     (tmp_path / "stadium.py").write_text(SPECTATORS.replace("Spectator", "Fan") + STADIUM)
     watched = ["import stadium", "Trainer.observers = (@Fan(),)"]
     assert operative.bindings(used(*watched))[operative.WATCHING] == ("stadium",)
-    played = used(*watched, "Trainer.environment = @Stadium()")
-    assert operative.WATCHING not in operative.bindings(played)
-    assert "import = ('stadium',) there, unset now" in operative.differences(played, used())
+    for more in ("Trainer.environment = @Stadium()", "roar.weight = 2.0"):
+        there = used(*watched, more)
+        assert operative.WATCHING not in operative.bindings(there)
+        assert "import = ('stadium',) there, unset now" in operative.differences(there, used())
 
 
 def test_observers_may_have_the_names_of_others(namesake):
