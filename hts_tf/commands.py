@@ -68,6 +68,8 @@ def run_console_command() -> None:
     start.begin()
     typed = Path(sys.argv[0]).name
     [name] = [name for name in COMMANDS if console_name(name) == typed]
+    if not sys.flags.safe_path:
+        sys.path.insert(0, str(Path.cwd()))  # as `-m` does: modules of the user's may be there
     runpy.run_module(f"hts_tf.{name}", run_name="__main__", alter_sys=True)
 
 

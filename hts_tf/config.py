@@ -106,20 +106,31 @@ def load(
     with _loading():
         for text in (*further, *(Path(path).read_text() for path in gin_files)):
             _check_signs(text)
-        gin.add_config_file_search_path(str(gin_directory()))
+        _look_here_first()
         gin.parse_config_files_and_bindings([f"methods/{method}.gin", *files], further)
+
+
+def _look_here_first() -> None:
+    """Has gin find our files by their names, whatever lies in the directory it is called from."""
+    places = gin.config._LOCATION_PREFIXES  # to which there is no public way but to its end
+    ours = str(gin_directory())
+    if places[0] != ours:
+        places.insert(0, ours)
 
 
 def _sources(
     scenario: str, gin_files: Sequence[str], gin_bindings: Sequence[str]
 ) -> tuple[list[str], list[str]]:
-    """Returns all gin files but the method's, and the bindings that come after them; see `load`."""
+    """Returns all gin files but the method's, and the bindings that come after them; see `load`.
+
+    The user's by their whole paths, as their names may be those of ours.
+    """
     scenario_file, added = _scenario(scenario)
     further = [*added, *gin_bindings]
     for path in gin_files:
         if not Path(path).is_file():
             raise errors.ConfigError(f"there is no gin file {path!r}")
-    return [scenario_file, *gin_files], further
+    return [scenario_file, *(str(Path(path).absolute()) for path in gin_files)], further
 
 
 def _check_signs(text: str) -> None:

@@ -14,7 +14,7 @@ import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports Ten
 from hts_tf import config, errors, evaluator, settings  # noqa: F401  gin configurables
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base, two_sided
-from hts_tf.files import archive, participants, policies, run_flags
+from hts_tf.files import archive, fingerprint_log, participants, policies, run_flags
 from hts_tf.files.episodes import Episode
 from hts_tf.files.workdir import Workdir
 from hts_tf.opponents.pool import ITSELF
@@ -63,6 +63,12 @@ def evaluate() -> None:
     path = Path(_OUTPUT.value or run_flags.results() / _file_name(found))
     if path.suffix != ".csv":
         raise errors.ConfigError(f"--output={path} must end in .csv")
+    of_the_run = [workdir.archive.resolve(), (workdir.path / fingerprint_log.TABLE).resolve()]
+    for written in (path, path.with_suffix(".bin")):
+        if written.resolve() in of_the_run and written.exists():
+            raise errors.ConfigError(
+                f"--output={path}: {written} is the training's; take another name"
+            )
     max_batch = _PARALLEL * environment.spec.num_players
     policy, rivals = Policy(agent, max_batch), None
     against = ITSELF if environment.spec.num_rivals else ""

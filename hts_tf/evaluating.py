@@ -1,13 +1,14 @@
 """Evaluates the policies that a training hands over; started by it, see `EvaluationProcess`.
 
 Standard input has paths of frozen policies, one a line; standard output an `Evaluation` as JSON for
-each, and, while it plays, a dot now and then.
+each, and a dot when it has begun and, while it plays, now and then.
 """
 
 import json
 import sys
 import time
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from absl import flags
@@ -19,7 +20,8 @@ from hts_tf.files import checkpoint, run_flags
 from hts_tf.files.evaluations import Evaluation
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks.actor_critic import ActorCritic
-from hts_tf.system import command, compute, priority
+from hts_tf.networks.agent import Agent
+from hts_tf.system import child, command, compute, priority
 
 _EPISODES = flags.DEFINE_integer("episodes", None, "of each policy", required=True)
 _SEED = flags.DEFINE_integer("seed", None, "selects the episodes", required=True)
@@ -31,12 +33,15 @@ _BEAT_SEC = 1.0
 class _Heard(Policy):
     """Lets the training hear that it is at work."""
 
-    _last = 0.0
+    def __init__(self, agent: Agent, max_batch: int, answers: TextIO) -> None:
+        self._answers = answers
+        self._last = 0.0
+        super().__init__(agent, max_batch)
 
     def act(self, *asked: object) -> specs.Answer:
         if time.monotonic() - self._last > _BEAT_SEC:
             self._last = time.monotonic()
-            print(".", flush=True)
+            print(".", file=self._answers, flush=True)
         return super().act(*asked)
 
 
@@ -46,13 +51,15 @@ def evaluate() -> None:
     Raises:
       ProtocolError: an environment broke a rule.
     """
+    answers = child.answer_channel()
+    child.end_session_with_this_process()
     priority.give_way()
     workdir = Workdir(run_flags.workdir())
     config.load_text(workdir.configuration(), workdir.config, run_flags.MODULES.value)
     compute.configure()
     environment = config.environment()
     agent = ActorCritic(environment.spec, seed=0)
-    policy = _Heard(agent, _PARALLEL * environment.spec.num_players)
+    policy = _Heard(agent, _PARALLEL * environment.spec.num_players, answers)
     for line in sys.stdin:
         state = checkpoint.load(Path(line.rstrip("\n")))
         learner.assign(agent.variables, state)
@@ -65,7 +72,7 @@ def evaluate() -> None:
             float(np.mean([episode.episode_return for episode in episodes])),
             float(np.mean([episode.length for episode in episodes])),
         )
-        print(json.dumps(evaluation), flush=True)
+        print(json.dumps(evaluation), file=answers, flush=True)
 
 
 def main() -> None:

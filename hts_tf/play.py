@@ -117,7 +117,7 @@ class Game:
 
     def _help(self) -> list[str]:
         words = [f"{key}: {name}" for key, name in self.keyboard.names.items()]
-        words += [f"{_PAUSE}: pause, then any key", "escape: end"]
+        words += [f"{_PAUSE}: pause, then any other key", "escape: end"]
         return ["   ".join(word.replace(" ", stages.UNBROKEN) for word in words)]
 
     def close(self) -> None:
@@ -167,6 +167,11 @@ def play() -> None:
     """
     others = None
     if _AGAINST.value:
+        for flag in (_SCENARIO, _GIN_FILES, _GIN_BINDINGS):
+            if flag.present:
+                raise errors.ConfigError(
+                    f"--{flag.name} does not go with --against, which plays what it was trained on"
+                )
         environment, others = _opponent(_AGAINST.value)
     else:
         environment = config.environment_for(_SCENARIO.value, _GIN_FILES.value, _GIN_BINDINGS.value)

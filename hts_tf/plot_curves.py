@@ -1,6 +1,7 @@
 """Command line: draws learning curves from the event files of runs."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -47,6 +48,18 @@ def draw(curves: dict[str, Curve], targets: list[float], title: str, path: Path)
     picture.write(path, figure, dpi=120)
 
 
+def _named(workdirs: Sequence[str]) -> dict[str, Path]:
+    """Returns workdirs by their last names, or, if some have the same, as they are given."""
+    paths = list(map(Path, workdirs))
+    names = [path.name for path in paths]
+    return dict(zip(names if len({*names}) == len(names) else workdirs, paths, strict=True))
+
+
+def _cell(value: float) -> str:
+    """Writes a number: whole ones, such as env steps, with all their digits."""
+    return str(int(value)) if float(value).is_integer() else f"{value:g}"
+
+
 def plot() -> None:
     """Draws, and prints when the targets were reached.
 
@@ -61,12 +74,12 @@ def plot() -> None:
     if not _WORKDIRS.value:
         raise errors.ConfigError("--workdirs names no run")
     try:
-        curves = {Path(name).name: read_curve(Path(name)) for name in _WORKDIRS.value}
+        curves = {name: read_curve(path) for name, path in _named(_WORKDIRS.value).items()}
     except FileNotFoundError as error:
         raise errors.ConfigError(str(error)) from None
     output = Path(_OUTPUT.value)
     rows = (
-        [name, *(f"{value:g}" for value in row)]
+        [name, *map(_cell, row)]
         for name, curve in curves.items()
         for row in zip(*curve, strict=True)
     )

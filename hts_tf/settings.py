@@ -50,7 +50,7 @@ class Settings:
         influence on results.
       num_actors: threads that run the policy; under `Sync` there is one. No influence on
         results.
-      actor_batch_size: the most observations that an actor answers at once; None takes
+      actor_batch_size: the most environments that an actor answers at once; None takes
         num_envs. No influence on results.
       num_shards: S, into which each batch is divided, by its environments. A gradient is taken of
         each shard, and these are added in order; so results depend on S, but not on how many
@@ -66,8 +66,8 @@ class Settings:
       fingerprints: whether to keep a fingerprint of every update; never without sync points.
       crash_limit: an executor that dies is replaced, and the run goes on to the same bits;
         one that dies so often in the same place ends the run.
-      step_timeout_sec: an executor that takes longer for one env step or reset counts as
-        dead; None waits for ever.
+      step_timeout_sec: an executor that takes longer for one env step, reset or construction of
+        an environment counts as dead; None waits for ever.
       evaluate_every_updates: updates after which the policy plays `evaluate_episodes` episodes, of
         seeds that training never uses, in a process of its own that takes what time is left; the
         best one stays. The last policy of the run is always one of these; None for none. No
@@ -136,6 +136,12 @@ class Settings:
                 f"Trainer.num_envs = {self.num_envs}"
             )
         self._check_shards()
+        has_players = self.environment.spec.num_players > 1
+        if self.sync_interval == 1 and has_players and self.schedule is sync.Sync:
+            raise errors.ConfigError(
+                "Trainer.sync_interval = 1: under Trainer.schedule = @Sync several players need 2 "
+                "or more, as whether one had left is in the step before"
+            )
         if self.algorithm.delayed_gradient and self.schedule.policy_lag is None:
             raise errors.ConfigError(
                 f"Trainer.algorithm = @{type(self.algorithm).__name__}() takes its gradient at "

@@ -14,7 +14,7 @@ from hts_tf.system import stop_signals, terminal
 from hts_tf.system.child import Child, ChildError, end_with_parent
 
 _POLL_SEC = 0.5
-_REFUSALS = ("error: ", "FATAL Flags parsing error: ")  # of our commands; of absl, for them
+_REFUSAL = "error: "  # what a command says last begins so
 
 _Place = TypeVar("_Place")
 
@@ -158,13 +158,13 @@ def train(
         start_new_session=True,  # Ctrl-C is for this process, which passes it on
         preexec_fn=end_with_parent,
     )
-    refused = ""  # and why
+    held = ""  # the last line, if it may be why the training ends
     with process:
         try:
             for line in process.stdout:
-                if line.startswith(_REFUSALS):
-                    refused = line.removeprefix(_REFUSALS[0]).strip()
-                elif not refused:
+                print(held, end="", flush=True)
+                held = line if line.startswith(_REFUSAL) else ""
+                if not held:
                     print(line, end="", flush=True)
         except KeyboardInterrupt:
             process.terminate()
@@ -172,9 +172,11 @@ def train(
                 print(line, end="", flush=True)
             raise
     if process.returncode:
-        is_config = process.returncode == errors.ConfigError.code or _REFUSALS[1] in refused
+        is_config = process.returncode == errors.ConfigError.code
         kind = errors.ConfigError if is_config else errors.RunError
-        raise kind(refused or f"the training ended with exit code {process.returncode}")
+        why = held.removeprefix(_REFUSAL).strip()
+        raise kind(why or f"the training ended with exit code {process.returncode}")
+    print(held, end="", flush=True)
     return Path(workdir)
 
 

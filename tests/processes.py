@@ -37,3 +37,13 @@ def is_alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def with_words(*words):
+    """Returns the processes whose command lines have these words."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if {word.encode() for word in words} <= {*path.read_bytes().split(b"\0")}:
+                found.append(int(path.parent.name))
+    return found

@@ -5,8 +5,10 @@ import pytest
 import tensorflow as tf
 
 from hts_tf import errors, specs
+from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.networks.exported import FORMATS, Exported
+from hts_tf.networks.normalisation import ObservationNormaliser
 from hts_tf.networks.torsos import ToFloat
 from hts_tf.networks.transparent import Transparent
 from tests import command_line
@@ -56,6 +58,17 @@ def test_formats(game, tmp_path):
         code, _, complaints = command_line.run("hts_tf.export", *flags)
         assert code == 2
         assert "is there already" in complaints
+
+
+def test_tflite_leaves_the_agent_as_it_was(tmp_path):
+    """It has its statistics in float32; other formats do not."""
+    spec = specs.EnvironmentSpec(
+        specs.ArraySpec((3,), "float32"), specs.DiscreteSpec(num_values=2), max_episode_steps=5
+    )
+    agent = ActorCritic(spec, 0, torsos.mlp, normalise_observations=True)
+    FORMATS["tflite"](Exported(agent, spec), tmp_path / "policy.tflite")
+    [normaliser] = [layer for layer in agent.layers if isinstance(layer, ObservationNormaliser)]
+    assert normaliser.arithmetic == "float64"
 
 
 class Doubled(keras.layers.Layer):

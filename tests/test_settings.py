@@ -13,8 +13,10 @@ from hts_tf.environments.synthetic import Synthetic
 from hts_tf.environments.tasks import Tasks
 from hts_tf.schedules.asynchronous import Asynchronous
 from hts_tf.schedules.hts import HTS
+from hts_tf.schedules.sync import Sync
 from hts_tf.settings import Settings
 from hts_tf.system.processors import usable_cores
+from tests.guessing import Guessing
 
 
 def make(**settings):
@@ -59,6 +61,14 @@ def test_seconds(name):
 def test_more_executors_than_environments():
     with pytest.raises(errors.ConfigError, match=r"num_executors = 3 must not exceed"):
         make(num_envs=2, num_executors=3)
+
+
+def test_several_players_need_the_step_before():
+    team = Guessing(own=2)
+    make(environment=team, sync_interval=1)
+    make(environment=team, sync_interval=2, schedule=Sync)
+    with pytest.raises(errors.ConfigError, match=r"sync_interval = 1: .*@Sync"):
+        make(environment=team, sync_interval=1, schedule=Sync)
 
 
 def test_a_delayed_gradient_needs_a_lag_that_does_not_vary():

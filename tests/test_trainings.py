@@ -1,3 +1,4 @@
+import os
 import signal
 import threading
 import time
@@ -9,6 +10,7 @@ from hts_tf import errors, trainings
 from hts_tf.files.curves import RunLog
 from hts_tf.system.stop_signals import Interrupted
 from hts_tf.trainings import together
+from tests.command_line import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -89,6 +91,20 @@ def test_training_from_python(tmp_path, capfd):
     with pytest.raises(errors.ConfigError, match="speed"):
         hts_tf.train("synthetic", workdir=tmp_path / "other", speed=3)
     assert "error" not in capfd.readouterr().out
+
+
+@pytest.mark.slow
+def test_what_looks_like_an_error_and_is_none_hides_nothing(tmp_path, capfd, monkeypatch):
+    """As some renderers say when they begin."""
+    (tmp_path / "loud.py").write_text("print('error: XDG_RUNTIME_DIR not set', flush=True)")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+    (tmp_path / "loud.gin").write_text("import loud")
+    hts_tf.train(
+        "synthetic", workdir=tmp_path / "run", bindings=SMALL, gin_files=[tmp_path / "loud.gin"]
+    )
+    said = capfd.readouterr().out
+    assert "error: XDG_RUNTIME_DIR not set" in said
+    assert "128 of 128 env steps" in said
 
 
 @pytest.fixture

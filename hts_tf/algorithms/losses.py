@@ -20,11 +20,12 @@ def mean(x: tf.Tensor, counts: Counts = ()) -> tf.Tensor:
 
 
 def kl_estimate(log_prob_ratio: tf.Tensor, counts: Counts = ()) -> tf.Tensor:
-    """Schulman's estimator of KL(behaviour, target): never negative, low variance.
+    """Schulman's estimator of KL(another policy, target): never negative, low variance.
 
     Args:
-      log_prob_ratio: log pi(a|s) of the target policy minus that of the behaviour policy, which
-        took the actions.
+      log_prob_ratio: log pi(a|s) of the target policy minus that of the other one. It is as good as
+        the actions are the other one's: PPO's proximal policy is an update newer than who took
+        them, under the `hts` schedule.
       counts: see above.
     """
     return mean(tf.exp(log_prob_ratio) - 1.0 - log_prob_ratio, counts)
@@ -76,7 +77,8 @@ def clipped_policy_loss(
     """PPO's clipped surrogate objective (Schulman et al. 2017, arXiv 1707.06347, equation 7).
 
     Args:
-      log_prob_ratio: log pi(a|s) of the target policy minus that of the behaviour policy.
+      log_prob_ratio: log pi(a|s) of the target policy minus that of the proximal policy (of plain
+        PPO the behaviour policy).
       advantages: of the actions.
       clip: epsilon.
       counts: see above.
@@ -91,7 +93,7 @@ def clipped_policy_loss(
 
 def clipped_value_loss(
     values: tf.Tensor,
-    behaviour_values: tf.Tensor,
+    proximal_values: tf.Tensor,
     returns: tf.Tensor,
     clip: float | None,
     counts: Counts = (),
@@ -99,11 +101,11 @@ def clipped_value_loss(
     """Half the squared error, kept from profiting by moving further than `clip` in one update.
 
     As in OpenAI baselines' PPO2: the larger of the error of `values` and that of
-    `behaviour_values` moved towards them by at most `clip`.
+    `proximal_values` moved towards them by at most `clip`.
 
     Args:
       values: by the agent being trained.
-      behaviour_values: by the agent that collected the data.
+      proximal_values: by the agent that the update began with, or who collected the data.
       returns: the targets.
       clip: how far a value may move; None leaves it free.
       counts: see above.
@@ -113,6 +115,6 @@ def clipped_value_loss(
     """
     if clip is None:
         return 0.5 * mean(tf.square(values - returns), counts)
-    clipped = behaviour_values + tf.clip_by_value(values - behaviour_values, -clip, clip)
+    clipped = proximal_values + tf.clip_by_value(values - proximal_values, -clip, clip)
     error = tf.maximum(tf.square(values - returns), tf.square(clipped - returns))
     return 0.5 * mean(error, counts)

@@ -145,7 +145,7 @@ def _discounted_sums(
 def normalised(
     advantages: tf.Tensor, counts: losses.Counts = (), shards: Shards = WHOLE
 ) -> tf.Tensor:
-    """Returns advantages of mean 0 and, nearly, variance 1.
+    """Returns advantages of mean 0 and, nearly, variance 1; 0 if no step counts.
 
     Args:
       advantages: [T, B].
@@ -154,7 +154,8 @@ def normalised(
     """
     (known,) = _known([advantages], counts, shards)
     deviation = tf.math.reduce_std(known)
-    return (advantages - tf.reduce_mean(known)) / (deviation + 1e-5)
+    scaled = (advantages - tf.reduce_mean(known)) / (deviation + 1e-5)
+    return tf.where(tf.size(known) > 0, scaled, 0.0)
 
 
 def explained_variance(

@@ -2,14 +2,13 @@
 
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hts_tf import errors
 from hts_tf.system import terminal
-from hts_tf.system.child import Child
+from hts_tf.system.child import Child, answer_channel
 
 
 def measure(
@@ -45,8 +44,7 @@ def serve(prepare: Callable[..., Callable[[], dict[str, float]]]) -> None:
       prepare: gets the task as keyword arguments, and returns what is to be called when all
         children are ready.
     """
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # engines and libraries may print what they like
+    answers = answer_channel()
     try:
         body = prepare(**json.loads(sys.argv[1]))
     except errors.ConfigError as error:

@@ -12,7 +12,6 @@ import functools
 import os
 import pickle
 import signal
-import subprocess
 import sys
 import time
 import traceback
@@ -25,7 +24,7 @@ from hts_tf.collecting import buffers, shared_memory, timesheet
 from hts_tf.collecting.board import Board
 from hts_tf.collecting.ledger import Place
 from hts_tf.environments import base, checked
-from hts_tf.system import terminal
+from hts_tf.system import child, terminal
 
 TIMES = ("step", "reset", "wait_action", "wait_sync", "total")
 _STEP, _RESET, _WAIT_ACTION, _WAIT_SYNC, _TOTAL = range(len(TIMES))
@@ -135,13 +134,14 @@ class Executor:
         """Returns the executor of a task, with its environments."""
         arrays = shared_memory.SharedArrays(task.memory_fields, task.memory_fd)
         control = arrays.group("control")
+        doing = control["executor_doing"][task.index].data
         return cls(
             Board(arrays, task.step, task.environment.spec),
-            {slot: checked.make(task.environment) for slot in task.slots},
+            {slot: _make(task.environment, doing) for slot in task.slots},
             task.seed,
             buffers.TicketBuffer(task.capacity, task.action_fds),
             buffers.TicketBuffer(task.capacity, task.state_fds),
-            control["executor_doing"][task.index].data,
+            doing,
             time_sheet(control, task.index),
         )
 
@@ -269,20 +269,11 @@ class Executor:
         doing[4] = time.monotonic_ns()
 
 
-def _end_session_with_this_process() -> None:
-    """Has the processes that environments start killed when this one is gone, however it went.
-
-    The pool does that, too, but may be gone itself.
-    """
-    until_it_ends, held = os.pipe()  # the kernel closes it, when the exit code is settled
-    os.register_at_fork(after_in_child=functools.partial(os.close, held))
-    subprocess.Popen(
-        ["/bin/sh", "-c", "trap '' INT TERM HUP; read -r _; kill -KILL 0"],
-        stdin=until_it_ends,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(until_it_ends)
+def _make(environment: base.EnvironmentConfig, doing: memoryview) -> checked.Checked:
+    """Builds one, and tells the trainer: each may take as long as an env step."""
+    made = checked.make(environment)
+    doing[4] = time.monotonic_ns()
+    return made
 
 
 def main() -> None:
@@ -292,7 +283,7 @@ def main() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(1)
-    _end_session_with_this_process()
+    child.end_session_with_this_process()  # the pool does that, too, but may be gone itself
     faulthandler.enable()  # says where, in Python, an engine has crashed
     # Who stops a job may signal all its processes, but it is the trainer who decides when to stop.
     # Not SIG_IGN, which processes that an environment starts would inherit.

@@ -84,8 +84,9 @@ class ExecutorPool:
           doing: [num_executors, 5], see `executor.control_fields`.
           faults: [num_executors, ...], see there.
           crash_limit: an executor that dies so often in the same place is a failure.
-          step_timeout_sec: an executor that takes longer for an env step or a reset, or to see
-            that it has its turn, is killed, soon after; None waits for ever.
+          step_timeout_sec: an executor that takes longer for an env step or a reset, to start, to
+            build an environment, or to see that it has its turn, is killed, soon after; None waits
+            for ever.
           on_failure: called, from another thread, with the error that ends the run.
         """
         self._tasks = tasks

@@ -32,8 +32,7 @@ class Crew:
       lockstep: one actor answers all environments at once, when all are ready, whatever the number
         of actors and their batch size.
       crash_limit: an executor that dies so often in the same place is a failure.
-      step_timeout_sec: an executor that takes longer for one env step or reset counts as dead;
-        None waits for ever.
+      step_timeout_sec: see `ExecutorPool`.
       traced: whether time sheets keep single stretches.
     """
 

@@ -35,7 +35,7 @@ def one_after_another(
       Shares [K].
     """
     window = successes.shape[1]
-    mastered = (counts == window) & (successes.sum(axis=1) >= threshold * window)
+    mastered = (counts == window) & (successes.mean(axis=1) >= threshold)
     now = int(np.argmin(mastered)) if not mastered.all() else len(mastered) - 1
     shares = np.zeros(len(mastered))
     if now:

@@ -1,7 +1,7 @@
 """Has the newest policy of a run look at an episode, and writes what it makes of it as JSON.
 
 Of each env step: how much the policy thinks that what is seen is worth, and how probable it finds
-each action. Of several players the first one's.
+each action where there is one choice. Of several players the first one's.
 """
 
 import itertools
@@ -11,11 +11,11 @@ import numpy as np
 from absl import logging
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import settings, trees  # noqa: F401  gin configurables
+from hts_tf import settings, specs, trees  # noqa: F401  gin configurables
 from hts_tf.collecting.policy import Policy
 from hts_tf.dashboard import chosen
 from hts_tf.files import participants, run_flags
-from hts_tf.system import command, compute
+from hts_tf.system import child, command, compute
 from hts_tf.watching import playback
 
 
@@ -25,6 +25,7 @@ def judge() -> None:
     Raises:
       ConfigError: there is no such episode, or no checkpoint.
     """
+    answers = child.answer_channel()
     logging.set_verbosity(logging.ERROR)
     record, environment = chosen.find()
     found = participants.load(run_flags.workdir(), run_flags.MODULES.value, compute.configure)
@@ -42,7 +43,7 @@ def judge() -> None:
             state = answer.state
             values.append(float(answer.value[0]))
             logits = answer.policy.get("logits")
-            if logits is not None and np.ndim(logits) == 2:
+            if isinstance(spec.action, specs.DiscreteSpec) and logits is not None:
                 odds = np.exp(logits[0] - logits[0].max())
                 probabilities.append([round(p, 4) for p in (odds / odds.sum()).tolist()])
     finally:
@@ -54,7 +55,7 @@ def judge() -> None:
         "probabilities": probabilities,
         "chosen": first.tolist(),
     }
-    print(json.dumps(told))
+    print(json.dumps(told), file=answers, flush=True)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from hts_tf import errors
 from hts_tf.dashboard import chosen
 from hts_tf.environments import base
 from hts_tf.environments.football.view import FootballView
-from hts_tf.system import command
+from hts_tf.system import child, command
 from hts_tf.watching import playback, video
 
 _LARGEST = 480, 360  # pixels of a picture
@@ -26,6 +26,7 @@ def play() -> None:
     Raises:
       ConfigError: there is no such episode, or nothing to see of it.
     """
+    answers = child.answer_channel()
     record, environment = chosen.find()
     if not isinstance(environment, base.Watchable):
         raise errors.ConfigError(f"{type(environment).__name__} has no pictures")
@@ -43,7 +44,7 @@ def play() -> None:
         }
     finally:
         player.close()
-    print(json.dumps(told))
+    print(json.dumps(told), file=answers, flush=True)
 
 
 def _step(player: base.Watched, moment: playback.Moment) -> dict[str, Any]:

@@ -239,6 +239,29 @@ def _leaf(spec: specs.ArraySpec, players: tuple[int, ...]) -> _Floats | _Bools |
     return _Bools() if dtype.kind == "b" else _Integers((*players, *spec.shape), spec.dtype)
 
 
+def of_part(environment: base.Environment, result: Any, num_players: int, num_figures: int) -> Any:
+    """Returns the result of an environment that is part of another one, in its one form.
+
+    Args:
+      environment: whose it is.
+      result: of an env step.
+      num_players: of that environment; 1 for one whose results are no arrays.
+      num_figures: that the spec names.
+
+    Raises:
+      ProtocolError: the result means nothing.
+    """
+    try:
+        if num_players == 1:
+            return _plain(result, num_figures)
+        return _plain_arrays(result, (num_players,))
+    except ValueError as error:
+        raise ProtocolError(
+            f"{type(environment).__name__} broke a rule: {error}",
+            page="your_own_environment.md#what-it-may-not-do",
+        ) from None
+
+
 def _parts(result: Any) -> base.StepResult:
     """Returns what a result consists of. Raises: ValueError: it is none."""
     try:

@@ -5,7 +5,6 @@ Only its absence can be shown: what no episode here has come across may still be
 """
 
 import hashlib
-import os
 import pickle
 import subprocess
 import sys
@@ -170,6 +169,7 @@ def play(
             score=np.asarray(result.score, np.float32),
             terminated=np.asarray(result.terminated),
             truncated=np.asarray(result.truncated),
+            figures=np.asarray(result.figures, np.float32),
         )
         if action.tobytes() != played.actions[-1].tobytes():
             raise checked.ProtocolError(
@@ -233,11 +233,10 @@ def _in_another_process(
 
 
 def _play_for_another_process() -> None:
-    """Answers `_in_another_process`; what the environment prints goes elsewhere."""
-    with os.fdopen(os.dup(1), "wb") as output:
-        os.dup2(2, 1)
+    """Answers `_in_another_process`."""
+    with child.answer_channel() as answers:
         played = _each_in_a_fresh_one(*pickle.load(sys.stdin.buffer))
-        pickle.dump([episode.moments for episode in played], output)
+        pickle.dump([episode.moments for episode in played], answers.buffer)
 
 
 if __name__ == "__main__":

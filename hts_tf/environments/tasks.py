@@ -13,7 +13,7 @@ from annotated_types import Len
 
 from hts_tf import errors, seeding, specs, trees
 from hts_tf.configurables import configurable
-from hts_tf.environments import base
+from hts_tf.environments import base, checked
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -126,6 +126,8 @@ class TasksEnvironment(base.Environment):
             return self._environment.step(action, observation)
         own = specs.plain(action[0]) if played == 1 else action[:played]
         result = self._environment.step(own, self._part(observation))
+        num_figures = len(self._spec.figures)
+        result = checked.of_part(self._environment, result, played, num_figures)
         filled = []
         for part, absent in zip(result[:4], (0.0, 0.0, True, False), strict=True):
             array = np.full(num_players, absent)

@@ -50,8 +50,12 @@ def save(
     for half in directory.glob("*.tmp"):  # of who was killed; its room may be what is missing
         half.unlink()
     whole.write(path, hashlib.sha256(data).digest(), data)
-    for old in paths(directory)[keep:] if keep else ():
-        old.unlink()
+    if keep:
+        there = paths(directory)
+        place = there.index(path)
+        # Newer ones are damaged: this run could not go on from them.
+        for other in (*there[:place], *there[place + keep :]):
+            other.unlink()
     return path
 
 

@@ -85,22 +85,21 @@ class Keeper:
             _warn_of_another_scope(json.loads(state["run/scope"].item()), now)
         return state
 
-    def give_first_parameters(self, learner: Learner) -> bool:
-        """Has a run begin with another one's policy, if it is to; returns whether it is.
+    def give_first_parameters(self, learner: Learner) -> None:
+        """Has a run begin with another one's policy, if it is to.
 
         Raises:
           ConfigError: that is missing, damaged, or of another network or other spaces.
         """
         name = self._settings.start_from
         if name is None:
-            return False
+            return
         found = policies.read(name)
         for agent in filter(None, (learner.agent, learner.gradient_agent)):
             found.give(agent)
         if self._settings.start_from_optimizer:
             learner.take_state(found.arrays, found.source)
         terminal.say(f"begins with the policy of {found.updates:,} updates of {name}")
-        return True
 
     def snapshots(self) -> dict[str, bytes]:
         """Returns what opponents are made of, for other machines: path in the workdir -> bytes."""
@@ -117,11 +116,15 @@ class Keeper:
             whole.write(path, content)
 
     def begin(self, learner: Learner, steps_per_update: int) -> None:
-        """Begins with the rounds; from now on, the learner's updates get fingerprints."""
+        """Begins with the rounds; from now on, the learner's updates get fingerprints.
+
+        With several machines their parameters are compared after each update, come what may.
+        """
         self._saved_at = time.monotonic()
-        if not self._settings.fingerprints or self._settings.unrepeatable:
+        has_log = self._settings.fingerprints and not self._settings.unrepeatable
+        if not has_log and self._team.size == 1:
             return
-        if self._team.number == 0:
+        if has_log and self._team.number == 0:
             arrays = specs.leaves(learner.agent.step)
             self._log = FingerprintLog(self._workdir.path, arrays, learner.updates)
 
@@ -135,6 +138,7 @@ class Keeper:
             parts = [
                 of_storage(trees.map(lambda x, i=i: x[:, i : i + width], rollout))
                 for i in range(0, len(self._share.envs), width)
+                if has_log
             ]
             if self._team.size > 1:
                 said = self._team.all((parts, parameters, optimizer))

@@ -3,6 +3,7 @@
 Standard library only, so that `hts_tf.doctor` can use it where nothing is installed.
 """
 
+import functools
 import hashlib
 import importlib.util
 import json
@@ -88,7 +89,7 @@ def line(scope: Mapping[str, str]) -> str:
 def source_hash() -> str:
     """Returns a hash of the package's code, in whatever checkout or installation it lies."""
     digest = hashlib.sha256()
-    for path in sorted(_PACKAGE.rglob("*.py")):
+    for path in sorted(p for p in _PACKAGE.rglob("*") if p.suffix in (".py", ".cc")):
         digest.update(str(path.relative_to(_PACKAGE)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 
@@ -146,9 +147,19 @@ def engine() -> str:
     libraries = [path for d in directories or () for path in sorted(Path(d).glob("*.so"))]
     if not libraries:
         return "not installed"
-    code = hashlib.sha256(b"".join(path.read_bytes() for path in libraries)).hexdigest()[:12]
+    code = _hash_of_files(tuple(libraries))
     flags = engine_build().get("cxxflags", "flags not recorded")
     return f"{code} ({flags})"
+
+
+@functools.cache
+def _hash_of_files(paths: tuple[Path, ...]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()[:12]
 
 
 def engine_build() -> dict[str, str]:

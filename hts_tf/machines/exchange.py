@@ -4,7 +4,7 @@ import asyncio
 import collections
 import pickle
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -109,6 +109,7 @@ class RayTeam:
         self._timeout_sec = timeout_sec
         self._meetings: collections.Counter[int] = collections.Counter()
         self._keeper = ThreadPoolExecutor(max_workers=1)
+        self._keeping: Future[None] | None = None
         self._kept: list[bytes] | None = None
         self._sent: list[ray.ObjectRef] = []
 
@@ -126,6 +127,8 @@ class RayTeam:
         """See `Team`."""
         data = pickle.dumps(item)  # now: it will be something else soon
         if self.number == 0:
+            if self._keeping:  # one round's must not pile up behind another's
+                self._keeping.result()
             self._keeping = self._keeper.submit(self._take, data)
         else:
             self._sent = [*self._sent[-1:], ray.put(data)]  # until the first machine has it

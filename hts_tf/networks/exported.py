@@ -167,14 +167,19 @@ def _to_saved_model(policy: Exported, path: Path) -> None:
 
 
 def _to_tflite(policy: Exported, path: Path) -> None:
-    for layer in policy.agent.layers:
-        if isinstance(layer, ObservationNormaliser):
+    normalisers = [x for x in policy.agent.layers if isinstance(x, ObservationNormaliser)]
+    kept = [layer.arithmetic for layer in normalisers]
+    try:
+        for layer in normalisers:
             layer.arithmetic = "float32"  # it knows no other
-    policy = Exported(policy.agent, policy.environment)
-    with tempfile.TemporaryDirectory() as directory:  # only of such a one do arrays keep names
-        _to_saved_model(policy, Path(directory, "model"))
-        converter = tf.lite.TFLiteConverter.from_saved_model(str(Path(directory, "model")))
-        whole.write(path, converter.convert())
+        policy = Exported(policy.agent, policy.environment)
+        with tempfile.TemporaryDirectory() as directory:  # only of such a one do arrays keep names
+            _to_saved_model(policy, Path(directory, "model"))
+            converter = tf.lite.TFLiteConverter.from_saved_model(str(Path(directory, "model")))
+            whole.write(path, converter.convert())
+    finally:  # the agent may be traced again, for another format
+        for layer, arithmetic in zip(normalisers, kept, strict=True):
+            layer.arithmetic = arithmetic
 
 
 def _to_onnx(policy: Exported, path: Path) -> None:

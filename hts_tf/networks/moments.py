@@ -47,7 +47,7 @@ class RunningMoments(keras.layers.Layer):
         self.built = True  # nothing waits for a first call
 
     def update(self, batch: tf.Tensor) -> None:
-        """Takes in arrays [n, ...], n at least 1."""
+        """Takes in arrays [n, ...]; none change nothing."""
         self.merge(moments(batch))
 
     def merge(self, batch: Moments) -> None:
@@ -55,9 +55,10 @@ class RunningMoments(keras.layers.Layer):
         count, mean, squares = batch
         total = self.count + count
         shift = mean - self.mean
-        squares += self.variance * self.count + tf.square(shift) * (self.count * count / total)
-        self.mean.assign(self.mean + shift * (count / total))
-        self.variance.assign(squares / total)
+        between = tf.math.divide_no_nan(self.count * count, total)
+        squares += self.variance * self.count + tf.square(shift) * between
+        self.mean.assign(self.mean + shift * tf.math.divide_no_nan(count, total))
+        self.variance.assign(tf.where(total > 0, squares / total, self.variance))
         self.count.assign(total)
 
     def inverse_deviation(self) -> tf.Tensor:
@@ -66,8 +67,8 @@ class RunningMoments(keras.layers.Layer):
 
 
 def moments(batch: tf.Tensor) -> Moments:
-    """Returns those of arrays [n, ...], n at least 1."""
+    """Returns those of arrays [n, ...]; 0 of none."""
     batch = tf.cast(batch, tf.float64)
     count = tf.cast(tf.shape(batch)[0], tf.float64)
-    mean = tf.reduce_mean(batch, axis=0)
+    mean = tf.math.multiply_no_nan(tf.reduce_mean(batch, axis=0), tf.minimum(count, 1.0))
     return Moments(count, mean, tf.reduce_sum(tf.square(batch - mean), axis=0))

@@ -33,7 +33,11 @@ class CsvLog(Observer):
             try:
                 with self._path.open(newline="") as file:
                     table = csv.DictReader(file)
-                    rows = [row for row in table if int(row[_STEPS]) <= run.env_steps]
+                    rows = [
+                        row
+                        for row in table
+                        if int(row[_STEPS]) <= run.env_steps and None not in row.values()
+                    ]  # the last may have been cut short
                     self._columns = list(table.fieldnames)
             except (KeyError, TypeError, ValueError, csv.Error) as error:
                 raise errors.ConfigError(f"{self._path} is damaged: {error}") from error

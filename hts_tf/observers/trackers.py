@@ -5,6 +5,7 @@ Each of them needs its own package: ./launch/setup.sh --extras=trackers.
 
 import importlib
 import os
+import re
 import time
 from collections.abc import Mapping
 from types import ModuleType
@@ -96,7 +97,8 @@ class MLflow(Observer):
         """See `Observer`."""
         now = round(1000 * time.time())
         metrics = [
-            self._entities.Metric(name, value, now, env_steps) for name, value in figures.items()
+            self._entities.Metric(_metric(name), value, now, env_steps)
+            for name, value in figures.items()
         ]
         self._client.log_batch(self._id, metrics)
 
@@ -105,6 +107,12 @@ class MLflow(Observer):
     def end(self) -> None:
         """See `Observer`."""
         self._client.set_terminated(self._id)
+
+
+def _metric(name: str) -> str:
+    """Returns a figure's name as MLflow takes it: opponents are named as paths are."""
+    parts = re.sub(r"[^/\w.\- :]", "_", name).split("/")
+    return "/".join(part for part in parts if part not in ("", ".", ".."))
 
 
 def _module(name: str) -> ModuleType:

@@ -270,9 +270,13 @@ class Pool:
         self._met.remove(snapshots[1 + int(np.argmin(gaps))] if gaps else snapshots[0])
 
     def _load(self, playing: np.ndarray) -> None:
-        """Has those in memory who can be met, or are met right now."""
+        """Has those in memory who can be met, or are met right now.
+
+        So are those of the table until now: without sync points, actors may be choosing one of it.
+        """
         ruled = len(self._scripted)
-        needed = {n for n in (*self._met, *np.unique(playing).tolist()) if n > ruled}
+        can_be_met = *self._met, *self._table[0], *np.unique(playing).tolist()
+        needed = {number for number in can_be_met if number > ruled}
         for number in self._frozen.keys() - needed:
             self._spare.append(self._frozen.pop(number))
         for number in sorted(needed - self._frozen.keys()):
@@ -295,9 +299,11 @@ class Pool:
         """
         weights = self._settings.weighting(self._results[self._met]) if self._met else np.zeros(0)
         weights = np.asarray(weights, np.float64)
-        if weights.shape != (len(self._met),) or not (weights >= 0).all():
+        if weights.shape != (len(self._met),) or not (
+            np.isfinite(weights).all() and (weights >= 0).all()
+        ):
             raise errors.ConfigError(
-                "Opponents.weighting must return a number that is not negative for each opponent",
+                "Opponents.weighting must return a finite number, not negative, for each opponent",
                 page="teams.md#opponents",
             )
         total = weights.sum()

@@ -31,7 +31,8 @@ class Always(Scripted):
         Raises:
           ConfigError: the environment has no such action.
         """
-        if not isinstance(spec.action, specs.DiscreteSpec) or action >= spec.action.num_values:
+        is_choice = isinstance(spec.action, specs.DiscreteSpec)
+        if not is_choice or not 0 <= action < spec.action.num_values:
             raise errors.ConfigError(f"Always.action = {action} is none of the environment's")
         self._action = np.array(action, spec.action.dtype)
 

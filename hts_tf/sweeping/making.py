@@ -71,7 +71,10 @@ def make(plan: Plan, trial: Trial, begin: Callable[..., Child] = Child) -> Itera
                 if error.code != errors.DivergenceError.code:
                     raise
                 diverged = error
-            is_over()  # what was written last, whenever the training was last looked at
+            # What was written last, whenever the training was last looked at; it may have ended by
+            # itself before its env steps, as Trainer.stop_at_score has it.
+            log.read()
+            _judge(plan, trial, number, log, ended=not diverged)
             if diverged and trial.state == UNFINISHED:
                 trial.diverge()
                 terminal.warn(str(diverged))
@@ -79,10 +82,10 @@ def make(plan: Plan, trial: Trial, begin: Callable[..., Child] = Child) -> Itera
             return
 
 
-def _judge(plan: Plan, trial: Trial, number: int, log: RunLog) -> bool:
-    """Returns whether a run, or its whole trial, is over."""
+def _judge(plan: Plan, trial: Trial, number: int, log: RunLog, ended: bool = False) -> bool:
+    """Returns whether a run, or its whole trial, is over; it is if it has ended."""
     curve = log.curve()
-    ended = log.env_steps >= plan.total_env_steps[number]
+    ended = ended or log.env_steps >= plan.total_env_steps[number]
     if plan.minutes is None:
         return trial.take(number, curve.env_steps, curve.score, plan.total_env_steps[number], ended)
     return trial.take(number, curve.minutes, curve.score, plan.minutes, ended)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from hts_tf import errors
 from hts_tf.files.curves import Curve
+from hts_tf.sweeping.study import COMPLETE
 from hts_tf.system import whole
 
 IDENTITY, TRIALS, BEST = "sweep.json", "trials.csv", "best.gin"
@@ -67,8 +68,11 @@ def claim(directory: Path, identity: dict[str, Any]) -> None:
 
 
 def best(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Returns trials from the best on."""
-    return sorted(outcomes, key=lambda outcome: (-outcome.value, outcome.trial))
+    """Returns trials from the best on; those that were not made to their end come last.
+
+    What these have not made counts as 0, which is much where scores are negative.
+    """
+    return sorted(outcomes, key=lambda o: (o.state != COMPLETE, -o.value, o.trial))
 
 
 def write(directory: Path, names: Sequence[str], outcomes: Sequence[Outcome]) -> None:

@@ -104,10 +104,10 @@ class Study:
 
     def tell(self, trial: Trial) -> None:
         """Takes a trial that is over."""
-        if trial.state == PRUNED:
-            self._study.tell(trial.number, state=optuna.trial.TrialState.PRUNED)
-        else:
+        if trial.state == COMPLETE:
             self._study.tell(trial.number, trial.value)
+        else:  # worse than all that are complete, whatever their values
+            self._study.tell(trial.number, state=optuna.trial.TrialState.PRUNED)
 
 
 def area(places: np.ndarray, scores: np.ndarray, end: float) -> float:

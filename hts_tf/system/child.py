@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from hts_tf import errors
 
@@ -154,6 +156,32 @@ class Child:
             return ChildError(why, code)
         ended = f"{self._module} ended early with exit code {code}"
         return ChildError(f"{ended}: {why}" if code and why else ended, 1)
+
+
+def answer_channel() -> TextIO:
+    """Returns where a child writes what it is to be heard saying; called before all else.
+
+    What environments, engines and libraries print goes to standard error from then on.
+    """
+    channel = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return channel
+
+
+def end_session_with_this_process() -> None:
+    """Has the processes that environments start killed when this one is gone, however it went.
+
+    To be called by the leader of a session.
+    """
+    until_it_ends, held = os.pipe()  # the kernel closes it, when the exit code is settled
+    os.register_at_fork(after_in_child=functools.partial(os.close, held))
+    subprocess.Popen(
+        ["/bin/sh", "-c", "trap '' INT TERM HUP; read -r _; kill -KILL 0"],
+        stdin=until_it_ends,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(until_it_ends)
 
 
 def end_with_parent() -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hts_tf import errors
 from hts_tf.system import child
@@ -40,12 +40,15 @@ def each(
     try:
         for number, thing in itertools.islice(rest, processes):
             ours, theirs = context.Pipe()
-            worker = context.Process(target=_work, args=(theirs, os.getpid(), begin), daemon=True)
+            # With little to be given, which fits into the pipe that it is given by: should it die
+            # before it has read that, nobody would be told.
+            worker = context.Process(target=_work, args=(theirs, os.getpid()), daemon=True)
             with _deaf_to_ctrl_c():  # theirs is our affair, also while they start
                 worker.start()
             theirs.close()  # else its end would not be seen
             workers[ours] = worker
-            ours.send((number, thing))
+            _send(ours, worker, begin)
+            _send(ours, worker, (number, thing))
         for number in range(len(things)):
             while number not in ready:
                 for ours in wait(workers):
@@ -53,7 +56,7 @@ def each(
                     ready[done] = result
                     following = next(rest, None)
                     if following is not None:
-                        ours.send(following)
+                        _send(ours, workers[ours], following)
             yield ready.pop(number)
     finally:
         for ours, worker in workers.items():
@@ -62,27 +65,38 @@ def each(
             ours.close()
 
 
+def _send(connection: Connection, worker: multiprocessing.Process, what: Any) -> None:
+    with _noticing_death(worker):
+        connection.send(what)
+
+
 def _received(connection: Connection, worker: multiprocessing.Process) -> tuple[int, _Result]:
-    try:
+    with _noticing_death(worker):
         number, result, error = connection.recv()
-    except (EOFError, ConnectionResetError):
-        worker.join()
-        raise errors.RunError(
-            f"a process of this command ended with exit code {worker.exitcode}"
-        ) from None
     if error is not None:
         raise error
     return number, result
 
 
-def _work(
-    connection: Connection, parent: int, begin: Callable[[], Callable[[_Thing], _Result]]
-) -> None:
+@contextlib.contextmanager
+def _noticing_death(worker: multiprocessing.Process) -> Iterator[None]:
+    """Raises: RunError: the other end of the pipe is gone."""
+    try:
+        yield
+    except (EOFError, ConnectionError):
+        worker.join()
+        raise errors.RunError(
+            f"a process of this command ended with exit code {worker.exitcode}"
+        ) from None
+
+
+def _work(connection: Connection, parent: int) -> None:
     child.end_with_parent()
     if os.getppid() != parent:  # it was gone before
         return
     do = None
     with contextlib.suppress(EOFError):  # nobody asks any more
+        begin: Callable[[], Callable[[_Thing], _Result]] = connection.recv()
         while True:
             number, thing = connection.recv()
             try:

@@ -19,6 +19,7 @@ from hts_tf.system.child import Child, ChildError
 SEED = 2**31 - 1  # of `hts_tf.evaluate`, which would play the same episodes
 
 _BEAT = "."
+_LOADING_SEC = 300.0  # that it may take to begin with, while the training has the processors
 
 
 class EvaluationProcess:
@@ -45,6 +46,7 @@ class EvaluationProcess:
         self._listener: threading.Thread | None = None
         self._heard: queue.SimpleQueue[str | ChildError] = queue.SimpleQueue()
         self._heard_at = 0.0
+        self._has_begun = False
 
     def begin(self, updates: int) -> None:
         """Takes up what is waiting of a run with so many updates; what came after is made again."""
@@ -89,6 +91,8 @@ class EvaluationProcess:
                 self._evaluations.end(self._asked, ended[-1])
                 self._asked = None
         limit = self._settings.step_timeout_sec
+        if limit is not None and not self._has_begun:
+            limit = max(limit, _LOADING_SEC)
         if self._asked and limit is not None and time.monotonic() - self._heard_at > limit:
             self._fail(f"no env step or reset for {limit:g} s")
         self._ask()
@@ -118,6 +122,7 @@ class EvaluationProcess:
             f"--seed={SEED}",
             *config.modules_flags(bound.get(operative.IMPORTS, ())),
         ]
+        self._has_begun = False
         self._child = Child("hts_tf.evaluating", arguments)
         self._listener = threading.Thread(target=self._listen, args=(self._child,), daemon=True)
         self._listener.start()
@@ -127,6 +132,7 @@ class EvaluationProcess:
             try:
                 self._heard.put(child.hear())
                 self._heard_at = time.monotonic()
+                self._has_begun = True
             except ChildError as error:
                 self._heard.put(error)
                 return

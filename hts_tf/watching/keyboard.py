@@ -34,6 +34,7 @@ _PREFERRED = {
 }
 _IDLE = ("idle", "noop")
 _PAIRS = [(LEFT, RIGHT), (DOWN, UP), ("a", "d"), ("s", "w")]  # less and more of a number
+_FAR = 20.0  # whose tanh is 1
 _FURTHER = string.digits[1:] + string.ascii_lowercase.replace("p", "")
 
 
@@ -75,7 +76,8 @@ def _of_choices(names: Sequence[str]) -> Keyboard:
     if len(names) == 2 and idle is None:
         keys = {LEFT: 0, RIGHT: 1}
     for number, name in enumerate(plain):
-        wanted = name if name in string.digits else _PREFERRED.get(name)
+        is_digit = len(name) == 1 and name in string.digits
+        wanted = name if is_digit else _PREFERRED.get(name)
         if wanted and wanted not in keys:
             keys[wanted] = number
     free = (key for key in _FURTHER if key not in keys)
@@ -92,11 +94,13 @@ def _of_numbers(action: specs.BoxSpec) -> Keyboard:
     low, high = (
         np.where(np.isfinite(b), b, s).ravel() for b, s in zip(action.bounds, (-1, 1), strict=True)
     )
+    if action.bounded_by == "tanh":  # of which these are played as bounds
+        low, high = np.full_like(low, -_FAR), np.full_like(high, _FAR)
     actions, names = {}, {}
     for number, keys in enumerate(_PAIRS[: len(low)]):
         for key, extreme in zip(keys, (low, high), strict=True):
             played = np.zeros(len(low), action.dtype)
             played[number] = extreme[number]
             actions[key] = played.reshape(action.shape)
-            names[key] = f"number {number + 1}: {extreme[number]:g}"
+            names[key] = f"number {number + 1}: {action.bounded(actions[key]).flat[number]:g}"
     return Keyboard(actions, np.zeros(action.shape, action.dtype), names)

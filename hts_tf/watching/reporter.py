@@ -149,11 +149,15 @@ class Reporter:
 
     def state(self) -> dict[str, np.ndarray]:
         """Returns what `restore` takes, for a checkpoint."""
-        return {"run/minutes": np.array(self._minutes())}
+        launch = np.array([start.LAUNCHED, self._earlier_minutes])
+        return {"run/minutes": np.array(self._minutes()), "run/launch": launch}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Goes on from a saved state."""
-        self._earlier_minutes = float(state["run/minutes"])
+        launched, earlier_minutes = state.get("run/launch", (None, 0.0))
+        # After a machine was lost, a run begins again in the same process.
+        is_same_launch = launched == start.LAUNCHED
+        self._earlier_minutes = float(earlier_minutes if is_same_launch else state["run/minutes"])
 
     def close(self) -> None:
         """Shows the last of it; may be called twice."""

@@ -315,6 +315,11 @@ def test_explained_variance(values, expected):
     assert float(actual) == pytest.approx(expected, abs=1e-6)
 
 
+def test_advantages_of_which_no_step_counts():
+    advantages, nothing = tf.constant([[1.0, 2.0]]), tf.constant([[False, False]])
+    assert returns.normalised(advantages, nothing).numpy().tolist() == [[0.0, 0.0]]
+
+
 def test_explained_variance_of_constant_returns_is_a_number():
     actual = returns.explained_variance(tf.constant([1.0, 2.0]), tf.constant([3.0, 3.0]))
     assert np.isfinite(actual)

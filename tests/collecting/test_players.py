@@ -55,6 +55,7 @@ def collect(num_executors=2, num_actors=2, batch_size=3, kill=False, **options):
                     os.kill(executor, signal.SIGKILL)
             collector.wait()
             storages.append(trees.map(np.copy, collector.storage(interval)))
+        assert (collector.workers.activity()["executor/crashes"] > 0) == kill
         return storages
     finally:
         collector.close()

@@ -64,6 +64,7 @@ def collect(game, num_executors=2, num_actors=2, batch_size=3, kill=False):
                     os.kill(executor, signal.SIGKILL)
             collector.wait()
             storages.append(copied(collector.storage(interval)))
+        assert (collector.workers.activity()["executor/crashes"] > 0) == kill
         return storages
     finally:
         collector.close()

@@ -28,6 +28,15 @@ def test_the_first_that_is_not_mastered():
     np.testing.assert_allclose(shares(mastered(9, 9, 9, 9), revisit=0.3), [0.1, 0.1, 0.1, 0.7])
 
 
+def test_shares_of_successes_are_compared_as_they_are_written():
+    """0.55 of 100, for one, is a little more than 55 in binary numbers."""
+    for number in range(1, 101):
+        successes = np.arange(100) < np.array([[number], [0]])
+        counts = np.full(2, 100)
+        found = rules.one_after_another(successes, counts, threshold=number / 100, revisit=0.0)
+        assert found.tolist() == [0, 1], number
+
+
 def test_one_that_is_forgotten_comes_back():
     assert shares(mastered(7, 10, 10)) == [1, 0, 0, 0]
 

@@ -1,10 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hts_tf import config, errors, operative, seeding, settings, specs
-from hts_tf.environments import checked, history
+from hts_tf.environments import base, checked, history
 from hts_tf.environments.tasks import Tasks
 from tests.guessing import Guessing
 
@@ -101,6 +103,48 @@ def test_free_of_history():
 def test_what_no_agent_can_play(other, says):
     with pytest.raises(errors.ConfigError, match=says):
         Tasks([Guessing(), other])
+
+
+@dataclasses.dataclass(frozen=True)
+class Broken(Guessing):
+    """Hands over what is no result of its players."""
+
+    result: tuple = ()
+
+    def make(self):
+        game = super().make()
+        step = game.step
+
+        def broken(action, observation):
+            step(action, observation)
+            return self.result
+
+        game.step = broken
+        return game
+
+
+@pytest.mark.parametrize(
+    ("own", "result", "says"),
+    [
+        (2, base.StepResult(0.5, [0, 0], [False, False], [False, False]), "reward is 0.5"),
+        (2, (1.0, 2.0), "not a StepResult"),
+        (2, None, "None, not a StepResult"),
+        (1, base.StepResult(0.5, float("nan"), False, False), "score is nan"),
+    ],
+)
+def test_tasks_with_fewer_rivals_keep_to_the_protocol(own, result, says):
+    """Before what they say is said of all players."""
+    config = Tasks([Broken(own, 0, result=result), Broken(own, 1, result=result)])
+    with pytest.raises(checked.ProtocolError, match=f"_Guessing broke a rule.*{says}"):
+        next(play(config, seed_of(0, 2)))
+
+
+def test_a_plain_tuple_is_a_result_there_too():
+    plain = ([0.5, 1.0], [0, 1], [False, True], [True, False])
+    config = Tasks([Broken(2, 0, result=plain), Broken(2, 1, result=plain)])
+    [(_, _, result)] = play(config, seed_of(0, 2))
+    assert result.reward.tolist() == [0.5, 1.0, 0.0]
+    assert result.terminated.tolist() == [False, True, True]
 
 
 def test_one_is_no_choice():

@@ -1,27 +1,41 @@
-"""An environment that can be trained on, but not evaluated."""
+"""An environment that can be trained on, but not evaluated; and that has much to say."""
 
 import dataclasses
+import subprocess
 
 import gin
 
 from hts_tf import seeding
 from hts_tf.environments import synthetic
 
+print("3 cheers for whoever reads this")
+
 
 @gin.configurable
 @dataclasses.dataclass(frozen=True)
 class Stubborn(synthetic.Synthetic):
-    """`Synthetic` that fails, or hangs, in the episodes of evaluations."""
+    """`Synthetic` that fails, or hangs, in the episodes of evaluations.
 
+    Attributes:
+      fails: whether it does.
+      hangs: whether it does that by hanging.
+      program: that each environment starts, and forgets about.
+    """
+
+    fails: bool = True
     hangs: bool = False
+    program: str = ""
 
     def make(self):
+        if self.program:
+            subprocess.Popen(self.program.split())
         return _Game(self)
 
 
 class _Game(synthetic.SyntheticEnvironment):
     def reset(self, seed, observation):
-        while seeding.is_evaluation(seed):
+        print(3)
+        while self._config.fails and seeding.is_evaluation(seed):
             if not self._config.hangs:
                 raise RuntimeError("no tests today")
         super().reset(seed, observation)

@@ -48,7 +48,7 @@ def test_round_trip_of_any_array(tmp_path, array):
 
 
 def test_newest_first_by_number(tmp_path):
-    for number in (9, 10, 2):
+    for number in (2, 9, 10):
         checkpoint.save(tmp_path, number, {"n": np.array(number)}, keep=3)
     assert [int(checkpoint.load(p)["n"]) for p in checkpoint.paths(tmp_path)] == [10, 9, 2]
 
@@ -61,6 +61,14 @@ def test_keeps_the_newest(tmp_path, keep):
     kept = [int(checkpoint.load(p)["n"]) for p in checkpoint.paths(tmp_path)]
     assert kept == [11, 10, 9, 8][:keep]
     assert len(list(tmp_path.iterdir())) == len(kept)
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_newer_ones_which_nobody_could_go_on_from_are_no_longer_kept(tmp_path, keep):
+    for number in (10, 20, 30):
+        checkpoint.save(tmp_path, number, {"n": np.array(number)}, keep=3)
+    checkpoint.save(tmp_path, 21, {"n": np.array(21)}, keep=keep)
+    assert [int(path.stem) for path in checkpoint.paths(tmp_path)] == [21, 20][:keep]
 
 
 def test_saving_a_number_again_replaces_it(tmp_path):

@@ -228,6 +228,7 @@ def test_the_seed_says_the_task(rollouts, data):
             cut_short[0] = ~(ends.terminated[-1] | ends.truncated[-1]).all(axis=1)
             break_off = {s: (s, tracker._number[s]) for s in np.flatnonzero(cut_short[0]).tolist()}
             found = tracker.add(rollout, interval, cut_short=cut_short)
+            assert len(found) >= len(break_off)
             for record in found[: len(break_off)]:
                 assert record.task == kinds[break_off[record.slot]]
             return

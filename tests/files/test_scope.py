@@ -1,6 +1,7 @@
 import ast
 import importlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -66,7 +67,9 @@ def test_differences():
 
 def git(directory, *arguments):
     settings = ["-c", "user.name=Nobody", "-c", "user.email=nobody@example.com"]
-    subprocess.run(["git", "-C", directory, *settings, *arguments], check=True, capture_output=True)
+    command = ["git", "-C", directory, *settings, *arguments]
+    nobodys = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, **nobodys})
 
 
 def test_commit(tmp_path, monkeypatch):
@@ -100,7 +103,9 @@ def test_source_hash(tmp_path, monkeypatch):
     changed = scope.source_hash()
     assert changed != before
     (tmp_path / "inside" / "b.py").rename(tmp_path / "inside" / "c.py")
-    assert len({before, changed, scope.source_hash()}) == 3
+    renamed = scope.source_hash()
+    (tmp_path / "d.cc").write_text("4")
+    assert len({before, changed, renamed, scope.source_hash()}) == 4
 
 
 def test_engine(tmp_path, monkeypatch):
@@ -118,6 +123,7 @@ def test_engine(tmp_path, monkeypatch):
     (tmp_path / "gfootball-build.json").write_text(json.dumps({"cxxflags": "-O3"}))
     assert scope.engine() == stock.replace("flags not recorded", "-O3")
     (package / "_gameplayfootball.so").write_bytes(b"machine  ode")
+    scope._hash_of_files.cache_clear()  # it does not change while a process runs
     assert scope.engine().split()[0] != stock.split()[0]
 
 

@@ -56,6 +56,18 @@ def test_before_anything_was_seen_nothing_is_shifted_or_scaled():
     np.testing.assert_allclose(moments.inverse_deviation(), [1, 1], rtol=1e-7)
 
 
+@pytest.mark.parametrize("first", [0, 5])
+def test_none_change_nothing(first):
+    data = np.random.default_rng(0).normal(3.0, 2.0, (first, 2))
+    moments = after(data)
+    before = [variable.numpy() for variable in moments.variables]
+    moments.update(np.zeros((0, 2)))
+    for variable, array in zip(moments.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, array)
+    moments.update(np.ones((4, 2)))
+    assert_are_of(moments, np.concatenate([data, np.ones((4, 2))]))
+
+
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
 def test_the_rule_is_that_of_vec_normalize(shape):
     random = np.random.default_rng(0)

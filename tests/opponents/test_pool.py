@@ -131,6 +131,18 @@ def test_who_is_being_played_stays_in_memory(tmp_path):
         found.act(np.array([1]), *question)
 
 
+def test_who_may_just_be_chosen_stays_in_memory(tmp_path):
+    """Without sync points an actor may have looked at the table before the last update."""
+    found, agent = make_pool(tmp_path, pool_size=1, snapshot_every_updates=1)
+    question = np.ones((1, 3), np.float32), np.zeros((1, 4), np.float32), ()
+    for updates in (1, 2):
+        found.update([], agent, updates, NOBODY)
+    found.act(np.array([1]), *question)
+    found.update([], agent, 2, NOBODY)
+    with pytest.raises(KeyError):
+        found.act(np.array([1]), *question)
+
+
 def test_results_and_figures(tmp_path):
     found, agent = make_pool(tmp_path, scripted=(Always,), weighting=weightings.prioritised)
     found.update([(1, 1.0), (1, 0.0), (1, 2.0), (1, -1.0), (0, 3.0)], agent, 2, NOBODY)
@@ -238,9 +250,11 @@ def test_snapshots_that_cannot_be_used(tmp_path):
 
 
 def test_what_is_refused(tmp_path):
-    with pytest.raises(errors.ConfigError, match=r"Always\.action = 4 is none"):
-        make_pool(tmp_path, scripted=(functools.partial(Always, action=4),))
-    with pytest.raises(errors.ConfigError, match="weighting must return"):
-        make_pool(tmp_path, scripted=(Always,), weighting=lambda results: np.ones(5))
+    for action in (4, -1):
+        with pytest.raises(errors.ConfigError, match=rf"Always\.action = {action} is none"):
+            make_pool(tmp_path, scripted=(functools.partial(Always, action=action),))
+    for weights in (np.ones(5), [-1.0], [np.inf], [np.nan]):
+        with pytest.raises(errors.ConfigError, match="weighting must return"):
+            make_pool(tmp_path, scripted=(Always,), weighting=lambda results, w=weights: w)
     with pytest.raises(errors.ConfigError, match="self_play"):
         Opponents(self_play=1.5)

@@ -1,4 +1,5 @@
 import functools
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -69,6 +70,19 @@ def test_errors_come_back(error):
 def test_a_process_that_dies_is_told():
     with pytest.raises(errors.RunError, match="exit code -9"):
         list(parallel.each(given(die), range(4), 2))
+
+
+def test_one_that_dies_before_it_was_given_anything(monkeypatch):
+    """What it is given is more than fits into a pipe."""
+    start = multiprocessing.context.SpawnProcess.start
+
+    def start_and_kill(process):
+        start(process)
+        os.kill(process.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(multiprocessing.context.SpawnProcess, "start", start_and_kill)
+    with pytest.raises(errors.RunError, match="exit code -9"):
+        list(parallel.each(given(fail, bytes(10_000_000)), range(4), 2))
 
 
 COMMAND = """

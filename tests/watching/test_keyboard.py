@@ -29,6 +29,7 @@ def test_actions_without_names(number):
     found = of_names([str(n) for n in range(number)])
     assert found.idle is None
     assert {*found.actions.values()} == {*range(number)}
+    assert all(len(key) == 1 or key in ("left", "right") for key in found.actions)
     if number == 2:
         assert (found.actions["left"], found.actions["right"]) == (0, 1)
     assert "p" not in found.actions and "escape" not in found.actions
@@ -48,6 +49,14 @@ def test_numbers():
     assert found.actions["right"].tolist() == [3.0, 0.0]
     assert found.actions["up"].tolist() == [0.0, 1.0]
     assert found.actions["up"].dtype == np.float32
+
+
+def test_numbers_that_tanh_bounds():
+    action = specs.BoxSpec((1,), low=(-1.0,), high=(3.0,), bounded_by="tanh")
+    found = keyboard.of(action, str)
+    assert action.bounded(found.actions["left"]) == -1.0
+    assert action.bounded(found.actions["right"]) == 3.0
+    assert found.names["right"] == "number 1: 3"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ Sprinting that goes on and what is not held down need not be begun or released: 
 nothing then, so nothing is lost (tests compare). It does take a kick by a player who is away from
 the ball, and remembers it for a while, should the ball come; and it lets anyone slide. Public
 agents do without these, as most of them are wasted, and so does a policy with masks: all that it
-gives up are first-time kicks of a ball that comes from further than 3 m.
+gives up are first-time kicks of a ball that comes from further away.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ _KICKS = [9, 10, 11, 12]  # long, high and short pass, shot
 _SPRINT, _RELEASE_DIRECTION, _RELEASE_SPRINT, _SLIDING, _DRIBBLE, _RELEASE_DRIBBLE = range(13, 19)
 _STICKY_SPRINT, _STICKY_DRIBBLE = 8, 9
 
-_REACH = 0.06  # of half a pitch, 3 m
+_REACH = 0.06  # in gfootball's units: 3.3 m along the pitch, 5.0 m across
 
 
 def encode(side: Side) -> np.ndarray:

@@ -72,12 +72,6 @@ def split(wrapper: Any) -> tuple[str, Mapping[str, Any]]:
 
 def _find(wrapper: Any) -> Wrapper:
     name, kwargs = split(wrapper)
-    if name in _OF_EARLIER_EPISODES:
-        raise errors.ConfigError(
-            f"Gymnasium.wrappers: {name} cannot be used, as {_OF_EARLIER_EPISODES[name]}, so "
-            "episodes would not be functions of their seeds",
-            page="your_own_environment.md#what-it-may-not-do",
-        )
     module, attribute = registry.split(name)
     if module:
         place = registry.imported("wrappers", module)
@@ -94,6 +88,13 @@ def _find(wrapper: Any) -> Wrapper:
         raise errors.ConfigError(
             f"Gymnasium.wrappers: {name!r} is not a wrapper, a subclass of gymnasium.Wrapper"
         )
+    for refused, reason in _OF_EARLIER_EPISODES.items():  # by whatever name it was found
+        if found is getattr(wrappers, refused, None):
+            raise errors.ConfigError(
+                f"Gymnasium.wrappers: {name} cannot be used, as {reason}, so episodes would not be "
+                "functions of their seeds",
+                page="your_own_environment.md#what-it-may-not-do",
+            )
     return found, dict(kwargs)
 
 

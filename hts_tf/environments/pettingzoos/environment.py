@@ -166,6 +166,9 @@ class PettingZooEnvironment(base.Environment):
         shown, rewards, terminated, truncated, _ = self.env.step(chosen)
         is_last = self._steps == self._time_limit
         left = set(self.env.agents)
+        for agent in self._agents:
+            if agent in left and agent not in rewards:
+                raise self._error(f"{agent!r} is there, but has no reward")
         ends = [
             [bool(flags.get(agent, False)) for agent in self._agents]
             for flags in (terminated, truncated)
@@ -197,6 +200,8 @@ class PettingZooEnvironment(base.Environment):
                     place = trees.map(lambda array, index=index: array[index, ...], observation)
                 if agent in shown:
                     self._write_agent(index, shown[agent], place, over[index])
+                elif agent in self.env.agents:
+                    raise self._error(f"{agent!r} is there, but observes nothing")
                 else:  # it has left
                     trees.map(lambda array: array.fill(0), place)
             if self._has_state:

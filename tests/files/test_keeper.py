@@ -1,0 +1,39 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from hts_tf import errors
+from hts_tf.algorithms.a2c import A2C
+from hts_tf.environments.synthetic import Synthetic
+from hts_tf.files.keeper import Keeper
+from hts_tf.files.workdir import Workdir
+from hts_tf.schedules.hts import HTS
+from hts_tf.settings import Settings
+from hts_tf.team import share
+from tests.teams import Threads
+
+
+@pytest.mark.parametrize("differ", [True, False])
+def test_machines_compare_their_parameters_also_without_fingerprints(tmp_path, differ):
+    settings = Settings(
+        environment=Synthetic(), algorithm=A2C(), schedule=HTS, num_shards=2, fingerprints=False
+    )
+
+    def update(team):
+        parameters = SimpleNamespace(variables=[np.float32(differ and team.number)])
+        learner = SimpleNamespace(agent=parameters, state_variables=[], updates=3)
+        place = Workdir(tmp_path / str(team.number))
+        keeper = Keeper(settings, place, 0, team, share(team, 2, settings.num_envs))
+        keeper.begin(learner, 16)
+        try:
+            learner.after_update(None)
+        except errors.RunError as error:
+            return str(error)
+        return "the same"
+
+    said = Threads(2).run(update)
+    if differ:
+        assert all("update 3 has come out otherwise on machine 1" in each for each in said)
+    else:
+        assert said == ["the same"] * 2

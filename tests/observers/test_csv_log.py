@@ -1,0 +1,29 @@
+import csv
+from pathlib import Path
+
+import pytest
+
+from hts_tf.observers.csv_log import CsvLog
+from hts_tf.observers.observer import Run
+
+
+def begin(directory: Path, env_steps: int) -> CsvLog:
+    log = CsvLog()
+    log.begin(Run(directory, {}, {}, env_steps, 1000))
+    return log
+
+
+def rows(directory):
+    with (directory / "progress.csv").open(newline="") as file:
+        return [(row["env_steps"], row["a"], row["b"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("torn", ["", "1", "16", "163,0", "163,0.5,"])
+def test_a_row_that_was_cut_short_is_made_again(tmp_path, torn):
+    """As where a disk was full."""
+    log = begin(tmp_path, 0)
+    log.after_update(81, {"a": 1.5, "b": 2.5})
+    with (tmp_path / "progress.csv").open("a", newline="") as file:
+        file.write(torn)
+    begin(tmp_path, 100).after_update(163, {"a": 0.5, "b": 4.0})
+    assert rows(tmp_path) == [("81", "1.5", "2.5"), ("163", "0.5", "4.0")]
