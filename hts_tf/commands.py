@@ -68,7 +68,7 @@ def run_console_command() -> None:
     start.begin()
     typed = Path(sys.argv[0]).name
     [name] = [name for name in COMMANDS if console_name(name) == typed]
-    if not sys.flags.safe_path:
+    if not getattr(sys.flags, "safe_path", False):  # which Python 3.10 lacks
         sys.path.insert(0, str(Path.cwd()))  # as `-m` does: modules of the user's may be there
     runpy.run_module(f"hts_tf.{name}", run_name="__main__", alter_sys=True)
 

@@ -14,9 +14,17 @@ import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports Ten
 from hts_tf import config, errors, evaluator, settings  # noqa: F401  gin configurables
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base, two_sided
-from hts_tf.files import archive, fingerprint_log, participants, policies, run_flags
+from hts_tf.files import (
+    archive,
+    evaluations,
+    fingerprint_log,
+    participants,
+    policies,
+    run_flags,
+)
 from hts_tf.files.episodes import Episode
 from hts_tf.files.workdir import Workdir
+from hts_tf.observers import csv_log
 from hts_tf.opponents.pool import ITSELF
 from hts_tf.system import command, compute, terminal, whole
 from hts_tf.watching import display
@@ -63,9 +71,10 @@ def evaluate() -> None:
     path = Path(_OUTPUT.value or run_flags.results() / _file_name(found))
     if path.suffix != ".csv":
         raise errors.ConfigError(f"--output={path} must end in .csv")
-    of_the_run = [workdir.archive.resolve(), (workdir.path / fingerprint_log.TABLE).resolve()]
+    names = (archive.FILE_NAME, fingerprint_log.TABLE, evaluations.FILE_NAME, csv_log.FILE_NAME)
     for written in (path, path.with_suffix(".bin")):
-        if written.resolve() in of_the_run and written.exists():
+        is_there = written.name in names and written.exists()
+        if is_there and written.parent.resolve() == workdir.path.resolve():
             raise errors.ConfigError(
                 f"--output={path}: {written} is the training's; take another name"
             )

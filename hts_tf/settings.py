@@ -136,8 +136,8 @@ class Settings:
                 f"Trainer.num_envs = {self.num_envs}"
             )
         self._check_shards()
-        has_players = self.environment.spec.num_players > 1
-        if self.sync_interval == 1 and has_players and self.schedule is sync.Sync:
+        needs_before = self.sync_interval == 1 and self.schedule is sync.Sync
+        if needs_before and self.environment.spec.num_players > 1:
             raise errors.ConfigError(
                 "Trainer.sync_interval = 1: under Trainer.schedule = @Sync several players need 2 "
                 "or more, as whether one had left is in the step before"

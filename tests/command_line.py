@@ -10,14 +10,20 @@ from tests import forked
 
 ROOT = Path(__file__).parent.parent
 
-# A football run of eight updates. The whole of `nature_cnn` takes seconds to begin with.
+# The whole of `nature_cnn` takes seconds to begin with.
+SMALL_CNN = [
+    "nature_cnn.convolutions = ((8, 8, 4), (16, 4, 2), (16, 3, 1))",
+    "nature_cnn.dense = 32",
+]
+
+# A football run of eight updates.
 SMALL_FOOTBALL = [
     "--scenario=academy_empty_goal_close",
     "--gin_bindings=Trainer.num_envs = 4",
     "--gin_bindings=Trainer.sync_interval = 16",
     "--gin_bindings=Trainer.total_env_steps = 512",
     "--gin_bindings=PPO.epochs = 2",
-    "--gin_bindings=nature_cnn.dense = 32",
+    *(f"--gin_bindings={binding}" for binding in SMALL_CNN),
 ]
 
 # Teams of players on floats.
@@ -28,7 +34,10 @@ FOOTBALL_PLAYERS = [
 
 # What loads TensorFlow. (The launchers' tests, and those of comparisons and leagues, start these in
 # the ordinary way.)
-_LOADS_TENSORFLOW = ("hts_tf.train", "hts_tf.evaluate", "hts_tf.tournament", "hts_tf.export")
+_LOADS_TENSORFLOW = (
+    *("hts_tf.train", "hts_tf.evaluate", "hts_tf.tournament", "hts_tf.export", "hts_tf.publish"),
+    *("hts_tf.benchmarks.formats", "hts_tf.benchmarks.pipeline"),
+)
 
 
 def start(module, *arguments, pythonpath=()):

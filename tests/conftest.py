@@ -2,6 +2,9 @@ import collections
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # each test's process would take all of its memory
+os.environ.pop("TF_ENABLE_ONEDNN_OPTS", None)  # the user's own
+os.environ.pop("RAY_ADDRESS", None)
 
 import gin
 import hypothesis

@@ -3,6 +3,8 @@
 All are the same walk, whose place depends on every action of the episode so far.
 """
 
+import time
+
 import gymnasium
 import numpy as np
 from gymnasium import spaces
@@ -21,6 +23,7 @@ class Walk(gymnasium.Env):
 
     def step(self, action):
         assert self.action_space.contains(action), action
+        time.sleep(0.002)  # so that there is time to kill who plays it
         push = np.resize(action, 3) + self.np_random.normal(0, 0.1, 3)
         self.place = np.sin(2 * self.place + push)
         over = bool(self.np_random.random() < 0.04)

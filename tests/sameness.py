@@ -23,8 +23,11 @@ def assert_same(workdir, reference, num_updates):
     for name in expected:  # ratings follow from these points
         if name.startswith(("opponents/", "tasks/")):
             np.testing.assert_array_equal(found[name], expected[name], name)
-    for path in reference.glob("snapshots/*.ckpt"):
-        assert (workdir / path.relative_to(reference)).read_bytes() == path.read_bytes()
+    snapshots = {path.name for path in reference.glob("snapshots/*.ckpt")}
+    assert snapshots == {path.name for path in workdir.glob("snapshots/*.ckpt")}
+    for name in snapshots:
+        there, here = (path / "snapshots" / name for path in (reference, workdir))
+        assert there.read_bytes() == here.read_bytes()
 
 
 def wait_for_rows(workdir, number, process, at_most_sec=0.05):

@@ -1,8 +1,10 @@
 """What is typed: `hts` lists it, and lets a shell complete it."""
 
+import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,23 @@ def test_refuses_in_one_line(words):
     code, said, errors = command_line.run("hts_tf.commands", *words)
     assert (code, said) == (2, "")
     assert re.fullmatch(r"error: .*\n", errors)
+
+
+def test_modules_are_found_where_a_console_command_is_typed(tmp_path):
+    """As by `python -m`: what is installed as a script has its own directory there instead."""
+    script = tmp_path / "bin" / "hts-check-environment"
+    script.parent.mkdir()
+    script.write_text("from hts_tf import commands\ncommands.run_console_command()\n")
+    (tmp_path / "of_mine.py").write_text("raise RuntimeError('it is here')")
+    found = subprocess.run(
+        [sys.executable, script, "--scenario=synthetic", "--gin_bindings=import of_mine"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(command_line.ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 2
+    assert found.stderr.endswith("imports of_mine: RuntimeError: it is here\n")
 
 
 # ---- Completion ----------------------------------------------------------------------------------

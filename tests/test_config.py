@@ -110,6 +110,37 @@ def test_later_files_and_bindings_win(tmp_path):
     assert gin.query_parameter("PPO.num_minibatches") == 8
 
 
+@pytest.fixture
+def namesakes(tmp_path, monkeypatch):
+    """The current directory: files of the user's that are named as some of ours are."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("football", "methods/hts_ppo", "scenarios/academy_corner"):
+        path = tmp_path / f"{name}.gin"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("Football.rewards = 'scoring'\nFootball.frames = 2\nPPO.epochs = 77\n")
+    return tmp_path
+
+
+def test_ours_are_found_whatever_lies_where_one_is(namesakes):
+    expected = football.Football("academy_corner", rewards="scoring,checkpoints")
+    config.load("academy_corner", "hts_ppo")
+    assert gin.query_parameter("PPO.epochs") != 77
+    assert config.environment() == config.environment_for("academy_corner") == expected
+
+
+@pytest.mark.parametrize("includes_ours", [False, True])
+def test_files_of_the_users_are_theirs_whatever_their_names(namesakes, includes_ours):
+    """They may go on from ours, which are found first where a file includes one."""
+    path = namesakes / "football.gin"
+    if includes_ours:
+        path.write_text(f"{path.read_text()}include 'football.gin'\n")
+    config.load("academy_corner", "hts_ppo", ["football.gin"])
+    found = config.environment()
+    assert found == config.environment_for("academy_corner", ["football.gin"])
+    assert found.frames == 2
+    assert found.rewards == ("scoring,checkpoints" if includes_ours else "scoring")
+
+
 def test_nothing_is_left_of_the_configuration_before():
     config.load("synthetic", "hts_ppo", gin_bindings=["Synthetic.num_actions = 9"])
     config.load("synthetic", "hts_ppo")

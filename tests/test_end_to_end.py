@@ -121,7 +121,7 @@ def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path, number):
     assert episodes.read_bytes() == (reference[0] / "episodes.bin").read_bytes()
 
 
-@pytest.mark.parametrize("rows", [1, 6])
+@pytest.mark.parametrize("rows", [1, 4])
 def test_killed_and_resumed_is_as_never_stopped(reference, tmp_path, rows):
     flags = [
         f"--workdir={tmp_path}",
@@ -235,6 +235,22 @@ def test_evaluate_writes_what_it_prints(reference):
     assert [record.score for record in records] == scores, "whole goals"
     [events] = (workdir / "evaluation").iterdir()
     assert b"GIF89a" in events.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["episodes.csv", fingerprint_log.TABLE])
+def test_evaluate_does_not_write_over_what_the_training_wrote(reference, name):
+    """Such as the episodes, which are beside a table."""
+    workdir, bits = reference
+    episodes = (workdir / archive.FILE_NAME).read_bytes()
+    code, _, errors = command_line.run(
+        "hts_tf.evaluate", f"--workdir={workdir}", f"--output={workdir / name}"
+    )
+    assert code == 2
+    assert "is the training's" in errors
+    assert len(errors.splitlines()) == 1, errors
+    assert not (workdir / "episodes.csv").exists()
+    assert (workdir / archive.FILE_NAME).read_bytes() == episodes
+    assert fingerprints(workdir) == bits
 
 
 def test_any_episode_can_be_replayed(reference, tmp_path):

@@ -190,6 +190,8 @@ def test_processes_that_environments_start_end_with_a_run_that_is_killed(tmp_pat
         assert all(len(processes.in_session(pid)) > 2 for pid in executors), "with children"
         process.kill()
         command_line.finish(process)
+    deadline = time.monotonic() + 60
     for pid in executors:
         while processes.in_session(pid):
+            assert time.monotonic() < deadline
             time.sleep(0.01)

@@ -16,6 +16,7 @@ SMALL = [
     "--gin_bindings=Trainer.sync_interval = 16",
     "--gin_bindings=Trainer.total_env_steps = 128",
     "--gin_bindings=PPO.epochs = 1",
+    "--gin_bindings=Trainer.num_executors = 1",
 ]
 # Plays two evaluation episodes at once, and one by itself; writes their actions.
 PLAY = """

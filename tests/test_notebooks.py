@@ -21,6 +21,8 @@ def test_every_cell_runs(path, tmp_path, monkeypatch):
     notebook = nbformat.read(path, as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert not any(cell.outputs for cell in cells), "kept without outputs, which would age"
+    for cell in cells:  # to run it takes no long training
+        cell.source = cell.source.replace("8_192", "4_096").replace("20_000", "6_144")
     nbclient.NotebookClient(notebook, resources={"metadata": {"path": tmp_path}}).execute()
     said = "".join(output.get("text", "") for cell in cells for output in cell.outputs)
     assert "error" not in said

@@ -124,6 +124,10 @@ def test_against_a_policy(trained):
         (["--scenario=CartPole-v1"], "neither a display (DISPLAY) nor a terminal"),
         (["--scenario=nowhere"], "unknown scenario 'nowhere'"),
         (["--against=nowhere"], "holds no run"),
+        *(
+            (["--against=nowhere", f"--{flag}=synthetic"], f"--{flag} does not go with --against")
+            for flag in ("scenario", "gin_files", "gin_bindings")
+        ),
         (
             [
                 "--scenario=academy_3_vs_1_with_keeper",

@@ -384,7 +384,9 @@ await It "$job"
     assert process.wait() == 128 + number
     child = Path("/proc", child_file.read_text().strip(), "cmdline")
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        deadline = time.monotonic() + 60
         while child.read_bytes():  # it has been killed, but takes a moment to be gone
+            assert time.monotonic() < deadline
             time.sleep(0.01)
 
 

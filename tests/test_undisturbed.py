@@ -1,5 +1,6 @@
 """What comes from around a training: signals at any moment, and terminals that are gone."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -50,7 +51,8 @@ def test_a_signal_at_any_moment(tmp_path, number, seconds):
         time.sleep(seconds)
         os.killpg(process.pid, number)
         for pid in executors_of(process.pid):  # as one that is sent to a whole job
-            os.kill(pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
         _, errors = process.communicate()
     assert process.returncode == 128 + number
     noted = f"{number.name}: stopping at the next sync point (again: at once)"

@@ -97,6 +97,6 @@ def test_a_training_is_stopped_and_goes_on(tmp_path, says_so):
     # Each was in the middle of one: no sync point so far was at a multiple of 23 env steps.
     found = cut_short(archived(tmp_path))
     assert [record.slot for record in found] == list(range(NUM_ENVS))
-    assert errors.count("does not keep to its seed") == (0 if says_so else errors.count("warning"))
-    assert errors.count("warning") <= 2
+    # By each executor that has one.
+    assert errors.count("does not keep to its seed") in ((0,) if says_so else (1, 2))
     assert (WITHDRAWN in output) == says_so

@@ -9,6 +9,7 @@ from hts_tf.configurables import configurable
 from hts_tf.observers.observer import Observer, Run
 from hts_tf.system import whole
 
+FILE_NAME = "progress.csv"
 _STEPS = "env_steps"
 
 
@@ -26,7 +27,7 @@ class CsvLog(Observer):
 
     def begin(self, run: Run) -> None:
         """See `Observer`."""
-        self._path = run.workdir / "progress.csv"
+        self._path = run.workdir / FILE_NAME
         self._columns = [_STEPS]
         rows = []
         if run.env_steps and self._path.exists():

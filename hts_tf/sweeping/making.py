@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hts_tf import errors
 from hts_tf.comparison import Run
 from hts_tf.files.curves import RunLog
-from hts_tf.sweeping.record import Outcome
-from hts_tf.sweeping.study import UNFINISHED, Trial
+from hts_tf.sweeping.record import UNFINISHED, Outcome
 from hts_tf.system import terminal
 from hts_tf.system.child import Child, ChildError
 from hts_tf.trainings import Training
+
+if TYPE_CHECKING:
+    from hts_tf.sweeping.study import Trial  # which needs Optuna
 
 
 class Plan(NamedTuple):
@@ -38,7 +40,7 @@ class Plan(NamedTuple):
         return self.directory / f"trial-{trial:04}" / str(self.runs[run])
 
 
-def make(plan: Plan, trial: Trial, begin: Callable[..., Child] = Child) -> Iterator[None]:
+def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Iterator[None]:
     """Makes what is yet to be made of a trial, and judges it; see `trainings.together`.
 
     Args:
@@ -82,7 +84,7 @@ def make(plan: Plan, trial: Trial, begin: Callable[..., Child] = Child) -> Itera
             return
 
 
-def _judge(plan: Plan, trial: Trial, number: int, log: RunLog, ended: bool = False) -> bool:
+def _judge(plan: Plan, trial: "Trial", number: int, log: RunLog, ended: bool = False) -> bool:
     """Returns whether a run, or its whole trial, is over; it is if it has ended."""
     curve = log.curve()
     ended = ended or log.env_steps >= plan.total_env_steps[number]
@@ -91,7 +93,7 @@ def _judge(plan: Plan, trial: Trial, number: int, log: RunLog, ended: bool = Fal
     return trial.take(number, curve.minutes, curve.score, plan.minutes, ended)
 
 
-def outcome(plan: Plan, trial: Trial) -> Outcome:
+def outcome(plan: Plan, trial: "Trial") -> Outcome:
     """Returns what a trial has come to."""
     logs = [RunLog(plan.workdir(trial.number, run)) for run in range(len(plan.runs))]
     return Outcome(

@@ -11,8 +11,7 @@ from hts_tf.report import figures, page, style
 from hts_tf.report.page import Picture
 from hts_tf.sweeping import record
 from hts_tf.sweeping.making import Plan
-from hts_tf.sweeping.record import Outcome
-from hts_tf.sweeping.study import COMPLETE
+from hts_tf.sweeping.record import COMPLETE, Outcome
 
 _NUM_BEST = 10
 

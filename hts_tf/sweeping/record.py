@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 from hts_tf import errors
 from hts_tf.files.curves import Curve
-from hts_tf.sweeping.study import COMPLETE
 from hts_tf.system import whole
 
 IDENTITY, TRIALS, BEST = "sweep.json", "trials.csv", "best.gin"
+
+# What may become of a trial.
+COMPLETE, PRUNED, DIVERGED, UNFINISHED = "complete", "pruned", "diverged", "unfinished"
 
 
 class Outcome(NamedTuple):

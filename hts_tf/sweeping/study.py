@@ -12,11 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 import optuna
 
+from hts_tf.sweeping.record import COMPLETE, DIVERGED, PRUNED, UNFINISHED
 from hts_tf.sweeping.space import Parameter
 
 MARKS = 20  # of each run, at which a trial is judged
-
-COMPLETE, PRUNED, DIVERGED, UNFINISHED = "complete", "pruned", "diverged", "unfinished"
 
 
 class Trial:

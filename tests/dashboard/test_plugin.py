@@ -17,6 +17,7 @@ from hts_tf.files import archive
 from hts_tf.files.workdir import Workdir
 from tests import command_line
 from tests.command_line import SMALL_FOOTBALL
+from tests.environments.gymnasiums import tiny
 
 HERE = command_line.ROOT / "tests" / "extensions"
 SMALL = [
@@ -27,6 +28,7 @@ RUNS = {
     "football": SMALL_FOOTBALL,
     "deep/CartPole": ["--scenario=CartPole-v1", *SMALL],
     "synthetic": ["--scenario=synthetic", *SMALL],
+    "loud": [f"--scenario={tiny.NAME}:Nested-v0", *SMALL],
     "stubborn": ["--scenario=synthetic", *SMALL, f"--gin_files={HERE / 'stubborn.gin'}"],
 }
 
@@ -124,6 +126,22 @@ def test_an_episode_is_played_again(logdir, run):
     np.testing.assert_allclose(np.sum(judged["probabilities"], axis=1), 1.0, atol=2e-3)
     assert judged["chosen"] == np.frombuffer(record.actions, f"u{record.action_bytes}").tolist()
     assert judged["policy"] == str(Workdir(logdir / run).newest()["run/updates"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("what", "series", "length"), [("played", "steps", 10), ("judged", "values", 9)]
+)
+def test_an_environment_that_prints_and_has_several_choices_at_a_time(logdir, what, series, length):
+    """What it prints is no answer, and of its choices there are no probabilities."""
+    flags = [f"--workdir={logdir / 'loud'}", "--episode=0", f"--modules={tiny.NAME}"]
+    code, said, errors = command_line.run(f"hts_tf.dashboard.{what}", *flags)
+    assert code == 0, errors
+    assert "3" in errors.splitlines()
+    [answer] = said.splitlines()
+    told = json.loads(answer)
+    assert len(told[series]) == length
+    assert not told.get("probabilities")
 
 
 @pytest.mark.slow

@@ -20,6 +20,8 @@ class Game(synthetic.Synthetic):
         spec = super().spec
         if self.fault == "writes":
             spec = dataclasses.replace(spec, action=specs.ArraySpec((2,), "bool"))
+        if self.fault == "told":
+            spec = dataclasses.replace(spec, figures=("luck",))
         return dataclasses.replace(spec, observation={"light": spec.observation})
 
     def make(self):
@@ -61,6 +63,8 @@ class Faulty(base.Environment):
             result = result._replace(score=result.score + 1)
         if self._fault == "lucky" and self._game._step == 2:
             result = result._replace(reward=self._lucky)
+        if self._fault == "told" and result.terminated:
+            result = result._replace(figures=(self._lucky,))
         return result
 
     def close(self):

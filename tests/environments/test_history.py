@@ -47,6 +47,7 @@ USED, FRESH, COPIED, ELSEWHERE = history.WAYS
         ),
         ("left", [(USED, 0, 2, "score")]),
         ("lucky", [(way, 0, 1, "reward") for way in (FRESH, COPIED, ELSEWHERE)]),
+        ("told", [(way, 0, 4, "figures") for way in (FRESH, COPIED, ELSEWHERE)]),
     ],
 )
 def test_what_a_game_remembers(fault, differences):

@@ -33,6 +33,8 @@ BINDINGS = [
     f"Trainer.total_env_steps = {NUM_UPDATES * 8 * 8}",
     "Trainer.checkpoint_every_updates = 3",
 ]
+# Every gradient is exchanged: several epochs and minibatches, but few.
+PPO = ["PPO.epochs = 2", "PPO.num_minibatches = 2"]
 # Learn from floats by other methods than `hts_ppo_fast`, too.
 TEAM = [
     "Football.representation = 'relative'",
@@ -43,7 +45,7 @@ TEAM = [
 # Opponents, which are files, and tasks, whose shares depend on the results of all machines.
 BOTH_SIDES = [
     *command_line.FOOTBALL_PLAYERS,
-    "PPO.epochs = 2",
+    *PPO,
     "Trainer.environment = @Tasks()",
     "Tasks.environments = (@ai/Football(), @Football())",
     "Football.left_players = 4",
@@ -58,12 +60,12 @@ BOTH_SIDES = [
 # Normalises observations and rewards: statistics of all machines.
 CHEETAH = ["--scenario=HalfCheetah-v5", "Gymnasium.max_episode_steps = 13"]
 GAMES = {
-    "synthetic, hts_ppo": ["--scenario=synthetic"],
+    "synthetic, hts_ppo": ["--scenario=synthetic", *PPO],
     "synthetic, hts_a2c": ["--scenario=synthetic", "--method=hts_a2c"],
-    "synthetic, ppo": ["--scenario=synthetic", "--method=ppo"],
+    "synthetic, ppo": ["--scenario=synthetic", "--method=ppo", *PPO],
     "football, hts_ppo": [
         "--scenario=academy_empty_goal_close",
-        "PPO.epochs = 2",
+        *PPO,
         "nature_cnn.dense = 32",
     ],
     "players, hts_ppo": ["--scenario=academy_3_vs_1_with_keeper", *BOTH_SIDES],
@@ -71,8 +73,8 @@ GAMES = {
         *("--scenario=academy_3_vs_1_with_keeper", "--method=hts_a2c"),
         *TEAM,
     ],
-    "players, ppo": ["--scenario=academy_run_to_score", "--method=ppo", *TEAM],
-    "HalfCheetah": [*CHEETAH, "PPO.epochs = 2", "PPO.num_minibatches = 4"],
+    "players, ppo": ["--scenario=academy_run_to_score", "--method=ppo", *PPO, *TEAM],
+    "HalfCheetah": [*CHEETAH, *PPO],
 }
 # (game, machines); the other games are played by machines below, where these are killed or hang.
 TEAMS = [
@@ -189,6 +191,7 @@ def test_kills_of_nodes_and_workers(calm, nodes, tmp_path):
     flags = [
         *(f"--num_machines={NUM_NODES}", f"--ray_address={nodes.address}"),
         "--machine_replacement_sec=5",
+        "Synthetic.mean_step_sec = 0.01",  # so that there is time for all blows
     ]
     with start(game, tmp_path, *flags) as process:
         for number, blow in enumerate(blows):
@@ -273,7 +276,9 @@ def test_a_sweep(nodes, tmp_path):
         rows = (output / "trials.csv").read_text().splitlines()
         found.append([row.rpartition(",")[0] for row in rows])  # but for the minutes
     assert found[0] == found[1]
-    for path in sorted((tmp_path / "0").glob("*/*/fingerprints.csv")):
+    tables = sorted((tmp_path / "0").glob("*/*/fingerprints.csv"))
+    assert len(tables) == 2
+    for path in tables:
         there = tmp_path / "1" / path.relative_to(tmp_path / "0")
         assert there.read_bytes() == path.read_bytes()
 

@@ -24,10 +24,7 @@ GAME = [
     f"--gin_bindings=Trainer.total_env_steps = {NUM_UPDATES * 512}",
     "--gin_bindings=Trainer.checkpoint_every_updates = 4",
 ]
-OBSERVED = [
-    f"--gin_files={HERE / 'witness.gin'}",
-    "--gin_bindings=Trainer.evaluate_every_updates = 6",
-]
+OBSERVED = [f"--gin_files={HERE / 'witness.gin'}"]
 
 
 def start(workdir, *flags):
@@ -64,7 +61,7 @@ def calm(tmp_path_factory):
 @pytest.fixture(scope="module")
 def observed(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("observed") / "run"
-    finish(start(workdir, *OBSERVED))
+    finish(start(workdir, *OBSERVED, "--gin_bindings=Trainer.evaluate_every_updates = 6"))
     return workdir
 
 

@@ -26,7 +26,7 @@ GAME = [
     "--gin_bindings=Synthetic.mean_step_sec = 0.002",
     "--gin_bindings=Trainer.num_envs = 4",
     "--gin_bindings=Trainer.sync_interval = 32",
-    "--gin_bindings=Trainer.total_env_steps = 2560",
+    "--gin_bindings=Trainer.total_env_steps = 1280",
 ]
 
 
@@ -40,7 +40,7 @@ def test_every_interval_is_learnt_from_by_the_parameters_that_collected_it():
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
-    """The fingerprints of a finished run of 20 updates."""
+    """The fingerprints of a finished run of 10 updates."""
     return train_on(tmp_path_factory.mktemp("reference"), *GAME)
 
 

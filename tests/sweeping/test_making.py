@@ -2,13 +2,13 @@ import pytest
 
 from hts_tf.comparison import Run
 from hts_tf.sweeping import making, space
-from hts_tf.sweeping.study import DIVERGED, Study
+from hts_tf.sweeping.study import COMPLETE, DIVERGED, Study
 from hts_tf.system.child import ChildError
 from hts_tf.watching import display
 
 
-class Diverging:
-    """A training that has made half of its env steps when it is first looked at, and diverged."""
+class Ending:
+    """A training that has made half of its env steps when it is first looked at, and ended."""
 
     def __init__(self, module, arguments, log):
         board = display.TensorBoard(log.parent)
@@ -24,15 +24,26 @@ class Diverging:
         pass
 
     def has_ended(self):
+        return True
+
+
+class Diverging(Ending):
+    def has_ended(self):
         raise ChildError("update 5 made parameters that are not finite", 3)
 
 
-def test_what_was_made_before_it_diverged_counts_whenever_it_is_looked_at(tmp_path):
+@pytest.mark.parametrize(
+    ("training", "state", "counted"), [(Ending, COMPLETE, 1000), (Diverging, DIVERGED, 500)]
+)
+def test_what_was_made_before_it_ended_counts_whenever_it_is_looked_at(
+    tmp_path, training, state, counted
+):
+    """Of one that ended by itself, the last score stands for the rest; not of one that diverged."""
     runs = [Run("hts_ppo", "synthetic", 0)]
     plan = making.Plan(tmp_path, runs, [1000], None, [], [])
     trial = Study(space.parse(["PPO.clip = between(0.1, 0.3)"]), 1, seed=0).ask()
-    assert not list(making.make(plan, trial, Diverging))
-    assert trial.state == DIVERGED
-    assert trial.value == pytest.approx(0.8 * (500 - 100) / 1000)
+    assert not list(making.make(plan, trial, training))
+    assert trial.state == state
+    assert trial.value == pytest.approx(0.8 * (counted - 100) / 1000)
     outcome = making.outcome(plan, trial)
     assert (outcome.env_steps, len(outcome.curves)) == (500, 1)

@@ -1,4 +1,5 @@
 import numpy as np
+import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,14 +62,19 @@ def test_trials_get_better_and_bad_ones_end_early():
     assert np.median(complete) > np.median(worth)
 
 
-def test_one_that_diverges_is_told():
+@pytest.mark.parametrize("places", [[], [500]])
+def test_one_that_diverges_is_told_as_worse_than_all_that_are_complete(places):
+    """Whatever it was worth: where scores are negative, that is much."""
     study = Study(SPACE, 1, seed=0)
     trial = study.ask()
-    assert not trial.take(0, np.array([500]), np.array([0.5]), BUDGET, ended=False)
+    scores = np.full(len(places), 0.5)
+    assert not trial.take(0, np.array(places), scores, BUDGET, ended=False)
     before = trial.value
     trial.diverge()
     study.tell(trial)
     assert (trial.state, trial.value) == (DIVERGED, before)
+    [told] = study._study.trials
+    assert told.state == optuna.trial.TrialState.PRUNED
     assert study.ask().number == 1
 
 

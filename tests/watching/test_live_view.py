@@ -141,12 +141,20 @@ def test_the_terminal_changes_its_size(screen, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("TERM", "dumb"), ("LINES", "20"), ("COLUMNS", "50"), ("TERM", "")]
+    ("name", "value", "possible"),
+    [
+        ("TERM", "dumb", False),
+        ("TERM", "", False),
+        ("LINES", "21", False),
+        ("LINES", "22", True),
+        ("COLUMNS", "59", False),
+        ("COLUMNS", "60", True),
+    ],
 )
-def test_where_it_is_not_possible(screen, monkeypatch, name, value):
+def test_where_it_is_possible(screen, monkeypatch, name, value, possible):
     assert live_view.is_possible()
     monkeypatch.setenv(name, value)
-    assert not live_view.is_possible()
+    assert live_view.is_possible() == possible
 
 
 def test_a_long_run_does_not_make_it_large(screen):

@@ -268,7 +268,14 @@ def test_ids_that_cannot_be_used(env_id, says):
             {"wrappers": ["AtariPreprocessing"]},
             "AtariPreprocessing with no arguments cannot be made",
         ),
-        ({"wrappers": ["NormalizeObservation"]}, "its statistics are of earlier episodes"),
+        *(
+            ({"wrappers": [name]}, f"{name} cannot be used, as its statistics are of earlier")
+            for name in (
+                "NormalizeObservation",
+                "gymnasium.wrappers:NormalizeObservation",
+                "gymnasium.wrappers.stateful_observation:NormalizeObservation",
+            )
+        ),
         ({"wrappers": ["Autoreset"]}, "it begins episodes by itself"),
     ],
 )

@@ -142,7 +142,17 @@ class Odd(zoo.Herd):
             self.agents = self.agents[1:]
         if self._what == "shape":
             seen["sheep_2"] = np.zeros(7)
+        if self._what == "unseen at first":
+            del seen["sheep_1"]
         return seen, infos
+
+    def step(self, actions):
+        seen, rewards, *rest = super().step(actions)
+        if self._what == "unseen":
+            seen.pop("sheep_1", None)
+        if self._what == "unpaid":
+            rewards.pop("sheep_1", None)
+        return seen, rewards, *rest
 
 
 zoo.odd = zoo._module("odd", Odd)
@@ -167,7 +177,13 @@ def test_what_is_refused(settings, says):
 
 @pytest.mark.parametrize(
     ("what", "says"),
-    [("late", "begins without 'sheep_0'"), ("shape", "what 'sheep_2' observes")],
+    [
+        ("late", "begins without 'sheep_0'"),
+        ("shape", "what 'sheep_2' observes"),
+        ("unseen at first", "in reset: 'sheep_1' is there, but observes nothing"),
+        ("unseen", "in env step 0 .* 'sheep_1' is there, but observes nothing"),
+        ("unpaid", "in env step 0 .* 'sheep_1' is there, but has no reward"),
+    ],
 )
 def test_broken_rules(what, says):
     config = PettingZoo("tests.zoo.odd", {"what": what})

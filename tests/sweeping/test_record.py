@@ -1,0 +1,9 @@
+from hts_tf.sweeping.record import Outcome, best
+from hts_tf.sweeping.study import COMPLETE, DIVERGED, PRUNED
+
+
+def test_what_was_made_to_its_end_comes_first():
+    """Where scores are negative, too, and what a trial has not made counts as much."""
+    made = [(0, DIVERGED, -0.1), (1, COMPLETE, -9.0), (2, PRUNED, -1.0), (3, COMPLETE, -8.0)]
+    outcomes = [Outcome(*each, 0, 0.0, [], []) for each in made]
+    assert [outcome.trial for outcome in best(outcomes)] == [3, 1, 0, 2]

@@ -1,0 +1,30 @@
+import csv
+
+from hts_tf.watching import display
+from tests import command_line
+
+
+def test_runs_of_the_same_name_are_all_there_and_numbers_in_full(tmp_path):
+    workdirs = [tmp_path / name / "seed0" for name in ("long", "short")]
+    for workdir, score in zip(workdirs, (0.25, 0.5), strict=True):
+        board = display.TensorBoard(workdir)
+        episodes = {"episodes/finished": 100, "episodes/score": score, "episodes/return": score}
+        board.scalars(1_318_912, {"run/minutes": 1.5, **episodes})
+        board.close()
+    picture = tmp_path / "curves.png"
+    code, said, errors = command_line.run(
+        "hts_tf.plot_curves",
+        f"--workdirs={workdirs[0]},{workdirs[1]}",
+        f"--output={picture}",
+        "--targets=0.5",
+    )
+    assert code == 0, errors
+    assert said == (
+        f"{workdirs[0]}: score 0.5 never\n"
+        f"{workdirs[1]}: score 0.5 after 1,318,912 env steps, 1.5 minutes\n"
+    )
+    with picture.with_suffix(".csv").open() as file:
+        assert [row[:3] for row in csv.reader(file)][1:] == [
+            [str(workdirs[0]), "1318912", "1.5"],
+            [str(workdirs[1]), "1318912", "1.5"],
+        ]
