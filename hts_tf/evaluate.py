@@ -68,16 +68,7 @@ def evaluate() -> None:
     _, environment, agent, found = participants.load(
         _name(), run_flags.MODULES.value, compute.configure, sides
     )
-    path = Path(_OUTPUT.value or run_flags.results() / _file_name(found))
-    if path.suffix != ".csv":
-        raise errors.ConfigError(f"--output={path} must end in .csv")
-    names = (archive.FILE_NAME, fingerprint_log.TABLE, evaluations.FILE_NAME, csv_log.FILE_NAME)
-    for written in (path, path.with_suffix(".bin")):
-        is_there = written.name in names and written.exists()
-        if is_there and written.parent.resolve() == workdir.path.resolve():
-            raise errors.ConfigError(
-                f"--output={path}: {written} is the training's; take another name"
-            )
+    path = _table(workdir, _OUTPUT.value or run_flags.results() / _file_name(found))
     max_batch = _PARALLEL * environment.spec.num_players
     policy, rivals = Policy(agent, max_batch), None
     against = ITSELF if environment.spec.num_rivals else ""
@@ -120,6 +111,21 @@ def evaluate() -> None:
     for name, values in zip((*Episode._fields, *told), np.transpose(of_all), strict=True):
         print(f"\n{name}: {_summary(values)}")
         print(histogram(values))
+
+
+def _table(workdir: Workdir, output: str | Path) -> Path:
+    """Returns where the table goes. Raises: ConfigError: it, or what lies beside it, may not."""
+    path = Path(output)
+    if path.suffix != ".csv":
+        raise errors.ConfigError(f"--output={path} must end in .csv")
+    names = (archive.FILE_NAME, fingerprint_log.TABLE, evaluations.FILE_NAME, csv_log.FILE_NAME)
+    for written in (path, path.with_suffix(".bin")):
+        is_there = written.name in names and written.exists()
+        if is_there and written.parent.resolve() == workdir.path.resolve():
+            raise errors.ConfigError(
+                f"--output={path}: {written} is the training's; take another name"
+            )
+    return path
 
 
 def _name() -> str:

@@ -299,9 +299,8 @@ class Pool:
         """
         weights = self._settings.weighting(self._results[self._met]) if self._met else np.zeros(0)
         weights = np.asarray(weights, np.float64)
-        if weights.shape != (len(self._met),) or not (
-            np.isfinite(weights).all() and (weights >= 0).all()
-        ):
+        is_weight = np.isfinite(weights) & (weights >= 0)
+        if weights.shape != (len(self._met),) or not is_weight.all():
             raise errors.ConfigError(
                 "Opponents.weighting must return a finite number, not negative, for each opponent",
                 page="teams.md#opponents",
