@@ -1,9 +1,9 @@
 """Command line: trains by several methods on several scenarios, one run after the other.
 
-A run ends when it has reached all targets (`curves.TARGETS`), when its minutes are over, or when it
-has made its env steps. The same command goes on where it was interrupted. What runs measured is
-written to CSV files after each of them: see `comparison.write`, and for the columns
-`comparison.Measured`; they hold the runs of the last command.
+A run ends when it has reached all targets (`curves.TARGETS`) or `Trainer.stop_at_score`, when its
+minutes are over, or when it has made its env steps. The same command goes on where it was
+interrupted. What runs measured is written to CSV files after each of them: see `comparison.write`,
+and for the columns `comparison.Measured`; they hold the runs of the last command.
 """
 
 from pathlib import Path
@@ -33,8 +33,9 @@ def measure(workdir: Path) -> Measured | None:
     log = RunLog(workdir)
     if not log.env_steps:
         return None
-    total_env_steps = operative.total_env_steps(Workdir(workdir).configuration())
-    return comparison.measure(log, _MINUTES.value, total_env_steps)
+    configuration = Workdir(workdir).configuration()
+    ends = operative.total_env_steps(configuration), operative.stop_at_score(configuration)
+    return comparison.measure(log, _MINUTES.value, *ends)
 
 
 def train(run: Run, workdir: Path) -> None:

@@ -49,8 +49,8 @@ class Measured(NamedTuple):
       policy_lag: mean of all updates; None before the first.
       time_shares: (role, activity) -> mean of all rounds' shares of the role's time. The learner's
         fingerprint is part of its update.
-      ended: why: `REACHED` (all targets), `ENV_STEPS` (all of them are made), `MINUTES` (are
-        over), or `UNFINISHED`.
+      ended: why: `REACHED` (all targets, or the score to stop at), `ENV_STEPS` (all of them are
+        made), `MINUTES` (are over), or `UNFINISHED`.
     """
 
     curve: Curve
@@ -112,23 +112,31 @@ def claim(directory: Path, gin_files: Sequence[str], gin_bindings: Sequence[str]
         whole.write(path, text.encode())
 
 
-def why_over(log: RunLog, minutes: float, total_env_steps: float = math.inf) -> str:
+def why_over(
+    log: RunLog,
+    minutes: float,
+    total_env_steps: float = math.inf,
+    stop_at_score: float = math.inf,
+) -> str:
     """Returns why a run is over; see `Measured.ended`."""
     curve = log.curve()
-    if all(curve.first_reached(target) for target in TARGETS):
+    if curve.first_reached(stop_at_score) or all(map(curve.first_reached, TARGETS)):
         return REACHED
     if log.env_steps >= total_env_steps:
         return ENV_STEPS
     return MINUTES if log.minutes >= minutes else UNFINISHED
 
 
-def measure(log: RunLog, minutes: float, total_env_steps: int) -> Measured:
+def measure(
+    log: RunLog, minutes: float, total_env_steps: int, stop_at_score: float = math.inf
+) -> Measured:
     """Takes from a run's scalars what is compared.
 
     Args:
       log: of the run.
       minutes: that a run may take.
       total_env_steps: that a run makes.
+      stop_at_score: at which it ends before.
     """
     # All rounds have the same number of env steps.
     sps = list(log.series.get("throughput/sps", {}).values())
@@ -146,7 +154,7 @@ def measure(log: RunLog, minutes: float, total_env_steps: int) -> Measured:
         sps=harmonic_mean(sps) if sps else None,
         policy_lag=fmean(lags) if lags else None,
         time_shares=shares,
-        ended=why_over(log, minutes, total_env_steps),
+        ended=why_over(log, minutes, total_env_steps, stop_at_score),
     )
 
 

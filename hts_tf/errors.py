@@ -74,4 +74,4 @@ def nearest(name: object, known: Iterable[str], others: Iterable[str] = ()) -> s
 
 def in_a_line(text: object) -> str:
     """Returns a text, such as an error's, in one line that is not too long."""
-    return " ".join(str(text).split())[:300]
+    return " ".join(str(text).split())[:300] or type(text).__name__

@@ -4,6 +4,7 @@ It is read without gin's registry, and nothing that it asks to import is importe
 """
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -145,6 +146,13 @@ def total_env_steps(text: str) -> int:
     found = bindings(text).get("Trainer.total_env_steps")
     configurables.check("Trainer.total_env_steps", found, values.Count)
     return found
+
+
+def stop_at_score(text: str) -> float:
+    """Returns the score at which such a run ends by itself; infinity if at none."""
+    found = bindings(text).get("Trainer.stop_at_score")
+    configurables.check("Trainer.stop_at_score", found, values.Number | None)
+    return math.inf if found is None else found
 
 
 def differences(old: str, new: str, places: tuple[str, str] = ("there", "now")) -> list[str]:

@@ -1,21 +1,13 @@
 """Command line: draws learning curves from the event files of runs."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")  # needs no display
-
 from absl import flags
-from matplotlib import pyplot as plt
 
 from hts_tf import errors
 from hts_tf.files.curves import TARGETS, Curve, read_curve
-from hts_tf.files.episodes import WINDOW
-from hts_tf.system import command, whole
-from hts_tf.watching import picture
+from hts_tf.system import command, installation, whole
 
 _WORKDIRS = flags.DEFINE_list("workdirs", None, "of the runs, separated by commas", required=True)
 _OUTPUT = flags.DEFINE_string("output", "curves.png", "picture; a .csv is written beside it")
@@ -23,29 +15,6 @@ _TITLE = flags.DEFINE_string("title", "", "above the picture")
 _TARGETS = flags.DEFINE_list(
     "targets", list(map(str, TARGETS)), "scores of which to say when they were reached"
 )
-
-_LEGEND_COLUMNS = 2  # names are long
-
-
-def draw(curves: dict[str, Curve], targets: list[float], title: str, path: Path) -> None:
-    """Draws score against env steps and against minutes, and a line at each target."""
-    height = 4.0 + 0.25 * math.ceil(len(curves) / _LEGEND_COLUMNS)
-    figure, axes = plt.subplots(1, 2, figsize=(11, height), sharey=True, layout="constrained")
-    for name, curve in curves.items():
-        axes[0].plot(curve.env_steps / 1000, curve.score, label=name)
-        axes[1].plot(curve.minutes, curve.score, label=name)
-    for axis, label in zip(axes, ["env steps (thousands)", "minutes since launch"], strict=True):
-        for target in targets:
-            axis.axhline(target, color="grey", linewidth=0.8, linestyle=":")
-        axis.set_xlabel(label)
-        axis.set_xlim(left=0)
-        axis.grid(alpha=0.3)
-    axes[0].set_ylabel(f"score (mean of the last {WINDOW} episodes)")
-    # Not among the curves, of which it would hide some.
-    names = axes[0].get_legend_handles_labels()
-    figure.legend(*names, loc="outside lower center", ncols=_LEGEND_COLUMNS, frameon=False)
-    figure.suptitle(title)
-    picture.write(path, figure, dpi=120)
 
 
 def _named(workdirs: Sequence[str]) -> dict[str, Path]:
@@ -66,7 +35,8 @@ def plot() -> None:
     Raises:
       ConfigError: a flag cannot be used.
     """
-    plt.style.use("tableau-colorblind10")
+    with installation.needing("plot", "a picture"):
+        from hts_tf.watching import learning_curves
     try:
         targets = list(map(float, _TARGETS.value))
     except ValueError:
@@ -84,7 +54,7 @@ def plot() -> None:
         for row in zip(*curve, strict=True)
     )
     with whole.refusing("--output"):
-        draw(curves, targets, _TITLE.value, output)
+        learning_curves.draw(curves, targets, _TITLE.value, output)
         whole.write_csv(output.with_suffix(".csv"), ["run", *Curve._fields], rows)
     for name, curve in curves.items():
         for target in targets:

@@ -5,8 +5,8 @@ from pathlib import Path
 from absl import flags
 
 from hts_tf import errors
-from hts_tf.system import command, whole
-from hts_tf.watching import timeline, trace
+from hts_tf.system import command, installation, whole
+from hts_tf.watching import trace
 
 _TRACE = flags.DEFINE_string("trace", None, "trace.json of a run", required=True)
 _OUTPUT = flags.DEFINE_string("output", "timeline.png", "picture")
@@ -21,6 +21,8 @@ def plot() -> None:
     Raises:
       ConfigError: a flag cannot be used.
     """
+    with installation.needing("plot", "a picture"):
+        from hts_tf.watching import timeline
     with whole.refusing("--output"):
         timeline.draw(
             trace.read(Path(_TRACE.value)),

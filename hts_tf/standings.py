@@ -107,12 +107,22 @@ def write(
         (row.participant, *(f"{number:.1f}" for number in row[1:4]), *_plain(row[4:]))
         for row in table
     ]
+    write_matches(output, names, matches)
+    with whole.refusing("--output"):
+        whole.write_csv(_beside(output, ".csv"), Row._fields, cells)
+        _draw(_beside(output, ".png"), table)
+
+
+def write_matches(output: Path, names: Sequence[str], matches: Sequence[Match]) -> None:
+    """Writes OUTPUT_matches.csv alone: what is known before the last match is over.
+
+    Raises:
+      ConfigError: `--output` cannot be written.
+    """
     played = [(names[m.left], names[m.right], *_plain(m[2:])) for m in matches]
     with whole.refusing("--output"):
         output.parent.mkdir(parents=True, exist_ok=True)
-        whole.write_csv(_beside(output, ".csv"), Row._fields, cells)
         whole.write_csv(_beside(output, "_matches.csv"), Match._fields, played)
-        _draw(_beside(output, ".png"), table)
 
 
 def text(table: Sequence[Row]) -> str:

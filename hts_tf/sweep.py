@@ -103,12 +103,8 @@ def _space_file() -> list[str]:
 
 def _page_and_study() -> tuple[ModuleType, ModuleType]:
     """Imports what needs the extras. Raises: ConfigError: they are not installed."""
-    try:
+    with installation.needing("sweep", "a sweep"):
         from hts_tf.sweeping import page, study
-    except ImportError as error:
-        raise errors.ConfigError(
-            f"a sweep needs more ({error}): {installation.extra_command('sweep')} installs it"
-        ) from error
     return page, study
 
 

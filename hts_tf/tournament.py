@@ -14,7 +14,7 @@ from pathlib import Path
 from absl import flags
 
 from hts_tf import config, round_robin, standings
-from hts_tf.system import command, processors, terminal
+from hts_tf.system import command, installation, processors, terminal
 
 _WORKDIRS = flags.DEFINE_list("workdirs", None, "of the participants, see above", required=True)
 _AI = flags.DEFINE_list("ai", [], "difficulties of gfootball's AI, 0 to 1; each takes part")
@@ -38,6 +38,8 @@ def play() -> None:
     Raises:
       ConfigError: a participant cannot play, or not with the others.
     """
+    with installation.needing("plot", "a tournament's picture"):
+        import matplotlib  # noqa: F401
     round_robin.configure()
     environment, participants = round_robin.enter(
         _WORKDIRS.value, _AI.value, _SCENARIO.value, _MODULES.value
@@ -45,16 +47,19 @@ def play() -> None:
     tournament = round_robin.RoundRobin(environment, participants, _EPISODES.value, _SEED.value)
     names = [participant.name for participant in participants]
     processes = _PROCESSES.value or processors.usable_cores()
-    matches = []
+    matches: list[standings.Match] = []
+    output = Path(_OUTPUT.value)
+    standings.write_matches(output, names, matches)  # refused now rather than after hours
     for match in tournament.play(min(processes, len(tournament.pairs))):
         matches.append(match)
+        standings.write_matches(output, names, matches)
         terminal.say(
             f"{len(matches)} of {len(tournament.pairs)}, {names[match.left]} : "
             f"{names[match.right]}  {match.wins} wins, {match.draws} draws, {match.losses} losses, "
             f"goals {match.goals_for:g}:{match.goals_against:g}"
         )
     table = standings.rows(names, matches, tournament.anchor)
-    standings.write(Path(_OUTPUT.value), names, matches, table)
+    standings.write(output, names, matches, table)
     terminal.say(f"\n{standings.text(table)}")
 
 

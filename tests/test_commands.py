@@ -41,6 +41,36 @@ def test_refuses_in_one_line(words):
     assert re.fullmatch(r"error: .*\n", errors)
 
 
+@pytest.mark.parametrize(
+    ("name", "package", "flags"),
+    [
+        ("plot_curves", "matplotlib", ["--workdirs=."]),
+        ("plot_timeline", "matplotlib", ["--trace=trace.json"]),
+        ("report", "jinja2", ["--comparison=."]),
+        ("tournament", "matplotlib", ["--workdirs=."]),
+        ("sweep", "optuna", ["--scenarios=x", "--search=PPO.epochs = whole(1, 6)", "--output=x"]),
+        ("benchmarks.cluster_model", "matplotlib", ["--picture=model.png"]),
+    ],
+)
+def test_without_the_packages_of_an_extra(name, package, flags, tmp_path):
+    module = f"hts_tf.{name}"
+    program = (
+        f"import runpy, sys; sys.modules[{package!r}] = None; sys.argv[0] = {module!r}\n"
+        f"runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program, *flags],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(command_line.ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 2, found.stderr
+    [line] = found.stderr.splitlines()
+    assert re.match(r"error: .* needs packages that are not there \(import of (\w+) halted", line)
+    assert not [*tmp_path.iterdir()]
+
+
 def test_modules_are_found_where_a_console_command_is_typed(tmp_path):
     """As by `python -m`: what is installed as a script has its own directory there instead."""
     script = tmp_path / "bin" / "hts-check-environment"

@@ -1,4 +1,5 @@
 import csv
+import math
 
 import numpy as np
 import pytest
@@ -33,19 +34,21 @@ def write_events(workdir, scores):
 
 
 @pytest.mark.parametrize(
-    ("scores", "minutes", "total", "why"),
+    ("scores", "minutes", "total", "stop", "why"),
     [
-        ([0.9, 0.5], 10, 1000, UNFINISHED),  # 0.8 was before a whole window had finished
-        ([0.9, 0.5], 2, 1000, MINUTES),
-        ([0.9, 0.5], 2, 200, ENV_STEPS),
-        ([0.1, 0.9, 0.2], 3, 300, REACHED),
-        ([None, None], 10, 1000, UNFINISHED),
-        ([None, None], 10, 200, ENV_STEPS),
-        ([], 10, 1000, UNFINISHED),
+        ([0.9, 0.5], 10, 1000, math.inf, UNFINISHED),  # 0.8 was before a whole window had finished
+        ([0.9, 0.5], 2, 1000, math.inf, MINUTES),
+        ([0.9, 0.5], 2, 200, math.inf, ENV_STEPS),
+        ([0.1, 0.9, 0.2], 3, 300, math.inf, REACHED),
+        ([0.1, 0.3, 0.2], 10, 1000, 0.3, REACHED),
+        ([0.9, 0.2, 0.2], 10, 1000, 0.3, UNFINISHED),
+        ([None, None], 10, 1000, 0.3, UNFINISHED),
+        ([None, None], 10, 200, 0.3, ENV_STEPS),
+        ([], 10, 1000, math.inf, UNFINISHED),
     ],
 )
-def test_why_a_run_is_over(tmp_path, scores, minutes, total, why):
-    assert comparison.why_over(write_events(tmp_path, scores), minutes, total) == why
+def test_why_a_run_is_over(tmp_path, scores, minutes, total, stop, why):
+    assert comparison.why_over(write_events(tmp_path, scores), minutes, total, stop) == why
 
 
 def test_what_a_run_measured_as_csv(tmp_path):

@@ -1,8 +1,6 @@
 """Sweeps through the command line, on the game that is learned in seconds."""
 
 import csv
-import subprocess
-import sys
 import time
 
 import pytest
@@ -69,12 +67,6 @@ def test_a_sweep_that_is_interrupted_and_made_again_elsewhere(tmp_path):
     code, _, errors = command_line.run(*command, slow, f"--output={again}")
     assert code == 2
     assert "holds a sweep with gin files and bindings" in errors
-
-
-def test_without_what_it_needs():
-    code = "import sys; sys.modules['optuna'] = None; import hts_tf.sweep as s; s._page_and_study()"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "ConfigError: a sweep needs more (" in run.stderr.splitlines()[-1]
 
 
 TOO_RICH = """

@@ -17,7 +17,6 @@ from hts_tf import errors
 from hts_tf.benchmarks import cluster_round
 from hts_tf.benchmarks.cluster_round import EXCHANGES, Machine, Network, Prediction, Size, Workload
 from hts_tf.system import command, installation, whole
-from hts_tf.watching import picture
 
 # Measured on two cores of an AMD EPYC; docs/cluster_model.md says how.
 _WORKLOADS = {
@@ -238,12 +237,10 @@ def draw(rows: Sequence[tuple[str, str, Prediction]], path: Path) -> None:
     Raises:
       ConfigError: no picture can be written there.
     """
-    try:
+    with installation.needing("plot", "--picture"):
         import matplotlib
-    except ImportError:
-        raise errors.ConfigError(
-            f"--picture needs matplotlib: {installation.extra_command('plot')} installs it"
-        ) from None
+
+        from hts_tf.watching import picture
     matplotlib.use("Agg")  # needs no display
     from matplotlib import pyplot as plt
 

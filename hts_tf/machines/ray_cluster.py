@@ -58,12 +58,8 @@ def connected(address: str | None, num_processes: int) -> Iterator[Any]:
         else:
             _reach(address)
         _set_environment(is_own=not address)
-        try:
+        with installation.needing("cluster", "--num_machines"):
             import ray
-        except ImportError:
-            raise errors.ConfigError(
-                f"--num_machines needs Ray: {installation.extra_command('cluster')} installs it"
-            ) from None
         try:
             ray.init(**kind, logging_level="error")
         except (

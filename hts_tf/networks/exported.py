@@ -183,12 +183,8 @@ def _to_tflite(policy: Exported, path: Path) -> None:
 
 
 def _to_onnx(policy: Exported, path: Path) -> None:
-    try:
+    with installation.needing("onnx", "--format=onnx"):
         import tf2onnx
-    except ImportError as error:
-        raise errors.ConfigError(
-            f"--format=onnx needs more ({error}): {installation.extra_command('onnx')} installs it"
-        ) from error
     model, _ = tf2onnx.convert.from_function(
         policy.function, input_signature=[*policy.inputs.values()], opset=_OPSET
     )

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Literal
 
-from hts_tf import errors
 from hts_tf.configurables import configurable
 from hts_tf.observers.observer import Observer, Run
 from hts_tf.system import installation
@@ -117,13 +116,8 @@ def _metric(name: str) -> str:
 
 def _module(name: str) -> ModuleType:
     """Returns a tracker's module. Raises: ConfigError: it is not installed."""
-    try:
+    with installation.needing("trackers", f"Trainer.observers: {name}"):
         return importlib.import_module(name)
-    except ImportError as error:
-        raise errors.ConfigError(
-            f"Trainer.observers: {name} cannot be imported ({error}); "
-            f"{installation.extra_command('trackers')} installs it"
-        ) from error
 
 
 def _texts(configuration: Mapping[str, object]) -> dict[str, str]:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from absl import flags
 
-from hts_tf.report import making
-from hts_tf.system import command
+from hts_tf.system import command, installation
 
 _COMPARISON = flags.DEFINE_list(
     "comparison", None, "directories that hts_tf.compare wrote, separated by commas", required=True
@@ -18,6 +17,8 @@ _OUTPUT = flags.DEFINE_string("output", "report.html", "page; its pictures are w
 
 def report() -> None:
     """Makes the page, and prints which files were written."""
+    with installation.needing("report", "a report"):
+        from hts_tf.report import making
     paths = making.make(
         [Path(directory) for directory in _COMPARISON.value],
         Path(_SYSTEMS.value) if _SYSTEMS.value else None,

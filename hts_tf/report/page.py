@@ -19,7 +19,7 @@ from hts_tf.watching import picture
 _PACKAGE = Path(__file__).parent
 _PIXELS_PER_INCH = 105  # of a page: a picture's letters come out a little smaller than its text
 ENDED = {  # what runs.csv calls it, in words
-    "reached": "at both scores",
+    "reached": "at the scores to reach",
     "minutes": "out of minutes",
     "env_steps": "out of env steps",
 }

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from hts_tf import errors, seeding
 from hts_tf.environments import base
 from hts_tf.files import archive
-from hts_tf.system import whole
+from hts_tf.system import installation, whole
 from hts_tf.watching import playback
 
 SUFFIXES = (".mp4", ".gif")
@@ -151,12 +151,8 @@ def check(path: Path) -> None:
     if path.suffix not in SUFFIXES:
         raise errors.ConfigError(f"--output={path} must end in {' or '.join(SUFFIXES)}")
     if path.suffix == ".mp4":
-        try:
+        with installation.needing("video", "mp4 (where gif does not)"):
             import imageio_ffmpeg  # noqa: F401  with a whole ffmpeg inside
-        except ImportError:
-            raise errors.ConfigError(
-                "mp4 needs the package imageio-ffmpeg (extra 'video'); or --output=FILE.gif"
-            ) from None
 
 
 def gif(pictures: Iterable[Image.Image], fps: float) -> tuple[bytes, tuple[int, int]]:

@@ -29,19 +29,22 @@ def encode(side: Side) -> np.ndarray:
     - Sprint and dribble, if they are on; their releases, if they are not; the release of the
       direction, if there is none.
     """
-    masks = np.ones((len(side.active), NUM_ACTIONS), bool)
     ball = side.ball()
-    for index, (player, mask) in enumerate(zip(side.active, masks, strict=True)):
+    masks = []
+    for index, player in enumerate(side.active):
         sticky = side.sticky(index)
         is_near = side.has_ball(player) or _is_near(side, player, ball)
-        mask[_KICKS] = is_near
+        mask = [True] * NUM_ACTIONS
+        for kick in _KICKS:
+            mask[kick] = is_near
         mask[_SLIDING] = is_near and side.ball_owner != 0
         mask[_SPRINT] = not sticky[_STICKY_SPRINT]
         mask[_RELEASE_SPRINT] = sticky[_STICKY_SPRINT]
         mask[_DRIBBLE] = is_near and not sticky[_STICKY_DRIBBLE]
         mask[_RELEASE_DRIBBLE] = sticky[_STICKY_DRIBBLE]
         mask[_RELEASE_DIRECTION] = any(sticky[:_STICKY_SPRINT])
-    return masks
+        masks.append(mask)
+    return np.array(masks, bool)
 
 
 def _is_near(side: Side, player: int, ball: tuple[float, float]) -> bool:

@@ -5,15 +5,13 @@ motions relative to the player, team mates and opponents nearest first, roles, t
 actions. Nearest first, so that what is learnt of a neighbour holds for whoever is the neighbour.
 """
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from hts_tf import specs
 from hts_tf.environments.football.sides import NUM_STICKY, Side
-
-if TYPE_CHECKING:
-    import gfootball_engine
 
 _MATES, _OPPONENTS = 10, 11
 _ROLES = 10
@@ -24,10 +22,14 @@ _NEIGHBOUR = 8  # numbers of each
 _OWN = 7 + _ROLES + NUM_STICKY
 _BALL = 13
 _GAME = _GAME_MODES + 2
-SIZE = _OWN + _BALL + _GAME + _NEIGHBOUR * (_MATES + _OPPONENTS)
+_HEAD = _OWN + _BALL + _GAME
+SIZE = _HEAD + _NEIGHBOUR * (_MATES + _OPPONENTS)
 
-# Columns of a team's numbers.
-_POSITION, _MOTION, _TIRED, _CARD, _THERE, _ROLE = slice(0, 2), slice(2, 4), 4, 5, 6, 7
+# What is read of each player, see `_players`.
+_POSITION, _SHOWN, _THERE = slice(0, 2), slice(2, 7), 6
+_NOBODY = (0.0,) * 7
+
+_Numbers = tuple[float, ...]
 
 
 def spec(frames: int) -> specs.ArraySpec:
@@ -60,124 +62,132 @@ def encode(side: Side) -> list[bytes]:
         are not there.
       All 0 but ball and game for a player that controls nobody.
     """
-    own, others = _team(side, side.own), _team(side, side.others)
-    active = np.array(side.active)
-    is_there = active >= 0
-    me = np.where(is_there[:, None], own[active], 0.0)
-    ball = _ball(side)
-    game = _game(side)
-    has_ball = np.array([side.has_ball(player) for player in side.active])
-    to_ball = (ball[:2] - me[:, _POSITION]) * is_there[:, None]
-    columns = [
-        me[:, :_ROLE],
-        (me[:, _ROLE, None] == np.arange(_ROLES)) & is_there[:, None],
-        [side.sticky(index) for index in range(len(active))],
-        np.tile(ball[:6], (len(active), 1)),
-        to_ball,
-        _length(to_ball)[:, None],
-        np.tile(ball[6:], (len(active), 1)),
-        has_ball[:, None],
-        np.tile(game, (len(active), 1)),
-        _neighbours(side, own, 0, me, active, _MATES),
-        _neighbours(side, others, 1, me, np.full(len(active), -1), _OPPONENTS),
-    ]
-    # The rounding is numpy's: the same whichever and how many players are encoded together.
-    rows = np.concatenate(columns, axis=1).astype(np.float32)
-    rows[:, _OWN + _BALL + _GAME :] *= is_there[:, None]
+    players, cards, roles = _players(side)
+    rows = np.zeros((len(side.active), SIZE), np.float32)
+    # Doubles are rounded here: the same whichever and how many players are encoded together.
+    rows[:, :_HEAD] = _heads(side, players, cards, roles)
+    _write_neighbours(rows[:, _HEAD:], players, len(side.own), side.active)
     return [row.tobytes() for row in rows]
 
 
-def _team(side: Side, team: "gfootball_engine.PlayerInfoVec") -> np.ndarray:
-    """Returns [n, 8]: position, motion, tiredness, yellow card, on the pitch, role."""
+def _players(side: Side) -> tuple[list[_Numbers], list[bool], list[int]]:
+    """Returns numbers of all players, the own team first, whether they have cards, and roles.
+
+    The numbers are position, motion, tiredness, and whether it has the ball and is on the pitch.
+    """
     turn = 1.0 if side.is_left else -1.0
-    rows = []
-    for index in range(len(team)):
-        player = team[index]
-        position, direction = player.position, player.direction
-        rows.append(
-            (
-                turn * position[0],
-                turn * position[1],
-                turn * direction[0] * _SPEED,
-                turn * direction[1] * _SPEED,
-                player.tired_factor,
-                player.has_card,
-                player.is_active,
-                int(player.role),
+    players, cards, roles = [], [], []
+    for number, team in enumerate((side.own, side.others)):
+        owner = side.info.ball_owned_player if side.ball_owner == number else -1
+        # By index: iteration ends with a C++ exception, which costs more than the players do.
+        for index in range(len(team)):
+            player = team[index]
+            position, direction = player.position, player.direction
+            players.append(
+                (
+                    turn * position[0],
+                    turn * position[1],
+                    turn * direction[0] * _SPEED,
+                    turn * direction[1] * _SPEED,
+                    player.tired_factor,
+                    float(index == owner),
+                    float(player.is_active),
+                )
             )
+            cards.append(player.has_card)
+            roles.append(int(player.role))
+    return players, cards, roles
+
+
+def _heads(
+    side: Side, players: Sequence[_Numbers], cards: Sequence[bool], roles: Sequence[int]
+) -> list[list[float]]:
+    """Returns what each controlled player sees but for its neighbours, 49 numbers.
+
+    So few numbers take Python less time than numpy, whose calls are what costs.
+    """
+    ball, owners = _ball(side)
+    game = _game(side)
+    heads = []
+    for index, player in enumerate(side.active):
+        is_there = player != -1
+        x, y, *motion, tired, _, on_pitch = players[player] if is_there else _NOBODY
+        card, role = (cards[player], roles[player]) if is_there else (False, -1)
+        to_ball = (ball[0] - x) * is_there, (ball[1] - y) * is_there
+        heads.append(
+            [
+                *(x, y, *motion, tired, card, on_pitch),
+                *(role == number for number in range(_ROLES)),
+                *side.sticky(index),
+                *ball,
+                *(*to_ball, math.sqrt(to_ball[0] * to_ball[0] + to_ball[1] * to_ball[1])),
+                *owners,
+                side.has_ball(player),
+                *game,
+            ]
         )
-    return np.array(rows, np.float64)
+    return heads
 
 
-def _ball(side: Side) -> np.ndarray:
-    """Returns [9]: position, motion, and who has it."""
+def _ball(side: Side) -> tuple[list[float], list[bool]]:
+    """Returns position and motion of the ball; and who has it, of nobody and the teams."""
     turn = 1.0 if side.is_left else -1.0
     position, direction = side.info.ball_position, side.info.ball_direction
-    return np.array(
-        [
-            turn * position[0],
-            turn * position[1],
-            position[2],
-            turn * direction[0] * _SPEED,
-            turn * direction[1] * _SPEED,
-            direction[2] * _SPEED,
-            *(side.ball_owner == team for team in (-1, 0, 1)),
-        ],
-        np.float64,
-    )
+    ball = [
+        turn * position[0],
+        turn * position[1],
+        position[2],
+        turn * direction[0] * _SPEED,
+        turn * direction[1] * _SPEED,
+        direction[2] * _SPEED,
+    ]
+    return ball, [side.ball_owner == team for team in (-1, 0, 1)]
 
 
-def _game(side: Side) -> np.ndarray:
+def _game(side: Side) -> list[float]:
+    """Returns its mode, the goal difference, and the time that is left."""
     info = side.info
     lead = info.left_goals - info.right_goals
     lead = (lead if side.is_left else -lead) / _GOALS
     mode = int(info.game_mode)
     left = 1.0 - info.step / max(side.match.rules.game_duration, 1)
-    return np.array(
-        [*(mode == index for index in range(_GAME_MODES)), max(-1.0, min(1.0, lead)), left]
-    )
+    return [*(mode == index for index in range(_GAME_MODES)), max(-1.0, min(1.0, lead)), left]
 
 
-def _neighbours(
-    side: Side, team: np.ndarray, number: int, me: np.ndarray, myself: np.ndarray, count: int
-) -> np.ndarray:
-    """Returns [A, 8 * count] of a team's players, for each of A players.
+def _write_neighbours(
+    rows: np.ndarray, players: Sequence[_Numbers], num_own: int, active: Sequence[int]
+) -> None:
+    """Writes what the controlled players see of the others.
 
     Args:
-      side: whose the players are.
-      team: [n, 8], see `_team`.
-      number: 0 for the own team, 1 for the other.
-      me: [A, 8], the players.
-      myself: [A], their indices in the team, -1 for those who are not in it.
-      count: how many to return, zeros if there are fewer.
+      rows: [A, 8 * 21] zeros, of A controlled players.
+      players: see `_players`.
+      num_own: how many of them are the own team's.
+      active: [A], which the controlled ones are; -1 for nobody.
     """
-    num_players = len(myself)
-    relative = team[None, :, _POSITION] - me[:, None, _POSITION]
-    distance = _length(relative)
-    is_owner = np.zeros(len(team))
-    if side.ball_owner == number:
-        is_owner[side.info.ball_owned_player] = 1.0
-    shape = (num_players, len(team), 1)
-    numbers = np.concatenate(
-        [
-            relative,
-            distance[..., None],
-            np.broadcast_to(team[:, _MOTION], (*shape[:2], 2)),
-            np.broadcast_to(team[:, _TIRED, None], shape),
-            np.broadcast_to(is_owner[:, None], shape),
-            np.ones(shape),
-        ],
-        axis=2,
-    )
-    absent = np.broadcast_to(team[:, _THERE] == 0, shape[:2]).copy()
-    in_team = np.flatnonzero(myself >= 0)
-    absent[in_team, myself[in_team]] = True
-    numbers[absent] = 0.0
-    order = np.argsort(np.where(absent, np.inf, distance), axis=1, kind="stable")[:, :count]
-    nearest = np.zeros((num_players, count, _NEIGHBOUR))
-    nearest[:, : order.shape[1]] = np.take_along_axis(numbers, order[..., None], axis=1)
-    return nearest.reshape(num_players, -1)
-
-
-def _length(vectors: np.ndarray) -> np.ndarray:
-    return np.sqrt(vectors[..., 0] ** 2 + vectors[..., 1] ** 2)
+    everyone = np.array(players)
+    me = np.array([players[player][_POSITION] if player != -1 else (0.0, 0.0) for player in active])
+    numbers = np.empty((len(active), len(players), _NEIGHBOUR))
+    relative = np.subtract(everyone[:, _POSITION], me[:, None], out=numbers[:, :, :2])
+    squares = relative * relative
+    distance = np.sqrt(squares[:, :, 0] + squares[:, :, 1])
+    numbers[:, :, 2] = distance
+    numbers[:, :, 3:] = everyone[:, _SHOWN]
+    for index, player in enumerate(active):
+        if player != -1:  # nobody is a neighbour of its own
+            numbers[index, player] = 0.0
+            distance[index, player] = np.inf
+    for player, shown in enumerate(players):
+        if not shown[_THERE]:
+            numbers[:, player] = 0.0
+            distance[:, player] = np.inf
+    each = np.arange(len(active))[:, None]
+    column = 0
+    for team, most in ((slice(0, num_own), _MATES), (slice(num_own, None), _OPPONENTS)):
+        order = distance[:, team].argsort(axis=1, kind="stable")[:, :most]
+        nearest = numbers[:, team][each, order].reshape(len(active), -1)
+        rows[:, column : column + nearest.shape[1]] = nearest
+        column += most * _NEIGHBOUR
+    for index, player in enumerate(active):
+        if player == -1:
+            rows[index] *= 0.0

@@ -6,7 +6,7 @@ import warnings
 import gymnasium
 from gymnasium.utils import env_checker
 
-from hts_tf.environments.gymnasiums import registry
+from hts_tf import errors
 
 _MARK = re.compile(r"\x1b\[\d+m(?:WARN: )?")  # of its logger; other warnings are not the checker's
 
@@ -24,7 +24,7 @@ def complaints(env: gymnasium.Env) -> list[str]:
             # To render is for people to try: there may be windows among its modes.
             env_checker.check_env(env.unwrapped, skip_render_check=True, skip_close_check=True)
         except Exception as error:
-            stopped = [f"{type(error).__name__}: {registry.in_a_line(error)}"]
+            stopped = [f"{type(error).__name__}: {errors.in_a_line(error)}"]
         finally:
             env.close()
     texts = [str(warning.message) for warning in caught]

@@ -200,7 +200,7 @@ class GymnasiumEnvironment(base.Environment):
 
     def _error(self, what: str, error: Exception) -> checked.ProtocolError:
         where = f"env step {self._steps - 1} of its episode" if self._steps else "reset"
-        fault = registry.in_a_line(error)
+        fault = errors.in_a_line(error)
         if isinstance(error, KeyError):
             fault = f"lacks {fault}"
         return checked.ProtocolError(
@@ -229,7 +229,7 @@ def _build(
             **kwargs,
         )
     except Exception as error:
-        reason = registry.in_a_line(error)
+        reason = errors.in_a_line(error)
         is_missing = isinstance(error, (ImportError, gymnasium.error.DependencyNotInstalled))
         if is_missing and family != registry.GYMNASIUM:  # where Gymnasium itself says what to do
             raise registry.missing(env_id, family, reason) from error
@@ -255,7 +255,7 @@ def _first_info(env: gymnasium.Env, env_id: str) -> dict[str, Any]:
     except Exception as error:
         raise errors.ConfigError(
             f"Gymnasium.id = {env_id!r} cannot be reset: {type(error).__name__}: "
-            f"{registry.in_a_line(error)}"
+            f"{errors.in_a_line(error)}"
         ) from error
     return info if isinstance(info, dict) else {}
 

@@ -148,7 +148,7 @@ class Gymnasium:
         except Exception as error:
             raise errors.ConfigError(
                 f"Gymnasium.id = {self.id!r} cannot travel to executors, as its entry point or an "
-                f"argument is no part of a module: {registry.in_a_line(error)}",
+                f"argument is no part of a module: {errors.in_a_line(error)}",
                 page="your_own_environment.md#a-class",
             ) from error
         built = environment.GymnasiumEnvironment(recipe)

@@ -9,7 +9,6 @@ import numpy as np
 from PIL import Image
 
 from hts_tf import errors
-from hts_tf.environments.gymnasiums import registry
 
 MODE = "rgb_array"
 
@@ -44,7 +43,7 @@ def check(name: str, build: Callable[[], Any]) -> None:
             picture(trial.env)
     except Exception as error:
         raise errors.ConfigError(
-            f"{name} has no pictures ({registry.in_a_line(error)}); add --check_only"
+            f"{name} has no pictures ({errors.in_a_line(error)}); add --check_only"
         ) from error
     finally:
         if trial is not None:

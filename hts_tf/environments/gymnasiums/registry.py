@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hts_tf import errors
+from hts_tf.system import installation
 
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
@@ -94,7 +95,7 @@ def missing(env_id: str, which: str, failure: str) -> errors.ConfigError:
     extra = _EXTRAS.get(which, which)
     return errors.ConfigError(
         f"Gymnasium.id = {env_id!r} needs packages that are not there ({failure}): "
-        f"./launch/setup.sh --extras={extra} or pip install 'hts_tf[{extra}]'"
+        f"{installation.extra_command(extra)} installs them"
     )
 
 
@@ -127,7 +128,7 @@ def imported(what: str, module: str, owner: str = "Gymnasium") -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise errors.ConfigError(f"{owner}.{what}: {in_a_line(error)}") from error
+        raise errors.ConfigError(f"{owner}.{what}: {errors.in_a_line(error)}") from error
 
 
 def check_strings(what: str, value: Any, owner: str = "Gymnasium") -> None:
@@ -156,20 +157,9 @@ def _can_be_imported(module: str) -> bool:
         return True
 
 
-def in_a_line(error: BaseException) -> str:
-    """Returns what an error says, in one line that is not too long."""
-    text = " ".join(str(error).split())
-    return text[:200] or type(error).__name__
-
-
 def _gymnasium() -> ModuleType:
-    try:
+    with installation.needing("gymnasium", "Gymnasium"):
         import gymnasium
-    except ImportError as error:
-        raise errors.ConfigError(
-            f"Gymnasium cannot be imported ({in_a_line(error)}): "
-            "./launch/setup.sh --extras=gymnasium or pip install 'hts_tf[gymnasium]'"
-        ) from error
     return gymnasium
 
 
@@ -204,7 +194,7 @@ def _load_ale() -> str:
     try:
         import ale_py  # noqa: F401
     except ImportError as error:
-        return in_a_line(error)
+        return errors.in_a_line(error)
     return ""
 
 
@@ -216,7 +206,7 @@ def _reason(name: str) -> str:
             warnings.simplefilter("ignore")
             gymnasium.spec(name)
     except (gymnasium.error.VersionNotFound, gymnasium.error.DeprecatedEnv) as error:
-        return in_a_line(error)
+        return errors.in_a_line(error)
     except Exception:  # ours is shorter
         pass
     known = list(gymnasium.registry)

@@ -111,7 +111,7 @@ def wrap(env: gymnasium.Env, found: Sequence[Wrapper]) -> gymnasium.Env:
             shown = configurables.shorten(repr(kwargs)) if kwargs else "no arguments"
             raise errors.ConfigError(
                 f"Gymnasium.wrappers: {wrapper.__name__} with {shown} cannot be made: "
-                f"{registry.in_a_line(error)}"
+                f"{errors.in_a_line(error)}"
             ) from error
     return env
 

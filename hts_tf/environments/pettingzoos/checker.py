@@ -5,7 +5,7 @@ import io
 import warnings
 from typing import TYPE_CHECKING
 
-from hts_tf.environments.gymnasiums import registry
+from hts_tf import errors
 
 if TYPE_CHECKING:
     from pettingzoo import ParallelEnv
@@ -28,7 +28,7 @@ def complaints(env: "ParallelEnv") -> list[str]:
             with contextlib.redirect_stdout(io.StringIO()):  # it congratulates
                 parallel_api_test(env, num_cycles=_ENV_STEPS)
         except Exception as error:
-            stopped = [f"{type(error).__name__}: {registry.in_a_line(error)}"]
+            stopped = [f"{type(error).__name__}: {errors.in_a_line(error)}"]
         finally:
             env.close()
     own = (w for w in caught if "pettingzoo" in w.filename)

@@ -9,7 +9,7 @@ from gymnasium import spaces as gymnasium_spaces
 
 from hts_tf import configurables, errors, specs, trees
 from hts_tf.environments import base, checked
-from hts_tf.environments.gymnasiums import masks, registry, spaces
+from hts_tf.environments.gymnasiums import masks, spaces
 
 if TYPE_CHECKING:
     from pettingzoo import ParallelEnv
@@ -207,7 +207,7 @@ class PettingZooEnvironment(base.Environment):
             if self._has_state:
                 self._write_all(observation[specs.CRITIC_STATE])
         except _READ_ERRORS as error:
-            fault = registry.in_a_line(error)
+            fault = errors.in_a_line(error)
             raise self._error(f"what {agent!r} observes: {fault}") from error
 
     def _write_agent(self, index: int, seen: Any, place: Any, over: bool) -> None:
@@ -253,7 +253,7 @@ def build(recipe: Recipe, render_mode: str | None = None) -> "ParallelEnv":
     except Exception as error:
         raise errors.ConfigError(
             f"PettingZoo.module = {recipe.module!r} cannot be built: {type(error).__name__}: "
-            f"{registry.in_a_line(error)}"
+            f"{errors.in_a_line(error)}"
         ) from error
     return env
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hts_tf import errors, specs, values
 from hts_tf.configurables import configurable
 from hts_tf.environments.gymnasiums import registry
+from hts_tf.system import installation
 
 if TYPE_CHECKING:
     from hts_tf.environments.pettingzoos import environment, view
@@ -113,7 +114,7 @@ class PettingZoo:
             pickle.dumps(self)
         except Exception as error:
             raise errors.ConfigError(
-                f"PettingZoo.kwargs cannot travel to executors: {registry.in_a_line(error)}"
+                f"PettingZoo.kwargs cannot travel to executors: {errors.in_a_line(error)}"
             ) from error
         built = self.make()
         built.close()
@@ -121,10 +122,5 @@ class PettingZoo:
 
 
 def _check_installed() -> None:
-    try:
+    with installation.needing("pettingzoo", "PettingZoo"):
         import pettingzoo  # noqa: F401
-    except ImportError as error:
-        raise errors.ConfigError(
-            f"PettingZoo cannot be imported ({registry.in_a_line(error)}): "
-            "./launch/setup.sh --extras=pettingzoo or pip install 'hts_tf[pettingzoo]'"
-        ) from error
