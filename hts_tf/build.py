@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hts_tf import errors, operative, seeding
+from hts_tf import errors, operative, seeding, specs
 from hts_tf.algorithms.shards import Shards
 from hts_tf.collecting import data_storage, shared_memory, workers
 from hts_tf.collecting.policy import FLEXIBLE, Policy
@@ -16,7 +16,7 @@ from hts_tf.learner import Learner
 from hts_tf.networks import choice, sketch
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.networks.agent import Agent
-from hts_tf.opponents.pool import Pool, Store
+from hts_tf.opponents.pool import Opponents, Pool, Store
 from hts_tf.pipeline import Pipeline
 from hts_tf.schedules.schedule import Schedule
 from hts_tf.settings import Settings
@@ -81,14 +81,7 @@ def build(
     policy = Policy(behaviour, settings.num_envs * environment.num_players)
     pool = None
     if settings.opponents is not None:
-        pool = Pool(
-            settings.opponents,
-            environment,
-            policy,
-            lambda: ActorCritic(environment, weights_seed),
-            Store(Snapshots(Path(workdir)), Snapshots(Path(workdir), "frozen"), policies.load),
-            seed,
-        )
+        pool = _pool(settings.opponents, environment, policy, weights_seed, Path(workdir), seed)
     workers_ = Workers(settings.environment, step, policy, seed, crew, pool)
     collector = schedule.collector_type(workers_)
 
@@ -143,23 +136,45 @@ def build(
         settings.stop_at_score,
     )
     configuration = operative.text(seed)
-    bound = operative.bindings(configuration)
-    watching = {*bound.get(operative.WATCHING, ())}
-    found = {
-        **scope.describe(),
-        **scope.simulators(),
-        **scope.modules(sorted({*bound.get(operative.IMPORTS, ())} - watching)),
-        **compute.describe(),
-        "inference": _inference(policy),
-    }
     try:
-        pipeline.open(configuration, found)
+        pipeline.open(configuration, _scope(configuration, policy))
     except BaseException:  # such as a machine that is lost: who begins again wants the workdir
         pipeline.close()
         raise
     if chosen and team.number == 0:
         terminal.say(f"chosen by what the environment says: {', '.join(chosen)}")
     return pipeline
+
+
+def _pool(
+    opponents: Opponents,
+    environment: specs.EnvironmentSpec,
+    policy: Policy,
+    weights_seed: int,
+    workdir: Path,
+    seed: int,
+) -> Pool:
+    return Pool(
+        opponents,
+        environment,
+        policy,
+        lambda: ActorCritic(environment, weights_seed),
+        Store(Snapshots(workdir), Snapshots(workdir, "frozen"), policies.load),
+        seed,
+    )
+
+
+def _scope(configuration: str, policy: Policy) -> dict[str, str]:
+    """Returns all that the run's bits depend on but its configuration; see `files.scope`."""
+    bound = operative.bindings(configuration)
+    watching = {*bound.get(operative.WATCHING, ())}
+    return {
+        **scope.describe(),
+        **scope.simulators(),
+        **scope.modules(sorted({*bound.get(operative.IMPORTS, ())} - watching)),
+        **compute.describe(),
+        "inference": _inference(policy),
+    }
 
 
 def _crew(settings: Settings, schedule: Schedule, part: Share, traced: bool) -> Crew:

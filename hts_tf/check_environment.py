@@ -31,13 +31,13 @@ _LEARNING_SEC = flags.DEFINE_float(
 )
 
 
-def check() -> int:
-    """Checks, and returns the exit code: 1 if results will not repeat.
+def check() -> None:
+    """Checks.
 
     Raises:
       ConfigError: there is no such environment, or a binding cannot be used.
       ProtocolError: it breaks a rule.
-      RunError: it fails in another process.
+      RunError: it fails in another process, or results will not repeat.
     """
     environment = config.environment_for(_SCENARIO.value, _GIN_FILES.value, _GIN_BINDINGS.value)
     print("\n".join(describe(environment)), flush=True)
@@ -69,7 +69,6 @@ def check() -> int:
             "of it was seen here",
             page="your_own_environment.md#what-it-may-not-do",
         )
-    return 0
 
 
 def describe(environment: base.EnvironmentConfig) -> Iterator[str]:

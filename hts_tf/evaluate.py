@@ -26,7 +26,7 @@ from hts_tf.files.episodes import Episode
 from hts_tf.files.workdir import Workdir
 from hts_tf.observers import csv_log
 from hts_tf.opponents.pool import ITSELF
-from hts_tf.system import command, compute, terminal, whole
+from hts_tf.system import child, command, compute, terminal, whole
 from hts_tf.watching import display
 
 _EPISODES = flags.DEFINE_integer("episodes", 100, "how many to play", lower_bound=1)
@@ -85,7 +85,8 @@ def evaluate() -> None:
         _DETERMINISTIC.value,
         rivals,
     )
-    records = [record._replace(against=against) for record in records]
+    meets = environment.spec.rivals_of_tasks or (environment.spec.num_rivals,)
+    records = [r._replace(against=against if meets[r.task] else "") for r in records]
     episodes = [Episode(r.score, r.episode_return, r.length) for r in records]
     told = environment.spec.figures
     rows = (
@@ -163,7 +164,14 @@ def _show(workdir: Workdir, episodes: Path, env_steps: int) -> None:
         flags_ = [f"--workdir={workdir.path}", f"--archive={episodes}", "--episode=0"]
         flags_ += [f"--output={path}", *config.modules_flags(run_flags.MODULES.value)]
         command_ = [sys.executable, "-m", "hts_tf.replay", *flags_]
-        replay = subprocess.run(command_, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        replay = subprocess.run(
+            command_,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",  # an engine may print anything
+            preexec_fn=child.end_with_parent,
+        )
         if not path.exists():
             reason = replay.stderr.strip().splitlines() or [f"exit code {replay.returncode}"]
             terminal.warn(f"no video of the first episode: {reason[-1]}")

@@ -31,11 +31,48 @@ class Played(NamedTuple):
     conceded: float
 
 
+class _Side(NamedTuple):
+    """Players who are one policy's.
+
+    Attributes:
+      policy: of them.
+      players: which of the environment's they are.
+      count: of them.
+    """
+
+    policy: Policy
+    players: slice
+    count: int
+
+    def initial_state(self) -> trees.Tree:
+        return trees.map(lambda s: np.zeros((self.count, *s.shape), s.dtype), self.policy.state)
+
+    def draw_noise(self, random: np.random.Generator) -> np.ndarray:
+        return self.policy.draw_noise(random, (self.count,))
+
+    def act(self, *asked: trees.Tree) -> specs.Answer:
+        """Returns answers [n, count, ...] to observations, noise and states of such shapes."""
+        shape = asked[1].shape[:2]
+        rows = trees.map(lambda array: array.reshape(-1, *array.shape[2:]), asked)
+        answer = self.policy.act(*rows)
+        return trees.map(lambda array: array.reshape(*shape, *array.shape[1:]), answer)
+
+
+def _sides(spec: specs.EnvironmentSpec, policy: Policy, rivals: Policy | None) -> list[_Side]:
+    if rivals is None:
+        return [_Side(policy, slice(None), spec.num_players)]
+    own = spec.num_players - spec.num_rivals
+    return [
+        _Side(policy, slice(None, own), own),
+        _Side(rivals, slice(own, None), spec.num_rivals),
+    ]
+
+
 class _Match:
     """One environment, playing one evaluation episode after another."""
 
     def __init__(
-        self, environment: base.EnvironmentConfig, seed: int, initial_state: trees.Tree
+        self, environment: base.EnvironmentConfig, seed: int, sides: Sequence[_Side]
     ) -> None:
         spec = environment.spec
         self._environment = checked.make(environment)
@@ -46,11 +83,11 @@ class _Match:
         self._num_tasks = spec.num_tasks
         self._written = spec.new_observation()
         self.observation = spec.by_player(self._written)
-        self._initial_state = initial_state
+        self._sides = sides
 
     def begin(self, number: int) -> None:
         self.number = number
-        self.state = self._initial_state
+        self.states = [side.initial_state() for side in self._sides]
         self._actions = bytearray()
         self._gained = 0.0
         self._conceded = 0.0
@@ -58,9 +95,7 @@ class _Match:
         self._return = 0.0
         self.random = seeding.generator(self._seed, "evaluation noise", number)
         self._task = number % self._num_tasks
-        self._episode_seed = seeding.episode_seed(
-            self._seed, 0, number, evaluation=True, task=self._task, num_tasks=self._num_tasks
-        )
+        self._episode_seed = seeding.evaluation_seed(self._seed, number, self._num_tasks)
         with self._named():
             self._environment.reset(self._episode_seed, self._written)
 
@@ -149,7 +184,8 @@ def play(
       seed: selects the episodes' seeds and the policy's noise.
       max_parallel: environments at once.
       deterministic_policy: always take the most probable action.
-      rivals: who plays the environment's rivals, an agent of the same kind; None lets the policy.
+      rivals: who plays the environment's rivals; may remember otherwise than the policy. None lets
+        that play them.
 
     Returns:
       The episodes, in the order of their numbers.
@@ -158,29 +194,18 @@ def play(
       ProtocolError: an environment broke a rule.
     """
     parallel = min(max_parallel, num_episodes)
-    num_players = environment.spec.num_players
-    initial_state = trees.map(lambda s: np.zeros((num_players, *s.shape), s.dtype), policy.state)
-    matches = [_Match(environment, seed, initial_state) for _ in range(parallel)]
-
-    def noise(match: _Match) -> np.ndarray:
-        drawn = policy.draw_noise(match.random, (num_players,))
-        return np.zeros_like(drawn) if deterministic_policy else drawn
-
+    sides = _sides(environment.spec, policy, rivals)
+    matches: list[_Match] = []
     numbers = itertools.count(parallel)
     finished: dict[int, Played] = {}
     with futures.ThreadPoolExecutor(processors.usable_cores()) as threads:
         try:
+            for _ in range(parallel):
+                matches.append(_Match(environment, seed, sides))
             list(threads.map(_Match.begin, matches, range(parallel)))
             while matches:
-                asked = (
-                    _stacked([match.observation for match in matches]),
-                    np.stack([noise(match) for match in matches]),
-                    _stacked([match.state for match in matches]),
-                )
-                answer = _answered(asked, policy, rivals, environment.spec.num_rivals)
-                for row, match in enumerate(matches):
-                    match.state = trees.map(lambda array, row=row: array[row], answer.state)
-                ended = list(threads.map(_Match.step, matches, answer.action))
+                actions = _actions(matches, sides, deterministic_policy)
+                ended = list(threads.map(_Match.step, matches, actions))
                 for match in itertools.compress(matches.copy(), ended):
                     finished[match.number] = match.played()
                     number = next(numbers)
@@ -195,27 +220,23 @@ def play(
     return [finished[number] for number in sorted(finished)]
 
 
-def _answered(
-    asked: tuple[trees.Tree, np.ndarray, trees.Tree],
-    policy: Policy,
-    rivals: Policy | None,
-    num_rivals: int,
-) -> specs.Answer:
-    """Returns answers [n, P, ...] to observations, noise and states [n, P, ...]."""
-    if rivals is None:
-        return _by(policy, asked)
-    own, others = slice(None, -num_rivals), slice(-num_rivals, None)
-    parts = [
-        _by(who, trees.map(lambda array, which=which: array[:, which], asked))
-        for who, which in ((policy, own), (rivals, others))
-    ]
-    return trees.map(lambda *leaves: np.concatenate(leaves, axis=1), *parts)
-
-
-def _by(policy: Policy, asked: tuple[trees.Tree, np.ndarray, trees.Tree]) -> specs.Answer:
-    shape = asked[1].shape[:2]
-    rows = trees.map(lambda array: array.reshape(-1, *array.shape[2:]), asked)
-    return trees.map(lambda array: array.reshape(*shape, *array.shape[1:]), policy.act(*rows))
+def _actions(
+    matches: Sequence[_Match], sides: Sequence[_Side], deterministic_policy: bool
+) -> np.ndarray:
+    """Returns what all players of all matches do, [n, P, ...]; these remember what they have to."""
+    seen = _stacked([match.observation for match in matches])
+    actions = []
+    for number, side in enumerate(sides):
+        noise = np.stack([side.draw_noise(match.random) for match in matches])
+        answer = side.act(
+            trees.map(lambda array, which=side.players: array[:, which], seen),
+            np.zeros_like(noise) if deterministic_policy else noise,
+            _stacked([match.states[number] for match in matches]),
+        )
+        for row, match in enumerate(matches):
+            match.states[number] = trees.map(lambda array, row=row: array[row], answer.state)
+        actions.append(answer.action)
+    return np.concatenate(actions, axis=1)
 
 
 def _stacked(parts: list[trees.Tree]) -> trees.Tree:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -11,8 +12,8 @@ from hts_tf.algorithms.reward_scaling import ReturnScaling
 from hts_tf.algorithms.shards import WHOLE, Shards
 from hts_tf.networks.agent import Agent
 
-# In checkpoints and snapshots: what their agent observes and does.
-SPACES = "agent/spaces"
+# In checkpoints and snapshots: what their agent observes and does, and what it is made of.
+SPACES, NETWORK = "agent/spaces", "agent/network"
 
 
 class Learner:
@@ -152,6 +153,7 @@ class Learner:
         return {
             "run/updates": np.array(self.updates),
             SPACES: spaces(self.agent),
+            NETWORK: network(self.agent),
             **{f"variable/{i}": v.numpy() for i, v in enumerate(self._variables())},
         }
 
@@ -196,10 +198,23 @@ def spaces(agent: Agent) -> np.ndarray:
     return np.array(f"observation {agent.step.observation!r}, action {agent.step.action!r}")
 
 
+def network(agent: Agent) -> np.ndarray:
+    """Returns what its layers are, in words: equal shapes alone may be another function."""
+    layers = (
+        " ".join([type(layer).__name__, *(name for name in (_activation(layer),) if name)])
+        for layer in agent._flatten_layers(include_self=False)
+    )
+    return np.array(", ".join(layers))
+
+
+def _activation(layer: keras.Layer) -> str:
+    return getattr(getattr(layer, "activation", None), "__name__", "")
+
+
 def frozen(agent: Agent) -> dict[str, np.ndarray]:
-    """Returns an agent as files have it: what `assign` takes, and its spaces."""
+    """Returns an agent as files have it: what `assign` takes, its spaces, and its network."""
     variables = {f"variable/{i}": v.numpy() for i, v in enumerate(agent.variables)}
-    return {**variables, SPACES: spaces(agent)}
+    return {**variables, SPACES: spaces(agent), NETWORK: network(agent)}
 
 
 def are_finite(variables: Iterable[tf.Variable]) -> bool:

@@ -48,6 +48,7 @@ class LoadedPolicy:
         self._gymnasium = None
         if isinstance(self.environment, Gymnasium):
             self._gymnasium = self.environment.make()
+            self._gymnasium.close()  # it is only asked what things mean
 
     def initial_state(self, episodes: int | Sequence[int] = 0, seed: int = 0) -> State:
         """Returns what the policy begins an episode with.
@@ -67,10 +68,7 @@ class LoadedPolicy:
 
     def episode_seed(self, episode: int, seed: int = 0) -> int:
         """Returns what the evaluation gives its environment for the episode of this number."""
-        tasks = self._spec.num_tasks
-        return seeding.episode_seed(
-            seed, 0, episode, evaluation=True, task=episode % tasks, num_tasks=tasks
-        )
+        return seeding.evaluation_seed(seed, episode, self._spec.num_tasks)
 
     def act(
         self, observation: Any, state: State, deterministic: bool = False, info: Any = None

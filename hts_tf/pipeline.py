@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from hts_tf import trees
+from hts_tf import errors, trees
 from hts_tf.collecting import collector as collectors
 from hts_tf.collecting.collector import Collector
 from hts_tf.collecting.executor_pool import WorkerError
@@ -20,7 +20,7 @@ from hts_tf.networks.agent import Agent
 from hts_tf.opponents.pool import ITSELF, Pool
 from hts_tf.schedules.schedule import Round, Schedule
 from hts_tf.system.stop_signals import StopSignals
-from hts_tf.team import Alone, Share, Team, from_first
+from hts_tf.team import Share, Team, from_first
 from hts_tf.watching.evaluation_process import EvaluationProcess
 from hts_tf.watching.reporter import Reporter
 from hts_tf.watching.tracer import Tracer
@@ -66,11 +66,11 @@ class Pipeline:
         tracer: Tracer | None,
         steps_per_round: int,
         share: Share,
-        pool: Pool | None = None,
-        progress: Progress | None = None,
-        team: Team | None = None,
-        evaluations: EvaluationProcess | None = None,
-        stop_at_score: float | None = None,
+        pool: Pool | None,
+        progress: Progress | None,
+        team: Team,
+        evaluations: EvaluationProcess | None,
+        stop_at_score: float | None,
     ) -> None:
         """Takes its parts, and starts nothing.
 
@@ -86,7 +86,7 @@ class Pipeline:
           share: of this machine.
           pool: of opponents, or None.
           progress: with the tasks, or None.
-          team: of machines; None for this one alone.
+          team: of machines.
           evaluations: while it trains; None for none.
           stop_at_score: see `Settings`.
         """
@@ -102,7 +102,7 @@ class Pipeline:
         self._pool = pool
         self._progress = progress
         self._share = share
-        self._team = team or Alone()
+        self._team = team
         self._evaluations = evaluations
         self._stop_at_score = stop_at_score
         self._own_states: dict[int, dict[str, np.ndarray]] = {}  # next round -> see `_own_state`
@@ -145,11 +145,15 @@ class Pipeline:
 
     def _begin(self) -> None:
         """Takes from other runs what it is to begin with."""
-        if self._team.number == 0:
-            self._keeper.give_first_parameters(self.learner)
-        self._behaviour.copy_from(self.learner.agent)
-        if self._pool:
-            self._pool.begin()
+        try:
+            if self._team.number == 0:
+                self._keeper.give_first_parameters(self.learner)
+            self._behaviour.copy_from(self.learner.agent)
+            if self._pool:
+                self._pool.begin()
+        except errors.ConfigError:
+            self._keeper.disclaim()
+            raise
 
     def run(self) -> Result:
         """Trains to the end, or until SIGINT or SIGTERM asks to stop after this round.

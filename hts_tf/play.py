@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from absl import flags
 
-from hts_tf import config, errors, seeding, specs, trees
+from hts_tf import config, errors, seeding, trees
 from hts_tf.environments import base, checked, two_sided
 from hts_tf.system import command
 from hts_tf.watching import keyboard, stages, video
@@ -102,9 +102,8 @@ class Game:
             action = self.keyboard.actions.get(key, action if idle is None else idle)
             played = action
             if act:
-                actions = act(self._seen)
-                actions[0] = action
-                played = specs.plain(actions[0]) if self._spec.num_players == 1 else actions
+                played = act(self._seen)  # of several players: there are others
+                played[0] = action
             result = self._checked.step(played, self._observation)
             score += float(np.ravel(result.score)[0])
             total += float(np.ravel(result.reward)[0])
@@ -180,9 +179,8 @@ def play() -> None:
     try:
         with stages.choose(_STAGE.value)() as stage:
             while True:
-                number, tasks = len(outcomes), environment.spec.num_tasks
-                seed = seeding.episode_seed(
-                    _SEED.value, 0, number, evaluation=True, task=number % tasks, num_tasks=tasks
+                seed = seeding.evaluation_seed(
+                    _SEED.value, len(outcomes), environment.spec.num_tasks
                 )
                 outcome = game.play(seed, stage, _FPS.value or game.fps)
                 if outcome is None:

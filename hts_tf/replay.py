@@ -61,11 +61,12 @@ _RENDER = flags.DEFINE_bool(
 _ROWS = 6  # of each kind in a list
 
 
-def run() -> int:
-    """Replays, and returns the exit code: 1 if the replay differs from the archive.
+def run() -> None:
+    """Replays.
 
     Raises:
       ConfigError: there is nothing to replay, or a flag cannot be used.
+      RunError: the replay differs from the archive.
     """
     workdir = Workdir(run_flags.workdir())
     path = Path(_ARCHIVE.value) if _ARCHIVE.value else workdir.archive
@@ -79,7 +80,7 @@ def run() -> int:
         raise errors.ConfigError(f"{path} holds no finished episode")
     if _LIST.value:
         print(listing(records))
-        return 0
+        return
     number = choose(records, _EPISODE.value, _UPDATE.value, _ENV.value, _BEST.value, _WORST.value)
     output = None
     if not _CHECK_ONLY.value:
@@ -100,7 +101,6 @@ def run() -> int:
         print("played to the last action that the archive has; it knows no outcome")
     if output is not None:
         print(output)
-    return 0
 
 
 def play(workdir: Workdir, opponent: str) -> Path:

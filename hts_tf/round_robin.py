@@ -217,13 +217,21 @@ def environment_of(workdir: Workdir, scenario: str | None) -> base.EnvironmentCo
     if isinstance(environment, Tasks):
         environment = environment.environments[-1]
     if isinstance(environment, Football):
-        environment = dataclasses.replace(
-            environment,
-            right_players=environment.left_players,
-            left_difficulty=None,
-            right_difficulty=None,
-            scenario=scenario or environment.scenario,
-        )
+        try:
+            environment = dataclasses.replace(
+                environment,
+                right_players=environment.left_players,
+                left_difficulty=None,
+                right_difficulty=None,
+                scenario=scenario or environment.scenario,
+            )
+        except errors.ConfigError as error:
+            reason = str(error).partition("\n")[0]  # gin adds lines that say what was called
+            raise errors.ConfigError(
+                f"{workdir.path}: in a tournament both sides have {environment.left_players} "
+                f"players, and {reason}",
+                page="comparing.md#tournaments",
+            ) from None
     elif scenario:
         raise errors.ConfigError(f"--scenario is of football, which {workdir.path} is not")
     spec = environment.spec

@@ -56,6 +56,13 @@ def episode_seed(
     return number << 1 | evaluation
 
 
+def evaluation_seed(seed: int, number: int, num_tasks: int) -> int:
+    """Returns the seed of an evaluation's episode of this number; tasks take turns."""
+    return episode_seed(
+        seed, 0, number, evaluation=True, task=number % num_tasks, num_tasks=num_tasks
+    )
+
+
 def task_of(episode_seed: int, num_tasks: int) -> int:
     """Returns which task an episode with this seed is of, 0 to num_tasks - 1."""
     return (episode_seed >> 1) % num_tasks

@@ -156,14 +156,6 @@ class Settings:
                 "Trainer.start_from_optimizer = True needs Trainer.start_from = 'WORKDIR', whose "
                 "optimizer's state it takes"
             )
-        if self.opponents is not None and not self.environment.spec.num_rivals:
-            raise errors.ConfigError(
-                "Trainer.opponents is bound, but the environment has no rivals to be played: in "
-                "football, bind Football.right_players, too",
-                page="teams.md#opponents",
-            )
-        self._check_that_it_is_there("opponents", Opponents)
-        self._check_that_it_is_there("curriculum", Curriculum)
         if self.evaluate_every_updates is not None and self.environment.spec.num_rivals:
             raise errors.ConfigError(
                 "Trainer.evaluate_every_updates is bound, but the environment has rivals, and a "
@@ -171,33 +163,50 @@ class Settings:
                 "by hts_tf.tournament",
                 page="comparing.md#tournaments",
             )
-        if self.curriculum is not None:
-            if self.environment.spec.num_tasks == 1:
-                raise errors.ConfigError(
-                    "Trainer.curriculum is bound, but never moves: the environment has one task; "
-                    "bind Trainer.environment = @Tasks(), and Tasks.environments",
-                    page="teams.md#curricula",
-                )
-            if self.curriculum.window > self.total_env_steps:
-                raise errors.ConfigError(
-                    f"Trainer.curriculum never moves: Curriculum.window = {self.curriculum.window} "
-                    f"episodes are more than Trainer.total_env_steps = {self.total_env_steps} have",
-                    page="teams.md#curricula",
-                )
+        self._check_opponents()
+        self._check_curriculum()
 
-    def _check_that_it_is_there(self, setting: str, part: type) -> None:
+    def _check_opponents(self) -> None:
+        page = "teams.md#opponents"
+        self._check_that_it_is_there("opponents", Opponents, page)
+        if self.opponents is not None and not self.environment.spec.num_rivals:
+            raise errors.ConfigError(
+                "Trainer.opponents is bound, but the environment has no rivals to be played: in "
+                "football, bind players of both teams, Football.left_players and right_players",
+                page=page,
+            )
+
+    def _check_curriculum(self) -> None:
+        page = "teams.md#curricula"
+        self._check_that_it_is_there("curriculum", Curriculum, page)
+        if self.curriculum is None:
+            return
+        if self.environment.spec.num_tasks == 1:
+            raise errors.ConfigError(
+                "Trainer.curriculum is bound, but never moves: the environment has one task; "
+                "bind Trainer.environment = @Tasks(), and Tasks.environments",
+                page=page,
+            )
+        if self.curriculum.window > self.total_env_steps:
+            raise errors.ConfigError(
+                f"Trainer.curriculum never moves: Curriculum.window = {self.curriculum.window} "
+                f"episodes are more than Trainer.total_env_steps = {self.total_env_steps} have",
+                page=page,
+            )
+
+    def _check_that_it_is_there(self, setting: str, part: type, page: str) -> None:
+        """Raises: ConfigError: who binds a part's parameters has left the part itself away."""
         is_bound = setting in gin.get_bindings("Trainer", resolve_references=False)
         if is_bound or getattr(self, setting) is not None:
             return
         defaults = {field.name: field.default for field in dataclasses.fields(part)}
         for name, value in gin.get_bindings(part).items():
-            if value == defaults[name]:
-                continue
-            raise errors.ConfigError(
-                f"{part.__name__}.{name} is bound, but Trainer.{setting} = None: bind "
-                f"Trainer.{setting} = @{part.__name__}(), too",
-                page="teams.md#opponents" if setting == "opponents" else "teams.md#curricula",
-            )
+            if value != defaults[name]:
+                raise errors.ConfigError(
+                    f"{part.__name__}.{name} is bound, but Trainer.{setting} = None: bind "
+                    f"Trainer.{setting} = @{part.__name__}(), too",
+                    page=page,
+                )
 
     def _check_shards(self) -> None:
         shards = f"Trainer.num_shards = {self.num_shards}"

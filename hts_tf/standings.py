@@ -149,15 +149,13 @@ def _beside(output: Path, ending: str) -> Path:
 
 
 def _draw(path: Path, table: Sequence[Row]) -> None:
-    from matplotlib import pyplot as plt
-
     from hts_tf.watching import picture
 
     rating, low, high = (np.array(numbers) for numbers in list(zip(*table, strict=True))[1:4])
     places = np.arange(len(table))[::-1]
     longest = max(len(row.participant) for row in table)
     size = 7 + 0.085 * longest, 1.2 + 0.32 * len(table)  # inches: names are on one line each
-    figure, axis = plt.subplots(figsize=size, layout="constrained")
+    figure, axis = picture.plt.subplots(figsize=size, layout="constrained")
     axis.axvline(0, color="0.7", linewidth=1, zorder=0)
     axis.errorbar(rating, places, xerr=(rating - low, high - rating), fmt="o", capsize=3)
     axis.set_yticks(places, [row.participant for row in table])
@@ -174,4 +172,4 @@ def _draw(path: Path, table: Sequence[Row]) -> None:
     )
     results.tick_params(length=0)
     picture.write(path, figure, dpi=120)
-    plt.close(figure)
+    picture.plt.close(figure)

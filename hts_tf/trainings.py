@@ -64,11 +64,12 @@ class Training(NamedTuple):
                     while not training.has_ended():
                         yield
                         if is_over():
-                            training.stop()
-                            break
+                            training.ask_to_end()
                 except stop_signals.Interrupted:
                     terminal.tell(f"stopping {self.name} at its next sync point (again: at once)")
-                    training.stop()
+                    training.ask_to_end()
+                    while not training.has_ended():
+                        yield
                     raise
         except ChildError as error:
             raise ChildError(f"{self.name}: {error} (see {printed})", error.code) from None
@@ -81,7 +82,8 @@ def together(
 
     Args:
       tasks: called with the place that each is given; return what yields while they go on. If one
-        fails, the others end at once; interrupted, all end in their own ways.
+        fails, the others end at once; interrupted, all end in their own ways, which may take
+        further steps.
       places: for one at a time each.
     """
     waiting = collections.deque(tasks)
@@ -103,10 +105,23 @@ def together(
                 elif not waiting:
                     return
         except stop_signals.Interrupted as interruption:
-            for _, steps in busy:
-                with contextlib.suppress(stop_signals.Interrupted):
-                    steps.throw(interruption)
+            # All are asked to end before any is waited for.
+            ending = [s for _, s in busy if _goes_on(interruption, s.throw, interruption)]
+            while ending:
+                time.sleep(_POLL_SEC)
+                ending = [s for s in ending if _goes_on(interruption, next, s)]
             raise
+
+
+def _goes_on(interruption: stop_signals.Interrupted, step: Callable[..., None], *of: Any) -> bool:
+    """Takes a task that is interrupted on by a step; returns whether it has yet to end."""
+    try:
+        step(*of)
+    except stop_signals.Interrupted as error:
+        if error is not interruption:  # another one: at once
+            raise
+        return False
+    return True
 
 
 def train(
@@ -139,6 +154,7 @@ def train(
     Raises:
       ConfigError: something is unknown, misspelt, or cannot be used.
       RunError: the run cannot go on.
+      DivergenceError: learning went out of bounds.
     """
     arguments = [
         f"--scenario={scenario}",
@@ -155,6 +171,7 @@ def train(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        errors="replace",  # an engine may print anything
         start_new_session=True,  # Ctrl-C is for this process, which passes it on
         preexec_fn=end_with_parent,
     )
@@ -171,9 +188,12 @@ def train(
             for line in process.stdout:
                 print(line, end="", flush=True)
             raise
+        except BaseException:  # such as that nobody reads what is printed
+            process.terminate()
+            raise
     if process.returncode:
-        is_config = process.returncode == errors.ConfigError.code
-        kind = errors.ConfigError if is_config else errors.RunError
+        kinds = {kind.code: kind for kind in (errors.ConfigError, errors.DivergenceError)}
+        kind = kinds.get(process.returncode, errors.RunError)
         why = held.removeprefix(_REFUSAL).strip()
         raise kind(why or f"the training ended with exit code {process.returncode}")
     print(held, end="", flush=True)

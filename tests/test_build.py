@@ -5,6 +5,7 @@ from hts_tf import errors
 from hts_tf.algorithms.ppo import PPO
 from hts_tf.build import build
 from hts_tf.environments.synthetic import Synthetic
+from hts_tf.files.policies import Snapshots
 from hts_tf.schedules.hts import HTS
 from hts_tf.settings import Settings
 from hts_tf.system import compute
@@ -55,6 +56,45 @@ def test_minibatches_are_of_whole_sequences(tmp_path):
 
     says = refused("ActorCritic.core = @gru", tmp_path, algorithm)
     assert "PPO.num_minibatches = 32 does not divide the 16 sequences" in says
+
+
+def first_agent(workdir, seed=0, **settings):
+    """What a run begins with, which ends before its first round."""
+    pipeline = build(
+        Settings(environment=Synthetic(), algorithm=PPO(), schedule=HTS, **settings),
+        str(workdir),
+        seed,
+    )
+    pipeline.close()
+    return pipeline.learner.agent
+
+
+def test_a_run_that_cannot_begin_leaves_its_workdir_to_another(tmp_path):
+    with pytest.raises(errors.ConfigError, match="holds no run"):
+        first_agent(tmp_path / "run", start_from=str(tmp_path / "nowhere"))
+    assert not (tmp_path / "run" / "config.gin").exists()
+    first_agent(tmp_path / "run", num_envs=32)
+    # But what was there before the refusal stays.
+    with pytest.raises(errors.ConfigError, match="holds no run"):
+        first_agent(tmp_path / "run", num_envs=32, start_from=str(tmp_path / "nowhere"))
+    assert (tmp_path / "run" / "config.gin").exists()
+
+
+def test_a_run_that_was_killed_at_once_begins_with_the_same_policy_again(tmp_path):
+    """Whatever has become of the run that this was from."""
+    agents = [first_agent(tmp_path / f"seed{seed}", seed) for seed in range(2)]
+    hashes = [agent.parameters_hash() for agent in agents]
+    assert hashes[0] != hashes[1]
+    snapshots, name = Snapshots(tmp_path / "seed0"), f"{tmp_path / 'seed0'}@7"
+
+    def begins(run):
+        return first_agent(tmp_path / run, seed=5, start_from=name).parameters_hash()
+
+    snapshots.save(7, agents[0])
+    assert begins("one") == hashes[0]
+    snapshots.save(7, agents[1])
+    assert begins("one") == hashes[0]
+    assert begins("two") == hashes[1]
 
 
 class Lost:

@@ -12,7 +12,7 @@ from hts_tf import evaluator, seeding, specs
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base
 from hts_tf.environments.tasks import Tasks
-from hts_tf.networks import torsos
+from hts_tf.networks import cores, torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from tests.guessing import Guessing
 
@@ -54,8 +54,8 @@ class _Auction(base.Environment):
         pass
 
 
-def policy_that_bids(action):
-    agent = ActorCritic(Bidding().spec, 0, functools.partial(torsos.mlp, units=(5,)))
+def policy_that_bids(action, core=None):
+    agent = ActorCritic(Bidding().spec, 0, functools.partial(torsos.mlp, units=(5,)), core=core)
     for variable in agent.variables:
         variable.assign(np.zeros(variable.shape))
     [bias] = [v for v in agent.variables if v.shape == (NUM_ACTIONS,)]
@@ -71,6 +71,14 @@ def test_each_side_is_played_by_its_own(op_determinism, own, others):
     assert [record.score for record in records] == [3.0 * (own - others)] * 5
     actions = np.frombuffer(records[0].actions, np.uint8).reshape(3, 3)
     assert actions.tolist() == [[own, own, others]] * 3
+
+
+@pytest.mark.parametrize("who", [0, 1])
+def test_sides_may_remember_otherwise(op_determinism, who):
+    remembers = [functools.partial(cores.gru, units=3) if who == n else None for n in range(2)]
+    own, others = (policy_that_bids(n + 1, core) for n, core in enumerate(remembers))
+    records = evaluator.evaluate(Bidding(), own, 5, seed=0, max_parallel=4, rivals=others)
+    assert [record.score for record in records] == [-3.0] * 5
 
 
 def test_without_others_a_policy_plays_itself(op_determinism):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from hts_tf import evaluator
+from hts_tf import evaluator, round_robin
 from hts_tf.files import archive, models, scope
 from hts_tf.files.workdir import Workdir
 from tests import command_line
@@ -63,6 +63,13 @@ def test_models_play_as_they_did():
             assert same == taken, name
         else:  # last bits may differ, and decide between actions that are nearly as good
             assert same >= 0.9 * taken, name
+
+
+@pytest.mark.slow
+def test_a_model_takes_part_in_tournaments(clean_gin):
+    environment, participants = round_robin.enter(["academy_3_vs_1_with_keeper"], ["0.05"])
+    assert environment.players == (1, 1)
+    assert [one.name for one in participants] == ["academy_3_vs_1_with_keeper", "AI 0.05"]
 
 
 @pytest.mark.slow

@@ -1,3 +1,4 @@
+import importlib
 import inspect
 import itertools
 
@@ -121,6 +122,20 @@ def test_imports_are_remembered_and_compared(tmp_path, monkeypatch):
     assert operative.bindings(new)["import"] == ("patches",)
     assert operative.differences(old, new) == ["import = unset there, ('patches',) now"]
     assert scope.modules(("patches", "nowhere")) == {"module patches": "e3b0c44298fc"}
+
+
+def test_of_a_package_all_modules_count(tmp_path, monkeypatch):
+    (tmp_path / "games" / "mazes").mkdir(parents=True)
+    (tmp_path / "games" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.import_module("games")
+    found = [scope.modules(["games"])]
+    maze = tmp_path / "games" / "mazes" / "maze.py"
+    for size in (5, 6):
+        maze.write_text(f"SIZE = {size}")
+        scope._hash_of_files.cache_clear()
+        found.append(scope.modules(["games"]))
+    assert len({hashed for modules in found for hashed in modules.values()}) == 3
 
 
 SPECTATORS = """

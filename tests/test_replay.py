@@ -9,6 +9,7 @@ from hts_tf import errors
 from hts_tf.environments.synthetic import Synthetic
 from hts_tf.files import archive
 from hts_tf.files.archive import Archive, Record
+from hts_tf.files.curves import RunLog
 from hts_tf.replay import choose, listing
 from tests import command_line
 
@@ -202,6 +203,8 @@ def test_whom_episodes_met(rivals):
         theirs = np.frombuffer(record.actions, np.uint8).reshape(-1, 4)[:, 2:]
         # Always stands still, and nobody else does that all the time.
         assert (not theirs.any()) is (record.against == "Always")
+    told = RunLog(rivals).series
+    assert {"opponents/rating", "opponents/win_rate/Always"} <= told.keys()
     number = next(n for n, r in enumerate(records) if r.against.startswith("update"))
     name = records[number].against
     flags = [f"--workdir={rivals}", f"--episode={number}", "--check_only"]

@@ -7,7 +7,7 @@ import pytest
 
 from hts_tf.files.curves import RunLog
 from hts_tf.sweeping import record
-from tests import command_line
+from tests import command_line, too_rich
 from tests.processes import is_alive, training_processes
 
 pytestmark = pytest.mark.slow
@@ -69,27 +69,8 @@ def test_a_sweep_that_is_interrupted_and_made_again_elsewhere(tmp_path):
     assert "holds a sweep with gin files and bindings" in errors
 
 
-TOO_RICH = """
-import dataclasses
-import gin
-from hts_tf.environments import synthetic
-
-class Game(synthetic.SyntheticEnvironment):
-    def step(self, action, observation):
-        return super().step(action, observation)._replace(reward=3e38)
-
-@gin.configurable
-@dataclasses.dataclass(frozen=True)
-class TooRich(synthetic.Synthetic):
-    def make(self):
-        return Game(self)
-"""
-
-
 def test_one_that_diverges_is_no_end(tmp_path):
-    (tmp_path / "too_rich.py").write_text(TOO_RICH)
-    gin_file = tmp_path / "too_rich.gin"
-    gin_file.write_text("import too_rich\nTrainer.environment = @TooRich()\n")
+    gin_file = too_rich.write(tmp_path)
     output = tmp_path / "sweep"
     flags = ["hts_tf.sweep", *FLAGS, f"--gin_files={gin_file}", "--trials=1"]
     code, _, errors = command_line.run(*flags, f"--output={output}", pythonpath=[tmp_path])

@@ -115,6 +115,7 @@ def test_results_do_not_depend_on_how_many_play_at_once(trained, tmp_path):
         ("{0},{1}/nowhere", {}, "holds no run"),
         (",{0}", {}, "a policy is named WORKDIR, WORKDIR@UPDATES or WORKDIR@best"),
         ("{0},{0}@2", {"scenario": "academy_3_vs_1_with_keeper"}, "no match has two such sides"),
+        ("{0},{0}@2", {"scenario": "academy_cornre"}, "in a tournament both sides have "),
     ],
 )
 def test_who_cannot_take_part(trained, others, clean_gin, participants, given, says):

@@ -1,3 +1,4 @@
+import builtins
 import os
 import signal
 import threading
@@ -10,6 +11,7 @@ from hts_tf import errors, trainings
 from hts_tf.files.curves import RunLog
 from hts_tf.system.stop_signals import Interrupted
 from hts_tf.trainings import together
+from tests import too_rich
 from tests.command_line import ROOT
 
 
@@ -68,6 +70,31 @@ def test_interrupted(monkeypatch, where):
     assert said[:3] == ["a at x", "b at y", "a interrupted"]
 
 
+def test_interrupted_all_are_asked_to_end_before_any_has_to(monkeypatch):
+    said = []
+    interruptions = iter([Interrupted(15)])
+
+    def takes_its_time(name):
+        try:
+            while True:
+                yield
+        except Interrupted:
+            said.append(f"{name} asked")
+            yield
+            yield
+            said.append(f"{name} ends")
+            raise
+
+    def sleep(_):
+        for interruption in interruptions:
+            raise interruption
+
+    monkeypatch.setattr(trainings.time, "sleep", sleep)
+    with pytest.raises(Interrupted):
+        together([lambda _: takes_its_time("a"), lambda _: takes_its_time("b")], ["x", "y"])
+    assert said == ["a asked", "b asked", "a ends", "b ends"]
+
+
 SMALL = {
     "Trainer.num_envs": 4,
     "Trainer.sync_interval": 16,
@@ -105,6 +132,25 @@ def test_what_looks_like_an_error_and_is_none_hides_nothing(tmp_path, capfd, mon
     said = capfd.readouterr().out
     assert "error: XDG_RUNTIME_DIR not set" in said
     assert "128 of 128 env steps" in said
+
+
+@pytest.mark.slow
+def test_divergence_has_its_own_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+    gin_files = [too_rich.write(tmp_path)]
+    with pytest.raises(errors.DivergenceError, match="not finite"):
+        hts_tf.train("synthetic", workdir=tmp_path / "run", bindings=SMALL, gin_files=gin_files)
+
+
+@pytest.mark.slow
+def test_when_nobody_reads_what_is_printed_the_training_ends(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise BrokenPipeError
+
+    slow = {**SMALL, "Trainer.total_env_steps": 1_000_000, "Synthetic.mean_step_sec": 0.003}
+    monkeypatch.setattr(builtins, "print", refuse)
+    with pytest.raises(BrokenPipeError):
+        hts_tf.train("synthetic", workdir=tmp_path, bindings=slow)
 
 
 @pytest.fixture

@@ -238,12 +238,9 @@ def draw(rows: Sequence[tuple[str, str, Prediction]], path: Path) -> None:
       ConfigError: no picture can be written there.
     """
     with installation.needing("plot", "--picture"):
-        import matplotlib
-
         from hts_tf.watching import picture
-    matplotlib.use("Agg")  # needs no display
-    from matplotlib import pyplot as plt
 
+    plt = picture.plt
     plt.style.use("tableau-colorblind10")
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
     for (name, exchange), group in itertools.groupby(rows, key=lambda row: row[:2]):

@@ -126,7 +126,6 @@ class Compared:
 
     def __init__(self, policy: Policy, asked: exported.Exported, formats: Sequence[Format]) -> None:
         self.state = policy.state
-        self.max_batch = policy.max_batch
         self.draw_noise = policy.draw_noise
         self.seconds: list[float] = []
         self._policy = policy

@@ -83,7 +83,6 @@ def measure(scenario: str, sweep: str, value: int) -> Row:
       ChildError: the training refused its configuration, or failed.
     """
     bindings = [*_GIN_BINDINGS.value, f"Trainer.{sweep} = {value}"]
-    gin.clear_config()
     config.load(scenario, "hts_ppo", gin_bindings=bindings)
     num_envs, interval = (
         gin.query_parameter(f"Trainer.{name}") for name in ("num_envs", "sync_interval")

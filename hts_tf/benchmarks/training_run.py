@@ -127,7 +127,7 @@ def start(
     """
     with tempfile.TemporaryDirectory() as workdir:
         arguments = [f"--scenario={scenario}", f"--method={method}", f"--seed={seed}"]
-        arguments += [f"--workdir={workdir}"]
+        arguments += [f"--workdir={workdir}", "--quiet"]  # nobody reads what it says
         arguments += [f"--gin_files={path}" for path in gin_files]
         arguments += [f"--gin_bindings={binding}" for binding in bindings]
         with Child("hts_tf.train", arguments) as child:

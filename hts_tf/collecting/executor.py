@@ -5,7 +5,6 @@ actors have answered that slot, and the ledger says what to do with it. It may d
 what it has not committed to the ledger is done again by the one that takes its place.
 """
 
-import ctypes
 import dataclasses
 import faulthandler
 import functools
@@ -33,7 +32,6 @@ _STEP, _RESET, _WAIT_ACTION, _WAIT_SYNC, _TOTAL = range(len(TIMES))
 STARTING, WAITING, RESETTING, STEPPING = range(4)
 
 _FAULT_BYTES = 512
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -280,7 +278,7 @@ def main() -> None:
     """Runs the task that the trainer wrote, pickled, to standard input."""
     parent = int(sys.argv[1])
     # A trainer that is killed takes its executors along, even one stuck inside a step.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    child.end_with_parent()
     if os.getppid() != parent:
         sys.exit(1)
     child.end_session_with_this_process()  # the pool does that, too, but may be gone itself

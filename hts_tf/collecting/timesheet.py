@@ -92,9 +92,9 @@ class TimeSheet:
         self._seconds[activity] += seconds
 
     def since(self, begin: float) -> list[Stretch]:
-        """Returns the stretches ended since then, oldest first, as far as the ring holds them.
+        """Returns the stretches that lasted then or later, as far as the ring holds them.
 
-        The worker may go on meanwhile.
+        The oldest is the first. The worker may go on meanwhile.
         """
         count = int(self._count[0])
         size = len(self._ring)

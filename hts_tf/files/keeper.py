@@ -1,6 +1,7 @@
 """The keeper: what a run keeps in its workdir while it goes on, and takes up again afterwards."""
 
 import json
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,8 +52,10 @@ class Keeper:
         self._workdir = workdir
         self._seed = seed
         self._spec = spec = settings.environment.spec
+        # What a curriculum leads to is its last task: how well it goes on easier ones says little.
+        target = spec.num_tasks - 1 if settings.curriculum else None
         self.episodes = EpisodeTracker(
-            settings.num_envs, seed, spec.num_rivals, spec.num_tasks, spec.figures
+            settings.num_envs, seed, spec.num_rivals, spec.num_tasks, spec.figures, target
         )
         self.fingerprint_sec = 0.0
         self._archive: archive.Archive | None = None
@@ -85,8 +88,16 @@ class Keeper:
             _warn_of_another_scope(json.loads(state["run/scope"].item()), now)
         return state
 
+    def disclaim(self) -> None:
+        """Gives the workdir back, of a run that cannot begin."""
+        if self._workdir.disclaim():
+            shutil.rmtree(self._workdir.path / policies.SNAPSHOTS, ignore_errors=True)
+
     def give_first_parameters(self, learner: Learner) -> None:
         """Has a run begin with another one's policy, if it is to.
+
+        They are kept: should this run be killed before its first checkpoint, it begins with them
+        again, even if the other one has trained on.
 
         Raises:
           ConfigError: that is missing, damaged, or of another network or other spaces.
@@ -94,11 +105,15 @@ class Keeper:
         name = self._settings.start_from
         if name is None:
             return
-        found = policies.read(name)
+        kept = policies.Snapshots(self._workdir.path, "start")
+        numbers = kept.numbers()
+        found = kept.read(numbers[0]) if numbers else policies.read(name)
         for agent in filter(None, (learner.agent, learner.gradient_agent)):
             found.give(agent)
         if self._settings.start_from_optimizer:
             learner.take_state(found.arrays, found.source)
+        if not numbers:
+            kept.keep(found)
         terminal.say(f"begins with the policy of {found.updates:,} updates of {name}")
 
     def snapshots(self) -> dict[str, bytes]:
@@ -221,7 +236,7 @@ class Keeper:
         self.episodes.restore(state, playing)
 
     def replay_command(self, attempt: Attempt, number: int) -> str:
-        """Keeps what an executor died in, and says how to see it die again."""
+        """Keeps what an executor died in, if on the first machine; says how to see it die again."""
         seed = seeding.episode_seed(
             self._seed,
             attempt.env,
@@ -229,6 +244,8 @@ class Keeper:
             task=attempt.task,
             num_tasks=self._settings.environment.spec.num_tasks,
         )
+        if self._team.number:  # whose workdir is gone with the run
+            return f"that episode (seed {seed}) was on machine {self._team.number}, and is not kept"
         try:
             path = self._workdir.keep_attempt(attempt, seed, number)
         except OSError as error:

@@ -11,7 +11,7 @@ from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.networks.agent import Agent
 from hts_tf.system import memory
 
-_WORDS = {"policy": "action head", "state": "memory (ActorCritic.core)"}
+_WORDS = {"policy": "action head"}
 
 
 class Participant(NamedTuple):
@@ -69,9 +69,9 @@ def check_that_they_can_meet(agent: Agent, other: Agent, name: str) -> None:
       name: of the other one, for the message.
 
     Raises:
-      ConfigError: it observes, acts or remembers otherwise.
+      ConfigError: it observes or acts otherwise.
     """
-    for what in ("observation", "action", "policy", "state"):
+    for what in ("observation", "action", "policy"):
         if getattr(agent.step, what) != getattr(other.step, what):
             raise errors.ConfigError(
                 f"{name} cannot play here: its {_WORDS.get(what, what)} is of another kind"

@@ -49,6 +49,9 @@ class Parameters(NamedTuple):
             raise errors.ConfigError(
                 f"{self.source} observes or acts otherwise: {found}, not {own}"
             )
+        found, own = self.arrays.get(learner.NETWORK), learner.network(agent)
+        if found is not None and found != own:
+            raise errors.ConfigError(f"{self.source} is of another network: {found}, not {own}")
         learner.assign(agent.variables, self.arrays, self.source)
 
 
@@ -80,7 +83,8 @@ def read(name: str) -> Parameters:
         return Snapshots(run.path).read(int(which))
     else:
         state = _of_updates(int(which), run, name)
-    own = {k: v for k, v in state.items() if k.startswith("variable/") or k == learner.SPACES}
+    told = (learner.SPACES, learner.NETWORK)
+    own = {k: v for k, v in state.items() if k.startswith("variable/") or k in told}
     env_steps = state.get("run/env_steps")
     return Parameters(
         int(state["run/updates"]), None if env_steps is None else int(env_steps), own, name
@@ -101,15 +105,13 @@ def _of_updates(updates: int, run: Workdir, name: str) -> dict[str, np.ndarray]:
     raise errors.ConfigError(f"{name}: there is no such policy, {others}")
 
 
-def load(name: str, agent: Agent) -> int:
-    """Gives an agent the parameters of a policy, see `read`, and returns how many updates it had.
+def load(name: str, agent: Agent) -> None:
+    """Gives an agent the parameters of a policy, see `read`.
 
     Raises:
       ConfigError: there is no such policy, it is damaged, or of another network or other spaces.
     """
-    found = read(name)
-    found.give(agent)
-    return found.updates
+    read(name).give(agent)
 
 
 def _parts(name: str) -> tuple[Workdir, str | None]:
@@ -149,6 +151,14 @@ class Snapshots:
           OSError: it cannot be written; names it.
         """
         checkpoint.save(self._directory, number, learner.frozen(agent))
+
+    def keep(self, found: Parameters) -> None:
+        """Writes what is another run's, under the number of its updates.
+
+        Raises:
+          OSError: it cannot be written; names it.
+        """
+        checkpoint.save(self._directory, found.updates, found.arrays)
 
     def load(self, number: int, agent: Agent) -> None:
         """Gives an agent its parameters.

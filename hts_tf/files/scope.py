@@ -23,13 +23,15 @@ PACKAGES = ("numpy", "tensorflow", "keras", "tensorflow-probability", "gfootball
 # What has to be the same where machines make one run together.
 OF_SOFTWARE = ("hts_tf", "python", *PACKAGES)
 
-# Of environments of Gymnasium: module -> package.
+# Of environments of Gymnasium and PettingZoo: module -> package.
 SIMULATORS = {
     "gymnasium": "gymnasium",
     "ale_py": "ale-py",
     "mujoco": "mujoco",
     "Box2D": "box2d",
     "cv2": "opencv-python",
+    "pettingzoo": "pettingzoo",
+    "mpe2": "mpe2",
 }
 
 # Instruction sets for which TensorFlow or the engine has code of its own, as /proc/cpuinfo calls
@@ -95,17 +97,16 @@ def source_hash() -> str:
 
 
 def modules(names: Iterable[str]) -> dict[str, str]:
-    """Returns hashes of imported modules that a run's configuration has brought, by name."""
+    """Returns hashes of imported modules that a run's configuration has brought, by name.
+
+    Of a package all modules count, as far as they are Python's.
+    """
     found = ((name, getattr(sys.modules.get(name), "__file__", None)) for name in names)
-    return {
-        f"module {name}": hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
-        for name, file in found
-        if file
-    }
+    return {f"module {name}": _hash_of_module(Path(file)) for name, file in found if file}
 
 
 def simulators() -> dict[str, str]:
-    """Returns the versions of what environments of Gymnasium in this process consist of."""
+    """Returns the versions of what environments of others in this process consist of."""
     if "gymnasium" not in sys.modules:  # others of them football loads, but does not use
         return {}
     found = (package for module, package in SIMULATORS.items() if module in sys.modules)
@@ -150,6 +151,11 @@ def engine() -> str:
     code = _hash_of_files(tuple(libraries))
     flags = engine_build().get("cxxflags", "flags not recorded")
     return f"{code} ({flags})"
+
+
+def _hash_of_module(file: Path) -> str:
+    is_package = file.name == "__init__.py"
+    return _hash_of_files(tuple(sorted(file.parent.rglob("*.py"))) if is_package else (file,))
 
 
 @functools.cache

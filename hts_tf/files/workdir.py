@@ -32,6 +32,7 @@ class Workdir:
         self._checkpoints = self.path / "checkpoints"
         self.archive = self.path / archive.FILE_NAME
         self._directory: int | None = None
+        self._is_new = False
 
     def claim(self, configuration: str) -> None:
         """Writes the run's configuration, or checks that it is the one that is there.
@@ -56,7 +57,17 @@ class Workdir:
                         + (self._how_to_go_on() if _is_longer(different) else _ANOTHER),
                         page="faq.md#can-i-change-a-setting-and-go-on",
                     )
+            self._is_new = not self.config.exists()
             whole.write(self.config, configuration.encode())
+
+    def disclaim(self) -> bool:
+        """Forgets the configuration of a run that cannot begin; returns whether it was new.
+
+        Who mends it wants the directory; a run that was there before stays.
+        """
+        if self._is_new:
+            self.config.unlink()
+        return self._is_new
 
     def _how_to_go_on(self) -> str:
         return (

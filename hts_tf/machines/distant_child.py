@@ -27,12 +27,12 @@ class _Keeper:
         self._child = Child(module, arguments, log=Path(log))
         return True
 
-    def ask(self, stop: bool) -> _Outcome:
-        """Says whether it has ended; or asks it to end, and waits until it has."""
+    def ask_to_end(self) -> None:
+        self._child.ask_to_end()
+
+    def outcome(self) -> _Outcome:
         try:
-            if stop:
-                self._child.stop()
-            return _Outcome(stop or self._child.has_ended())
+            return _Outcome(self._child.has_ended())
         except ChildError as error:
             return _Outcome(True, str(error), error.code)
 
@@ -66,17 +66,14 @@ class DistantChild:
 
     def has_ended(self) -> bool:
         """Returns whether it has ended, well. Raises: ChildError: it failed, or its node did."""
-        return self._ask(stop=False)
-
-    def stop(self) -> None:
-        """Asks it to end, and waits for it. Raises: ChildError: it failed, or its node did."""
-        self._ask(stop=True)
-
-    def _ask(self, stop: bool) -> bool:
-        outcome = self._get(self._keeper.ask.remote(stop))
+        outcome = self._get(self._keeper.outcome.remote())
         if outcome.error:
             raise ChildError(outcome.error, outcome.code)
         return outcome.ended
+
+    def ask_to_end(self) -> None:
+        """Asks it to end. Raises: ChildError: its node is lost."""
+        self._get(self._keeper.ask_to_end.remote())
 
     def _get(self, reference: Any) -> Any:
         try:

@@ -79,10 +79,6 @@ class ObservationNormaliser(Transparent):
         for running, batch in zip(self._moments, found, strict=True):
             running.merge(batch)
 
-    def update(self, observation: trees.Tree) -> None:
-        """Takes [T, B, ...], or [n, ...], into the statistics."""
-        self.merge(self.moments(observation))
-
 
 def _is_normalised(leaf: specs.ArraySpec) -> bool:
     return leaf.dtype.startswith("float") and torsos.image_shape(leaf) is None

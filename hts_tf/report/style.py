@@ -3,11 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import matplotlib
-
-matplotlib.use("Agg")  # needs no display
-
-from matplotlib import pyplot as plt
+from hts_tf.watching.picture import plt
 
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"

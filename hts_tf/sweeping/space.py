@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from hts_tf import errors
 
-_LINE = re.compile(r"\s*(?P<name>[\w./]+)\s*=\s*(?P<kind>\w+)\((?P<values>.*)\)\s*(#.*)?")
+_LINE = re.compile(r"\s*(?P<name>[\w./]+)\s*=\s*(?P<kind>\w+)\((?P<values>.*?)\)\s*(#.*)?")
 KINDS = ("between", "log", "whole", "one_of")
 
 
@@ -40,7 +40,7 @@ class Parameter(NamedTuple):
     def binding(self, value: float | str) -> str:
         """Returns a value of it as a line of gin."""
         return (
-            f"{self.name} = {value:.4g}" if isinstance(value, float) else f"{self.name} = {value}"
+            f"{self.name} = {value:.6g}" if isinstance(value, float) else f"{self.name} = {value}"
         )
 
 

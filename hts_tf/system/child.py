@@ -56,7 +56,9 @@ class Child:
           log: a file to which all that the child prints is appended; None leaves it to `hear`.
         """
         self._module = module
-        self._log = log.open("a+") if log else tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._is_asked_to_end = False
+        mode = {"mode": "a+", "errors": "replace"}  # an engine may print anything
+        self._log = log.open(**mode) if log else tempfile.TemporaryFile(**mode)  # noqa: SIM115
         self._log_start = self._log.tell()
         self._process = subprocess.Popen(
             [python, "-m", module, *arguments],
@@ -64,8 +66,9 @@ class Child:
             stdout=self._log if log else subprocess.PIPE,
             stderr=self._log,
             text=True,
+            errors="replace",
             env={**os.environ, **(environment or {})},
-            start_new_session=True,  # Ctrl-C is for the benchmark alone
+            start_new_session=True,  # Ctrl-C is for this process, which passes it on
             preexec_fn=end_with_parent,
         )
         self.pid = self._process.pid
@@ -126,24 +129,23 @@ class Child:
         Raises:
           ChildError: it failed.
         """
+        if within_sec is None and self._process.stdout:
+            self._process.communicate()  # what it prints would fill the pipe, and it would wait
         try:
             code = self._process.wait(within_sec)
         except subprocess.TimeoutExpired:
             return False
-        if code:
+        # A signal may come before the child knows what to do with it, or when it is over.
+        by_signal = (-signal.SIGTERM, 128 + signal.SIGTERM) if self._is_asked_to_end else ()
+        if code not in (0, *by_signal):
             raise self._failure()
         return True
 
-    def stop(self) -> None:
-        """Asks a child with a log to end (SIGTERM), and waits for it, however long that takes.
-
-        Raises:
-          ChildError: it failed.
-        """
-        self._process.terminate()
-        # A signal may come before the child knows what to do with it, or when it is over.
-        if self._process.wait() not in (0, -signal.SIGTERM, 128 + signal.SIGTERM):
-            raise self._failure()
+    def ask_to_end(self) -> None:
+        """Asks a child with a log to end (SIGTERM); once, as more would mean: at once."""
+        if not self._is_asked_to_end:
+            self._is_asked_to_end = True
+            self._process.terminate()
 
     def _failure(self) -> ChildError:
         code = self._process.returncode

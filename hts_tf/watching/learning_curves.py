@@ -4,15 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")  # needs no display
-
-from matplotlib import pyplot as plt
-
 from hts_tf.files.curves import Curve
 from hts_tf.files.episodes import WINDOW
 from hts_tf.watching import picture
+from hts_tf.watching.picture import plt
 
 _LEGEND_COLUMNS = 2  # names are long
 

@@ -1,8 +1,13 @@
-"""Writes matplotlib's figures, whole."""
+"""Matplotlib, as all who draw here use it, and its figures as whole files."""
 
 import io
 from pathlib import Path
 
+import matplotlib
+
+matplotlib.use("Agg")  # needs no display
+
+from matplotlib import pyplot as plt  # noqa: F401  for all who draw
 from matplotlib.figure import Figure
 
 from hts_tf import errors

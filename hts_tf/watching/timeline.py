@@ -2,17 +2,13 @@
 
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")  # needs no display
-
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from hts_tf import errors
 from hts_tf.watching import picture
+from hts_tf.watching.picture import plt
 from hts_tf.watching.trace import Trace
 
 _PALE, _PALE_SYNC = "#d3dde6", "#f3d9a4"

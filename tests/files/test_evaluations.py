@@ -16,6 +16,10 @@ class Agent:
     step = SimpleNamespace(observation="anything", action="anything")
     variables = ()
 
+    @staticmethod
+    def _flatten_layers(include_self):
+        return ()
+
 
 def evaluated(evaluations, updates, score, episode_return=0.0):
     path = evaluations.add(Agent, updates, 100 * updates)

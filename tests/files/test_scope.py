@@ -33,6 +33,7 @@ def test_describes_everything():
         ("import cv2", set()),
         ("import gymnasium, ale_py", {"gymnasium", "ale-py"}),
         ("import gymnasium, cv2", {"gymnasium", "opencv-python"}),
+        ("import pettingzoo", {"gymnasium", "pettingzoo"}),
     ],
 )
 def test_simulators_are_those_that_are_used(program, names):

@@ -56,9 +56,13 @@ def make(observation=MIXED, seed=0, **arguments):
     )
 
 
+def take(normaliser, observation):
+    normaliser.merge(normaliser.moments(observation))
+
+
 def test_what_is_normalised_and_what_is_not():
     normaliser = ObservationNormaliser(MIXED)
-    normaliser.update(observations((T, B)))
+    take(normaliser, observations((T, B)))
     seen = observations((7,), seed=1)
     shown = normaliser(seen)
     known = {
@@ -82,7 +86,7 @@ def test_what_is_normalised_and_what_is_not():
 
 def test_what_is_far_out_is_clipped():
     normaliser = ObservationNormaliser(specs.ArraySpec((1,), "float32"), limit=2.0)
-    normaliser.update(np.array([[[-1.0], [1.0]]], np.float32))
+    take(normaliser, np.array([[[-1.0], [1.0]]], np.float32))
     shown = normaliser(np.array([[-3.0], [1.5], [1e30]], np.float32))
     np.testing.assert_allclose(shown, [[-2.0], [1.5], [2.0]], rtol=1e-6)
 
@@ -117,7 +121,7 @@ def test_every_observation_is_counted_once():
     for start in (0, T, 2 * T):
         rows = trees.map(lambda x, start=start: x[start : start + T + 1], all_rows)
         agent.observe(agent.statistics(specs.Rollout(observation=rows)))
-    whole.update(trees.map(lambda x: x[:-1], all_rows))
+    take(whole, trees.map(lambda x: x[:-1], all_rows))
     for actual, expected in zip(agent.non_trainable_variables, whole.variables, strict=True):
         np.testing.assert_allclose(actual, expected, rtol=1e-9)
     assert float(agent.non_trainable_variables[2]) == 3 * T * B
@@ -126,8 +130,8 @@ def test_every_observation_is_counted_once():
 def test_the_order_of_columns_does_not_matter():
     rows = observations((T, B))
     normalisers = ObservationNormaliser(MIXED), ObservationNormaliser(MIXED)
-    normalisers[0].update(rows)
-    normalisers[1].update(trees.map(lambda x: x[:, [2, 0, 3, 1]], rows))
+    take(normalisers[0], rows)
+    take(normalisers[1], trees.map(lambda x: x[:, [2, 0, 3, 1]], rows))
     for a, b in zip(*(normaliser.variables for normaliser in normalisers), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 

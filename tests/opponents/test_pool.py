@@ -27,8 +27,9 @@ SPEC = specs.EnvironmentSpec(
 NOBODY = np.zeros(3, np.int32)
 
 
-def make_agent(seed=0, units=4):
-    agent = ActorCritic(SPEC, 0, functools.partial(torsos.mlp, units=(units,)))
+def make_agent(seed=0, units=4, activation="relu"):
+    torso = functools.partial(torsos.mlp, units=(units,), activation=activation)
+    agent = ActorCritic(SPEC, 0, torso)
     random = np.random.default_rng(seed)
     for variable in agent.variables:
         variable.assign(random.normal(0.0, 1.0, variable.shape).astype(np.float32))
@@ -189,6 +190,9 @@ def test_policies_of_other_runs_that_cannot_be_met(tmp_path):
         make_pool(tmp_path / "own", frozen=("nowhere",))
     name = another_run(tmp_path / "other", 7, make_agent(units=5))
     with pytest.raises(errors.ConfigError, match=r"000000007\.ckpt is of another network"):
+        make_pool(tmp_path / "own", frozen=(name,))
+    name = another_run(tmp_path / "other", 9, make_agent(activation="tanh"))
+    with pytest.raises(errors.ConfigError, match=r"another network: .*Dense tanh.*, not .*relu"):
         make_pool(tmp_path / "own", frozen=(name,))
     sees_more = dataclasses.replace(SPEC, observation=specs.ArraySpec((3,), "float32", 2.0))
     agent = ActorCritic(sees_more, 0, functools.partial(torsos.mlp, units=(4,)))

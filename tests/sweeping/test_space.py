@@ -27,14 +27,14 @@ def test_parse():
 @pytest.mark.parametrize(
     ("line", "binding"),
     [
-        ("a.b = log(1e-5, 1)", "a.b = 0.001235"),
-        ("a.b = whole(1, 8)", "a.b = 8"),
+        ("a.b = log(1e-5, 1)", "a.b = 0.00123457"),
+        ("a.b = whole(1, 8)  # passes (both ends)", "a.b = 8"),
         ("a.b = one_of(@gru, None)", "a.b = @gru"),
     ],
 )
 def test_binding(line, binding):
     [parameter] = space.parse([line])
-    value = {"log": 0.00123456, "whole": 8, "one_of": "@gru"}[parameter.kind]
+    value = {"log": 0.001234567, "whole": 8, "one_of": "@gru"}[parameter.kind]
     assert parameter.binding(value) == binding
 
 

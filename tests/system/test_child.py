@@ -1,4 +1,5 @@
 import os
+import signal
 import sys
 
 import pytest
@@ -47,16 +48,39 @@ def test_all_that_it_prints_is_appended_to_a_log(module, tmp_path):
     with Child(module, ["143"], log=log) as child:
         while "asleep" not in log.read_text():
             child.check()
-        child.stop()
+        child.ask_to_end()
+        child.ask_to_end()  # says no more
+        assert child.has_ended(None)
         assert is_gone(child.pid)
     assert log.read_text() == "before\nasleep\nstopped\n"
 
 
 def test_a_child_that_does_not_know_the_signal_yet(tmp_path):
     with Child("timeit", ["-n1", "import time; time.sleep(1000)"], log=tmp_path / "log") as child:
-        child.stop()
+        child.ask_to_end()
+        assert child.has_ended(None)
+
+
+def test_a_signal_that_nobody_asked_for():
+    with Child("timeit", ["-n1", "import time; time.sleep(1000)"]) as child:
+        os.kill(child.pid, signal.SIGTERM)
         with pytest.raises(ChildError, match="killed by SIGTERM"):
-            child.has_ended()
+            child.has_ended(None)
+
+
+def test_more_than_a_pipe_holds_that_nobody_reads():
+    with Child("timeit", ["-n1", "-r1", "print('x' * 1_000_000)"]) as child:
+        assert child.has_ended(within_sec=None)
+
+
+def test_what_is_no_text(tmp_path):
+    program = "import os; os.write(2, b'error: caf\\xe9\\n'); os._exit(2)"
+    for log in (None, tmp_path / "log"):
+        with (
+            pytest.raises(ChildError, match=r"^caf\ufffd$"),
+            Child("timeit", ["-n1", program], log=log) as child,
+        ):
+            child.has_ended(within_sec=None)
 
 
 def test_a_failure_while_it_stops(module, tmp_path):
@@ -64,8 +88,9 @@ def test_a_failure_while_it_stops(module, tmp_path):
     with Child(module, ["1"], log=log) as child:
         while not log.read_text():
             child.check()
+        child.ask_to_end()
         with pytest.raises(ChildError, match="exit code 1: stopped"):
-            child.stop()
+            child.has_ended(None)
 
 
 def test_how_it_ended(module, tmp_path):

@@ -109,7 +109,7 @@ class Offered:
         """Plays one env step.
 
         Args:
-          action: a number, or an array of one for each player.
+          action: a number, or as many as there are players.
 
         Returns:
           What each player observes, and what else the step has brought.
@@ -117,6 +117,8 @@ class Offered:
         Raises:
           RuntimeError: there is no running episode.
         """
+        if len(self._players) > 1:
+            action = np.asarray(action)
         result = self.environment.step(action, self._encoded)
         return self._observations(), result
 

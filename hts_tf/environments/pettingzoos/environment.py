@@ -193,8 +193,10 @@ class PettingZooEnvironment(base.Environment):
 
     def _write(self, shown: Any, observation: trees.Tree, over: Sequence[bool]) -> None:
         """Writes what all agents observe; `over` says for whom it was the last time."""
+        what = ""
         try:
             for index, agent in enumerate(self._agents):
+                what = f"what {agent!r} observes"
                 place = observation
                 if self.spec.players:
                     place = trees.map(lambda array, index=index: array[index, ...], observation)
@@ -204,11 +206,12 @@ class PettingZooEnvironment(base.Environment):
                     raise self._error(f"{agent!r} is there, but observes nothing")
                 else:  # it has left
                     trees.map(lambda array: array.fill(0), place)
+            what = "its state()"
             if self._has_state:
                 self._write_all(observation[specs.CRITIC_STATE])
         except _READ_ERRORS as error:
             fault = errors.in_a_line(error)
-            raise self._error(f"what {agent!r} observes: {fault}") from error
+            raise self._error(f"{what}: {fault}") from error
 
     def _write_agent(self, index: int, seen: Any, place: Any, over: bool) -> None:
         array = place[_SEEN] if self._is_dict else place
@@ -247,10 +250,13 @@ def build(recipe: Recipe, render_mode: str | None = None) -> "ParallelEnv":
     """Builds PettingZoo's environment. Raises: ConfigError: it cannot be built."""
     module = importlib.import_module(recipe.module)  # which `PettingZoo` permits
     kwargs = {**recipe.kwargs, **({"render_mode": render_mode} if render_mode else {})}
+    env = None
     try:
         env = module.parallel_env(**kwargs)
         env.reset(seed=0)  # some know their agents only then
     except Exception as error:
+        if env is not None:
+            env.close()
         raise errors.ConfigError(
             f"PettingZoo.module = {recipe.module!r} cannot be built: {type(error).__name__}: "
             f"{errors.in_a_line(error)}"

@@ -123,6 +123,28 @@ def test_episodes_equal_gfootballs(representation, frames):
     stock.close()
 
 
+def test_several_players_equal_gfootballs():
+    ours = make(left_players=3, right_players=1, representation="simple115v2")
+    stock = make_stock(
+        "academy_3_vs_1_with_keeper", "scoring,checkpoints", False, "simple115v2", 3, 1
+    )
+    assert ours.observation_space.shape == stock.observation_space.shape
+    np.testing.assert_array_equal(ours.reset(seed=5)[0], reset_stock(stock, 5))
+    for action in itertools.islice(purposeful_actions(5), 60):
+        actions = [action, 0, 5, 1]
+        assert ours.action_space.contains(np.array(actions))
+        observation, reward, terminated, truncated, info = ours.step(actions)
+        stock_observation, stock_rewards, done, _ = stock.step(actions)
+        np.testing.assert_array_equal(observation, stock_observation)
+        np.testing.assert_array_equal(info["rewards"], stock_rewards)
+        assert reward == np.mean(stock_rewards)
+        assert terminated + truncated == done
+        if done:
+            break
+    ours.close()
+    stock.close()
+
+
 def test_positions_are_what_is_stored():
     spec = football.Football("academy_3_vs_1_with_keeper", frames=2).spec.observation
     positions = make(representation="positions", frames=2)

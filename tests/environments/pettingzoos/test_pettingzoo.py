@@ -136,6 +136,9 @@ class Odd(zoo.Herd):
     def render(self):
         return None
 
+    def state(self):
+        return np.zeros(9) if self._what == "state" else super().state()
+
     def reset(self, seed=None, options=None):
         seen, infos = super().reset(seed, options)
         if self._what == "late":
@@ -180,13 +183,14 @@ def test_what_is_refused(settings, says):
     [
         ("late", "begins without 'sheep_0'"),
         ("shape", "what 'sheep_2' observes"),
+        ("state", r"in reset: its state\(\): "),
         ("unseen at first", "in reset: 'sheep_1' is there, but observes nothing"),
         ("unseen", "in env step 0 .* 'sheep_1' is there, but observes nothing"),
         ("unpaid", "in env step 0 .* 'sheep_1' is there, but has no reward"),
     ],
 )
 def test_broken_rules(what, says):
-    config = PettingZoo("tests.zoo.odd", {"what": what})
+    config = PettingZoo("tests.zoo.odd", {"what": what}, critic_state=what == "state")
     with pytest.raises(checked.ProtocolError, match=says):
         list(play(config, 0))
 
