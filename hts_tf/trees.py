@@ -25,6 +25,15 @@ def map(f: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     return f(tree, *others)
 
 
+def leaves(tree: Tree) -> list[Any]:
+    """Returns the leaves, in the order of `map`."""
+    if isinstance(tree, dict):
+        tree = tree.values()
+    elif not isinstance(tree, tuple):
+        return [tree]
+    return [leaf for branch in tree for leaf in leaves(branch)]
+
+
 def named(tree: Tree, name: str = "") -> Iterator[tuple[str, Any]]:
     """Yields (name, leaf) in the order of `map`: the keys that lead to it, joined by '/'."""
     if isinstance(tree, dict):

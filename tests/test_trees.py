@@ -39,10 +39,10 @@ def test_map_with_the_identity_keeps_the_tree(tree):
 
 
 @given(structures)
-def test_named_gives_the_leaves_in_the_order_of_map(tree):
+def test_leaves_are_in_the_order_of_map(tree):
     visited = []
     trees.map(visited.append, tree)
-    assert [leaf for _, leaf in trees.named(tree)] == visited
+    assert [leaf for _, leaf in trees.named(tree)] == trees.leaves(tree) == visited
 
 
 @given(structures)

@@ -175,10 +175,10 @@ class Board:
 
     def shows(self, slot: int, observation: trees.Tree) -> bool:
         """Returns whether a slot's observation, which awaits a turn, is this one, to the bit."""
-        found = [array.tobytes() for _, array in trees.named(observation)]
+        found = [array.tobytes() for array in trees.leaves(observation)]
         for _ in range(_LOOKS):
             there = self.observation(slot, self.ledger.place(slot).step)
-            if found == [array.tobytes() for _, array in trees.named(there)]:
+            if found == [array.tobytes() for array in trees.leaves(there)]:
                 return True
             # Unless the trainer is just taking the slot to its next interval, which is no one move.
             time.sleep(_BETWEEN_LOOKS_SEC)
@@ -257,7 +257,7 @@ class Board:
         storages = self.storages
         first = place.length == 0
         if storages.state:  # the learner, too, starts from there
-            for _, array in trees.named(storages.state):
+            for array in trees.leaves(storages.state):
                 array[k[first], place.step[first], slots[first]] = 0.0
         observation, state = trees.map(
             lambda a: in_rows(a[k, place.step, slots]), (storages.observation, storages.state)
@@ -306,8 +306,8 @@ class Board:
             storages.chosen_by[here] = chosen_by.reshape(len(slots), -1)[rows]
         if storages.state:
             after = here[0], here[1] + 1, here[2]
-            for (_, array), (_, state) in zip(
-                trees.named(storages.state), trees.named(answer.state), strict=True
+            for array, state in zip(
+                trees.leaves(storages.state), trees.leaves(answer.state), strict=True
             ):
                 array[after] = state[rows]
         answered = slots[~finished]
@@ -345,7 +345,7 @@ class Board:
         dead executor has left is worth as much as any other.
         """
         before, now = (number % self._num_storages for number in (interval - 1, interval))
-        for _, array in trees.named((self.storages.observation, self.storages.state)):
+        for array in trees.leaves((self.storages.observation, self.storages.state)):
             array[now, 0, slots] = array[before, -1, slots]
         self.cut_short[now, :, slots] = False
         self.interval[slots] = interval

@@ -137,8 +137,11 @@ class Checked(base.Environment):
 
     def _check_mask(self, observation: trees.Tree) -> None:
         mask = observation[specs.ACTION_MASK]
-        permitted = np.logical_or.reduceat(mask, self._choices, axis=-1).all(axis=-1)
-        if not (permitted | ~self._there).all():
+        if len(self._choices) == 1:  # the usual case, and the quicker way
+            permitted = mask.any(axis=-1)
+        else:
+            permitted = np.logical_or.reduceat(mask, self._choices, axis=-1).all(axis=-1)
+        if not (permitted.all() or (permitted | ~self._there).all()):
             raise self._error(f"the observation/{specs.ACTION_MASK} permits nothing")
 
     def _error(self, fault: str) -> ProtocolError:
@@ -159,11 +162,11 @@ class Checked(base.Environment):
             if fault:
                 raise self._error(f"the observation {fault}")
             return result
-        arrays = [array for _, array in trees.named(observation)]
-        for (_, leaf), array in zip(self._leaves, arrays, strict=True):
+        leaves = [*zip(self._leaves, trees.leaves(observation), strict=True)]
+        for (_, leaf), array in leaves:
             leaf.mark(array, self._steps & 1)
         result = method(argument, observation)
-        for (name, leaf), array in zip(self._leaves, arrays, strict=True):
+        for (name, leaf), array in leaves:
             fault = leaf.fault(array)
             if fault:
                 raise self._error(f"the {name} {fault}")

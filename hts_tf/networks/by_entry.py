@@ -77,7 +77,7 @@ def by_entry(
 def suited(spec: trees.Tree) -> Torso:
     """Returns the torso for a kind of observation, see `choice.torso_for`."""
     if not isinstance(spec, specs.ArraySpec):
-        leaves = (leaf for _, leaf in trees.named(spec))
+        leaves = trees.leaves(spec)
         return by_entry if any(suited(leaf) is not mlp for leaf in leaves) else mlp
     if isinstance(spec, specs.PixelMapSpec):
         return nature_cnn

@@ -37,7 +37,7 @@ class ObservationNormaliser(Transparent):
         self._spec = spec
         self._limit = limit
         self._moments = [
-            RunningMoments(leaf.shape) for _, leaf in trees.named(spec) if _is_normalised(leaf)
+            RunningMoments(leaf.shape) for leaf in trees.leaves(spec) if _is_normalised(leaf)
         ]
         self.normalised = trees.map(
             lambda leaf: (
