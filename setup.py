@@ -38,6 +38,13 @@ REQUIREMENTS = [
 
 GYMNASIUM = ["gymnasium>=1.3,<1.5", "pygame>=2.1.3"]
 
+REPORT = [
+    "matplotlib>=3.8,<4",
+    "jinja2>=3.1,<4",
+    "rliable>=1.2,<2",
+    "pandas>=2.2,<3",  # arch, which rliable needs, does not import with pandas 3
+]
+
 EXTRAS = {
     # gfootball's wrappers speak the gym API from before 0.26.  It has no binary on PyPI, and its
     # build wants psutil and the engine's libraries: launch/setup.sh sees to all of that.
@@ -59,13 +66,8 @@ EXTRAS = {
         "ipykernel>=6.29",
     ],
     "plot": ["matplotlib>=3.8,<4"],
-    "report": [
-        "matplotlib>=3.8,<4",
-        "jinja2>=3.1,<4",
-        "rliable>=1.2,<2",
-        "pandas>=2.2,<3",  # arch, which rliable needs, does not import with pandas 3
-    ],
-    "sweep": ["optuna>=4.5,<6"],
+    "report": [*REPORT],
+    "sweep": ["optuna>=4.5,<6", *REPORT],
     # MLflow keeps what is not sent to a server in an SQLite database.
     "trackers": ["wandb>=0.19,<1", "mlflow-skinny>=3,<4", "sqlalchemy>=2,<3", "alembic>=1.13,<2"],
     "video": ["imageio-ffmpeg>=0.5"],  # for mp4: a whole ffmpeg, with H.264

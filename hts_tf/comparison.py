@@ -7,6 +7,8 @@ from pathlib import Path
 from statistics import fmean, harmonic_mean, median
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from hts_tf import config, errors
 from hts_tf.files.curves import TARGETS, Curve, RunLog
 from hts_tf.system import whole
@@ -120,7 +122,8 @@ def why_over(
 ) -> str:
     """Returns why a run is over; see `Measured.ended`."""
     curve = log.curve()
-    if curve.first_reached(stop_at_score) or all(map(curve.first_reached, TARGETS)):
+    reached = float(np.float32(stop_at_score))  # as event files have scores
+    if curve.first_reached(reached) or all(map(curve.first_reached, TARGETS)):
         return REACHED
     if log.env_steps >= total_env_steps:
         return ENV_STEPS

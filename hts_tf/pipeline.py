@@ -20,7 +20,7 @@ from hts_tf.networks.agent import Agent
 from hts_tf.opponents.pool import ITSELF, Pool
 from hts_tf.schedules.schedule import Round, Schedule
 from hts_tf.system.stop_signals import StopSignals
-from hts_tf.team import Share, Team, from_first
+from hts_tf.team import MachineLostError, Share, Team, from_first
 from hts_tf.watching.evaluation_process import EvaluationProcess
 from hts_tf.watching.reporter import Reporter
 from hts_tf.watching.tracer import Tracer
@@ -129,6 +129,14 @@ class Pipeline:
         """
         self._configuration, self._scope = configuration, scope
         state = self._keeper.claim(configuration, scope)
+        try:
+            self._go_on_with(state)
+        except (errors.ConfigError, MachineLostError):
+            if not state:
+                self._keeper.disclaim()
+            raise
+
+    def _go_on_with(self, state: dict[str, np.ndarray] | None) -> None:
         if self._team.number == 0 and not state:
             self._begin()
         if self._team.size > 1:
@@ -145,15 +153,11 @@ class Pipeline:
 
     def _begin(self) -> None:
         """Takes from other runs what it is to begin with."""
-        try:
-            if self._team.number == 0:
-                self._keeper.give_first_parameters(self.learner)
-            self._behaviour.copy_from(self.learner.agent)
-            if self._pool:
-                self._pool.begin()
-        except errors.ConfigError:
-            self._keeper.disclaim()
-            raise
+        if self._team.number == 0:
+            self._keeper.give_first_parameters(self.learner)
+        self._behaviour.copy_from(self.learner.agent)
+        if self._pool:
+            self._pool.begin()
 
     def run(self) -> Result:
         """Trains to the end, or until SIGINT or SIGTERM asks to stop after this round.

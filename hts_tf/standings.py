@@ -113,6 +113,13 @@ def write(
         _draw(_beside(output, ".png"), table)
 
 
+def check(output: Path) -> None:
+    """Raises: ConfigError: `--output` cannot be written."""
+    with whole.refusing("--output"):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        _beside(output, "_matches.csv").open("a").close()
+
+
 def write_matches(output: Path, names: Sequence[str], matches: Sequence[Match]) -> None:
     """Writes OUTPUT_matches.csv alone: what is known before the last match is over.
 
@@ -120,9 +127,8 @@ def write_matches(output: Path, names: Sequence[str], matches: Sequence[Match]) 
       ConfigError: `--output` cannot be written.
     """
     played = [(names[m.left], names[m.right], *_plain(m[2:])) for m in matches]
-    with whole.refusing("--output"):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        whole.write_csv(_beside(output, "_matches.csv"), Match._fields, played)
+    check(output)
+    whole.write_csv(_beside(output, "_matches.csv"), Match._fields, played)
 
 
 def text(table: Sequence[Row]) -> str:

@@ -49,7 +49,7 @@ def play() -> None:
     processes = _PROCESSES.value or processors.usable_cores()
     matches: list[standings.Match] = []
     output = Path(_OUTPUT.value)
-    standings.write_matches(output, names, matches)  # refused now rather than after hours
+    standings.check(output)  # refused now rather than after hours
     for match in tournament.play(min(processes, len(tournament.pairs))):
         matches.append(match)
         standings.write_matches(output, names, matches)

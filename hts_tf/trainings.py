@@ -17,6 +17,8 @@ _POLL_SEC = 0.5
 _REFUSAL = "error: "  # what a command says last begins so
 
 _Place = TypeVar("_Place")
+# Of a task, while it goes on; yields why it ends, once it has been interrupted.
+_Steps = Iterator[stop_signals.Interrupted | None]
 
 
 class Training(NamedTuple):
@@ -38,7 +40,7 @@ class Training(NamedTuple):
 
     def steps(
         self, is_over: Callable[[], bool] = lambda: False, begin: Callable[..., Child] = Child
-    ) -> Iterator[None]:
+    ) -> _Steps:
         """Trains until the run is over, and yields while it does, for `together`.
 
         Interrupted, it ends once it has written a checkpoint.
@@ -65,18 +67,18 @@ class Training(NamedTuple):
                         yield
                         if is_over():
                             training.ask_to_end()
-                except stop_signals.Interrupted:
+                except stop_signals.Interrupted as interruption:
                     terminal.tell(f"stopping {self.name} at its next sync point (again: at once)")
                     training.ask_to_end()
                     while not training.has_ended():
-                        yield
+                        yield interruption
                     raise
         except ChildError as error:
             raise ChildError(f"{self.name}: {error} (see {printed})", error.code) from None
 
 
 def together(
-    tasks: Iterable[Callable[[_Place], Iterator[None]]], places: Sequence[_Place] = (None,)
+    tasks: Iterable[Callable[[_Place], _Steps]], places: Sequence[_Place] = (None,)
 ) -> None:
     """Takes tasks in their order to their ends, as many at once as there are places.
 
@@ -87,8 +89,9 @@ def together(
       places: for one at a time each.
     """
     waiting = collections.deque(tasks)
+    knows = None  # the task that has been interrupted already
     free = list(places)
-    busy: list[tuple[_Place, Iterator[None]]] = []
+    busy: list[tuple[_Place, _Steps]] = []
     with contextlib.ExitStack() as stack:
         stack.callback(lambda: [steps.close() for _, steps in busy])
         try:
@@ -97,16 +100,24 @@ def together(
                     place = free.pop(0)
                     busy.append((place, waiting.popleft()(place)))
                 for task in list(busy):
-                    if next(task[1], "over") == "over":
+                    said = next(task[1], "over")
+                    if said == "over":
                         busy.remove(task)
                         free.append(task[0])
+                    elif said is not None:
+                        knows = task[1]
+                        raise said
                 if busy:
                     time.sleep(_POLL_SEC)
                 elif not waiting:
                     return
         except stop_signals.Interrupted as interruption:
             # All are asked to end before any is waited for.
-            ending = [s for _, s in busy if _goes_on(interruption, s.throw, interruption)]
+            ending = [
+                steps
+                for _, steps in busy
+                if steps is knows or _goes_on(interruption, steps.throw, interruption)
+            ]
             while ending:
                 time.sleep(_POLL_SEC)
                 ending = [s for s in ending if _goes_on(interruption, next, s)]
@@ -120,6 +131,8 @@ def _goes_on(interruption: stop_signals.Interrupted, step: Callable[..., None], 
     except stop_signals.Interrupted as error:
         if error is not interruption:  # another one: at once
             raise
+        return False
+    except StopIteration:
         return False
     return True
 

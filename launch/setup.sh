@@ -286,7 +286,7 @@ main() {
   local python wheel build wanted argument extras
   read_extras "$@"
   for argument; do
-    if [[ $argument == --force ]]; then rm -f "$stamp"; fi
+    if [[ $argument == --force && -e $stamp ]]; then sed -i '1s/.*/forced/' "$stamp"; fi  # extras stay
   done
   if python=$(find_python /usr) && is_complete "$python" && [[ ! $(missing_extras) ]]; then
     return

@@ -41,6 +41,7 @@ def write_events(workdir, scores):
         ([0.9, 0.5], 2, 200, math.inf, ENV_STEPS),
         ([0.1, 0.9, 0.2], 3, 300, math.inf, REACHED),
         ([0.1, 0.3, 0.2], 10, 1000, 0.3, REACHED),
+        ([0.1, 0.7, 0.2], 10, 1000, 0.7, REACHED),
         ([0.9, 0.2, 0.2], 10, 1000, 0.3, UNFINISHED),
         ([None, None], 10, 1000, 0.3, UNFINISHED),
         ([None, None], 10, 200, 0.3, ENV_STEPS),

@@ -131,6 +131,7 @@ def test_of_a_package_all_modules_count(tmp_path, monkeypatch):
     importlib.import_module("games")
     found = [scope.modules(["games"])]
     maze = tmp_path / "games" / "mazes" / "maze.py"
+    maze.with_name(".#maze.py").symlink_to("nowhere")  # as Emacs locks what it edits
     for size in (5, 6):
         maze.write_text(f"SIZE = {size}")
         scope._hash_of_files.cache_clear()

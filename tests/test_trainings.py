@@ -70,9 +70,20 @@ def test_interrupted(monkeypatch, where):
     assert said[:3] == ["a at x", "b at y", "a interrupted"]
 
 
-def test_interrupted_all_are_asked_to_end_before_any_has_to(monkeypatch):
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_interrupted_all_are_asked_to_end_before_any_has_to(monkeypatch, where):
+    """Wherever the signal has come."""
     said = []
-    interruptions = iter([Interrupted(15)])
+    interruption = Interrupted(15)
+    interruptions = iter([interruption] if where == "here" else [])
+
+    def is_interrupted(name):
+        yield
+        yield interruption
+        yield interruption
+        yield interruption
+        said.append(f"{name} ends")
+        raise interruption
 
     def takes_its_time(name):
         try:
@@ -90,9 +101,11 @@ def test_interrupted_all_are_asked_to_end_before_any_has_to(monkeypatch):
             raise interruption
 
     monkeypatch.setattr(trainings.time, "sleep", sleep)
+    first = takes_its_time if where == "here" else is_interrupted
     with pytest.raises(Interrupted):
-        together([lambda _: takes_its_time("a"), lambda _: takes_its_time("b")], ["x", "y"])
-    assert said == ["a asked", "b asked", "a ends", "b ends"]
+        together([lambda _: first("a"), lambda _: takes_its_time("b")], ["x", "y"])
+    asked = ["a asked"] if where == "here" else []
+    assert said == [*asked, "b asked", "a ends", "b ends"]
 
 
 SMALL = {
@@ -151,6 +164,7 @@ def test_when_nobody_reads_what_is_printed_the_training_ends(tmp_path, monkeypat
     monkeypatch.setattr(builtins, "print", refuse)
     with pytest.raises(BrokenPipeError):
         hts_tf.train("synthetic", workdir=tmp_path, bindings=slow)
+    assert RunLog(tmp_path).env_steps < 1_000_000
 
 
 @pytest.fixture

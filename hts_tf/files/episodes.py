@@ -34,7 +34,7 @@ class EpisodeTracker:
     Attributes:
       recent: the last `WINDOW` finished episodes, oldest first.
       recent_figures: what the environment told of these, [n, F].
-      finished: how many episodes have finished, like `recent` of the target only.
+      finished: how many episodes have finished.
     """
 
     def __init__(
@@ -44,7 +44,6 @@ class EpisodeTracker:
         num_rivals: int = 0,
         num_tasks: int = 1,
         figures: Sequence[str] = (),
-        target: int | None = None,
     ) -> None:
         """Starts with the first episode of each of so many environments.
 
@@ -54,9 +53,7 @@ class EpisodeTracker:
           num_rivals: players, the last ones, whose scores are not counted.
           num_tasks: that episodes may be of.
           figures: names of what the environment tells of them.
-          target: the task by which the run is judged; None for all.
         """
-        self._target = target
         self._names = figures
         self._seed = seed
         self._num_rivals = num_rivals
@@ -125,18 +122,18 @@ class EpisodeTracker:
             for column in np.flatnonzero(columns).tolist():
                 slot = slots[column]
                 sums = running[:, column].tolist()
+                figures = ()
+                if is_finished:
+                    if self._names:
+                        figures = tuple(rollout.figures[step - 1, column, 0].tolist())
+                        self.recent_figures.append(figures)
+                    self.recent.append(Episode(sums[0], sums[1], int(sums[2])))
+                    self.finished += 1
                 actions = rollout.action[begin[column] : step, column].tobytes()
                 has_steps = begin[column] < step
                 task, opponent = (
                     self._kind(rollout, step - 1, column) if has_steps else self._kinds[slot]
                 )
-                figures = ()
-                if is_finished and self._names:
-                    figures = tuple(rollout.figures[step - 1, column, 0].tolist())
-                if is_finished and self._target in (None, task):
-                    self.recent_figures.extend([figures] if figures else [])
-                    self.recent.append(Episode(sums[0], sums[1], int(sums[2])))
-                    self.finished += 1
                 records.append(
                     archive.Record(
                         slot=slot,

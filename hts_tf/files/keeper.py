@@ -1,7 +1,6 @@
 """The keeper: what a run keeps in its workdir while it goes on, and takes up again afterwards."""
 
 import json
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,10 +51,8 @@ class Keeper:
         self._workdir = workdir
         self._seed = seed
         self._spec = spec = settings.environment.spec
-        # What a curriculum leads to is its last task: how well it goes on easier ones says little.
-        target = spec.num_tasks - 1 if settings.curriculum else None
         self.episodes = EpisodeTracker(
-            settings.num_envs, seed, spec.num_rivals, spec.num_tasks, spec.figures, target
+            settings.num_envs, seed, spec.num_rivals, spec.num_tasks, spec.figures
         )
         self.fingerprint_sec = 0.0
         self._archive: archive.Archive | None = None
@@ -73,7 +70,9 @@ class Keeper:
           ConfigError: the workdir cannot be used.
         """
         self._scope = now
-        self._workdir.claim(configuration)
+        if self._workdir.claim(configuration):
+            for kind in ("start", "frozen"):  # those of a run that is gone are not for this one
+                policies.Snapshots(self._workdir.path, kind).clear()
         state = self._workdir.newest()
         if state and "run/archive_bytes" not in state:
             raise errors.ConfigError(
@@ -90,8 +89,7 @@ class Keeper:
 
     def disclaim(self) -> None:
         """Gives the workdir back, of a run that cannot begin."""
-        if self._workdir.disclaim():
-            shutil.rmtree(self._workdir.path / policies.SNAPSHOTS, ignore_errors=True)
+        self._workdir.disclaim()
 
     def give_first_parameters(self, learner: Learner) -> None:
         """Has a run begin with another one's policy, if it is to.
@@ -120,7 +118,8 @@ class Keeper:
         """Returns what opponents are made of, for other machines: path in the workdir -> bytes."""
         return {
             str(path.relative_to(self._workdir.path)): path.read_bytes()
-            for path in sorted((self._workdir.path / policies.SNAPSHOTS).rglob("*.ckpt"))
+            for kind in ("", "frozen")
+            for path in policies.Snapshots(self._workdir.path, kind).paths()
         }
 
     def take_snapshots(self, files: dict[str, bytes]) -> None:

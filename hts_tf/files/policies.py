@@ -140,9 +140,18 @@ class Snapshots:
         """Returns whether there is one of that number."""
         return self._path(number).exists()
 
+    def paths(self) -> list[Path]:
+        """Returns the files."""
+        return checkpoint.paths(self._directory)
+
     def numbers(self) -> list[int]:
         """Returns those that there are."""
-        return [int(path.stem) for path in checkpoint.paths(self._directory)]
+        return [int(path.stem) for path in self.paths()]
+
+    def clear(self) -> None:
+        """Removes all."""
+        for path in self.paths():
+            path.unlink()
 
     def save(self, number: int, agent: Agent) -> None:
         """Writes one; a run that is resumed writes some again, to the same bytes.

@@ -154,8 +154,11 @@ def engine() -> str:
 
 
 def _hash_of_module(file: Path) -> str:
-    is_package = file.name == "__init__.py"
-    return _hash_of_files(tuple(sorted(file.parent.rglob("*.py"))) if is_package else (file,))
+    if file.name != "__init__.py":
+        return _hash_of_files((file,))
+    found = (path.relative_to(file.parent) for path in sorted(file.parent.rglob("*.py")))
+    seen = (path for path in found if not any(part.startswith(".") for part in path.parts))
+    return _hash_of_files(tuple(file.parent / path for path in seen))
 
 
 @functools.cache

@@ -34,11 +34,14 @@ class Workdir:
         self._directory: int | None = None
         self._is_new = False
 
-    def claim(self, configuration: str) -> None:
+    def claim(self, configuration: str) -> bool:
         """Writes the run's configuration, or checks that it is the one that is there.
 
         Args:
           configuration: operative, see `operative.text`.
+
+        Returns:
+          Whether there was none.
 
         Raises:
           ConfigError: the directory cannot be written, or holds a run whose results would differ,
@@ -59,15 +62,15 @@ class Workdir:
                     )
             self._is_new = not self.config.exists()
             whole.write(self.config, configuration.encode())
+        return self._is_new
 
-    def disclaim(self) -> bool:
-        """Forgets the configuration of a run that cannot begin; returns whether it was new.
+    def disclaim(self) -> None:
+        """Forgets the configuration of a run that cannot begin.
 
         Who mends it wants the directory; a run that was there before stays.
         """
         if self._is_new:
             self.config.unlink()
-        return self._is_new
 
     def _how_to_go_on(self) -> str:
         return (

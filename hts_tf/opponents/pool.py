@@ -170,7 +170,7 @@ class Pool:
                 answer.action[rows] = self._scripted[number - 1].act(*own[:2])
                 continue
             found = self._frozen[number].policy.act(*own)
-            for (_, array), (_, part) in zip(trees.named(answer), trees.named(found), strict=True):
+            for array, part in zip(trees.leaves(answer), trees.leaves(found), strict=True):
                 array[rows] = part
         return answer
 

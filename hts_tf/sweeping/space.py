@@ -39,9 +39,16 @@ class Parameter(NamedTuple):
 
     def binding(self, value: float | str) -> str:
         """Returns a value of it as a line of gin."""
-        return (
-            f"{self.name} = {value:.6g}" if isinstance(value, float) else f"{self.name} = {value}"
-        )
+        return f"{self.name} = {self._short(value) if isinstance(value, float) else value}"
+
+    def _short(self, value: float) -> str:
+        """Returns a number with four digits, or as many as its range asks for."""
+        low, high = self.values
+        for digits in range(4, 18):
+            text = f"{value:.{digits}g}"
+            if low <= float(text) <= high and abs(float(text) - value) <= (high - low) / 1000:
+                break
+        return text
 
 
 def parse(lines: Iterable[str]) -> list[Parameter]:

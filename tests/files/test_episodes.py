@@ -204,26 +204,6 @@ def test_whom_an_episode_met_that_was_cut_short():
     assert [(record.slot, record.opponent) for record in records] == [(0, -1), (1, 4)]
 
 
-def test_a_run_is_judged_by_its_target_alone():
-    steps = (2, 2, 1)
-    rollout = specs.Rollout(
-        action=np.zeros(steps, np.uint8),
-        reward=np.zeros(steps, np.float32),
-        score=np.array([[1, 2], [3, 4]], np.float32)[:, :, None],
-        terminated=np.ones(steps, bool),
-        truncated=np.zeros(steps, bool),
-        task=np.array([[0, 1], [1, 0]], np.int32)[:, :, None],
-        figures=np.array([[5, 6], [7, 8]], np.float32)[:, :, None, None],
-    )
-    tracker = EpisodeTracker(2, SEED, num_tasks=2, figures=("speed",), target=1)
-    records = tracker.add(rollout, 0)
-    assert sorted(record.score for record in records) == [1, 2, 3, 4]
-    assert all(record.figures for record in records)
-    assert [episode.score for episode in tracker.recent] == [2, 3]
-    assert [*tracker.recent_figures] == [(6,), (7,)]
-    assert tracker.finished == 2
-
-
 @given(some_rollouts, st.data())
 def test_the_seed_says_the_task(rollouts, data):
     """Also of an episode that was cut short before the first step of an interval."""

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hts_tf import errors
 from hts_tf.sweeping import space
@@ -27,7 +29,7 @@ def test_parse():
 @pytest.mark.parametrize(
     ("line", "binding"),
     [
-        ("a.b = log(1e-5, 1)", "a.b = 0.00123457"),
+        ("a.b = log(1e-5, 1)", "a.b = 0.001235"),
         ("a.b = whole(1, 8)  # passes (both ends)", "a.b = 8"),
         ("a.b = one_of(@gru, None)", "a.b = @gru"),
     ],
@@ -36,6 +38,14 @@ def test_binding(line, binding):
     [parameter] = space.parse([line])
     value = {"log": 0.001234567, "whole": 8, "one_of": "@gru"}[parameter.kind]
     assert parameter.binding(value) == binding
+
+
+@given(st.floats(0.999, 0.99999))
+def test_near_the_ends_of_a_narrow_range(value):
+    [parameter] = space.parse(["a.b = between(0.999, 0.99999)"])
+    found = float(parameter.binding(value).removeprefix("a.b = "))
+    assert 0.999 <= found <= 0.99999
+    assert found == pytest.approx(value, abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from hts_tf import config, errors, specs
 from hts_tf.environments import base
 from hts_tf.environments.gymnasiums import registry
 from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
+from hts_tf.system import installation
 from tests import command_line
 from tests.environments.gymnasiums import tiny
 
@@ -342,7 +343,7 @@ def test_packages_that_are_missing(module, env_id, extra):
     ).stdout
     message, *_ = found.splitlines()  # gin adds what was called
     assert message.startswith("ConfigError")
-    assert message.endswith(f"/launch/setup.sh --extras={extra} installs them")
+    assert message.endswith(f"{installation.extra_command(extra)} installs them")
 
 
 def test_one_that_is_another_each_time(monkeypatch):
