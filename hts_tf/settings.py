@@ -167,46 +167,43 @@ class Settings:
         self._check_curriculum()
 
     def _check_opponents(self) -> None:
-        page = "teams.md#opponents"
-        self._check_that_it_is_there("opponents", Opponents, page)
+        fault = self._left_away("opponents", Opponents)
         if self.opponents is not None and not self.environment.spec.num_rivals:
-            raise errors.ConfigError(
+            fault = (
                 "Trainer.opponents is bound, but the environment has no rivals to be played: in "
-                "football, bind players of both teams, Football.left_players and right_players",
-                page=page,
+                "football, bind players of both teams, Football.left_players and right_players"
             )
+        if fault:
+            raise errors.ConfigError(fault, page="teams.md#opponents")
 
     def _check_curriculum(self) -> None:
-        page = "teams.md#curricula"
-        self._check_that_it_is_there("curriculum", Curriculum, page)
-        if self.curriculum is None:
-            return
-        if self.environment.spec.num_tasks == 1:
-            raise errors.ConfigError(
+        fault = self._left_away("curriculum", Curriculum)
+        if self.curriculum is not None and self.environment.spec.num_tasks == 1:
+            fault = (
                 "Trainer.curriculum is bound, but never moves: the environment has one task; "
-                "bind Trainer.environment = @Tasks(), and Tasks.environments",
-                page=page,
+                "bind Trainer.environment = @Tasks(), and Tasks.environments"
             )
-        if self.curriculum.window > self.total_env_steps:
-            raise errors.ConfigError(
+        elif self.curriculum is not None and self.curriculum.window > self.total_env_steps:
+            fault = (
                 f"Trainer.curriculum never moves: Curriculum.window = {self.curriculum.window} "
-                f"episodes are more than Trainer.total_env_steps = {self.total_env_steps} have",
-                page=page,
+                f"episodes are more than Trainer.total_env_steps = {self.total_env_steps} have"
             )
+        if fault:
+            raise errors.ConfigError(fault, page="teams.md#curricula")
 
-    def _check_that_it_is_there(self, setting: str, part: type, page: str) -> None:
-        """Raises: ConfigError: who binds a part's parameters has left the part itself away."""
+    def _left_away(self, setting: str, part: type) -> str | None:
+        """Returns what is wrong if a part's parameters are bound, but the part itself is not."""
         is_bound = setting in gin.get_bindings("Trainer", resolve_references=False)
         if is_bound or getattr(self, setting) is not None:
-            return
+            return None
         defaults = {field.name: field.default for field in dataclasses.fields(part)}
         for name, value in gin.get_bindings(part).items():
             if value != defaults[name]:
-                raise errors.ConfigError(
+                return (
                     f"{part.__name__}.{name} is bound, but Trainer.{setting} = None: bind "
-                    f"Trainer.{setting} = @{part.__name__}(), too",
-                    page=page,
+                    f"Trainer.{setting} = @{part.__name__}(), too"
                 )
+        return None
 
     def _check_shards(self) -> None:
         shards = f"Trainer.num_shards = {self.num_shards}"

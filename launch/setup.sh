@@ -286,7 +286,9 @@ main() {
   local python wheel build wanted argument extras
   read_extras "$@"
   for argument; do
-    if [[ $argument == --force && -e $stamp ]]; then sed -i '1s/.*/forced/' "$stamp"; fi  # extras stay
+    [[ $argument == --force ]] || continue
+    extras+=$(installed_extras)$'\n'
+    rm -f "$stamp"
   done
   if python=$(find_python /usr) && is_complete "$python" && [[ ! $(missing_extras) ]]; then
     return

@@ -349,6 +349,12 @@ def test_force_makes_it_anew(set_up, tree):
     assert not (tree / ".venv/mine").exists()
 
 
+def test_force_keeps_the_extras(set_up):
+    set_up(arguments="--extras=atari")
+    assert set_up(arguments="--force").returncode == 0
+    assert set_up(arguments="--extras=atari").stdout == ""
+
+
 def test_another_interpreter_makes_it_anew(set_up, tree):
     set_up()
     (tree / ".venv/bin/python").unlink()

@@ -81,7 +81,6 @@ def test_interrupted_all_are_asked_to_end_before_any_has_to(monkeypatch, where):
         yield
         yield interruption
         yield interruption
-        yield interruption
         said.append(f"{name} ends")
         raise interruption
 

@@ -10,6 +10,8 @@ from hts_tf.watching import picture
 from hts_tf.watching.picture import plt
 
 _LEGEND_COLUMNS = 2  # names are long
+_COLOURS = 10  # after so many, lines look otherwise
+_LINES = ("-", "--", ":", "-.")
 
 
 def draw(curves: Mapping[str, Curve], targets: Sequence[float], title: str, path: Path) -> None:
@@ -17,9 +19,10 @@ def draw(curves: Mapping[str, Curve], targets: Sequence[float], title: str, path
     plt.style.use("tableau-colorblind10")
     height = 4.0 + 0.25 * math.ceil(len(curves) / _LEGEND_COLUMNS)
     figure, axes = plt.subplots(1, 2, figsize=(11, height), sharey=True, layout="constrained")
-    for name, curve in curves.items():
-        axes[0].plot(curve.env_steps / 1000, curve.score, label=name)
-        axes[1].plot(curve.minutes, curve.score, label=name)
+    for number, (name, curve) in enumerate(curves.items()):
+        line = _LINES[number // _COLOURS % len(_LINES)]
+        axes[0].plot(curve.env_steps / 1000, curve.score, line, label=name)
+        axes[1].plot(curve.minutes, curve.score, line, label=name)
     for axis, label in zip(axes, ["env steps (thousands)", "minutes since launch"], strict=True):
         for target in targets:
             axis.axhline(target, color="grey", linewidth=0.8, linestyle=":")
