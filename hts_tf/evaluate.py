@@ -85,8 +85,8 @@ def evaluate() -> None:
         _DETERMINISTIC.value,
         rivals,
     )
-    meets = environment.spec.rivals_of_tasks or (environment.spec.num_rivals,)
-    records = [r._replace(against=against if meets[r.task] else "") for r in records]
+    has_rivals = environment.spec.has_rivals
+    records = [r._replace(against=against if has_rivals(r.task) else "") for r in records]
     episodes = [Episode(r.score, r.episode_return, r.length) for r in records]
     told = environment.spec.figures
     rows = (

@@ -309,8 +309,8 @@ class Pipeline:
             self._progress.update((episode.task, episode.score) for episode in known)
             board.set_task_shares(self._progress.shares)
         if self._pool:
-            rivals = board.environment.rivals_of_tasks
-            results = [(e.opponent, e.score) for e in known if not rivals or rivals[e.task]]
+            met = (e for e in known if board.environment.has_rivals(e.task))
+            results = [(e.opponent, e.score) for e in met]
             self._pool.update(results, self._behaviour, self.learner.updates, board.met)
         activity = self.collector.workers.activity() if outcome.collected is not None else {}
         if self._team.size > 1:

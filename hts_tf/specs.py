@@ -294,6 +294,10 @@ class EnvironmentSpec:
         """How many tasks episodes may be of; an episode's seed says which, `seeding.task_of`."""
         return len(self.rivals_of_tasks) or 1
 
+    def has_rivals(self, task: int) -> bool:
+        """Returns whether somebody is met in episodes of a task."""
+        return (self.rivals_of_tasks or (self.num_rivals,))[task] > 0
+
     def takes_part(self, task: int) -> np.ndarray | bool:
         """Returns who does in episodes of a task, [P] bool; or True, where that is everybody."""
         if not self.rivals_of_tasks:

@@ -195,8 +195,8 @@ class Keeper:
         return ended
 
     def _name(self, record: archive.Record, opponents: Sequence[str]) -> str:
-        rivals = self._spec.rivals_of_tasks or (self._spec.num_rivals,)
-        return opponents[record.opponent] if rivals[record.task] and record.opponent >= 0 else ""
+        is_met = self._spec.has_rivals(record.task) and record.opponent >= 0
+        return opponents[record.opponent] if is_met else ""
 
     def is_due(self, updates: int) -> bool:
         """Returns whether the settings want a checkpoint after so many updates, or by now."""
