@@ -230,8 +230,8 @@ def test_killed_trainers(tmp_path):
         with command_line.start(
             "hts_tf.train", f"--workdir={workdir}", *FLAGS, *flags, slow
         ) as process:
-            if i:  # at work: it got further than the last one
-                while rows_of(table) <= rows:
+            if i:  # at work: it got further than the last one, and wrote a checkpoint of it
+                while rows_of(table) <= rows + 1:
                     assert process.poll() is None, process.stderr.read()
                     time.sleep(0.01)
                 time.sleep(random.uniform(0.0, 0.15))
@@ -244,7 +244,8 @@ def test_killed_trainers(tmp_path):
         for pid in executors:  # the kernel kills them with their parent
             subprocess.run(["tail", f"--pid={pid}", "-f", "/dev/null"], check=True)
         assert not executors_of(process.pid)
-    assert Workdir(workdir).newest()["run/updates"] >= 2
+    # A checkpoint is written after its update's row: of the last row there may be none.
+    assert Workdir(workdir).newest()["run/updates"] >= rows - 2 >= 3
     bits, _ = train(workdir, *flags, slow, updates=12)
     assert bits == train(tmp_path / "reference", *flags, updates=12)[0]
 
