@@ -9,5 +9,5 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 ./launch/setup.sh --extras=gymnasium,atari,mujoco,pettingzoo,cluster,sweep,onnx,trackers,docs
 .venv/bin/python -m ruff check .
 .venv/bin/python -m ruff format --check .
-# Two files of tests at a time: most of their time goes into starting programs.
-exec .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"
+# Three files of tests at a time on two cores: some wait, for timeouts and for machines that begin.
+exec .venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder "$@"

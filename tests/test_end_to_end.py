@@ -14,6 +14,7 @@ from hts_tf.files import archive, fingerprint_log
 from hts_tf.files.workdir import Workdir
 from tests import command_line
 from tests.command_line import SMALL_FOOTBALL, parameters_hash
+from tests.sameness import wait_for_rows
 
 pytestmark = pytest.mark.slow
 
@@ -68,11 +69,6 @@ def reference(tmp_path_factory):
     return workdir, train(workdir, "--gin_bindings=Trainer.checkpoint_every_updates = 2")
 
 
-def test_same_command_same_bits(reference, tmp_path):
-    assert train(tmp_path) == reference[1]
-    assert compare(reference[0], tmp_path) == (0, "identical up to update 8")
-
-
 def test_another_seed_other_bits(reference, tmp_path):
     assert train(tmp_path, "--seed=1") != reference[1]
     code, line = compare(reference[0], tmp_path)
@@ -86,18 +82,23 @@ def test_another_seed_other_bits(reference, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("num_actors", "num_executors", "actor_batch_size"), [(1, 4, 16), (3, 2, 1), (3, 1, 3)]
+    ("num_actors", "num_executors", "actor_batch_size", "archive_episodes"),
+    [(1, 4, 4, True), (3, 2, 1, False), (3, 1, 3, True)],
 )
-def test_workers_do_not_change_bits(
-    reference, tmp_path, num_actors, num_executors, actor_batch_size
+def test_workers_and_the_archive_do_not_change_bits(
+    reference, tmp_path, num_actors, num_executors, actor_batch_size, archive_episodes
 ):
     prints = train(
         tmp_path,
         f"--gin_bindings=Trainer.num_actors = {num_actors}",
         f"--gin_bindings=Trainer.num_executors = {num_executors}",
         f"--gin_bindings=Trainer.actor_batch_size = {actor_batch_size}",
+        f"--gin_bindings=Trainer.archive_episodes = {archive_episodes}",
     )
     assert prints == reference[1]
+    assert compare(reference[0], tmp_path) == (0, "identical up to update 8")
+    archived = (reference[0] / archive.FILE_NAME).read_bytes() if archive_episodes else b""
+    assert (tmp_path / archive.FILE_NAME).read_bytes() == archived
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -121,20 +122,23 @@ def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path, number):
     assert episodes.read_bytes() == (reference[0] / "episodes.bin").read_bytes()
 
 
-@pytest.mark.parametrize("rows", [1, 4])
-def test_killed_and_resumed_is_as_never_stopped(reference, tmp_path, rows):
+def test_killed_and_resumed_is_as_never_stopped(reference, tmp_path):
+    """Before there is a checkpoint, and after; and no executor is left."""
     flags = [
         f"--workdir={tmp_path}",
         *SMALL_FOOTBALL,
         "--gin_bindings=Trainer.checkpoint_every_updates = 3",
     ]
-    table = tmp_path / fingerprint_log.TABLE
-    with command_line.start("hts_tf.train", *flags) as process:
-        while not table.exists() or len(table.read_text().splitlines()) <= rows:
-            assert process.poll() is None
-            time.sleep(0.01)
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
+    for rows in (1, 4):
+        with command_line.start("hts_tf.train", *flags) as process:
+            wait_for_rows(tmp_path, rows, process)
+            executors = executors_of(process.pid)
+            assert executors
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+        for pid in executors:  # the kernel kills them with their parent
+            subprocess.run(["tail", f"--pid={pid}", "-f", "/dev/null"], check=True)
+        assert not executors_of(process.pid)
     assert train(tmp_path) == reference[1]
 
 
@@ -179,17 +183,6 @@ def test_second_signal_does_not_wait(tmp_path):
         code, _, errors = command_line.finish(process)
     assert code == 143
     assert not errors
-    assert not executors_of(process.pid)
-
-
-def test_killed_trainer_leaves_no_executors(tmp_path):
-    with command_line.start("hts_tf.train", f"--workdir={tmp_path}", *SMALL_FOOTBALL) as process:
-        wait_for_progress(process)
-        executors = executors_of(process.pid)
-        assert executors
-        process.kill()
-    for pid in executors:  # the kernel kills them with their parent
-        subprocess.run(["tail", f"--pid={pid}", "-f", "/dev/null"], check=True)
     assert not executors_of(process.pid)
 
 
@@ -277,11 +270,6 @@ def test_any_episode_can_be_replayed(reference, tmp_path):
     assert code == 1
     assert "goes on after the archive's last action" in errors
     assert f"score {tampered.score:g} in the archive, " in errors
-
-
-def test_the_archive_does_not_change_bits_and_can_be_left_out(reference, tmp_path):
-    assert train(tmp_path, "--gin_bindings=Trainer.archive_episodes = False") == reference[1]
-    assert (tmp_path / "episodes.bin").read_bytes() == b""
 
 
 def test_curves_of_a_finished_run(reference, tmp_path):

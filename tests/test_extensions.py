@@ -65,6 +65,7 @@ def test_it_learns(trained):
 
 
 def test_killed_and_resumed_is_as_never_stopped(trained, tmp_path):
+    """And with other numbers of executors, of which statistics do not depend either."""
     extension, workdir = trained
     with start(extension, tmp_path) as process:
         while updates(tmp_path) < 2:
@@ -79,20 +80,11 @@ def test_killed_and_resumed_is_as_never_stopped(trained, tmp_path):
     assert code == 128 + signal.SIGTERM, errors
     assert "was killed by SIGKILL" in errors
     assert 6 <= updates(tmp_path) < NUM_UPDATES
-    code, _, errors = command_line.finish(start(extension, tmp_path))
-    assert code == 0, errors
-    for name in (fingerprint_log.TABLE, fingerprint_log.CELLS, archive.FILE_NAME):
-        assert (tmp_path / name).read_bytes() == (workdir / name).read_bytes()
-
-
-@pytest.mark.parametrize("trained", ["far"], indirect=True)
-def test_statistics_do_not_depend_on_the_number_of_executors(trained, tmp_path):
-    extension, workdir = trained
     one = "--gin_bindings=Trainer.num_executors = 1"
     code, _, errors = command_line.finish(start(extension, tmp_path, one))
     assert code == 0, errors
-    table = fingerprint_log.TABLE
-    assert (tmp_path / table).read_bytes() == (workdir / table).read_bytes()
+    for name in (fingerprint_log.TABLE, fingerprint_log.CELLS, archive.FILE_NAME):
+        assert (tmp_path / name).read_bytes() == (workdir / name).read_bytes()
 
 
 @pytest.mark.parametrize("trained", ["far"], indirect=True)

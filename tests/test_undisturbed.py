@@ -16,18 +16,23 @@ from tests import command_line
 
 pytestmark = pytest.mark.slow
 
-TRAIN = [
-    *(sys.executable, "-m", "hts_tf.train", "--scenario=synthetic"),
+FLAGS = [
+    "--scenario=synthetic",
     "--gin_bindings=Trainer.num_envs = 4",
     "--gin_bindings=Trainer.sync_interval = 16",
     "--gin_bindings=Synthetic.mean_step_sec = 0.003",
 ]
 
 
+def flags(workdir, seconds):
+    """Of a training that takes so long, once it has started."""
+    steps = f"--gin_bindings=Trainer.total_env_steps = {640 * seconds}"
+    return [*FLAGS, steps, f"--workdir={workdir}"]
+
+
 def start(workdir, seconds, before=(), **streams):
-    """Starts a training that takes so long, once it has started; by way of another program."""
-    command = [*before, *TRAIN, f"--workdir={workdir}"]
-    command.append(f"--gin_bindings=Trainer.total_env_steps = {640 * seconds}")
+    """Starts one by way of another program."""
+    command = [*before, sys.executable, "-m", "hts_tf.train", *flags(workdir, seconds)]
     environment = {**os.environ, "PYTHONPATH": str(command_line.ROOT)}
     return subprocess.Popen(command, env=environment, start_new_session=True, **streams)
 
@@ -83,16 +88,24 @@ def test_an_executor_that_dies_when_the_terminal_is_gone(tmp_path, gone):
     assert table.read_text().count("\n") == 1 + 20
 
 
-def finish(process):
-    """Waits for a training with pipes; returns (exit code, standard error)."""
-    _, errors = process.communicate()
-    return process.returncode, without_batching(errors)
-
-
 def without_batching(errors):
     """What was said but the warning that some machines cannot do without."""
     lines = errors.strip().splitlines()
     return "\n".join(line for line in lines if not line.startswith("warning: on this machine"))
+
+
+def train(workdir, room=None):
+    """Trains; from where it begins on, no file may have more bytes than `room`.
+
+    Returns:
+      (exit code, standard error).
+    """
+    with command_line.start("hts_tf.train", *flags(workdir, 2)) as process:
+        process.stdout.readline()  # it is about to begin
+        if room is not None:
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (room, room))
+        code, _, errors = command_line.finish(process)
+    return code, without_batching(errors)
 
 
 def kept(workdir):
@@ -104,15 +117,11 @@ def kept(workdir):
 
 def test_a_disk_that_is_full_for_a_while(tmp_path):
     """No file may grow beyond some size: none at all, and then no checkpoint."""
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    assert finish(start(tmp_path / "reference", 2, **streams)) == (0, "")
+    assert train(tmp_path / "reference") == (0, "")
     workdir = tmp_path / "run"
     full = []
     for room in (0, 70_000):
-        process = start(workdir, 2, **streams)
-        process.stdout.readline()  # it is about to begin
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (room, room))
-        code, errors = finish(process)
+        code, errors = train(workdir, room)
         [error] = errors.splitlines()
         assert code == 1
         assert "File too large; the same command goes on from the last checkpoint" in error
@@ -120,5 +129,5 @@ def test_a_disk_that_is_full_for_a_while(tmp_path):
         assert not list(workdir.rglob("*.tmp"))
     assert all(path.parent == workdir or path.suffix == ".ckpt" for path in full)
     assert full[1].suffix == ".ckpt"
-    assert finish(start(workdir, 2, **streams)) == (0, "")
+    assert train(workdir) == (0, "")
     assert kept(workdir) == kept(tmp_path / "reference")
