@@ -95,10 +95,8 @@ def rows(names: Sequence[str], matches: Sequence[Match], anchor: int | None = No
     return table
 
 
-def write(
-    output: Path, names: Sequence[str], matches: Sequence[Match], table: Sequence[Row]
-) -> None:
-    """Writes OUTPUT.csv, OUTPUT_matches.csv and OUTPUT.png.
+def write(output: Path, table: Sequence[Row]) -> None:
+    """Writes OUTPUT.csv and OUTPUT.png.
 
     Raises:
       ConfigError: `--output` cannot be written.
@@ -107,8 +105,8 @@ def write(
         (row.participant, *(f"{number:.1f}" for number in row[1:4]), *_plain(row[4:]))
         for row in table
     ]
-    write_matches(output, names, matches)
     with whole.refusing("--output"):
+        output.parent.mkdir(parents=True, exist_ok=True)
         whole.write_csv(_beside(output, ".csv"), Row._fields, cells)
         _draw(_beside(output, ".png"), table)
 
@@ -121,7 +119,7 @@ def check(output: Path) -> None:
 
 
 def write_matches(output: Path, names: Sequence[str], matches: Sequence[Match]) -> None:
-    """Writes OUTPUT_matches.csv alone: what is known before the last match is over.
+    """Writes OUTPUT_matches.csv, which may be known before the last match is over.
 
     Raises:
       ConfigError: `--output` cannot be written.

@@ -59,7 +59,7 @@ def play() -> None:
             f"goals {match.goals_for:g}:{match.goals_against:g}"
         )
     table = standings.rows(names, matches, tournament.anchor)
-    standings.write(output, names, matches, table)
+    standings.write(output, table)
     terminal.say(f"\n{standings.text(table)}")
 
 

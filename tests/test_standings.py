@@ -42,7 +42,8 @@ def test_an_anchor_has_rating_0():
 
 def test_files(tmp_path):
     table = standings.rows(NAMES, MATCHES)
-    standings.write(tmp_path / "folder" / "cup.v2", NAMES, MATCHES, table)
+    standings.write_matches(tmp_path / "folder" / "cup.v2", NAMES, MATCHES)
+    standings.write(tmp_path / "folder" / "cup.v2", table)
     with (tmp_path / "folder" / "cup.v2.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["participant"] for row in rows] == ["b", "a", "c"]
@@ -61,7 +62,7 @@ def test_long_names_leave_room_for_the_ratings(tmp_path, count):
     for name in ("x", 100 * "x"):
         names = [f"{name}{number}" for number in range(count)]
         matches = [Match(n, (n + 1) % count, 2, 1, 1, 3.0, 2.0) for n in range(count)]
-        standings.write(tmp_path / name[:2], names, matches, standings.rows(names, matches))
+        standings.write(tmp_path / name[:2], standings.rows(names, matches))
     short, long = (Image.open(tmp_path / f"{name}.png").size for name in ("x", "xx"))
     assert long[0] > short[0] + 100 * 6
     assert long[1] == short[1]
@@ -71,7 +72,9 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     table = standings.rows(NAMES, MATCHES)
     with pytest.raises(errors.ConfigError, match="--output cannot be written"):
-        standings.write(tmp_path / "file" / "cup", NAMES, MATCHES, table)
+        standings.write(tmp_path / "file" / "cup", table)
+    with pytest.raises(errors.ConfigError, match="--output cannot be written"):
+        standings.write_matches(tmp_path / "file" / "cup", NAMES, MATCHES)
 
 
 def test_text():

@@ -44,14 +44,13 @@ class Parameters(NamedTuple):
 
     def give(self, agent: Agent) -> None:
         """Gives them to an agent. Raises: ConfigError: it is of other spaces or network."""
-        found, own = self.arrays.get(learner.SPACES), learner.spaces(agent)
-        if found is not None and found != own:  # those of older versions do not say
-            raise errors.ConfigError(
-                f"{self.source} observes or acts otherwise: {found}, not {own}"
-            )
-        found, own = self.arrays.get(learner.NETWORK), learner.network(agent)
-        if found is not None and found != own:
-            raise errors.ConfigError(f"{self.source} is of another network: {found}, not {own}")
+        for name, own, differs in (
+            (learner.SPACES, learner.spaces(agent), "observes or acts otherwise"),
+            (learner.NETWORK, learner.network(agent), "is of another network"),
+        ):
+            found = self.arrays.get(name)
+            if found is not None and found != own:  # those of older versions do not say
+                raise errors.ConfigError(f"{self.source} {differs}: {found}, not {own}")
         learner.assign(agent.variables, self.arrays, self.source)
 
 

@@ -151,7 +151,7 @@ def check(path: Path) -> None:
     if path.suffix not in SUFFIXES:
         raise errors.ConfigError(f"--output={path} must end in {' or '.join(SUFFIXES)}")
     if path.suffix == ".mp4":
-        with installation.needing("video", "mp4 (where gif does not)"):
+        with installation.needing("video", f"{path.name} (a name that ends in .gif does not)"):
             import imageio_ffmpeg  # noqa: F401  with a whole ffmpeg inside
 
 
