@@ -58,6 +58,7 @@ class Football:
       checkpoint_weight: what checkpoint rewards are multiplied by; goals and scores are not.
       shared_reward: whether the players of a side all get the mean of their rewards.
       action_mask: whether actions that make no sense cannot be chosen, see `action_masks.encode`.
+      shots_in_front: whether, with these masks, shots can be chosen in front of the goal alone.
       critic_state: whether values, but not policies, also see `simple115v2.encode`: a central
         critic, see `specs.CRITIC_STATE`. Of use where observations do not tell all, or where the
         value is to be learnt from other numbers than the policy.
@@ -78,6 +79,7 @@ class Football:
     checkpoint_weight: values.Cost = 1.0
     shared_reward: bool = False
     action_mask: bool = False
+    shots_in_front: bool = False
     critic_state: bool = False
 
     def __post_init__(self) -> None:
@@ -102,6 +104,11 @@ class Football:
                 f"Football.checkpoint_weight = {self.checkpoint_weight} weighs nothing: "
                 "Football.rewards = 'scoring' pays for no checkpoints",
                 page="football.md#rewards",
+            )
+        if self.shots_in_front and not self.action_mask:
+            raise errors.ConfigError(
+                "Football.shots_in_front = True needs Football.action_mask = True",
+                page="football.md#actions",
             )
         self._loaded.check()
 
@@ -161,4 +168,5 @@ class Football:
             self.right_difficulty,
             self.checkpoint_weight,
             self.shared_reward,
+            self.shots_in_front,
         )

@@ -1,15 +1,17 @@
+import dataclasses
 import itertools
 
 import numpy as np
+import pytest
 from football_pair import purposeful_actions
 
-from hts_tf import specs
+from hts_tf import errors, specs
 from hts_tf.environments import checked
 from hts_tf.environments.football import action_masks
 from hts_tf.environments.football.football import Football
 
-IDLE, SPRINT, RELEASE_DIRECTION, RELEASE_SPRINT, RELEASE_DRIBBLE = 0, 13, 14, 15, 18
-KICKS, SLIDING, DRIBBLE = [9, 10, 11, 12], 16, 17
+IDLE, RIGHT, SPRINT, RELEASE_DIRECTION, RELEASE_SPRINT, RELEASE_DRIBBLE = 0, 5, 13, 14, 15, 18
+KICKS, SHORT_PASS, SHOT, SLIDING, DRIBBLE = [9, 10, 11, 12], 11, 12, 16, 17
 MASKED = Football("5_vs_5", representation="relative", frames=1, left_players=4, action_mask=True)
 
 
@@ -51,8 +53,9 @@ def test_what_goes_on_or_off_anyway_changes_nothing():
     assert len(tried) == 4
 
 
-def test_masks_follow_from_what_is_seen():
-    game = checked.make(MASKED)
+@pytest.mark.parametrize("shots_in_front", [False, True])
+def test_masks_follow_from_what_is_seen(shots_in_front):
+    game = checked.make(dataclasses.replace(MASKED, shots_in_front=shots_in_front))
     kicked = near = 0
     for seed in range(3):
         seen, masks = play(game, seed, joint_actions(seed, 80))
@@ -66,14 +69,37 @@ def test_masks_follow_from_what_is_seen():
         np.testing.assert_array_equal(masks[..., RELEASE_DIRECTION], sticky[..., :8].any(-1))
         np.testing.assert_array_equal(masks[..., DRIBBLE], is_near & ~sticky[..., 9])
         np.testing.assert_array_equal(masks[..., SLIDING], is_near & ~own_ball)
+        is_in_front = (seen[..., 27] >= 0.64) & (abs(seen[..., 28]) <= 0.27)
         for kick in KICKS:
-            np.testing.assert_array_equal(masks[..., kick], is_near)
+            there = {SHOT: is_in_front, SHORT_PASS: True}.get(kick, ~is_in_front)
+            np.testing.assert_array_equal(
+                masks[..., kick], is_near & (there | (not shots_in_front))
+            )
         assert masks[..., :9].all()
         kicked += has_ball.sum()
         near += (is_near & ~has_ball).sum()
     game.close()
     assert kicked
     assert near
+
+
+@pytest.mark.parametrize(
+    ("scenario", "is_in_front"), [("academy_empty_goal_close", True), ("academy_empty_goal", False)]
+)
+def test_shots_in_front_of_the_goal(scenario, is_in_front):
+    config = Football(scenario, action_mask=True, shots_in_front=True)
+    game, observation = checked.make(config), config.spec.new_observation()
+    game.reset(0, observation)
+    while not observation[specs.ACTION_MASK][SHORT_PASS]:  # to the ball
+        assert not game.step(RIGHT, observation).is_over
+    game.close()
+    kicks = observation[specs.ACTION_MASK][KICKS].tolist()
+    assert kicks == [not is_in_front, not is_in_front, True, is_in_front]
+
+
+def test_shots_in_front_are_a_matter_of_masks():
+    with pytest.raises(errors.ConfigError, match=r"needs Football\.action_mask = True"):
+        Football("5_vs_5", shots_in_front=True)
 
 
 def test_both_sides_and_beside_a_critic_state():
