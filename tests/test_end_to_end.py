@@ -83,7 +83,7 @@ def test_another_seed_other_bits(reference, tmp_path):
 
 @pytest.mark.parametrize(
     ("num_actors", "num_executors", "actor_batch_size", "archive_episodes"),
-    [(1, 4, 4, True), (3, 2, 1, False), (3, 1, 3, True)],
+    [(1, 4, 16, True), (3, 2, 1, False), (3, 1, 3, True)],
 )
 def test_workers_and_the_archive_do_not_change_bits(
     reference, tmp_path, num_actors, num_executors, actor_batch_size, archive_episodes
