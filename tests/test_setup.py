@@ -523,7 +523,7 @@ def test_test_runs_linter_and_tests(launch):
         == "set-up --extras=gymnasium,atari,mujoco,pettingzoo,cluster,sweep,onnx,trackers,docs\n"
     )
     ruff = ["ruff", "check", ".", "ruff", "format", "--check", "."]
-    pytest = ["pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-k", "a b"]
+    pytest = ["pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "-k", "a b"]
     assert result.stdout.splitlines() == [*ruff, *pytest]
 
 
