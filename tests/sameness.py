@@ -30,12 +30,17 @@ def assert_same(workdir, reference, num_updates):
         assert there.read_bytes() == here.read_bytes()
 
 
+def rows_of(workdir):
+    """Returns how many updates its table of fingerprints has."""
+    table = workdir / fingerprint_log.TABLE
+    return max(0, table.read_bytes().count(b"\n") - 1) if table.exists() else 0
+
+
 def wait_for_rows(workdir, number, process, at_most_sec=0.05):
     """Waits until so many updates have been made, and then for a moment of up to so long."""
-    table = workdir / fingerprint_log.TABLE
-    while not table.exists() or table.read_bytes().count(b"\n") <= number:
+    while rows_of(workdir) < number:
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.01)
     time.sleep(random.uniform(0.0, at_most_sec))
     assert process.poll() is None, process.stderr.read()
-    return table.read_bytes().count(b"\n") - 1
+    return rows_of(workdir)

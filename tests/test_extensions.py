@@ -3,7 +3,6 @@
 import csv
 import os
 import signal
-import time
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.files import archive, fingerprint_log
 from tests import command_line
+from tests.sameness import rows_of, wait_for_rows
 
 pytestmark = pytest.mark.slow
 
@@ -50,11 +50,6 @@ def trained(request, tmp_path_factory):
     return request.param, workdir
 
 
-def updates(workdir):
-    table = workdir / fingerprint_log.TABLE
-    return table.read_text().count("\n") - 1 if table.exists() else 0
-
-
 def test_it_learns(trained):
     extension, workdir = trained
     arrays, _, reached = EXTENSIONS[extension]
@@ -68,18 +63,14 @@ def test_killed_and_resumed_is_as_never_stopped(trained, tmp_path):
     """And with other numbers of executors, of which statistics do not depend either."""
     extension, workdir = trained
     with start(extension, tmp_path) as process:
-        while updates(tmp_path) < 2:
-            assert process.poll() is None, process.stderr.read()
-            time.sleep(0.02)
+        wait_for_rows(tmp_path, 2, process)
         os.kill(executors_of(process.pid)[0], signal.SIGKILL)
-        while updates(tmp_path) < 6:
-            assert process.poll() is None, process.stderr.read()
-            time.sleep(0.02)
+        wait_for_rows(tmp_path, 6, process)
         process.send_signal(signal.SIGTERM)
         code, _, errors = command_line.finish(process)
     assert code == 128 + signal.SIGTERM, errors
     assert "was killed by SIGKILL" in errors
-    assert 6 <= updates(tmp_path) < NUM_UPDATES
+    assert 6 <= rows_of(tmp_path) < NUM_UPDATES
     one = "--gin_bindings=Trainer.num_executors = 1"
     code, _, errors = command_line.finish(start(extension, tmp_path, one))
     assert code == 0, errors
