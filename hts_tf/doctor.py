@@ -26,7 +26,7 @@ from hts_tf.files import scope
 from hts_tf.machines import ray_cluster
 from hts_tf.machines.follower import Follower
 from hts_tf.networks import native_ops
-from hts_tf.system import command, installation
+from hts_tf.system import command, installation, stop_signals
 from hts_tf.system.memory import memory_available_bytes
 from hts_tf.system.processors import usable_cores
 
@@ -455,13 +455,17 @@ def _mend(commands: list[str]) -> NoReturn:
 
 def _run(line: str) -> int:
     """Runs a line of the shell, and returns its exit code."""
-    with subprocess.Popen(line, shell=True) as process:
-        try:
-            return process.wait()
-        except BaseException:  # a signal's, which the line may not have got
+    process = None
+    try:
+        with stop_signals.held():  # else one that has begun may be known to nobody
+            process = subprocess.Popen(line, shell=True)
+        return process.wait()
+    except BaseException:  # a signal's, which the line may not have got
+        if process is not None:
             with contextlib.suppress(PermissionError):  # of sudo, which ends by the terminal's
                 process.terminate()
-            raise
+            process.wait()
+        raise
 
 
 def main() -> None:

@@ -122,14 +122,28 @@ doctor.examine = lambda: [
     assert not (tmp_path / "next").exists()
 
 
-def test_a_command_ends_with_the_doctor():
-    code = 'doctor.examine = lambda: [Finding("a", "1", "echo begun; exec sleep 600")]'
-    command = [sys.executable, "-c", FIX.format(code)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+STARTS_LATE = """
+import subprocess, time
+class Late(subprocess.Popen):
+    def __init__(self, *arguments, **keywords):
+        super().__init__(*arguments, **keywords)
+        time.sleep(1.0)
+subprocess.Popen = Late
+"""
+
+
+@pytest.mark.parametrize("before", ["", STARTS_LATE])
+def test_a_command_ends_with_the_doctor(before):
+    """Also one that has just begun."""
+    code = 'doctor.examine = lambda: [Finding("a", "1", "echo begun; read line; echo went on")]'
+    command = [sys.executable, "-c", FIX.format(before + code)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as process:
         assert any(line == "begun\n" for line in process.stdout)
         process.terminate()
-        assert process.stdout.read() == "", "nobody has it open any more"
-    assert process.returncode == 128 + signal.SIGTERM
+        assert process.wait() == 128 + signal.SIGTERM
+        output, _ = process.communicate("a line\n")
+        assert output == "", "nobody has it open any more"
 
 
 @pytest.fixture

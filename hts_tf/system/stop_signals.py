@@ -1,6 +1,8 @@
 """Signals that ask for an end: raised where the program is, or noted instead."""
 
+import contextlib
 import signal
+from collections.abc import Iterator
 from types import FrameType
 
 from hts_tf.system import terminal
@@ -38,6 +40,22 @@ def _raise(number: int, _: FrameType | None) -> None:
     global _raised
     _raised = signal.Signals(number)
     raise Interrupted(number)
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Within its `with` block, SIGINT and SIGTERM wait; at its end the first of them comes."""
+    came = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: came.append(number)) for number in _NUMBERS
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 class StopSignals:

@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from hts_tf.system.stop_signals import Interrupted, StopSignals, unwind
+from hts_tf.system.stop_signals import Interrupted, StopSignals, held, unwind
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -37,3 +37,22 @@ def test_one_that_was_swallowed_is_noted(capfd):
         signal.signal(number, handler)
     expected = "\nSIGTERM: stopping after the next update (again: at once)\n"
     assert capfd.readouterr().err == expected
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_that_is_held_comes_at_the_end(number):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    unwind()
+    done = []
+    with pytest.raises(Interrupted) as raised, held():
+        signal.raise_signal(number)
+        signal.raise_signal(signal.SIGTERM)
+        done.append("all of it")
+    assert raised.value.code == 128 + number
+    assert done
+    with held():  # none came
+        pass
+    with pytest.raises(Interrupted):
+        signal.raise_signal(number)
+    for number, handler in before.items():
+        signal.signal(number, handler)
