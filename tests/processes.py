@@ -21,6 +21,15 @@ def parent_of(path):
         return None
 
 
+def descendants(ancestor):
+    """Returns a process's children, theirs, and so on."""
+    parents = {int(path.name): parent_of(path) for path in Path("/proc").glob("[0-9]*")}
+    found = [ancestor]
+    for pid in found:  # which grows meanwhile
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found[1:]
+
+
 def in_session(leader):
     """Returns the processes of a session that live."""
     found = []
