@@ -1,10 +1,13 @@
 import collections
 import os
+import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # each test's process would take all of its memory
 os.environ.pop("TF_ENABLE_ONEDNN_OPTS", None)  # the user's own
 os.environ.pop("RAY_ADDRESS", None)
+# What a script's shell has started in the background ignores it, as would what tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import gin
 import hypothesis
