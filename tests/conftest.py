@@ -6,8 +6,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # each test's process would take all of its memory
 os.environ.pop("TF_ENABLE_ONEDNN_OPTS", None)  # the user's own
 os.environ.pop("RAY_ADDRESS", None)
-# What a script's shell has started in the background ignores it, as would what tests start.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import gin
 import hypothesis
@@ -16,6 +14,11 @@ import pytest
 # By default an example that takes 0.2 s fails; on a busy machine, any of them may.
 hypothesis.settings.register_profile("hts_tf", deadline=None)
 hypothesis.settings.load_profile("hts_tf")
+
+
+def pytest_configure() -> None:
+    # What a script's shell has started in the background ignores it, as would what tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,7 +7,8 @@ agents do without these, as most of them are wasted, and so does a policy with m
 gives up are first-time kicks of a ball that comes from further away.
 
 A policy that begins to learn shoots from anywhere, loses the ball by it, and soon shoots no more,
-not even before the goal. So shots may be kept to where goals come of them.
+not even before the goal. So shots may be kept to where goals come of them. There, first-time
+shots may be given back: goals after corners are hardly anything else.
 """
 
 import numpy as np
@@ -26,7 +27,7 @@ _REACH = 0.06  # in gfootball's units: 3.3 m along the pitch, 5.0 m across
 _FRONT, _SIDE = 0.64, 0.27
 
 
-def encode(side: Side, shots_in_front: bool = False) -> np.ndarray:
+def encode(side: Side, shots_in_front: bool = False, first_time_shots: bool = False) -> np.ndarray:
     """Returns which actions are permitted, [players, 19] bool, for each controlled player.
 
     - Passes, shot and dribble, unless the ball is within reach.
@@ -35,6 +36,8 @@ def encode(side: Side, shots_in_front: bool = False) -> np.ndarray:
       direction, if there is none.
     - With `shots_in_front`, shots unless the ball is in front of the goal (x from 0.64 to 1, y from
       -0.27 to 0.27), long and high passes if it is.
+    - With `first_time_shots`, these shots are permitted out of reach, too, while nobody has the
+      ball.
     """
     ball = side.ball()
     is_in_front = ball[0] >= _FRONT and abs(ball[1]) <= _SIDE
@@ -46,7 +49,8 @@ def encode(side: Side, shots_in_front: bool = False) -> np.ndarray:
         for kick in _KICKS:
             mask[kick] = is_near
         if shots_in_front:
-            mask[_SHOT] = is_near and is_in_front
+            is_coming = first_time_shots and side.ball_owner == -1
+            mask[_SHOT] = (is_near or is_coming) and is_in_front
             mask[_LONG_PASS] = mask[_HIGH_PASS] = is_near and not is_in_front
         mask[_SLIDING] = is_near and side.ball_owner != 0
         mask[_SPRINT] = not sticky[_STICKY_SPRINT]

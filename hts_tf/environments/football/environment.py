@@ -57,6 +57,7 @@ class Game(NamedTuple):
     checkpoint_weight: float
     shared_reward: bool
     shots_in_front: bool
+    first_time_shots: bool
 
 
 class FootballEnvironment:
@@ -94,7 +95,7 @@ class FootballEnvironment:
         self._encode = ENCODERS[game.representation]
         self._frames: list[bytes] = []  # of each player; bytes move faster than arrays so small
         self._shares = game.shared_reward
-        self._shots_in_front = game.shots_in_front
+        self._shots = game.shots_in_front, game.first_time_shots
         pays = "checkpoints" in game.rewards
         num_players = self._num_left + self._num_right
         self._is_alone = num_players == 1
@@ -188,7 +189,7 @@ class FootballEnvironment:
             return
         observation["player"].data.cast("B")[:] = b"".join(self._frames)
         if specs.ACTION_MASK in observation:
-            masks = [action_masks.encode(side, self._shots_in_front) for side in self._sides]
+            masks = [action_masks.encode(side, *self._shots) for side in self._sides]
             observation[specs.ACTION_MASK][...] = (
                 masks[0][0] if self._is_alone else np.concatenate(masks)
             )

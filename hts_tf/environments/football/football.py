@@ -59,6 +59,7 @@ class Football:
       shared_reward: whether the players of a side all get the mean of their rewards.
       action_mask: whether actions that make no sense cannot be chosen, see `action_masks.encode`.
       shots_in_front: whether, with these masks, shots can be chosen in front of the goal alone.
+      first_time_shots: whether, there, they can be chosen before the ball has come, too.
       critic_state: whether values, but not policies, also see `simple115v2.encode`: a central
         critic, see `specs.CRITIC_STATE`. Of use where observations do not tell all, or where the
         value is to be learnt from other numbers than the policy.
@@ -80,6 +81,7 @@ class Football:
     shared_reward: bool = False
     action_mask: bool = False
     shots_in_front: bool = False
+    first_time_shots: bool = False
     critic_state: bool = False
 
     def __post_init__(self) -> None:
@@ -105,11 +107,15 @@ class Football:
                 "Football.rewards = 'scoring' pays for no checkpoints",
                 page="football.md#rewards",
             )
-        if self.shots_in_front and not self.action_mask:
-            raise errors.ConfigError(
-                "Football.shots_in_front = True needs Football.action_mask = True",
-                page="football.md#actions",
-            )
+        for name, needed in (
+            ("shots_in_front", "action_mask"),
+            ("first_time_shots", "shots_in_front"),
+        ):
+            if getattr(self, name) and not getattr(self, needed):
+                raise errors.ConfigError(
+                    f"Football.{name} = True needs Football.{needed} = True",
+                    page="football.md#actions",
+                )
         self._loaded.check()
 
     @property
@@ -169,4 +175,5 @@ class Football:
             self.checkpoint_weight,
             self.shared_reward,
             self.shots_in_front,
+            self.first_time_shots,
         )

@@ -11,6 +11,7 @@ from hts_tf.environments.football import action_masks
 from hts_tf.environments.football.football import Football
 
 IDLE, RIGHT, SPRINT, RELEASE_DIRECTION, RELEASE_SPRINT, RELEASE_DRIBBLE = 0, 5, 13, 14, 15, 18
+HIGH_PASS = 10
 KICKS, SHORT_PASS, SHOT, SLIDING, DRIBBLE = [9, 10, 11, 12], 11, 12, 16, 17
 MASKED = Football("5_vs_5", representation="relative", frames=1, left_players=4, action_mask=True)
 
@@ -53,9 +54,12 @@ def test_what_goes_on_or_off_anyway_changes_nothing():
     assert len(tried) == 4
 
 
-@pytest.mark.parametrize("shots_in_front", [False, True])
-def test_masks_follow_from_what_is_seen(shots_in_front):
-    game = checked.make(dataclasses.replace(MASKED, shots_in_front=shots_in_front))
+@pytest.mark.parametrize(
+    ("shots_in_front", "first_time_shots"), [(False, False), (True, False), (True, True)]
+)
+def test_masks_follow_from_what_is_seen(shots_in_front, first_time_shots):
+    shots = {"shots_in_front": shots_in_front, "first_time_shots": first_time_shots}
+    game = checked.make(dataclasses.replace(MASKED, **shots))
     kicked = near = 0
     for seed in range(3):
         seen, masks = play(game, seed, joint_actions(seed, 80))
@@ -72,8 +76,9 @@ def test_masks_follow_from_what_is_seen(shots_in_front):
         is_in_front = (seen[..., 27] >= 0.64) & (abs(seen[..., 28]) <= 0.27)
         for kick in KICKS:
             there = {SHOT: is_in_front, SHORT_PASS: True}.get(kick, ~is_in_front)
+            is_coming = (seen[..., 36] > 0) & (kick == SHOT and first_time_shots)
             np.testing.assert_array_equal(
-                masks[..., kick], is_near & (there | (not shots_in_front))
+                masks[..., kick], (is_near | is_coming) & (there | (not shots_in_front))
             )
         assert masks[..., :9].all()
         kicked += has_ball.sum()
@@ -97,9 +102,28 @@ def test_shots_in_front_of_the_goal(scenario, is_in_front):
     assert kicks == [not is_in_front, not is_in_front, True, is_in_front]
 
 
+def test_first_time_shots_after_a_corner():
+    """The ball flies past players who can shoot before it is theirs."""
+    config = Football("academy_corner", "scoring", 1, "relative", action_mask=True)
+    config = dataclasses.replace(config, shots_in_front=True, first_time_shots=True)
+    game, observation = checked.make(config), config.spec.new_observation()
+    early = 0
+    for seed in range(5):
+        game.reset(seed, observation)
+        for _ in range(20):
+            mask = observation[specs.ACTION_MASK]
+            early += mask[SHOT] and not mask[SHORT_PASS]
+            if game.step(HIGH_PASS if mask[HIGH_PASS] else IDLE, observation).is_over:
+                break
+    game.close()
+    assert early
+
+
 def test_shots_in_front_are_a_matter_of_masks():
     with pytest.raises(errors.ConfigError, match=r"needs Football\.action_mask = True"):
         Football("5_vs_5", shots_in_front=True)
+    with pytest.raises(errors.ConfigError, match=r"needs Football\.shots_in_front = True"):
+        Football("5_vs_5", action_mask=True, first_time_shots=True)
 
 
 def test_both_sides_and_beside_a_critic_state():
