@@ -8,7 +8,7 @@ gives up are first-time kicks of a ball that comes from further away.
 
 A policy that begins to learn shoots from anywhere, loses the ball by it, and soon shoots no more,
 not even before the goal. So shots may be kept to where goals come of them. There, first-time
-shots may be given back: goals after corners are hardly anything else.
+shots may be given back, as headers after a corner are.
 """
 
 import numpy as np
