@@ -83,6 +83,7 @@ TEAMS = [
     ("players, ppo", 2),
     ("HalfCheetah", 2),
 ]
+OF_ITS_OWN = "synthetic, hts_a2c"  # played on a cluster that begins and ends with the run
 
 
 class Nodes:
@@ -156,9 +157,6 @@ def calm(tmp_path_factory):
     return find
 
 
-OF_ITS_OWN = "synthetic, hts_a2c"  # played on a cluster that begins and ends with the run
-
-
 @pytest.mark.parametrize("game", [g for g in GAMES if g not in (*dict(TEAMS), OF_ITS_OWN)])
 def test_learners(game, calm, tmp_path):
     """On one machine; where the others are played, each machine has several, too."""
@@ -182,8 +180,12 @@ def test_a_cluster_of_its_own(calm, tmp_path):
         assert len(ours) > 2
         assert "lost" not in finish(process)
     assert_same(tmp_path / "run", calm(OF_ITS_OWN), NUM_UPDATES)
+    wait_for_none(lambda: [pid for pid in ours if processes.is_alive(pid)])
+
+
+def wait_for_none(find):
     deadline = time.monotonic() + 30
-    while any(map(processes.is_alive, ours)):
+    while find():
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
@@ -232,14 +234,7 @@ def test_kills_of_nodes_and_workers(calm, nodes, tmp_path):
     assert "going on with 2 machines" in errors
     assert_same(tmp_path, calm(game), NUM_UPDATES)
     assert not processes.in_session(process.pid)
-    wait_for_no_followers()
-
-
-def wait_for_no_followers():
-    deadline = time.monotonic() + 30
-    while followers():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for_none(followers)
 
 
 def test_one_that_hangs(calm, nodes, tmp_path):
@@ -270,7 +265,7 @@ def test_the_first_machine_stops_and_dies(calm, nodes, tmp_path):
             process.send_signal(number)
             code, _, errors = command_line.finish(process)
         assert code == (-9 if number == signal.SIGKILL else 143), errors
-        wait_for_no_followers()
+        wait_for_none(followers)
     finish(start(game, tmp_path))
     assert_same(tmp_path, calm(game), NUM_UPDATES)
 

@@ -6,6 +6,15 @@ import pytest
 from hts_tf.system.stop_signals import Interrupted, StopSignals, held, unwind
 
 
+@pytest.fixture
+def unwinding():
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    unwind()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_is_noted_and_the_second_does_not_wait(capfd, number):
     before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
@@ -22,9 +31,7 @@ def test_the_first_is_noted_and_the_second_does_not_wait(capfd, number):
     assert capfd.readouterr().err == expected
 
 
-def test_one_that_was_swallowed_is_noted(capfd):
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    unwind()
+def test_one_that_was_swallowed_is_noted(unwinding, capfd):
     with contextlib.suppress(Interrupted):  # as libraries do: `except:`
         signal.raise_signal(signal.SIGTERM)
     signals = StopSignals("after the next update")
@@ -33,16 +40,12 @@ def test_one_that_was_swallowed_is_noted(capfd):
     unwind()
     with StopSignals("after the next update"):
         pass
-    for number, handler in before.items():
-        signal.signal(number, handler)
     expected = "\nSIGTERM: stopping after the next update (again: at once)\n"
     assert capfd.readouterr().err == expected
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_one_that_is_held_comes_at_the_end(number):
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    unwind()
+def test_one_that_is_held_comes_at_the_end(unwinding, number):
     done = []
     with pytest.raises(Interrupted) as raised, held():
         signal.raise_signal(number)
@@ -54,5 +57,3 @@ def test_one_that_is_held_comes_at_the_end(number):
         pass
     with pytest.raises(Interrupted):
         signal.raise_signal(number)
-    for number, handler in before.items():
-        signal.signal(number, handler)

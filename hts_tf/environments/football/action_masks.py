@@ -41,6 +41,7 @@ def encode(side: Side, shots_in_front: bool = False, first_time_shots: bool = Fa
     """
     ball = side.ball()
     is_in_front = ball[0] >= _FRONT and abs(ball[1]) <= _SIDE
+    is_coming = first_time_shots and side.ball_owner == -1
     masks = []
     for index, player in enumerate(side.active):
         sticky = side.sticky(index)
@@ -49,7 +50,6 @@ def encode(side: Side, shots_in_front: bool = False, first_time_shots: bool = Fa
         for kick in _KICKS:
             mask[kick] = is_near
         if shots_in_front:
-            is_coming = first_time_shots and side.ball_owner == -1
             mask[_SHOT] = (is_near or is_coming) and is_in_front
             mask[_LONG_PASS] = mask[_HIGH_PASS] = is_near and not is_in_front
         mask[_SLIDING] = is_near and side.ball_owner != 0
