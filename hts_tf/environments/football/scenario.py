@@ -3,6 +3,7 @@
 gfootball is imported inside functions: it brings gym, OpenCV and the engine with it.
 """
 
+import collections
 import contextlib
 import functools
 import importlib.util
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gfootball.env import config as gfootball_config
 
 _SEED = "game_engine_random_seed"
+_NUMBER = "episode_number"
 _TRIED_SEEDS = range(16)
 
 _lock = threading.Lock()  # `random` and `np.random` belong to the whole process
@@ -46,6 +48,12 @@ class Scenario:
     A scenario is a program that may draw what it likes: from `random`, from `np.random`, or from
     `builder._config["game_engine_random_seed"]`. So all three are seeded, and the program is run
     from the top of its file, so that it cannot remember earlier runs.
+
+    Teams take turns in scenarios that ask for the number of the episode (`builder.EpisodeNumber()`;
+    in 11_vs_11, the one that is set first kicks off). gfootball counts episodes; here the seed says
+    whose turn it is. There it also says which team the engine processes first, which gfootball
+    decides by the first episode's seed. Mirrored matches are equally likely so, and both sides
+    alike. Everywhere else the left team is the first to be processed.
 
     Attributes:
       config: gfootball's configuration, with seed 0.
@@ -154,17 +162,21 @@ class Scenario:
                     "level": self._name,
                     "players": ["agent:left_players={},right_players={}".format(*self._players)],
                     _SEED: seed,
-                    # gfootball would decide it by the seed of the first episode.
+                    _NUMBER: seed // 2 % 2,  # is counted up: 1 or 2 for the scenario
                     "reverse_team_processing": False,
                 }
             )
             rules = config.ScenarioConfig()
+            takes_turns = config.reads[_NUMBER] > 0
+            if takes_turns:
+                rules.reverse_team_processing = bool(seed % 2)  # as gfootball, but each time
             for name, difficulty in self._difficulties.items():
                 if difficulty is not None:
                     setattr(rules, name, difficulty)
             # gfootball itself reads the seed once if it is to be the engine's.
             own_reads = 0 if rules.deterministic else 1
-            return Setup(config, drawn=has_drawn() or config.seed_reads > own_reads)
+            asks = takes_turns or config.reads[_SEED] > own_reads
+            return Setup(config, drawn=asks or has_drawn())
 
     @contextlib.contextmanager
     def _blamed(self) -> Iterator[None]:
@@ -202,12 +214,14 @@ def _config_type() -> type["gfootball_config.Config"]:
         raise errors.ConfigError(f"gfootball cannot be imported: {error}") from error
 
     class Config(config.Config):
-        """Counts how often the seed is read."""
+        """Counts how often each key is read."""
 
-        seed_reads = 0
+        def __init__(self, values: dict[str, Any]) -> None:
+            self.reads: collections.Counter[str] = collections.Counter()
+            super().__init__(values)
 
         def __getitem__(self, key: str) -> Any:
-            self.seed_reads += key == _SEED
+            self.reads[key] += 1
             return super().__getitem__(key)
 
     return Config

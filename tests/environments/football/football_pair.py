@@ -1,6 +1,8 @@
 """gfootball's own environment beside ours."""
 
+import importlib.util
 import random
+from pathlib import Path
 
 import numpy as np
 
@@ -26,13 +28,21 @@ def make_stock(
     )
 
 
+def takes_turns(scenario):
+    """Whether the teams of a scenario take turns, by the number of the episode."""
+    path = importlib.util.find_spec(f"gfootball.scenarios.{scenario}").origin
+    return "builder.EpisodeNumber()" in Path(path).read_text()
+
+
 def reset_stock(stock, seed):
+    """Begins the episode that ours begins with a seed."""
     random.seed(seed)  # as scenarios find them in ours
     np.random.seed(seed)
     config = stock.unwrapped._config
     config["game_engine_random_seed"] = seed
-    config["reverse_team_processing"] = False
-    config["episode_number"] = 0  # counted up by the reset itself
+    turn = seed % 4 if takes_turns(config["level"]) else 0
+    config["reverse_team_processing"] = turn in (1, 3)
+    config["episode_number"] = int(turn in (2, 3))  # counted up by the reset itself
     return stock.reset()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from football_pair import Pair, purposeful_actions
+from football_pair import Pair, purposeful_actions, takes_turns
 
 from hts_tf import errors
 from hts_tf.environments.football import football, scenario, scenarios
@@ -40,8 +40,27 @@ def build_scenario(builder):
 """
 
 
+def turns(rules=""):
+    """Returns the text of a scenario of two equal teams, one of which kicks off."""
+    return f"""
+from . import *
+
+def build_scenario(builder):
+  builder.config().game_duration = 100
+  builder.config().left_team_difficulty = builder.config().right_team_difficulty = 0.6
+  {rules or "pass"}
+  teams = [Team.e_Left, Team.e_Right]
+  for kicks_off in True, False:
+    builder.SetTeam(teams.pop(builder.EpisodeNumber() % len(teams)))
+    builder.AddPlayer(-1.0, 0.0, e_PlayerRole_GK)
+    builder.AddPlayer(0.0 if kicks_off else -0.05, 0.02, e_PlayerRole_RM)
+    builder.AddPlayer(0.0 if kicks_off else -0.01, -0.02 if kicks_off else 0.2, e_PlayerRole_CF)
+"""
+
+
 # pytest would import what is called test_... itself.
 GFOOTBALLS_OWN = [name for name in scenarios.names() if not name.startswith("test_")]
+TAKING_TURNS = [name for name in GFOOTBALLS_OWN if takes_turns(name)]
 
 DRAWN_RULES = """for name in "offsides", "deterministic", "end_episode_on_score":
     setattr(builder.config(), name, random.random() < 0.5)"""
@@ -63,6 +82,8 @@ PLAYED = {
     "imports_what_draws_when_imported": program("from .imported import X", x="X"),
     "counts": program("from itertools import count\nCOUNT = count()", x="0.1 * next(COUNT)"),
     "has-an-odd_näme": program(),
+    "turns": turns(),
+    "turns_where_it_is_deterministic": turns("builder.config().deterministic = True"),
 }
 DRAWING = [name for name in PLAYED if name.startswith("draws")]
 
@@ -217,10 +238,59 @@ def test_seeds_differ_in_what_is_drawn(name, folder):
     assert all(played.setup(seed).drawn for seed in range(8))
 
 
-def test_scenarios_of_gfootball_draw_nothing():
-    """So that their episodes begin quickly, from the state that is kept."""
+def test_scenarios_of_gfootball_draw_nothing_but_turns():
+    """So that episodes of the others begin quickly, from the state that is kept."""
     for name in GFOOTBALLS_OWN:
-        assert not scenario.load(name).setup(3).drawn
+        assert scenario.load(name).setup(3).drawn == (name in TAKING_TURNS)
+
+
+def places(rules):
+    """Returns where the players of both teams begin."""
+    teams = rules.left_team, rules.right_team
+    return [[scenario._point(player.position) for player in team] for team in teams]
+
+
+@pytest.mark.parametrize("name", TAKING_TURNS)
+def test_each_team_has_its_turn(name):
+    """Who is set first, and which team is processed first: all four are as likely."""
+    setups = [scenario.load(name).setup(seed).config.ScenarioConfig() for seed in range(4)]
+    assert [rules.reverse_team_processing for rules in setups] == [False, True, False, True]
+    right_first, again, left_first, left_again = map(places, setups)
+    assert right_first == again
+    assert left_first == left_again
+    assert right_first == left_first[::-1]
+    assert (right_first == left_first) == (name == "1_vs_1_easy")  # both stand in goal
+
+
+def play_both(game, seed, actions):
+    """Plays an episode with a player on each side; returns what each saw and got at each step."""
+    environment, observation = game.make(), game.spec.new_observation()
+    environment.reset(seed, observation)
+    seen = [observation.copy()]
+    got = []
+    for both in actions:
+        result = environment.step(np.array(both), observation)
+        seen.append(observation.copy())
+        got.append(result.reward)
+        if np.any(result.terminated | result.truncated):
+            break
+    environment.close()
+    return np.array(seen), np.array(got)
+
+
+@pytest.mark.parametrize("representation", ["extracted", "simple115v2", "relative"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_with_both_turns_changed_a_match_is_its_mirror_image(folder, seed, representation):
+    """So no side is better than the other, over all seeds."""
+    settings = {"representation": representation, "left_players": 1, "right_players": 1}
+    game = football.Football("turns_where_it_is_deterministic", **settings)
+    left, right = purposeful_actions(4), purposeful_actions(5)
+    actions = list(itertools.islice(zip(left, right, strict=True), 101))
+    seen, got = play_both(game, seed, actions)
+    mirrored_seen, mirrored_got = play_both(game, seed ^ 3, [a[::-1] for a in actions])
+    assert len(seen) > 50
+    np.testing.assert_array_equal(seen[:, ::-1], mirrored_seen)
+    np.testing.assert_array_equal(got[:, ::-1], mirrored_got)
 
 
 @pytest.mark.parametrize("name", REFUSED)
