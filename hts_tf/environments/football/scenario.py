@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from hts_tf import errors
+from hts_tf import errors, seeding
 from hts_tf.environments.football import super_mini_map
 
 if TYPE_CHECKING:
@@ -42,6 +42,27 @@ class Setup(NamedTuple):
     drawn: bool
 
 
+class Turns(NamedTuple):
+    """What teams that take turns have in an episode.
+
+    Attributes:
+      number: of the episode, for the scenario: 1 or 2.
+      right_first: whether the engine processes the right team before the left one.
+    """
+
+    number: int
+    right_first: bool
+
+    @classmethod
+    def of(cls, seed: int) -> "Turns":
+        """Returns those of an episode: all four are equally likely.
+
+        They are drawn from the seed, as its bits have meanings (see `seeding.episode_seed`).
+        """
+        number, right_first = (seeding.integer(seed, f"football/{x}") % 2 for x in cls._fields)
+        return cls(1 + number, bool(right_first))
+
+
 class Scenario:
     """A scenario of gfootball, as a function of the episode's seed.
 
@@ -51,9 +72,9 @@ class Scenario:
 
     Teams take turns in scenarios that ask for the number of the episode (`builder.EpisodeNumber()`;
     in 11_vs_11, the one that is set first kicks off). gfootball counts episodes; here the seed says
-    whose turn it is. There it also says which team the engine processes first, which gfootball
-    decides by the first episode's seed. Mirrored matches are equally likely so, and both sides
-    alike. Everywhere else the left team is the first to be processed.
+    whose turn it is (`Turns`). It also says which team the engine processes first there, which
+    gfootball decides by the first episode's seed: so a match and its mirror image are equally
+    likely, and both sides alike. Everywhere else the left team is the first to be processed.
 
     Attributes:
       config: gfootball's configuration, with seed 0.
@@ -153,6 +174,7 @@ class Scenario:
                 raise self._error(f"knows its seed without builder._config[{_SEED!r}]")
 
     def _run(self, seed: int) -> Setup:
+        turns = Turns.of(seed)
         with self._blamed(), _seeded(seed) as has_drawn:
             module = importlib.util.module_from_spec(self._spec)
             exec(self._code, vars(module))
@@ -162,14 +184,14 @@ class Scenario:
                     "level": self._name,
                     "players": ["agent:left_players={},right_players={}".format(*self._players)],
                     _SEED: seed,
-                    _NUMBER: seed // 2 % 2,  # is counted up: 1 or 2 for the scenario
+                    _NUMBER: turns.number - 1,  # is counted up before the scenario is run
                     "reverse_team_processing": False,
                 }
             )
             rules = config.ScenarioConfig()
             takes_turns = config.reads[_NUMBER] > 0
             if takes_turns:
-                rules.reverse_team_processing = bool(seed % 2)  # as gfootball, but each time
+                rules.reverse_team_processing = turns.right_first
             for name, difficulty in self._difficulties.items():
                 if difficulty is not None:
                     setattr(rules, name, difficulty)

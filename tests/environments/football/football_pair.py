@@ -8,6 +8,7 @@ import numpy as np
 
 from hts_tf import specs
 from hts_tf.environments.football import football
+from hts_tf.environments.football.scenario import Turns
 from tests.pixel_maps import to_dense
 
 _RIGHT, _SHOT, _SPRINT = 5, 12, 13
@@ -40,9 +41,9 @@ def reset_stock(stock, seed):
     np.random.seed(seed)
     config = stock.unwrapped._config
     config["game_engine_random_seed"] = seed
-    turn = seed % 4 if takes_turns(config["level"]) else 0
-    config["reverse_team_processing"] = turn in (1, 3)
-    config["episode_number"] = int(turn in (2, 3))  # counted up by the reset itself
+    number, right_first = Turns.of(seed) if takes_turns(config["level"]) else (1, False)
+    config["reverse_team_processing"] = right_first
+    config["episode_number"] = number - 1  # counted up by the reset itself
     return stock.reset()
 
 

@@ -1,5 +1,6 @@
 """Scenarios as users write them, dropped into gfootball's folder."""
 
+import collections
 import functools
 import hashlib
 import itertools
@@ -14,8 +15,9 @@ import numpy as np
 import pytest
 from football_pair import Pair, purposeful_actions, takes_turns
 
-from hts_tf import errors
+from hts_tf import errors, seeding
 from hts_tf.environments.football import football, scenario, scenarios
+from hts_tf.environments.football.scenario import Turns
 from tests import command_line
 
 SEED = 'builder._config["game_engine_random_seed"]'
@@ -250,16 +252,39 @@ def places(rules):
     return [[scenario._point(player.position) for player in team] for team in teams]
 
 
+ALL_TURNS = [Turns(number, right_first) for number in (1, 2) for right_first in (False, True)]
+
+
+def seed_with(turns):
+    return next(seed for seed in itertools.count() if Turns.of(seed) == turns)
+
+
 @pytest.mark.parametrize("name", TAKING_TURNS)
 def test_each_team_has_its_turn(name):
-    """Who is set first, and which team is processed first: all four are as likely."""
-    setups = [scenario.load(name).setup(seed).config.ScenarioConfig() for seed in range(4)]
+    """To be set first, and to be processed first."""
+    seeds = map(seed_with, ALL_TURNS)
+    setups = [scenario.load(name).setup(seed).config.ScenarioConfig() for seed in seeds]
     assert [rules.reverse_team_processing for rules in setups] == [False, True, False, True]
     right_first, again, left_first, left_again = map(places, setups)
     assert right_first == again
     assert left_first == left_again
     assert right_first == left_first[::-1]
     assert (right_first == left_first) == (name == "1_vs_1_easy")  # both stand in goal
+
+
+@pytest.mark.parametrize("evaluation", [False, True])
+@pytest.mark.parametrize("num_tasks", [1, 2, 4])
+def test_turns_are_as_likely_in_all_episodes(evaluation, num_tasks):
+    """Seeds' bits are no coins: the last tells training from evaluation, others the task."""
+    for task in range(num_tasks):
+        counts = collections.Counter(
+            Turns.of(
+                seeding.episode_seed(0, 0, n, evaluation=evaluation, task=task, num_tasks=num_tasks)
+            )
+            for n in range(400)
+        )
+        assert {*counts} == {*ALL_TURNS}
+        assert min(counts.values()) > 70  # of 400; 100 are expected
 
 
 def play_both(game, seed, actions):
@@ -279,15 +304,16 @@ def play_both(game, seed, actions):
 
 
 @pytest.mark.parametrize("representation", ["extracted", "simple115v2", "relative"])
-@pytest.mark.parametrize("seed", [0, 1])
-def test_with_both_turns_changed_a_match_is_its_mirror_image(folder, seed, representation):
+@pytest.mark.parametrize("turns", ALL_TURNS[:2])
+def test_with_both_turns_changed_a_match_is_its_mirror_image(folder, turns, representation):
     """So no side is better than the other, over all seeds."""
     settings = {"representation": representation, "left_players": 1, "right_players": 1}
     game = football.Football("turns_where_it_is_deterministic", **settings)
     left, right = purposeful_actions(4), purposeful_actions(5)
     actions = list(itertools.islice(zip(left, right, strict=True), 101))
-    seen, got = play_both(game, seed, actions)
-    mirrored_seen, mirrored_got = play_both(game, seed ^ 3, [a[::-1] for a in actions])
+    mirrored = Turns(3 - turns.number, not turns.right_first)
+    seen, got = play_both(game, seed_with(turns), actions)
+    mirrored_seen, mirrored_got = play_both(game, seed_with(mirrored), [a[::-1] for a in actions])
     assert len(seen) > 50
     np.testing.assert_array_equal(seen[:, ::-1], mirrored_seen)
     np.testing.assert_array_equal(got[:, ::-1], mirrored_got)
