@@ -27,6 +27,7 @@ FLOORS = [
     {"pipeline", "evaluator", "comparison", "trainings", "standings"},
     {"build", "round_robin", "loading"},
     {"machines"},
+    {"examining"},
     {
         "train",
         "evaluate",

@@ -1,0 +1,48 @@
+"""gfootball's engine: whether it loads, and how it was built."""
+
+import hashlib
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import hts_tf
+from hts_tf.examining.finding import Finding, needs_set_up
+from hts_tf.files import scope
+
+_FOOTBALL = Path(hts_tf.__file__).parent / "environments/football"
+
+
+def engine() -> Finding:
+    """The football engine: whether it loads, and the flags and patch that it was built with.
+
+    It is loaded in a process of its own: one built for another processor kills its process.
+    """
+    command = [sys.executable, "-c", "import gfootball_engine"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode != 0:
+        last_line = (result.stderr.strip() or f"killed by signal {-result.returncode}").split("\n")
+        return needs_set_up("gfootball engine", last_line[-1])
+    build = scope.engine_build()
+    if not build:
+        detail = "loads, but was not built by the set-up (the stock build is slower)"
+        return needs_set_up("gfootball engine", detail)
+    flags = build["cxxflags"]
+    wanted = build_settings()["CXXFLAGS"]
+    if flags != wanted:
+        return needs_set_up("gfootball engine", f"built with {flags}, not {wanted}")
+    if build.get("patch") != engine_patch_hash():
+        detail = "built without the patch that is in hts_tf, or with another one"
+        return needs_set_up("gfootball engine", detail)
+    return Finding("gfootball engine", f"loads; patched; {flags}")
+
+
+def build_settings() -> dict[str, str]:
+    """Returns what engine_build.env assigns: CXXFLAGS, DEBIAN_PACKAGES, ..."""
+    text = (_FOOTBALL / "engine_build.env").read_text()
+    return dict(token.split("=", 1) for token in shlex.split(text, comments=True))
+
+
+def engine_patch_hash() -> str:
+    """Returns the SHA-256 of engine.patch."""
+    return hashlib.sha256((_FOOTBALL / "engine.patch").read_bytes()).hexdigest()

@@ -1,0 +1,53 @@
+import re
+
+import pytest
+from packaging.requirements import Requirement
+
+from hts_tf.examining import python_packages
+from tests.command_line import ROOT
+
+
+def test_what_several_extras_want_is_listed_once(monkeypatch):
+    wanted = ["packaging>=1; extra == 'plot'", "packaging>=1; extra == 'report'"]
+    monkeypatch.setattr(python_packages.metadata, "requires", lambda _: wanted)
+    assert [finding.name for finding in python_packages.requirements()] == ["packaging"]
+
+
+def test_extras_of_others_are_what_they_stand_for(monkeypatch):
+    wanted = {
+        "hts_tf": ["packaging[more]; extra == 'mujoco'", "packaging[more]>=1; extra == 'plot'"],
+        "packaging": ["hypothesis>=2; extra == 'more'", "pytest>=3", "ruff; extra == 'other'"],
+    }
+    monkeypatch.setattr(python_packages.metadata, "requires", wanted.__getitem__)
+    found = [
+        (finding.name, finding.detail.split()[1]) for finding in python_packages.requirements()
+    ]
+    assert found == [("hypothesis", "(>=2)"), ("packaging", "(>=1)")]
+
+
+def test_all_extras_are_examined():
+    text = (ROOT / "setup.py").read_text()
+    extras = re.findall(r'^    "(\w+)": \[', text, re.MULTILINE)
+    assert "football" in extras
+    assert {*python_packages.OPTIONAL_EXTRAS, "football"} == {*extras}
+
+
+@pytest.mark.parametrize(
+    ("text", "detail", "command"),
+    [
+        ("packaging>=1", "(>=1)", None),
+        ("packaging<1", "is not <1", "-m pip install 'packaging<1'"),
+        ("hts-tf-nothing>=2", "not installed (>=2)", "-m pip install 'hts-tf-nothing>=2'"),
+        ("hts-tf-nothing>=2; extra == 'football'", "not installed", "-m pip install"),
+        ("hts-tf-nothing>=2; extra == 'plot'", "not installed, optional", None),
+        ("packaging<1; extra == 'test'", "is not <1", "-m pip install 'packaging<1'"),
+    ],
+)
+def test_compare(text, detail, command):
+    (finding,) = python_packages.compare(Requirement(text))
+    assert detail in finding.detail
+    assert (finding.command is None) if command is None else (command in finding.command)
+
+
+def test_compare_ignores_requirements_for_other_systems():
+    assert not list(python_packages.compare(Requirement("packaging<1; python_version < '3'")))
