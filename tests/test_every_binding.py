@@ -236,18 +236,43 @@ METHODS = {"A2C": "hts_a2c", "rmsprop": "hts_a2c", "Asynchronous": "impala"}
 METHODS |= {"IMPALA": "impala", "adam": "impala"}
 
 
+def method_of(binding):
+    return METHODS.get(binding.partition(".")[0], "hts_ppo")
+
+
+def refusals(limits, workdir):
+    """Builds a run with bindings at their limits; returns why they are refused, each by itself."""
+    bindings = [f"{binding} = {value!r}" for binding, value in limits]
+    try:
+        config.load("synthetic", method_of(limits[0][0]), gin_bindings=bindings)
+        build(settings.Settings(), str(workdir), seed=0).close()
+    except errors.ConfigError as error:
+        half = len(limits) // 2
+        if not half:
+            return [str(error)]
+        halves = limits[:half], limits[half:]
+        return [why for i in range(2) for why in refusals(halves[i], f"{workdir}-{i}")]
+    return []
+
+
+def groups():
+    """Returns limits of different configurables together, as far as one method has them all."""
+    found = {}
+    counts = Counter()
+    for binding, value in LIMITS:
+        name = binding.partition(".")[0]
+        found.setdefault((method_of(binding), counts[name]), []).append((binding, value))
+        counts[name] += 1
+    return list(found.values())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(4))
 def test_what_is_just_permitted_can_be_built_or_is_refused_in_a_line(
     first, tmp_path, clean_gin, monkeypatch
 ):
+    """Several at once, as building takes its time; divided where these are refused."""
     monkeypatch.setattr(scope, "describe", functools.cache(scope.describe))  # takes its time
-    refused = []
-    for number, (binding, value) in list(enumerate(LIMITS))[first::4]:
-        method = METHODS.get(binding.partition(".")[0], "hts_ppo")
-        try:
-            config.load("synthetic", method, gin_bindings=[f"{binding} = {value!r}"])
-            build(settings.Settings(), str(tmp_path / str(number)), seed=0).close()
-        except errors.ConfigError as error:
-            refused.append(str(error))
+    limits = groups()[first::4]
+    refused = [why for i, group in enumerate(limits) for why in refusals(group, tmp_path / f"{i}")]
     assert len(refused) < 5, refused

@@ -13,7 +13,7 @@ from hts_tf.algorithms.impala import IMPALA
 from hts_tf.algorithms.ppo import PPO
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
-from tests.algorithms.reference import NUM_ENVS, NUM_STEPS, compiled_update
+from tests.algorithms.reference import NUM_ENVS, NUM_STEPS, as_tensors, compiled_update
 from tests.networks import action_kinds
 from tests.networks.action_kinds import KINDS, MASKED
 
@@ -72,16 +72,22 @@ def make_rollout(collector, action):
     )
 
 
-def update(algorithm, agent, rollout):
+def eager_update(algorithm, agent, optimizer, rollout, permutations, progress):
+    """Runs an update operation by operation: of so few steps that takes less than compiling it."""
+    arguments = as_tensors(rollout), tf.constant(permutations), tf.constant(progress)
+    logs = algorithm.update(agent, optimizer, *arguments)
+    return {name: float(value) for name, value in logs.items()}
+
+
+def update(algorithm, agent, rollout, run=compiled_update):
     """Returns what an update logs, and how the parameters moved."""
     before = [variable.numpy() for variable in agent.trainable_variables]
     optimizer = algorithm.make_optimizer()
     optimizer.build(agent.trainable_variables)
-    random = np.random.default_rng(5)
     random, size = np.random.default_rng(5), NUM_STEPS * NUM_ENVS
     orders = [random.permutation(size) for _ in range(algorithm.epochs)]
     permutations = np.reshape(orders, (-1, size)).astype(np.int32)
-    logs = compiled_update(algorithm, agent, optimizer, rollout, permutations, 0.25)
+    logs = run(algorithm, agent, optimizer, rollout, permutations, 0.25)
     after = agent.trainable_variables
     return logs, [a.numpy() - b for a, b in zip(after, before, strict=True)]
 
@@ -95,7 +101,9 @@ def test_updates_are_those_with_tensorflow_probability(algorithm, kind, masked):
     logs, moves = update(algorithm, make_agent(action, masked), rollout)
     distribution = functools.partial(action_kinds.expected, action)
     with mock.patch.object(ActorCritic, "distribution", lambda agent, policy: distribution(policy)):
-        expected_logs, expected_moves = update(algorithm, make_agent(action, masked), rollout)
+        expected_logs, expected_moves = update(
+            algorithm, make_agent(action, masked), rollout, eager_update
+        )
     assert logs.keys() == expected_logs.keys()
     assert all(np.isfinite(value) for value in logs.values())
     for name, value in logs.items():

@@ -66,7 +66,7 @@ GAMES = {
     "football, hts_ppo": [
         "--scenario=academy_empty_goal_close",
         *PPO,
-        "nature_cnn.dense = 32",
+        *command_line.SMALL_CNN,
     ],
     "players, hts_ppo": ["--scenario=academy_3_vs_1_with_keeper", *BOTH_SIDES],
     "players, hts_a2c": [
