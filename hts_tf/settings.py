@@ -16,7 +16,7 @@ from hts_tf.algorithms.reward_scaling import ReturnScaling
 from hts_tf.configurables import configurable
 from hts_tf.curriculum.curriculum import Curriculum
 from hts_tf.environments import base
-from hts_tf.networks import actor_critic  # noqa: F401
+from hts_tf.networks import actor_critic, by_agent  # noqa: F401
 from hts_tf.observers import csv_log, trackers  # noqa: F401
 from hts_tf.observers.observer import Observer
 from hts_tf.opponents import scripted, weightings  # noqa: F401

@@ -392,6 +392,10 @@ ACTION_MASK = "action_mask"
 # al. 2022, arXiv 2103.01955), which is there while learning and not needed to act.
 CRITIC_STATE = "critic_state"
 
+# The entry of an observation that tells agents who they are, a `DiscreteSpec` of as many values as
+# there are agents.
+AGENT = "agent"
+
 # What an environment may have of them: more than any game that is known to us needs.
 MAX_PLAYERS = 128
 

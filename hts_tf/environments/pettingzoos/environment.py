@@ -14,7 +14,7 @@ from hts_tf.environments.gymnasiums import masks, spaces
 if TYPE_CHECKING:
     from pettingzoo import ParallelEnv
 
-_SEEN, _AGENT = "observation", "agent"
+_SEEN = "observation"
 _READ_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
 
 
@@ -80,7 +80,7 @@ class PettingZooEnvironment(base.Environment):
             self._masks = self._make_masks(counts)
             entries[specs.ACTION_MASK] = specs.ArraySpec((max(map(sum, counts)),), "bool")
         if recipe.agent_indicator:
-            entries[_AGENT] = specs.DiscreteSpec(num_values=len(self._agents))
+            entries[specs.AGENT] = specs.DiscreteSpec(num_values=len(self._agents))
         self._has_state = recipe.critic_state
         if recipe.critic_state:
             entries[specs.CRITIC_STATE], self._write_state = self._state_space()
@@ -230,8 +230,8 @@ class PettingZooEnvironment(base.Environment):
                 mask.write(seen[specs.ACTION_MASK], own, over)
             else:
                 own.fill(True)
-        if self._is_dict and _AGENT in place:
-            place[_AGENT][...] = index
+        if self._is_dict and specs.AGENT in place:
+            place[specs.AGENT][...] = index
 
     def _write_all(self, array: np.ndarray) -> None:
         state = self.env.state()

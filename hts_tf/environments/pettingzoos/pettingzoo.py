@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 class PettingZoo:
     """A parallel environment of PettingZoo: its possible agents are the players, in their order.
 
-    All of them share one policy. Agents may leave before an episode is over, but not come later.
-    Each episode begins with `reset(seed=its own)`; score and reward are both the agent's reward.
+    All of them share one policy, which may have parts for each (`by_agent`). Agents may leave
+    before an episode is over, but not come later. Each episode begins with `reset(seed=its own)`;
+    score and reward are both the agent's reward.
 
     Spaces may differ from agent to agent where a shared policy can serve that: vectors of floats
     are filled up with zeros to the longest one, and Discrete actions are masked to the agent's own
