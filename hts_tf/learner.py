@@ -11,6 +11,7 @@ from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.algorithms.reward_scaling import ReturnScaling
 from hts_tf.algorithms.shards import WHOLE, Shards
 from hts_tf.networks.agent import Agent
+from hts_tf.networks.transparent import Transparent
 
 # In checkpoints and snapshots: what their agent observes and does, and what it is made of.
 SPACES, NETWORK = "agent/spaces", "agent/network"
@@ -201,7 +202,7 @@ def spaces(agent: Agent) -> np.ndarray:
 def network(agent: Agent) -> np.ndarray:
     """Returns what its layers are, in words: equal shapes alone may be another function."""
     layers = (
-        " ".join([type(layer).__name__, *(name for name in (_activation(layer),) if name)])
+        " ".join(filter(None, [type(layer).__name__, _activation(layer), _function(layer)]))
         for layer in agent._flatten_layers(include_self=False)
     )
     return np.array(", ".join(layers))
@@ -209,6 +210,10 @@ def network(agent: Agent) -> np.ndarray:
 
 def _activation(layer: keras.Layer) -> str:
     return getattr(getattr(layer, "activation", None), "__name__", "")
+
+
+def _function(layer: keras.Layer) -> str:
+    return layer.function if isinstance(layer, Transparent) else ""
 
 
 def frozen(agent: Agent) -> dict[str, np.ndarray]:

@@ -30,6 +30,7 @@ class Roles(Transparent):
         """Takes the layers of each role, and each agent's role."""
         super().__init__(**kwargs)
         self._branches = [[*layers, keras.layers.Flatten()] for layers in branches]
+        self.function = str(tuple(roles))
         # Of each role, its agents' numbers.
         self._agents = [np.flatnonzero(np.array(roles) == role) for role in range(len(branches))]
 

@@ -10,7 +10,12 @@ class Transparent(keras.layers.Layer):
 
     The model gets the operations of its `call`, not the layer, so that its file needs no code but
     Keras's. For that `call` may only use `keras.ops` and Keras's layers.
+
+    Attributes:
+      function: what its class and the shapes of its weights do not tell of it, in words.
     """
+
+    function: str = ""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Computes with a model's symbols, where Keras would make a node of the layer."""

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from hts_tf import errors, specs
+from hts_tf.learner import network
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.networks.by_agent import by_agent
@@ -65,6 +66,17 @@ def test_only_its_own_weights_have_a_gradient(agent):
                 moved[role] += np.abs(found[3 * role : 3 * role + 3]).sum()
     assert moved[ROLES[agent]] > 0
     assert moved[1 - ROLES[agent]] == 0
+
+
+def test_who_has_which_role_is_part_of_the_network():
+    """Else a policy would be taken for one of other roles."""
+    environment = specs.EnvironmentSpec(SPEC, specs.DiscreteSpec(num_values=2), 10)
+    first, again, other = (
+        str(network(ActorCritic(environment, 0, functools.partial(by_agent, torso=TINY, roles=r))))
+        for r in (ROLES, ROLES, (1, 0, 0))
+    )
+    assert first == again
+    assert first != other
 
 
 @pytest.mark.parametrize(
