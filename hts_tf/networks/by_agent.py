@@ -11,7 +11,7 @@ from annotated_types import Ge, Le
 from hts_tf import errors, specs, trees
 from hts_tf.configurables import configurable
 from hts_tf.networks.by_entry import suited
-from hts_tf.networks.torsos import Seeds, Torso
+from hts_tf.networks.torsos import Seeds, Torso, without
 from hts_tf.networks.transparent import Transparent
 
 
@@ -37,7 +37,7 @@ class Roles(Transparent):
     def call(self, observation: dict[str, trees.Tree]) -> tf.Tensor:
         """Returns features [B, roles * n] of observations [B, ...] with the entry `specs.AGENT`."""
         agent = keras.ops.cast(keras.ops.reshape(observation[specs.AGENT], (-1, 1)), "int64")
-        seen = _without_agent(observation)
+        seen = without(observation, specs.AGENT)
         made = []
         for layers, agents in zip(self._branches, self._agents, strict=True):
             features = seen
@@ -83,11 +83,6 @@ def by_agent(
             f"by_agent.roles = {tuple(roles)} must give each of the {agent.num_values} agents its "
             "role, and leave out none of 0, 1, ... up to the last"
         )
-    rest = _without_agent(spec)
+    rest = without(spec, specs.AGENT)
     branches = [(torso or suited(rest))(rest, seeds) for _ in range(max(roles) + 1)]
     return [Roles(branches, roles)]
-
-
-def _without_agent(observation: dict[str, trees.Tree]) -> trees.Tree:
-    rest = {name: entry for name, entry in observation.items() if name != specs.AGENT}
-    return rest if len(rest) > 1 else next(iter(rest.values()))

@@ -90,15 +90,16 @@ def seen_by_policy(observation: trees.Tree) -> trees.Tree:
     Raises:
       ConfigError: nothing else is in it.
     """
-    return _without(observation, specs.ACTION_MASK, specs.CRITIC_STATE)
+    return without(observation, specs.ACTION_MASK, specs.CRITIC_STATE)
 
 
 def seen_by_critic(observation: trees.Tree) -> trees.Tree:
     """Returns what a value's own torso sees, all but `specs.ACTION_MASK`; see `seen_by_policy`."""
-    return _without(observation, specs.ACTION_MASK)
+    return without(observation, specs.ACTION_MASK)
 
 
-def _without(observation: trees.Tree, *names: str) -> trees.Tree:
+def without(observation: trees.Tree, *names: str) -> trees.Tree:
+    """Returns an observation, or its spec, but for some entries; see `seen_by_policy`."""
     if not isinstance(observation, dict) or not any(name in observation for name in names):
         return observation
     seen = {name: entry for name, entry in observation.items() if name not in names}

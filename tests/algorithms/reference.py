@@ -51,13 +51,20 @@ def as_tensors(rollout):
     return trees.map(tf.constant, rollout)
 
 
-def compiled_update(algorithm, agent, optimizer, rollout, permutations, progress, **agents):
+def compiled_update(algorithm, agent, optimizer, *rollout_and_more, **agents):
     """Runs an update as the learner does: as one compiled function."""
+    update = functools.partial(algorithm.update, agent, optimizer, **agents)
+    return run_update(tf.function(update, autograph=False), *rollout_and_more)
 
-    @tf.function(autograph=False)
-    def update(*args):
-        return algorithm.update(agent, optimizer, *args, **agents)
 
+def eager_update(algorithm, agent, optimizer, *rollout_and_more, **agents):
+    """Runs an update operation by operation: of few steps that takes less than compiling it."""
+    return run_update(
+        functools.partial(algorithm.update, agent, optimizer, **agents), *rollout_and_more
+    )
+
+
+def run_update(update, rollout, permutations, progress):
     logs = update(as_tensors(rollout), tf.constant(permutations), tf.constant(progress, tf.float32))
     return {name: float(value) for name, value in logs.items()}
 

@@ -13,7 +13,7 @@ from hts_tf.algorithms.impala import IMPALA
 from hts_tf.algorithms.ppo import PPO
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
-from tests.algorithms.reference import NUM_ENVS, NUM_STEPS, as_tensors, compiled_update
+from tests.algorithms.reference import NUM_ENVS, NUM_STEPS, compiled_update, eager_update
 from tests.networks import action_kinds
 from tests.networks.action_kinds import KINDS, MASKED
 
@@ -70,13 +70,6 @@ def make_rollout(collector, action):
         truncated=truncated,
         truncation_value=np.where(truncated, np.float32(0.6), np.float32(np.nan)),
     )
-
-
-def eager_update(algorithm, agent, optimizer, rollout, permutations, progress):
-    """Runs an update operation by operation: of so few steps that takes less than compiling it."""
-    arguments = as_tensors(rollout), tf.constant(permutations), tf.constant(progress)
-    logs = algorithm.update(agent, optimizer, *arguments)
-    return {name: float(value) for name, value in logs.items()}
 
 
 def update(algorithm, agent, rollout, run=compiled_update):
