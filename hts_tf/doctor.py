@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from hts_tf import errors
-from hts_tf.examining import cluster, distribution, football_engine, machine, python_packages
+from hts_tf.examining import cluster, distribution, engine_build, machine, python_packages
 from hts_tf.examining.finding import SET_UP, Finding
 from hts_tf.system import command, installation, stop_signals
 
@@ -30,7 +30,7 @@ def examine() -> list[Finding]:
         distribution.python(),
         distribution.boost_python(),
         distribution.debian_packages(),
-        football_engine.engine(),
+        engine_build.engine(),
         *python_packages.requirements(),
         python_packages.own_operations(),
         machine.processor(),

@@ -1,6 +1,7 @@
 """Imports between the rooms of the package go one way, and none go in a circle."""
 
 import ast
+import collections
 import graphlib
 from pathlib import Path
 
@@ -115,3 +116,9 @@ def test_the_check_sees_imports():
     assert ("collecting", "executor") in found["collecting", "workers"]
     assert ("environments", "football", "view") in found["environments", "football", "football"]
     assert ("system", "quiet_tensorflow") in found["train",]
+
+
+def test_no_two_files_of_tests_share_a_name():
+    """pytest imports each by its name alone, without its folders'."""
+    names = collections.Counter(path.name for path in Path(__file__).parent.rglob("*.py"))
+    assert [name for name, count in names.items() if count > 1] == []

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hts_tf.examining import football_engine
+from hts_tf.examining import engine_build
 from hts_tf.examining.finding import Finding, needs_set_up, packages_command
 
 
@@ -29,7 +29,7 @@ def boost_python(usr: Path = Path("/usr")) -> Finding:
 
 def debian_packages() -> Finding:
     """The Debian packages that building the engine needs."""
-    wanted = football_engine.build_settings()["DEBIAN_PACKAGES"].split()
+    wanted = engine_build.build_settings()["DEBIAN_PACKAGES"].split()
     query = ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *wanted]
     try:
         lines = subprocess.run(query, capture_output=True, text=True).stdout.splitlines()

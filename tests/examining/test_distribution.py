@@ -1,6 +1,6 @@
 import sys
 
-from hts_tf.examining import distribution, football_engine
+from hts_tf.examining import distribution, engine_build
 
 
 def script(path, text):
@@ -17,7 +17,7 @@ def test_boost_python(tmp_path):
 
 
 def test_debian_packages(tmp_path, monkeypatch):
-    wanted = football_engine.build_settings()["DEBIAN_PACKAGES"].split()
+    wanted = engine_build.build_settings()["DEBIAN_PACKAGES"].split()
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     script(tmp_path / "dpkg-query", "printf '%s installed\\n' " + " ".join(wanted))
     assert distribution.debian_packages().command is None

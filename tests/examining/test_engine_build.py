@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from hts_tf.examining import football_engine
+from hts_tf.examining import engine_build
 from hts_tf.examining.finding import Finding
 
 
@@ -18,37 +18,37 @@ def engine_file(tmp_path, monkeypatch):
 
 
 def test_engine_that_was_built_by_the_set_up(engine_file):
-    flags = football_engine.build_settings()["CXXFLAGS"]
-    build = {"cxxflags": flags, "patch": football_engine.engine_patch_hash()}
+    flags = engine_build.build_settings()["CXXFLAGS"]
+    build = {"cxxflags": flags, "patch": engine_build.engine_patch_hash()}
     engine_file.with_name("gfootball-build.json").write_text(json.dumps(build))
-    assert football_engine.engine() == Finding("gfootball engine", f"loads; patched; {flags}")
+    assert engine_build.engine() == Finding("gfootball engine", f"loads; patched; {flags}")
 
 
 @pytest.mark.parametrize("patch", [{}, {"patch": "of another version"}])
 def test_engine_that_was_built_with_another_patch(engine_file, patch):
-    build = {"cxxflags": football_engine.build_settings()["CXXFLAGS"], **patch}
+    build = {"cxxflags": engine_build.build_settings()["CXXFLAGS"], **patch}
     engine_file.with_name("gfootball-build.json").write_text(json.dumps(build))
-    assert "patch" in football_engine.engine().detail
-    assert football_engine.engine().command
+    assert "patch" in engine_build.engine().detail
+    assert engine_build.engine().command
 
 
 def test_engine_that_was_built_with_other_flags(engine_file):
     engine_file.with_name("gfootball-build.json").write_text(json.dumps({"cxxflags": "-O0"}))
-    assert "built with -O0" in football_engine.engine().detail
-    assert football_engine.engine().command
+    assert "built with -O0" in engine_build.engine().detail
+    assert engine_build.engine().command
 
 
 def test_engine_that_was_not_built_by_the_set_up(engine_file):
-    assert "not built by the set-up" in football_engine.engine().detail
-    assert football_engine.engine().command
+    assert "not built by the set-up" in engine_build.engine().detail
+    assert engine_build.engine().command
 
 
 def test_engine_that_does_not_load(engine_file):
     engine_file.write_text("raise ImportError('libboost_python.so: no such file')")
-    assert football_engine.engine().detail == "ImportError: libboost_python.so: no such file"
-    assert football_engine.engine().command
+    assert engine_build.engine().detail == "ImportError: libboost_python.so: no such file"
+    assert engine_build.engine().command
 
 
 def test_engine_for_another_processor(engine_file):
     engine_file.write_text("import os, signal; os.kill(os.getpid(), signal.SIGILL)")
-    assert football_engine.engine().detail == "killed by signal 4"
+    assert engine_build.engine().detail == "killed by signal 4"
