@@ -18,6 +18,7 @@ from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.networks.agent import Agent
 from hts_tf.opponents.pool import Opponents, Pool, Store
 from hts_tf.pipeline import Pipeline
+from hts_tf.run_state import Parts
 from hts_tf.schedules.schedule import Schedule
 from hts_tf.settings import Settings
 from hts_tf.system import compute, memory, terminal
@@ -119,22 +120,10 @@ def build(
     evaluations = None
     if team.number == 0 and settings.evaluate_every_updates is not None:
         evaluations = EvaluationProcess(Path(workdir), settings)
-    pipeline = Pipeline(
-        schedule,
-        collector,
-        learner,
-        behaviour,
-        keeper,
-        reporter,
-        tracer,
-        steps_per_update,
-        part,
-        pool,
-        progress,
-        team,
-        evaluations,
-        settings.stop_at_score,
+    parts = Parts(
+        schedule, collector, learner, behaviour, pool, progress, keeper, reporter, team, part
     )
+    pipeline = Pipeline(parts, steps_per_update, tracer, evaluations, settings.stop_at_score)
     configuration = operative.text(seed)
     try:
         pipeline.open(configuration, _scope(configuration, policy))

@@ -8,25 +8,17 @@ import time
 import numpy as np
 
 from hts_tf import errors, trees
-from hts_tf.collecting import collector as collectors
-from hts_tf.collecting.collector import Collector
 from hts_tf.collecting.executor_pool import WorkerError
-from hts_tf.collecting.unroll_collector import UnrollCollector
-from hts_tf.curriculum.curriculum import Progress
 from hts_tf.files.episodes import WINDOW
-from hts_tf.files.keeper import Keeper
-from hts_tf.learner import Learner
-from hts_tf.networks.agent import Agent
-from hts_tf.opponents.pool import ITSELF, Pool
-from hts_tf.schedules.schedule import Round, Schedule
+from hts_tf.opponents.pool import ITSELF
+from hts_tf.run_state import Parts, RunState
+from hts_tf.schedules.schedule import Round
 from hts_tf.system.stop_signals import StopSignals
-from hts_tf.team import MachineLostError, Share, Team, from_first
+from hts_tf.team import MachineLostError
 from hts_tf.watching.evaluation_process import EvaluationProcess
-from hts_tf.watching.reporter import Reporter
 from hts_tf.watching.tracer import Tracer
 
 _POLL_SEC = 0.05
-_KEPT_ROUNDS = 3  # whose environments may still be on their way to the first machine
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,65 +49,45 @@ class Pipeline:
 
     def __init__(
         self,
-        schedule: Schedule,
-        collector: Collector | UnrollCollector,
-        learner: Learner,
-        behaviour: Agent,
-        keeper: Keeper,
-        reporter: Reporter | None,
-        tracer: Tracer | None,
+        parts: Parts,
         steps_per_round: int,
-        share: Share,
-        pool: Pool | None,
-        progress: Progress | None,
-        team: Team,
+        tracer: Tracer | None,
         evaluations: EvaluationProcess | None,
         stop_at_score: float | None,
     ) -> None:
         """Takes its parts, and starts nothing.
 
         Args:
-          schedule: of rollout and learning.
-          collector: of this machine's environments.
-          learner: of this machine's shards.
-          behaviour: the agent that the actors run.
-          keeper: of what is to last.
-          reporter: of the run; None where nobody looks, on all machines but the first.
-          tracer: of this machine's workers, or None.
+          parts: of the run.
           steps_per_round: env steps, of all machines.
-          share: of this machine.
-          pool: of opponents, or None.
-          progress: with the tasks, or None.
-          team: of machines.
+          tracer: of this machine's workers, or None.
           evaluations: while it trains; None for none.
           stop_at_score: see `Settings`.
         """
-        schedule.connect(collector, learner, behaviour)
-        self.collector = collector
-        self.learner = learner
-        self._schedule = schedule
-        self._behaviour = behaviour
-        self._keeper = keeper
-        self._reporter = reporter
-        self._tracer = tracer
+        parts.schedule.connect(parts.collector, parts.learner, parts.behaviour)
+        self.collector = parts.collector
+        self.learner = parts.learner
+        self._schedule = parts.schedule
+        self._behaviour = parts.behaviour
+        self._pool = parts.pool
+        self._progress = parts.progress
+        self._keeper = parts.keeper
+        self._reporter = parts.reporter
+        self._team = parts.team
+        self._state = RunState(parts, steps_per_round)
         self._steps_per_round = steps_per_round
-        self._pool = pool
-        self._progress = progress
-        self._share = share
-        self._team = team
+        self._tracer = tracer
         self._evaluations = evaluations
         self._stop_at_score = stop_at_score
-        self._own_states: dict[int, dict[str, np.ndarray]] = {}  # next round -> see `_own_state`
         self._waited_sec = 0.0
         self._stop = False
-        if progress:
-            collector.workers.board.set_task_shares(progress.shares)
-        has_sync_points = schedule.policy_lag is not None
+        if parts.progress:
+            parts.collector.workers.board.set_task_shares(parts.progress.shares)
+        has_sync_points = parts.schedule.policy_lag is not None
         self.signals = StopSignals(
             "at the next sync point" if has_sync_points else "after the next update"
         )
-        self._num_rounds = schedule.num_rounds(learner.num_updates)
-        self._next_round = 0
+        self._num_rounds = parts.schedule.num_rounds(parts.learner.num_updates)
 
     def open(self, configuration: str, scope: dict[str, str]) -> None:
         """Takes the workdir, and goes on with the run that it holds.
@@ -128,36 +100,13 @@ class Pipeline:
           ConfigError: the workdir cannot be used.
         """
         self._configuration, self._scope = configuration, scope
-        state = self._keeper.claim(configuration, scope)
+        saved = self._keeper.claim(configuration, scope)
         try:
-            self._go_on_with(state)
+            self._state.go_on_with(saved)
         except (errors.ConfigError, MachineLostError):
-            if not state:
+            if not saved:
                 self._keeper.disclaim()
             raise
-
-    def _go_on_with(self, state: dict[str, np.ndarray] | None) -> None:
-        if self._team.number == 0 and not state:
-            self._begin()
-        if self._team.size > 1:
-            state, parameters, files = from_first(
-                self._team, (state, self.learner.state(), self._keeper.snapshots())
-            )
-            if self._team.number > 0:
-                self._keeper.take_snapshots(files)
-                if not state:
-                    self.learner.restore(parameters)
-                    self._begin()
-        if state:
-            self.restore(state)
-
-    def _begin(self) -> None:
-        """Takes from other runs what it is to begin with."""
-        if self._team.number == 0:
-            self._keeper.give_first_parameters(self.learner)
-        self._behaviour.copy_from(self.learner.agent)
-        if self._pool:
-            self._pool.begin()
 
     def run(self) -> Result:
         """Trains to the end, or until SIGINT or SIGTERM asks to stop after this round.
@@ -171,7 +120,7 @@ class Pipeline:
         with self.signals:  # until all is closed: a signal must not cut that short
             try:
                 if self._reporter:
-                    self._reporter.begin(self._env_steps(), self._configuration, self._scope)
+                    self._reporter.begin(self._state.env_steps, self._configuration, self._scope)
                 self._keeper.begin(self.learner, self._steps_per_round)
                 if self._evaluations:
                     self._evaluations.begin(self.learner.updates)
@@ -189,49 +138,52 @@ class Pipeline:
             except WorkerError as error:
                 if error.attempt is None:
                     raise
-                replay = self._keeper.replay_command(error.attempt, self._next_round)
+                replay = self._keeper.replay_command(error.attempt, self._state.next_round)
                 raise WorkerError(f"{error}; {replay}") from error
             except Exception as error:
                 if not self._team.lost:
                     raise
-                self._team.lost.progress = self._save_what_is_safe()
+                kept = self._state.last_kept()
+                if kept:
+                    self._keeper.save(*kept)
+                self._team.lost.progress = kept is not None
                 raise self._team.lost from error
             finally:
                 self.close()
         return Result(
-            self._env_steps(),
+            self._state.env_steps,
             self.learner.updates,
             self.learner.agent.parameters_hash(),
         )
 
     def _rounds(self) -> None:
-        saved_round = self._next_round
+        saved_round = self._state.next_round
         round_start = time.monotonic()
         while not self._is_complete() and not self._stop:
-            outcome = self._schedule.run_round(self._next_round, self.learner.num_updates)
-            self._next_round += 1
+            outcome = self._schedule.run_round(self._state.next_round, self.learner.num_updates)
+            self._state.next_round += 1
             # From sync point to sync point, with what is done below while the workers wait.
             round_end = time.monotonic()
             seconds, round_start = round_end - round_start, round_end
             self._round_over(outcome, seconds)
             if self._team.size > 1:
-                self._keep()
+                self._state.keep()
             if self._team.number > 0:
                 continue
             if self._evaluations:
                 self._evaluate()
             if self._keeper.is_due(self.learner.updates):
                 self._save()
-                saved_round = self._next_round
-        if self._next_round > saved_round and self._team.number == 0:
+                saved_round = self._state.next_round
+        if self._state.next_round > saved_round and self._team.number == 0:
             self._save()
 
     def _save(self) -> None:
-        path = self._keeper.save(self._next_round, self.state())
-        self._reporter.saved(self._env_steps(), path)
+        path = self._keeper.save(self._state.next_round, self._state.read())
+        self._reporter.saved(self._state.env_steps, path)
 
     def _is_complete(self) -> bool:
-        return self._next_round == self._num_rounds or self._is_good_enough()
+        return self._state.next_round == self._num_rounds or self._is_good_enough()
 
     def _is_good_enough(self) -> bool:
         episodes = self._keeper.episodes
@@ -240,7 +192,7 @@ class Pipeline:
         return episodes.means().score >= self._stop_at_score
 
     def _evaluate(self) -> None:
-        updates, env_steps = self.learner.updates, self._env_steps()
+        updates, env_steps = self.learner.updates, self._state.env_steps
         for evaluation in self._evaluations.round_over(
             self.learner.agent, updates, env_steps, self._is_complete()
         ):
@@ -253,28 +205,6 @@ class Pipeline:
             if self._evaluations.is_idle:
                 return
             time.sleep(_POLL_SEC)
-
-    def _keep(self) -> None:
-        """Has the first machine hold on to what is safe now, as all have come to this sync point.
-
-        What the others bring comes while the next round runs.
-        """
-        self._team.keep((self._next_round, self.collector.state(self._next_round)))
-        if self._team.number == 0:
-            copies = {name: np.array(array) for name, array in self._own_state().items()}
-            self._own_states = {**self._own_states, self._next_round: copies}
-            for number in sorted(self._own_states)[:-_KEPT_ROUNDS]:
-                del self._own_states[number]
-
-    def _save_what_is_safe(self) -> bool:
-        """Saves the last sync point that is safe, on the first machine; returns if there is one."""
-        kept = self._team.kept(wait=False)
-        if self._team.number > 0 or not kept:
-            return False
-        number = kept[0][0]
-        collected = collectors.joined([state for _, state in kept])
-        self._keeper.save(number, {**self._own_states[number], **collected})
-        return True
 
     def _of_all_machines(self, outcome: Round, cut_short: np.ndarray) -> tuple[Round, np.ndarray]:
         """Returns a round's outcome, without observations, and where episodes were cut short.
@@ -299,7 +229,7 @@ class Pipeline:
         return outcome._replace(collected=collected), np.concatenate(cuts, axis=1)
 
     def _round_over(self, outcome: Round, seconds: float) -> None:
-        number = self._next_round - 1
+        number = self._state.next_round - 1
         names = self._pool.names if self._pool else [ITSELF]
         outcome, cut_short = self._of_all_machines(outcome, self.collector.cut_short(number))
         ended = self._keeper.round_over(outcome, number, cut_short, names)
@@ -321,57 +251,10 @@ class Pipeline:
                 activity |= part.figures()
         if self._reporter:
             self._reporter.round_over(
-                outcome, seconds, self._env_steps(), activity, self._keeper, ended
+                outcome, seconds, self._state.env_steps, activity, self._keeper, ended
             )
         if self._tracer:
             self._tracer.round_over(outcome)
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Returns all that the next round depends on, of all machines; only between rounds.
-
-        Only to the first machine, after all have been told to `_keep`.
-        """
-        collected = self.collector.state(self._next_round)
-        if self._team.size > 1:
-            collected = collectors.joined([state for _, state in self._team.kept(wait=True)])
-        return {**self._own_state(), **collected}
-
-    def _own_state(self) -> dict[str, np.ndarray]:
-        """Returns what is in a state of all but the environments; the same on all machines."""
-        return {
-            "run/next_round": np.array(self._next_round),
-            "run/env_steps": np.array(self._env_steps()),
-            **self.learner.state(),
-            **self._schedule.state(),
-            **self._reporter.state(),
-            **self._keeper.state(),
-            **(self._pool.state() if self._pool else {}),
-            **(self._progress.state() if self._progress else {}),
-        }
-
-    def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Goes on from a saved state.
-
-        Raises:
-          ConfigError: it is of another agent.
-        """
-        self._next_round = int(state["run/next_round"])
-        self.learner.restore(state)
-        self._behaviour.copy_from(self.learner.agent)
-        self._schedule.restore(state)
-        if self._reporter:
-            self._reporter.restore(state)
-        own = state
-        if self._team.size > 1:
-            own = collectors.part(state, self._share.envs)
-        playing = self.collector.restore(own, self._next_round)
-        everywhere = self._team.all(playing)
-        self._keeper.restore(state, [episode for there in everywhere for episode in there])
-        if self._pool:
-            self._pool.restore(state, self.collector.workers.board.met)
-        if self._progress:
-            self._progress.restore(state)
-            self.collector.workers.board.set_task_shares(self._progress.shares)
 
     def close(self) -> None:
         """Stops all workers and frees all shared memory; may be called twice."""
@@ -379,6 +262,3 @@ class Pipeline:
             parts = self._keeper, self.collector, self._reporter, self._evaluations
             for part in filter(None, parts):
                 stack.callback(part.close)
-
-    def _env_steps(self) -> int:
-        return min(self._next_round, self.learner.num_updates) * self._steps_per_round

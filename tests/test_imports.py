@@ -25,6 +25,7 @@ FLOORS = [
     {"settings"},
     {"files"},
     {"watching"},
+    {"run_state"},
     {"pipeline", "evaluator", "comparison", "trainings", "standings"},
     {"build", "round_robin", "loading"},
     {"machines"},
@@ -83,6 +84,13 @@ def graph():
 
 def test_every_room_is_in_the_list():
     assert {module[0] for module in modules()} == FLOOR.keys()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/design.md"])
+def test_every_folder_is_on_the_pages_that_list_them(page):
+    text = (PACKAGE.parent / page).read_text()
+    folders = {module[0] for module in modules() if len(module) > 1}
+    assert [folder for folder in folders if f"{folder}/" not in text] == []
 
 
 def test_no_import_goes_upwards():

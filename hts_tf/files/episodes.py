@@ -114,6 +114,7 @@ class EpisodeTracker:
         score, reward = (array[:, :, own].mean(axis=2) for array in (rollout.score, rollout.reward))
         finished = (rollout.terminated | rollout.truncated).all(axis=2)
         finished[:-1] &= ~cut_short[1:]
+        action_bytes = rollout.action[0, 0].nbytes
         records = []
         begin = np.zeros(finished.shape[1], int)  # the running episodes' first steps in here
 
@@ -121,43 +122,22 @@ class EpisodeTracker:
             """Ends the episodes of these columns before a step."""
             for column in np.flatnonzero(columns).tolist():
                 slot = slots[column]
-                sums = running[:, column].tolist()
-                figures = ()
+                first, begin[column] = begin[column], step
+                outcome, figures = None, ()
                 if is_finished:
+                    score, episode_return, length = running[:, column].tolist()
+                    outcome = Episode(score, episode_return, int(length))
+                    self.recent.append(outcome)
+                    self.finished += 1
                     if self._names:
                         figures = tuple(rollout.figures[step - 1, column, 0].tolist())
                         self.recent_figures.append(figures)
-                    self.recent.append(Episode(sums[0], sums[1], int(sums[2])))
-                    self.finished += 1
-                actions = rollout.action[begin[column] : step, column].tobytes()
-                has_steps = begin[column] < step
-                task, opponent = (
-                    self._kind(rollout, step - 1, column) if has_steps else self._kinds[slot]
-                )
-                records.append(
-                    archive.Record(
-                        slot=slot,
-                        episode=self._number[slot],
-                        seed=seeding.episode_seed(
-                            self._seed,
-                            slot,
-                            self._number[slot],
-                            task=task,
-                            num_tasks=self._num_tasks,
-                        ),
-                        interval=interval,
-                        score=sums[0] if is_finished else math.nan,
-                        episode_return=sums[1] if is_finished else math.nan,
-                        actions=self._actions[slot] + actions,
-                        action_bytes=rollout.action[0, 0].nbytes,
-                        opponent=opponent,
-                        task=task,
-                        figures=figures,
-                    )
-                )
+                if first < step:
+                    self._actions[slot] += rollout.action[first:step, column].tobytes()
+                    self._kinds[slot] = self._kind(rollout, step - 1, column)
+                records.append(self._record(slot, interval, outcome, figures, action_bytes))
                 self._number[slot] += 1
                 self._actions[slot] = b""
-                begin[column] = step
             running[:, columns] = 0
 
         for step in range(len(finished)):
@@ -171,6 +151,33 @@ class EpisodeTracker:
             self._kinds[slot] = self._kind(rollout, -1, column)
         self._running[:, slots] = running
         return records
+
+    def _record(
+        self,
+        slot: int,
+        interval: int,
+        outcome: Episode | None,
+        figures: tuple[float, ...],
+        action_bytes: int,
+    ) -> archive.Record:
+        """Returns what a slot's running episode is remembered by; outcome: None if not known."""
+        task, opponent = self._kinds[slot]
+        number = self._number[slot]
+        return archive.Record(
+            slot=slot,
+            episode=number,
+            seed=seeding.episode_seed(
+                self._seed, slot, number, task=task, num_tasks=self._num_tasks
+            ),
+            interval=interval,
+            score=outcome.score if outcome else math.nan,
+            episode_return=outcome.episode_return if outcome else math.nan,
+            actions=self._actions[slot],
+            action_bytes=action_bytes,
+            opponent=opponent,
+            task=task,
+            figures=figures,
+        )
 
     def _kind(self, rollout: specs.Rollout, step: int, column: int) -> tuple[int, int]:
         """Returns which task an episode is of, and the number of the opponent that it met."""

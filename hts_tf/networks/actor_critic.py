@@ -80,6 +80,7 @@ class ActorCritic(Agent):
         self._value_torso = value_torso(seen, seeds) if value_torso else None
         self._value_head = dense(1, seeds, gain=1.0)
         zeros = (spec.observation, self._core.state if self._core else ())
+        self.built = True  # by this call, and not by one with symbols before it, which takes longer
         self(*trees.map(lambda leaf: np.zeros((2, *leaf.shape), leaf.dtype), zeros))
 
     @property

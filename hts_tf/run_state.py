@@ -1,0 +1,173 @@
+"""The state of a run: all that its next round depends on, of all its parts and machines."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from hts_tf.collecting import collector as collectors
+from hts_tf.collecting.collector import Collector
+from hts_tf.collecting.unroll_collector import UnrollCollector
+from hts_tf.curriculum.curriculum import Progress
+from hts_tf.files.keeper import Keeper
+from hts_tf.learner import Learner
+from hts_tf.networks.agent import Agent
+from hts_tf.opponents.pool import Pool
+from hts_tf.schedules.schedule import Schedule
+from hts_tf.team import Share, Team, from_first
+from hts_tf.watching.reporter import Reporter
+
+_KEPT_ROUNDS = 3  # whose environments may still be on their way to the first machine
+
+
+class Parts(NamedTuple):
+    """What a run is made of, on this machine.
+
+    Attributes:
+      schedule: of rollout and learning.
+      collector: of this machine's environments.
+      learner: of this machine's shards.
+      behaviour: the agent that the actors run.
+      pool: of opponents, or None.
+      progress: with the tasks, or None.
+      keeper: of what is to last.
+      reporter: of the run; None where nobody looks, on all machines but the first.
+      team: of machines.
+      share: of this machine.
+    """
+
+    schedule: Schedule
+    collector: Collector | UnrollCollector
+    learner: Learner
+    behaviour: Agent
+    pool: Pool | None
+    progress: Progress | None
+    keeper: Keeper
+    reporter: Reporter | None
+    team: Team
+    share: Share
+
+
+class RunState:
+    """Where a run is, and how it gets there again.
+
+    Attributes:
+      next_round: the one that is to be run next.
+    """
+
+    def __init__(self, parts: Parts, steps_per_round: int) -> None:
+        """At the beginning of a run.
+
+        Args:
+          parts: of the run.
+          steps_per_round: env steps, of all machines.
+        """
+        self.next_round = 0
+        self._parts = parts
+        self._steps_per_round = steps_per_round
+        self._own_states: dict[int, dict[str, np.ndarray]] = {}  # next round -> see `_own_state`
+
+    @property
+    def env_steps(self) -> int:
+        """All that have been made; the last round of `hts` makes none."""
+        rounds = min(self.next_round, self._parts.learner.num_updates)
+        return rounds * self._steps_per_round
+
+    def go_on_with(self, saved: dict[str, np.ndarray] | None) -> None:
+        """Begins the run, or goes on with it, on all machines as the first one does.
+
+        Args:
+          saved: what `read` has returned, on the first machine; None or empty to begin.
+
+        Raises:
+          ConfigError: it is of another agent, or what to begin with cannot be used.
+          MachineLostError: another machine of the team is lost.
+        """
+        team, learner, keeper = self._parts.team, self._parts.learner, self._parts.keeper
+        if team.number == 0 and not saved:
+            keeper.give_first_parameters(learner)
+            self._begin()
+        if team.size > 1:
+            saved, parameters, files = from_first(
+                team, (saved, learner.state(), keeper.snapshots())
+            )
+            if team.number > 0:
+                keeper.take_snapshots(files)
+                if not saved:
+                    learner.restore(parameters)
+                    self._begin()
+        if saved:
+            self._restore(saved)
+
+    def _begin(self) -> None:
+        self._parts.behaviour.copy_from(self._parts.learner.agent)
+        if self._parts.pool:
+            self._parts.pool.begin()
+
+    def read(self) -> dict[str, np.ndarray]:
+        """Returns all that the next round depends on, of all machines; only between rounds.
+
+        Only to the first machine, after all have been told to `keep`.
+        """
+        if self._parts.team.size > 1:
+            kept = self._parts.team.kept(wait=True)
+            collected = collectors.joined([state for _, state in kept])
+        else:
+            collected = self._parts.collector.state(self.next_round)
+        return {**self._own_state(), **collected}
+
+    def keep(self) -> None:
+        """Has the first machine hold on to what is safe now, as all have come to this sync point.
+
+        What the others bring comes while the next round runs.
+        """
+        number, team = self.next_round, self._parts.team
+        team.keep((number, self._parts.collector.state(number)))
+        if team.number == 0:
+            self._own_states[number] = {
+                name: np.array(array) for name, array in self._own_state().items()
+            }
+            for old in sorted(self._own_states)[:-_KEPT_ROUNDS]:
+                del self._own_states[old]
+
+    def last_kept(self) -> tuple[int, dict[str, np.ndarray]] | None:
+        """Returns the last sync point that is safe, its next round and what `read` said there.
+
+        None on all machines but the first, and where there is no such sync point yet.
+        """
+        kept = self._parts.team.kept(wait=False)
+        if self._parts.team.number > 0 or not kept:
+            return None
+        number = kept[0][0]
+        collected = collectors.joined([state for _, state in kept])
+        return number, {**self._own_states[number], **collected}
+
+    def _own_state(self) -> dict[str, np.ndarray]:
+        """Returns what is in a state of all but the environments; the same on all machines."""
+        parts = self._parts
+        state = {
+            "run/next_round": np.array(self.next_round),
+            "run/env_steps": np.array(self.env_steps),
+        }
+        of = (parts.learner, parts.schedule, parts.reporter, parts.keeper)
+        for part in filter(None, (*of, parts.pool, parts.progress)):
+            state |= part.state()
+        return state
+
+    def _restore(self, state: dict[str, np.ndarray]) -> None:
+        """Raises: ConfigError: it is of another agent."""
+        parts = self._parts
+        board = parts.collector.workers.board
+        self.next_round = int(state["run/next_round"])
+        parts.learner.restore(state)
+        parts.behaviour.copy_from(parts.learner.agent)
+        parts.schedule.restore(state)
+        if parts.reporter:
+            parts.reporter.restore(state)
+        own = collectors.part(state, parts.share.envs) if parts.team.size > 1 else state
+        playing = parts.team.all(parts.collector.restore(own, self.next_round))
+        parts.keeper.restore(state, [episode for there in playing for episode in there])
+        if parts.pool:
+            parts.pool.restore(state, board.met)
+        if parts.progress:
+            parts.progress.restore(state)
+            board.set_task_shares(parts.progress.shares)
