@@ -543,6 +543,16 @@ def test_compare(launch):
     assert call == ["hts_tf.compare", "--seeds=0,1", "--output=a b"]
 
 
+def test_sweep(launch):
+    result = launch("sweep.sh", "--search=A.b = log(0.1, 1)", "--trials=3")
+    assert result.stderr == "set-up --extras=sweep\n"
+    assert result.stdout.splitlines() == [
+        "hts_tf.sweep",
+        "--search=A.b = log(0.1, 1)",
+        "--trials=3",
+    ]
+
+
 def test_benchmark(launch):
     call = launch("benchmark.sh", "pipeline", "--seconds=1").stdout.splitlines()
     assert call == ["hts_tf.benchmarks.pipeline", "--seconds=1"]

@@ -182,8 +182,11 @@ def test_workdirs_that_do_not_fit(tmp_path):
 
     macro = "--gin_bindings=Trainer.num_executors = %n"
     for number in (1, 2):  # it is no matter, whatever way it is written
-        code, _, errors = command_line.run(*train, f"--gin_bindings=n = {number}", macro)
+        code, output, errors = command_line.run(
+            *train, "--quiet", f"--gin_bindings=n = {number}", macro
+        )
         assert code == 0, errors
+        assert (output, warnings(errors)) == ("", [])
     finished = command_line.run(*train, "--gin_bindings=PPO.clip = 0.2")
     assert_refused(finished, "PPO.clip = 0.08 there, 0.2 now")
     assert_refused(command_line.run(*train, "--seed=3"), "--seed = 0 there, 3 now")
