@@ -4,6 +4,7 @@ import itertools
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from absl import flags
 from PIL import Image
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, errors, evaluator, settings  # noqa: F401  gin configurables
+from hts_tf import config, errors, evaluator, settings, specs  # noqa: F401  gin configurables
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base, two_sided
 from hts_tf.files import (
@@ -87,15 +88,13 @@ def evaluate() -> None:
     )
     has_rivals = environment.spec.has_rivals
     records = [r._replace(against=against if has_rivals(r.task) else "") for r in records]
-    episodes = [Episode(r.score, r.episode_return, r.length) for r in records]
-    told = environment.spec.figures
+    columns = ["episode", *Episode._fields, "task", *environment.spec.figures]
     rows = (
-        [n, *episode, r.task, *r.figures]
-        for n, (episode, r) in enumerate(zip(episodes, records, strict=True))
+        [n, r.score, r.episode_return, r.length, r.task, *r.figures] for n, r in enumerate(records)
     )
     with whole.refusing("the evaluation"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        whole.write_csv(path, ["episode", *Episode._fields, "task", *told], rows)
+        whole.write_csv(path, columns, rows)
         archive.write(path.with_suffix(".bin"), records)
     if _VIDEO.value and isinstance(environment, base.Watchable):
         _show(workdir, path.with_suffix(".bin"), found.env_steps or 0)
@@ -103,13 +102,18 @@ def evaluate() -> None:
     made = f"{found.updates:,} updates"
     if found.env_steps is not None:
         made = f"{found.env_steps:,} env steps"
-    print(f"{len(episodes)} episodes with the policy of {made}{whom}, also in {path}")
-    for task in range(environment.spec.num_tasks) if environment.spec.num_tasks > 1 else ():
+    print(f"{len(records)} episodes with the policy of {made}{whom}, also in {path}")
+    _print_outcomes(records, environment.spec)
+
+
+def _print_outcomes(records: Sequence[archive.Record], spec: specs.EnvironmentSpec) -> None:
+    for task in range(spec.num_tasks) if spec.num_tasks > 1 else ():
         scores = [r.score for r in records if r.task == task]
         if scores:
             print(f"task {task}: {len(scores)} episodes, mean score {np.mean(scores):.3f}")
-    of_all = [(*episode, *r.figures) for episode, r in zip(episodes, records, strict=True)]
-    for name, values in zip((*Episode._fields, *told), np.transpose(of_all), strict=True):
+    outcomes = [(r.score, r.episode_return, r.length, *r.figures) for r in records]
+    names = (*Episode._fields, *spec.figures)
+    for name, values in zip(names, np.transpose(outcomes), strict=True):
         print(f"\n{name}: {_summary(values)}")
         print(histogram(values))
 
