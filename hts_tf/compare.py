@@ -1,17 +1,20 @@
 """Command line: trains by several methods on several scenarios, one run after the other.
 
-A run ends when it has reached all targets (`curves.TARGETS`) or `Trainer.stop_at_score`, when its
-minutes are over, or when it has made its env steps. The same command goes on where it was
-interrupted. What runs measured is written to CSV files after each of them: see `comparison.write`,
-and for the columns `comparison.Measured`; they hold the runs of the last command.
+A run ends when it has reached all targets (`curves.TARGETS`), or `Trainer.stop_at_score` where that
+is bound, when its minutes are over, or when it has made its env steps. The same command goes on
+where it was interrupted. What runs measured is written to CSV files after each of them: see
+`comparison.write`, and for the columns `comparison.Measured`; they hold the runs of the last
+command.
 """
 
+import functools
+import math
 from pathlib import Path
 
 from absl import flags
 
 from hts_tf import comparison, errors, operative
-from hts_tf.comparison import UNFINISHED, Measured, Run
+from hts_tf.comparison import REACHED, UNFINISHED, Measured, Run
 from hts_tf.files.curves import RunLog
 from hts_tf.files.workdir import Workdir
 from hts_tf.system import command, terminal
@@ -33,9 +36,14 @@ def measure(workdir: Path) -> Measured | None:
     log = RunLog(workdir)
     if not log.env_steps:
         return None
+    return comparison.measure(log, _MINUTES.value, *_ends(workdir))
+
+
+@functools.cache
+def _ends(workdir: Path) -> tuple[int, float]:
+    """Returns the env steps and the score at which a run that has begun ends by itself."""
     configuration = Workdir(workdir).configuration()
-    ends = operative.total_env_steps(configuration), operative.stop_at_score(configuration)
-    return comparison.measure(log, _MINUTES.value, *ends)
+    return operative.total_env_steps(configuration), operative.stop_at_score(configuration)
 
 
 def train(run: Run, workdir: Path) -> None:
@@ -53,10 +61,15 @@ def train(run: Run, workdir: Path) -> None:
         _GIN_BINDINGS.value,
     )
 
-    def is_over() -> bool:
-        return log.read() and comparison.why_over(log, _MINUTES.value) != UNFINISHED
+    def is_to_end() -> bool:
+        if not log.read():
+            return False
+        _, score = _ends(workdir)
+        why = comparison.why_over(log, _MINUTES.value, stop_at_score=score)
+        ends_by_itself = why == REACHED and score < math.inf
+        return why != UNFINISHED and not ends_by_itself
 
-    together([lambda _: training.steps(is_over)])
+    together([lambda _: training.steps(is_to_end)])
 
 
 def compare() -> None:

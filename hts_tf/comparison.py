@@ -122,8 +122,9 @@ def why_over(
 ) -> str:
     """Returns why a run is over; see `Measured.ended`."""
     curve = log.curve()
-    reached = float(np.float32(stop_at_score))  # as event files have scores
-    if curve.first_reached(reached) or all(map(curve.first_reached, TARGETS)):
+    # As event files have scores.
+    goals = TARGETS if math.isinf(stop_at_score) else (float(np.float32(stop_at_score)),)
+    if all(map(curve.first_reached, goals)):
         return REACHED
     if log.env_steps >= total_env_steps:
         return ENV_STEPS
@@ -139,7 +140,7 @@ def measure(
       log: of the run.
       minutes: that a run may take.
       total_env_steps: that a run makes.
-      stop_at_score: at which it ends before.
+      stop_at_score: at which it ends before; infinity for `TARGETS`.
     """
     # All rounds have the same number of env steps.
     sps = list(log.series.get("throughput/sps", {}).values())

@@ -43,6 +43,7 @@ def write_events(workdir, scores):
         ([0.1, 0.3, 0.2], 10, 1000, 0.3, REACHED),
         ([0.1, 0.7, 0.2], 10, 1000, 0.7, REACHED),
         ([0.9, 0.2, 0.2], 10, 1000, 0.3, UNFINISHED),
+        ([0.1, 0.9, 0.2], 10, 1000, 0.95, UNFINISHED),  # it is to come further than the targets
         ([None, None], 10, 1000, 0.3, UNFINISHED),
         ([None, None], 10, 200, 0.3, ENV_STEPS),
         ([], 10, 1000, math.inf, UNFINISHED),
