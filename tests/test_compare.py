@@ -99,6 +99,18 @@ def test_a_grid_that_is_interrupted(tmp_path):
         assert float(before["seconds"]) < float(after["seconds"])
 
 
+def test_a_run_goes_on_to_a_score_above_the_targets(tmp_path):
+    flags = ["--scenarios=synthetic", "--methods=hts_ppo", f"--output={tmp_path}", *BINDINGS]
+    # Updates take longer than it is between two looks at the run.
+    slow = "--gin_bindings=Synthetic.mean_step_sec = 0.03"
+    flags += [slow, "--gin_bindings=Trainer.stop_at_score = 0.9"]
+    code, _, errors = command_line.run("hts_tf.compare", *flags)
+    assert code == 0, errors
+    [row] = read(tmp_path / "runs.csv")
+    assert row["ended"] == "reached"
+    assert float(row["score"]) >= 0.9
+
+
 @pytest.mark.parametrize(
     ("flag", "says"),
     [
