@@ -7,7 +7,6 @@ where it was interrupted. What runs measured is written to CSV files after each 
 command.
 """
 
-import functools
 import math
 from pathlib import Path
 
@@ -39,7 +38,6 @@ def measure(workdir: Path) -> Measured | None:
     return comparison.measure(log, _MINUTES.value, *_ends(workdir))
 
 
-@functools.cache
 def _ends(workdir: Path) -> tuple[int, float]:
     """Returns the env steps and the score at which a run that has begun ends by itself."""
     configuration = Workdir(workdir).configuration()
@@ -64,10 +62,11 @@ def train(run: Run, workdir: Path) -> None:
     def is_to_end() -> bool:
         if not log.read():
             return False
-        _, score = _ends(workdir)
-        why = comparison.why_over(log, _MINUTES.value, stop_at_score=score)
-        ends_by_itself = why == REACHED and score < math.inf
-        return why != UNFINISHED and not ends_by_itself
+        if log.minutes >= _MINUTES.value:
+            return True
+        _, stop_at_score = _ends(workdir)
+        ends_by_itself = stop_at_score < math.inf
+        return not ends_by_itself and comparison.why_over(log, _MINUTES.value) == REACHED
 
     together([lambda _: training.steps(is_to_end)])
 

@@ -75,7 +75,6 @@ class Pipeline:
         self._reporter = parts.reporter
         self._team = parts.team
         self._state = RunState(parts, steps_per_round)
-        self._steps_per_round = steps_per_round
         self._tracer = tracer
         self._evaluations = evaluations
         self._stop_at_score = stop_at_score
@@ -121,7 +120,7 @@ class Pipeline:
             try:
                 if self._reporter:
                     self._reporter.begin(self._state.env_steps, self._configuration, self._scope)
-                self._keeper.begin(self.learner, self._steps_per_round)
+                self._keeper.begin(self.learner, self._state.steps_per_round)
                 if self._evaluations:
                     self._evaluations.begin(self.learner.updates)
                 if not self._is_complete():

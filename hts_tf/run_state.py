@@ -20,7 +20,7 @@ _KEPT_ROUNDS = 3  # whose environments may still be on their way to the first ma
 
 
 class Parts(NamedTuple):
-    """What a run is made of, on this machine.
+    """What a run's state is of, on this machine, and what takes it up again.
 
     Attributes:
       schedule: of rollout and learning.
@@ -52,10 +52,11 @@ class RunState:
 
     Attributes:
       next_round: the one that is to be run next.
+      steps_per_round: env steps, of all machines.
     """
 
     def __init__(self, parts: Parts, steps_per_round: int) -> None:
-        """At the beginning of a run.
+        """Is at the beginning of a run.
 
         Args:
           parts: of the run.
@@ -63,14 +64,14 @@ class RunState:
         """
         self.next_round = 0
         self._parts = parts
-        self._steps_per_round = steps_per_round
+        self.steps_per_round = steps_per_round
         self._own_states: dict[int, dict[str, np.ndarray]] = {}  # next round -> see `_own_state`
 
     @property
     def env_steps(self) -> int:
         """All that have been made; the last round of `hts` makes none."""
         rounds = min(self.next_round, self._parts.learner.num_updates)
-        return rounds * self._steps_per_round
+        return rounds * self.steps_per_round
 
     def go_on_with(self, saved: dict[str, np.ndarray] | None) -> None:
         """Begins the run, or goes on with it, on all machines as the first one does.
@@ -106,7 +107,7 @@ class RunState:
     def read(self) -> dict[str, np.ndarray]:
         """Returns all that the next round depends on, of all machines; only between rounds.
 
-        Only to the first machine, after all have been told to `keep`.
+        Only to the first machine; where there are several, after all have been told to `keep`.
         """
         if self._parts.team.size > 1:
             kept = self._parts.team.kept(wait=True)
@@ -130,7 +131,7 @@ class RunState:
                 del self._own_states[old]
 
     def last_kept(self) -> tuple[int, dict[str, np.ndarray]] | None:
-        """Returns the last sync point that is safe, its next round and what `read` said there.
+        """Returns the last sync point that is safe, its next round and what `read` would have said.
 
         None on all machines but the first, and where there is no such sync point yet.
         """
@@ -142,14 +143,15 @@ class RunState:
         return number, {**self._own_states[number], **collected}
 
     def _own_state(self) -> dict[str, np.ndarray]:
-        """Returns what is in a state of all but the environments; the same on all machines."""
+        """Returns what is in a state of all but the environments; for the first machine."""
         parts = self._parts
         state = {
             "run/next_round": np.array(self.next_round),
             "run/env_steps": np.array(self.env_steps),
         }
-        of = (parts.learner, parts.schedule, parts.reporter, parts.keeper)
-        for part in filter(None, (*of, parts.pool, parts.progress)):
+        for part in (parts.learner, parts.schedule, parts.reporter, parts.keeper):
+            state |= part.state()
+        for part in filter(None, (parts.pool, parts.progress)):
             state |= part.state()
         return state
 

@@ -125,8 +125,8 @@ class EpisodeTracker:
                 first, begin[column] = begin[column], step
                 outcome, figures = None, ()
                 if is_finished:
-                    score, episode_return, length = running[:, column].tolist()
-                    outcome = Episode(score, episode_return, int(length))
+                    *sums, length = running[:, column].tolist()
+                    outcome = Episode(*sums, int(length))
                     self.recent.append(outcome)
                     self.finished += 1
                     if self._names:

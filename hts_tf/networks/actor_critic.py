@@ -59,7 +59,8 @@ class ActorCritic(Agent):
           ConfigError: torso or head do not fit the environment, or a core has a value torso beside
             it that sees no more than its own.
         """
-        super().__init__(autocast=False)  # each layer does it, as precisely as it needs to
+        # Each layer casts, as precisely as it needs to; none is built in a scope of this one's.
+        super().__init__(autocast=False, dtype="float32")
         if core and value_torso and not specs.has_critic_state(spec.observation):
             raise errors.ConfigError(
                 "ActorCritic.value_torso has no memory: with ActorCritic.core bound, leave it None"
@@ -80,7 +81,8 @@ class ActorCritic(Agent):
         self._value_torso = value_torso(seen, seeds) if value_torso else None
         self._value_head = dense(1, seeds, gain=1.0)
         zeros = (spec.observation, self._core.state if self._core else ())
-        self.built = True  # by this call, and not by one with symbols before it, which takes longer
+        # Else Keras would trace the whole call with symbols first. This one builds the layers.
+        self.built = True
         self(*trees.map(lambda leaf: np.zeros((2, *leaf.shape), leaf.dtype), zeros))
 
     @property

@@ -2,6 +2,7 @@ import dataclasses
 import functools
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -46,6 +47,19 @@ def assert_close(actual, expected, **tolerance):
     for a, b in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
         assert a.shape == b.shape
         np.testing.assert_allclose(a, b, **tolerance)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_keras_has_nothing_to_complain_of(precision):
+    """A Gaussian's deviations stay as precise as its means while its layers are built, too."""
+    keras.mixed_precision.set_dtype_policy(precision)
+    try:
+        spec = dataclasses.replace(DICT, action=specs.BoxSpec((2,), low=(-1, -1), high=(1, 1)))
+        policy, value = ActorCritic(spec, 0)(example(spec, (3,)))
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    assert {array.dtype for array in (*policy.values(), value)} == {tf.float32}
 
 
 def test_football_network_is_the_nature_cnn():
