@@ -14,7 +14,8 @@ from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.files import archive
 from hts_tf.files.workdir import Workdir
 from hts_tf.watching import playback
-from tests import command_line
+from tests import command_line, patience
+from tests.patience import allow
 from tests.sameness import assert_same, wait_for_rows
 
 pytestmark = pytest.mark.slow
@@ -107,17 +108,17 @@ def has_most(game):
 
 
 def num_updates(game):
-    return 24 if has_most(game) else 12
+    return 30 if has_most(game) else 15  # two for each time that one of its processes is ended
 
 
-def start(game, workdir, **workers):
+def start(game, workdir, *more, **workers):
     bindings = [f"Trainer.{name} = {number}" for name, number in workers.items()]
     bindings.append(f"Trainer.total_env_steps = {num_updates(game) * 8 * 6}")
     flags = [
         flag if flag.startswith("--") else f"--gin_bindings={flag}"
         for flag in (*GAMES[game], *BINDINGS, *bindings)
     ]
-    return command_line.start("hts_tf.train", f"--workdir={workdir}", *flags)
+    return command_line.start("hts_tf.train", f"--workdir={workdir}", *flags, *more)
 
 
 def finish(process, code=0):
@@ -155,17 +156,21 @@ def test_executors_and_trainers_that_are_killed_or_stopped(game, reference, tmp_
         {"num_executors": 2, "num_actors": 3},
     ]
     for attempt, number in enumerate([*ways, None]):
-        with start(game, tmp_path, **workers[attempt % 2]) as process:
+        allow(tmp_path, rows + 2)
+        with start(game, tmp_path, *patience.FLAGS, **workers[attempt % 2]) as process:
             for _ in range(2 if has_most(game) else 3):
                 rows = wait_for_rows(tmp_path, rows + 1, process)
                 os.kill(random.choice(executors_of(process.pid)), signal.SIGKILL)
                 while "was killed by SIGKILL" not in process.stderr.readline():
                     assert process.poll() is None
+                allow(tmp_path, rows + 2)
             if number is None:
+                allow(tmp_path)
                 finish(process)
                 break
             rows = wait_for_rows(tmp_path, rows + 1, process)
             process.send_signal(number)
+            allow(tmp_path)
             finish(process, -number if number == signal.SIGKILL else 128 + number)
         assert rows < num_updates(game)
     assert_same(tmp_path, reference, num_updates(game))
