@@ -68,7 +68,9 @@ class Forked:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, exception=None, *_):
+        if exception:  # a test that has failed awaits nothing more
+            self.kill()
         self.stdout.close()
         self.stderr.close()
         self.wait()
