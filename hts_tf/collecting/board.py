@@ -9,7 +9,6 @@ A successor of a dead executor may assume only what is here: a move is all or no
 bits. Imported by executor processes: numpy only.
 """
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -19,8 +18,6 @@ from hts_tf import seeding, specs, trees
 from hts_tf.collecting import data_storage, ledger, shared_memory
 from hts_tf.collecting.ledger import Place
 from hts_tf.environments import base
-
-_LOOKS, _BETWEEN_LOOKS_SEC = 5, 0.1
 
 
 def fields(
@@ -174,15 +171,18 @@ class Board:
         return self._observation_at(self._interval[slot] % self._num_storages, step, slot)
 
     def shows(self, slot: int, observation: trees.Tree) -> bool:
-        """Returns whether a slot's observation, which awaits a turn, is this one, to the bit."""
-        found = [array.tobytes() for array in trees.leaves(observation)]
-        for _ in range(_LOOKS):
-            there = self.observation(slot, self.ledger.place(slot).step)
-            if found == [array.tobytes() for array in trees.leaves(there)]:
-                return True
-            # Unless the trainer is just taking the slot to its next interval, which is no one move.
-            time.sleep(_BETWEEN_LOOKS_SEC)
-        return False
+        """Returns whether a slot's observation, which awaits a turn, is this one, to the bit.
+
+        The trainer may just be taking the slot to its next interval, and take its time: it is
+        numbered, but not moved, and its observation still the last of the interval before.
+        """
+        step = self.ledger.place(slot).step  # first, as the number never comes after the move
+        intervals = [self._interval[slot]]
+        if step == self.sync_interval and intervals[0] > 0:
+            intervals.append(intervals[0] - 1)
+        wanted = [array.tobytes() for array in trees.leaves(observation)]
+        there = (self._observation_at(i % self._num_storages, step, slot) for i in intervals)
+        return any(wanted == [a.tobytes() for a in trees.leaves(found)] for found in there)
 
     def begin_step(self, slot: int, place: Place) -> tuple[Any, trees.Tree]:
         """Notes the action to play in the ledger.

@@ -141,6 +141,28 @@ def test_a_slot_that_has_finished_is_nobodys_until_it_enters_the_next_interval(s
     assert slots.ledger.place(0) == Place(0, 0, 0, False)
 
 
+def test_who_looks_while_a_slot_is_taken_on_finds_what_was_last(slots, monkeypatch):
+    """An executor that takes the place of a dead one, however long the trainer takes for it."""
+    move, found = slots.ledger.move, []
+
+    def look(slot, place):
+        found.append([slots.shows(1, np.full(2, n, np.float32)) for n in (interval, 9)])
+        return move(slot, place)
+
+    for interval in range(1, 4):
+        for _ in range(SYNC_INTERVAL):
+            answer(slots, [1])
+            step(slots, 1)
+        answer(slots, [1])
+        fill(slots.observation(1, SYNC_INTERVAL), interval)
+        with monkeypatch.context() as patch:
+            patch.setattr(slots.ledger, "move", look)
+            slots.enter_interval([1], interval)
+        assert slots.shows(1, np.full(2, interval, np.float32))
+        assert not slots.shows(1, np.full(2, 1.5, np.float32))
+    assert found == [[True, False]] * 3
+
+
 def test_an_episode_is_cut_after_its_last_step(slots):
     answer(slots, [1])
     step(slots, 1)
