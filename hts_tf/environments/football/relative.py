@@ -6,9 +6,7 @@ actions. Nearest first, so that what is learnt of a neighbour holds for whoever 
 """
 
 import math
-from collections.abc import Sequence
-
-import numpy as np
+from array import array
 
 from hts_tf import specs
 from hts_tf.environments.football.sides import NUM_STICKY, Side
@@ -25,11 +23,11 @@ _GAME = _GAME_MODES + 2
 _HEAD = _OWN + _BALL + _GAME
 SIZE = _HEAD + _NEIGHBOUR * (_MATES + _OPPONENTS)
 
-# What is read of each player, see `_players`.
-_POSITION, _SHOWN, _THERE = slice(0, 2), slice(2, 7), 6
-_NOBODY = (0.0,) * 7
+_ONE_HOT_ROLE = [[float(i == role) for i in range(_ROLES)] for role in (*range(_ROLES), -1)]
 
-_Numbers = tuple[float, ...]
+_Player = tuple[float, float, tuple[float, ...]]  # see `_team`
+_ON_PITCH = 4
+_NOBODY = 0.0, 0.0, (0.0,) * 5
 
 
 def spec(frames: int) -> specs.ArraySpec:
@@ -62,78 +60,85 @@ def encode(side: Side) -> list[bytes]:
         are not there.
       All 0 but ball and game for a player that controls nobody.
     """
-    players, cards, roles = _players(side)
-    rows = np.zeros((len(side.active), SIZE), np.float32)
-    # Doubles are rounded here: the same whichever and how many players are encoded together.
-    rows[:, :_HEAD] = _heads(side, players, cards, roles)
-    _write_neighbours(rows[:, _HEAD:], players, len(side.own), side.active)
-    return [row.tobytes() for row in rows]
-
-
-def _players(side: Side) -> tuple[list[_Numbers], list[bool], list[int]]:
-    """Returns numbers of all players, the own team first, whether they have cards, and roles.
-
-    The numbers are position, motion, tiredness, and whether it has the ball and is on the pitch.
-    """
-    turn = 1.0 if side.is_left else -1.0
-    players, cards, roles = [], [], []
-    for number, team in enumerate((side.own, side.others)):
-        owner = side.info.ball_owned_player if side.ball_owner == number else -1
-        # By index: iteration ends with a C++ exception, which costs more than the players do.
-        for index in range(len(team)):
-            player = team[index]
-            position, direction = player.position, player.direction
-            players.append(
-                (
-                    turn * position[0],
-                    turn * position[1],
-                    turn * direction[0] * _SPEED,
-                    turn * direction[1] * _SPEED,
-                    player.tired_factor,
-                    float(index == owner),
-                    float(player.is_active),
-                )
-            )
-            cards.append(player.has_card)
-            roles.append(int(player.role))
-    return players, cards, roles
-
-
-def _heads(
-    side: Side, players: Sequence[_Numbers], cards: Sequence[bool], roles: Sequence[int]
-) -> list[list[float]]:
-    """Returns what each controlled player sees but for its neighbours, 49 numbers.
-
-    So few numbers take Python less time than numpy, whose calls are what costs.
-    """
-    ball, owners = _ball(side)
-    game = _game(side)
-    heads = []
+    own, others = _team(side, 0), _team(side, 1)
+    ball, game = _ball(side), _game(side)
+    owners = [side.ball_owner == team for team in (-1, 0, 1)]
+    frames = []
+    # So few numbers take Python less time than numpy, whose calls are what costs.
     for index, player in enumerate(side.active):
         is_there = player != -1
-        x, y, *motion, tired, _, on_pitch = players[player] if is_there else _NOBODY
-        card, role = (cards[player], roles[player]) if is_there else (False, -1)
-        to_ball = (ball[0] - x) * is_there, (ball[1] - y) * is_there
-        heads.append(
-            [
-                *(x, y, *motion, tired, card, on_pitch),
-                *(role == number for number in range(_ROLES)),
-                *side.sticky(index),
-                *ball,
-                *(*to_ball, math.sqrt(to_ball[0] * to_ball[0] + to_ball[1] * to_ball[1])),
-                *owners,
-                side.has_ball(player),
-                *game,
-            ]
-        )
-    return heads
+        x, y, (*motion, tired, _, on_pitch) = own[player] if is_there else _NOBODY
+        card, role = (False, -1)
+        to_ball_x, to_ball_y = 0.0, 0.0
+        if is_there:
+            card, role = side.own[player].has_card, int(side.own[player].role)
+            to_ball_x, to_ball_y = ball[0] - x, ball[1] - y
+        numbers = [
+            *(x, y, *motion, tired, card, on_pitch),
+            *_ONE_HOT_ROLE[role],
+            *side.sticky(index),
+            *ball,
+            *(to_ball_x, to_ball_y, math.sqrt(to_ball_x * to_ball_x + to_ball_y * to_ball_y)),
+            *owners,
+            side.has_ball(player),
+            *game,
+        ]
+        if is_there:
+            _add_nearest(numbers, x, y, own[:player] + own[player + 1 :], _MATES)
+            _add_nearest(numbers, x, y, others, _OPPONENTS)
+        else:
+            numbers += [0.0] * (SIZE - _HEAD)
+        frames.append(array("f", numbers).tobytes())
+    return frames
 
 
-def _ball(side: Side) -> tuple[list[float], list[bool]]:
-    """Returns position and motion of the ball; and who has it, of nobody and the teams."""
+def _team(side: Side, number: int) -> list[_Player]:
+    """Returns where players of the own (0) or other (1) team are, and what is shown of each.
+
+    That is motion, tiredness, and whether it has the ball and is on the pitch.
+    """
+    team = (side.own, side.others)[number]
+    turn = 1.0 if side.is_left else -1.0
+    speed = turn * _SPEED
+    owner = side.info.ball_owned_player if side.ball_owner == number else -1
+    players = []
+    # By index: iteration ends with a C++ exception, which costs more than the players do.
+    for index in range(len(team)):
+        player = team[index]
+        position, direction = player.position, player.direction
+        motion = direction[0] * speed, direction[1] * speed
+        shown = (*motion, player.tired_factor, float(index == owner), float(player.is_active))
+        players.append((turn * position[0], turn * position[1], shown))
+    return players
+
+
+def _add_nearest(numbers: list[float], x: float, y: float, team: list[_Player], most: int) -> None:
+    """Adds those of some players who are on the pitch, the nearest to a place first, then zeros.
+
+    Args:
+      numbers: to add to.
+      x: of the place.
+      y: of the place.
+      team: the players, see `_team`.
+      most: how many there may be.
+    """
+    near = []
+    for index, (its_x, its_y, shown) in enumerate(team):
+        if shown[_ON_PITCH]:
+            dx, dy = its_x - x, its_y - y
+            near.append((math.sqrt(dx * dx + dy * dy), index, dx, dy, shown))
+    near.sort()  # by index where as near
+    for distance, _, dx, dy, shown in near[:most]:
+        numbers += (dx, dy, distance)
+        numbers += shown
+    numbers += [0.0] * (_NEIGHBOUR * max(0, most - len(near)))
+
+
+def _ball(side: Side) -> list[float]:
+    """Returns position and motion of the ball."""
     turn = 1.0 if side.is_left else -1.0
     position, direction = side.info.ball_position, side.info.ball_direction
-    ball = [
+    return [
         turn * position[0],
         turn * position[1],
         position[2],
@@ -141,7 +146,6 @@ def _ball(side: Side) -> tuple[list[float], list[bool]]:
         turn * direction[1] * _SPEED,
         direction[2] * _SPEED,
     ]
-    return ball, [side.ball_owner == team for team in (-1, 0, 1)]
 
 
 def _game(side: Side) -> list[float]:
@@ -152,42 +156,3 @@ def _game(side: Side) -> list[float]:
     mode = int(info.game_mode)
     left = 1.0 - info.step / max(side.match.rules.game_duration, 1)
     return [*(mode == index for index in range(_GAME_MODES)), max(-1.0, min(1.0, lead)), left]
-
-
-def _write_neighbours(
-    rows: np.ndarray, players: Sequence[_Numbers], num_own: int, active: Sequence[int]
-) -> None:
-    """Writes what the controlled players see of the others.
-
-    Args:
-      rows: [A, 8 * 21] zeros, of A controlled players.
-      players: see `_players`.
-      num_own: how many of them are the own team's.
-      active: [A], which the controlled ones are; -1 for nobody.
-    """
-    everyone = np.array(players)
-    me = np.array([players[player][_POSITION] if player != -1 else (0.0, 0.0) for player in active])
-    numbers = np.empty((len(active), len(players), _NEIGHBOUR))
-    relative = np.subtract(everyone[:, _POSITION], me[:, None], out=numbers[:, :, :2])
-    squares = relative * relative
-    distance = np.sqrt(squares[:, :, 0] + squares[:, :, 1])
-    numbers[:, :, 2] = distance
-    numbers[:, :, 3:] = everyone[:, _SHOWN]
-    for index, player in enumerate(active):
-        if player != -1:  # nobody is a neighbour of its own
-            numbers[index, player] = 0.0
-            distance[index, player] = np.inf
-    for player, shown in enumerate(players):
-        if not shown[_THERE]:
-            numbers[:, player] = 0.0
-            distance[:, player] = np.inf
-    each = np.arange(len(active))[:, None]
-    column = 0
-    for team, most in ((slice(0, num_own), _MATES), (slice(num_own, None), _OPPONENTS)):
-        order = distance[:, team].argsort(axis=1, kind="stable")[:, :most]
-        nearest = numbers[:, team][each, order].reshape(len(active), -1)
-        rows[:, column : column + nearest.shape[1]] = nearest
-        column += most * _NEIGHBOUR
-    for index, player in enumerate(active):
-        if player == -1:
-            rows[index] *= 0.0
