@@ -16,6 +16,7 @@ _FILE = "patience.txt"
 
 def allow(workdir, updates=1_000_000):
     """Lets a training make updates until there are so many rows in its table of fingerprints."""
+    workdir.mkdir(parents=True, exist_ok=True)
     new = workdir / f"{_FILE}.new"
     new.write_text(str(updates))
     new.replace(workdir / _FILE)

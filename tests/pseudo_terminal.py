@@ -8,6 +8,7 @@ import subprocess
 import sys
 import termios
 
+from hts_tf.system.child import end_with_parent
 from tests import command_line
 
 
@@ -37,6 +38,7 @@ def start(module, flags, columns, lines, without=()):
         stderr=theirs,
         env=environment,
         start_new_session=True,
+        preexec_fn=end_with_parent,
     )
     os.close(theirs)
     return process, ours

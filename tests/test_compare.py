@@ -17,14 +17,14 @@ pytestmark = pytest.mark.slow
 BINDINGS = [
     "--gin_bindings=Trainer.num_envs = 4",
     "--gin_bindings=Trainer.sync_interval = 16",
-    "--gin_bindings=Trainer.total_env_steps = 3000",
+    "--gin_bindings=Trainer.total_env_steps = 6000",
     "--gin_bindings=Synthetic.num_actions = 2",
     "--gin_bindings=Synthetic.episode_steps = 4",
     "--gin_bindings=Synthetic.mean_step_sec = 0.003",
     "--gin_bindings=PPO.learning_rate = 0.01",
     "--gin_bindings=A2C.learning_rate = 1e-6",
 ]
-TOTAL = 3008  # whole updates
+TOTAL = 6016  # whole updates
 
 
 def read(path):

@@ -125,6 +125,7 @@ def test_kills(evaluated, calm, tmp_path):
             wait_for_rows(tmp_path, rows, process)
             if victim == "evaluation":
                 while not (there := evaluation_processes(tmp_path)):
+                    assert process.poll() is None
                     time.sleep(0.01)
                 os.kill(there[0], signal.SIGKILL)
                 process.terminate()
@@ -144,9 +145,10 @@ def test_kills(evaluated, calm, tmp_path):
 def test_one_that_is_complete_evaluates_what_waits(evaluated, calm, tmp_path):
     """Ctrl-C while the last ones are evaluated loses none."""
     slow = "--gin_bindings=Synthetic.mean_step_sec = 0.001"
-    with start(tmp_path, *EVALUATED, slow, "--gin_bindings=Trainer.evaluate_episodes = 50") as run:
+    with start(tmp_path, *EVALUATED, slow, "--gin_bindings=Trainer.evaluate_episodes = 500") as run:
         wait_for_rows(tmp_path, 24, run)
         while not (tmp_path / "checkpoints" / "to_evaluate" / "000000024.ckpt").exists():
+            assert run.poll() is None
             time.sleep(0.01)
         time.sleep(0.5)
         run.terminate()
@@ -166,7 +168,7 @@ def test_an_evaluation_that_fails(tmp_path, hangs, why):
         "--gin_bindings=Trainer.crash_limit = 1",
     ]
     if hangs:
-        flags.append("--gin_bindings=Trainer.step_timeout_sec = 3")
+        flags.append("--gin_bindings=Trainer.step_timeout_sec = 10")
     _, errors = finish(start(tmp_path, *flags))
     assert "the policy of 2 updates could not be evaluated" in errors
     assert why in errors

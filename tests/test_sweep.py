@@ -33,7 +33,7 @@ def trials(output):
 def test_a_sweep_that_is_interrupted_and_made_again_elsewhere(tmp_path):
     first, again = tmp_path / "first", tmp_path / "again"
     command = ["hts_tf.sweep", *FLAGS, "--trials=2", "--at_once=2"]
-    slow = "--gin_bindings=Synthetic.mean_step_sec = 0.003"
+    slow = "--gin_bindings=Synthetic.mean_step_sec = 0.01"
     with command_line.start(*command, slow, f"--output={first}") as process:
         while not RunLog(first / "trial-0000/synthetic-hts_ppo-seed0").env_steps:
             assert process.poll() is None

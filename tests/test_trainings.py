@@ -183,7 +183,7 @@ def test_training_from_python_is_interrupted(tmp_path, interruptible):
             time.sleep(0.05)
         signal.raise_signal(signal.SIGINT)
 
-    thread = threading.Thread(target=interrupt)
+    thread = threading.Thread(target=interrupt, daemon=True)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
         hts_tf.train("synthetic", workdir=tmp_path, bindings=slow)

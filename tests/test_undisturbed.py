@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from hts_tf.benchmarks.kernel import executors_of
-from tests import command_line
+from tests import command_line, patience
+from tests.patience import allow
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +28,7 @@ FLAGS = [
 def flags(workdir, seconds):
     """Of a training that takes so long, once it has started."""
     steps = f"--gin_bindings=Trainer.total_env_steps = {640 * seconds}"
-    return [*FLAGS, steps, f"--workdir={workdir}"]
+    return [*FLAGS, *patience.FLAGS, steps, f"--workdir={workdir}"]
 
 
 def start(workdir, seconds, before=(), **streams):
@@ -52,8 +53,11 @@ def test_a_signal_at_any_moment(tmp_path, number, seconds):
     workdir = tmp_path / "run"
     launcher = ["env", "--block-signal=INT,TERM"]  # as launch/train.sh
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    allow(workdir)
     with start(workdir, 60, launcher, **streams) as process:
         time.sleep(seconds)
+        while Path(f"/proc/{process.pid}/comm").read_text() == "env\n":  # blocks no signals yet
+            time.sleep(0.001)
         os.killpg(process.pid, number)
         for pid in executors_of(process.pid):  # as one that is sent to a whole job
             with contextlib.suppress(ProcessLookupError):
@@ -74,6 +78,7 @@ def test_an_executor_that_dies_when_the_terminal_is_gone(tmp_path, gone):
         before, streams = (), {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     if gone == "a full disk":
         before[2] = 'exec "$@" >/dev/full 2>/dev/full'
+    allow(tmp_path, 3)
     with start(tmp_path, 2, before, **streams) as process:
         for stream in (process.stdout, process.stderr):
             if stream:
@@ -84,6 +89,7 @@ def test_an_executor_that_dies_when_the_terminal_is_gone(tmp_path, gone):
             time.sleep(0.01)
         victim, *_ = executors_of(process.pid)
         os.kill(victim, signal.SIGKILL)
+        allow(tmp_path)
     assert process.returncode == 0
     assert table.read_text().count("\n") == 1 + 20
 
@@ -100,10 +106,12 @@ def train(workdir, room=None):
     Returns:
       (exit code, standard error).
     """
+    allow(workdir, 1_000_000 if room is None else 1)
     with command_line.start("hts_tf.train", *flags(workdir, 2)) as process:
         process.stdout.readline()  # it is about to begin
         if room is not None:
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (room, room))
+            allow(workdir)
         code, _, errors = command_line.finish(process)
     return code, without_batching(errors)
 

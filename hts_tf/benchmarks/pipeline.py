@@ -92,7 +92,7 @@ def measure(
         collector.workers.activity()
         before = [clock() for clock in clocks]
         interval = 0
-        while time.perf_counter() - before[0] < seconds:
+        while not interval or time.perf_counter() - before[0] < seconds:
             interval += 1
             collector.begin(interval)
             collector.wait()

@@ -17,7 +17,7 @@ from hts_tf import errors
 from hts_tf.collecting import buffers
 from hts_tf.collecting.buffers import BufferClosedError, TicketBuffer
 
-DEADLINE_SEC = 30  # after which a test that hangs fails; none waits for it to pass
+DEADLINE_SEC = 120  # after which a test that hangs fails; none waits for it to pass
 
 # Enqueues the tickets from argv[3] up to argv[4], in pieces of different sizes.
 WRITER = """

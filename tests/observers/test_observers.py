@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import signal
 from importlib.util import find_spec
 
 import numpy as np
@@ -11,7 +10,8 @@ import pytest
 
 from hts_tf.files import archive
 from hts_tf.files.curves import RunLog
-from tests import command_line
+from tests import command_line, patience
+from tests.patience import allow
 from tests.sameness import assert_same, wait_for_rows
 
 pytestmark = pytest.mark.slow
@@ -114,7 +114,9 @@ def test_figures_are_those_of_tensorboard(observed, source):
 def test_killed_and_resumed(calm, tmp_path):
     """The table has each update once, though some are made twice."""
     slow = "--gin_bindings=Synthetic.mean_step_sec = 0.002"
-    with start(tmp_path, *OBSERVED, slow) as process:
+    patient = "--gin_bindings=Trainer.observers = (@Witness(), @CsvLog(), @Patient())"
+    allow(tmp_path, 7)
+    with start(tmp_path, *OBSERVED, slow, *patience.FLAGS, patient) as process:
         wait_for_rows(tmp_path, 6, process)
         process.kill()
         command_line.finish(process)
@@ -174,10 +176,7 @@ def test_what_is_no_observer(tmp_path):
 
 
 def test_a_damaged_table_is_refused(observed, tmp_path):
-    with start(tmp_path, *OBSERVED) as process:
-        wait_for_rows(tmp_path, 4, process)
-        process.send_signal(signal.SIGTERM)
-        command_line.finish(process)
+    finish(start(tmp_path, *OBSERVED, "--gin_bindings=Witness.stops_after = 2048"))
     (tmp_path / "progress.csv").write_bytes(b"x,y\n1,2\n")
     code, _, errors = command_line.finish(start(tmp_path, *OBSERVED))
     assert code == 2

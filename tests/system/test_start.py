@@ -42,8 +42,8 @@ def test_what_is_printed_does_not_get_into_files(run, tmp_path, closed):
     assert path.read_text() == ""
 
 
-@pytest.mark.parametrize("seconds", [0, 1])
+@pytest.mark.parametrize("seconds", [0, 5])
 def test_what_came_before_in_the_same_process_is_no_part_of_a_run(run, seconds):
     """Such as the set-up, by a script that goes on as the command."""
     module = "import time; import hts_tf.system.start as s; print(time.monotonic() - s.LAUNCHED)"
-    assert 0 < float(run(f"sleep {seconds}; exec MODULE", module)) < 0.5
+    assert 0 < float(run(f"sleep {seconds}; exec MODULE", module)) < 5
