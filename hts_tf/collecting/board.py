@@ -364,4 +364,7 @@ def _views(arrays: trees.Tree, num_players: int) -> Callable[[int, int, int], tr
         arrays = trees.map(lambda array: array[:, :, :, 0], arrays)
     if isinstance(arrays, np.ndarray):  # without the walk: it is called in every env step
         return lambda k, step, slot: arrays[k, step, slot, ...]
+    if isinstance(arrays, dict) and all(isinstance(a, np.ndarray) for a in arrays.values()):
+        items = [*arrays.items()]
+        return lambda k, step, slot: {name: array[k, step, slot, ...] for name, array in items}
     return lambda k, step, slot: trees.map(lambda x: x[k, step, slot, ...], arrays)

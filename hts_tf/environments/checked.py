@@ -137,7 +137,10 @@ class Checked(base.Environment):
 
     def _check_mask(self, observation: trees.Tree) -> None:
         mask = observation[specs.ACTION_MASK]
-        if len(self._choices) == 1:  # the usual case, and the quicker way
+        is_one = len(self._choices) == 1
+        if is_one and not self._players and b"\1" in mask.tobytes():  # the usual case, quickly
+            return
+        if is_one:
             permitted = mask.any(axis=-1)
         else:
             permitted = np.logical_or.reduceat(mask, self._choices, axis=-1).all(axis=-1)
@@ -206,7 +209,7 @@ class _Bools:
 
     def fault(self, array: np.ndarray) -> str:
         """See `_Floats`."""
-        return "was not written" if array.view(np.uint8).max(initial=0) > 1 else ""
+        return "was not written" if array.tobytes().strip(b"\0\1") else ""
 
 
 class _Integers:
