@@ -1,6 +1,8 @@
 """Command line: plays an episode of a run again, checks it, and writes it as a video."""
 
+import itertools
 import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from absl import flags
@@ -48,6 +50,12 @@ _CHECK_ONLY = flags.DEFINE_bool("check_only", False, "play and compare, but writ
 _OUTPUT = flags.DEFINE_string(
     "output", None, "the video, .mp4 or .gif; default: replays/... in the workdir"
 )
+_FIRST_STEP = flags.DEFINE_integer(
+    "first_step", 0, "the video begins after so many env steps", lower_bound=0
+)
+_LAST_STEP = flags.DEFINE_integer(
+    "last_step", None, "and ends after so many; default: with the episode", lower_bound=0
+)
 _FPS = flags.DEFINE_float(
     "fps", None, "env steps per second; default: the environment's own", *video.FPS_RANGE
 )
@@ -59,6 +67,7 @@ _RENDER = flags.DEFINE_bool(
 )
 
 _ROWS = 6  # of each kind in a list
+_CHANGES = 20  # of the score, at most, which are named
 
 
 def run() -> None:
@@ -87,7 +96,8 @@ def run() -> None:
         default = run_flags.results() / "replays" / f"{path.stem}_{number}.mp4"
         output = Path(_OUTPUT.value) if _OUTPUT.value else default
         video.check(output)
-    found = replay(environment, records[number], number, output)
+    shown = _shown(records[number].length)
+    found = replay(environment, records[number], number, output, shown)
     if found:
         why = "" if environment.spec.history_free else " (its episodes are not free of history)"
         raise errors.RunError(
@@ -129,8 +139,22 @@ def play(workdir: Workdir, opponent: str) -> Path:
     return path.with_name(f"{name}.bin")
 
 
+def _shown(length: int) -> range:
+    """Returns which moments of an episode are shown. Raises: ConfigError: there is none."""
+    first, last = _FIRST_STEP.value, _LAST_STEP.value
+    if first > length:
+        raise errors.ConfigError(f"--first_step={first}: the episode has {length} env steps")
+    if last is not None and last < first:
+        raise errors.ConfigError(f"--last_step={last} is before --first_step={first}")
+    return range(first, 1 + (length if last is None else last))
+
+
 def replay(
-    environment: base.EnvironmentConfig, record: Record, number: int, output: Path | None
+    environment: base.EnvironmentConfig,
+    record: Record,
+    number: int,
+    output: Path | None,
+    shown: range,
 ) -> list[str]:
     """Plays an episode again.
 
@@ -139,6 +163,7 @@ def replay(
       record: of the episode.
       number: its place in the archive.
       output: the video, or None for none; also written if the replay differs.
+      shown: after how many env steps there are pictures.
 
     Returns:
       In what the replay differs from the archive.
@@ -160,15 +185,31 @@ def replay(
     print(f"episode {number}: {_describe(record)}", flush=True)
     try:
         playing = playback.Playback(player, environment.spec, record)
+        changes: list[int] = []
+        moments = _noting(playing, changes)
         if output is None:
-            for _ in playing:
+            for _ in moments:
                 pass
         else:
-            pictures = video.frames(player, playing, record)
-            video.write(output, pictures, _FPS.value or video.fps(player))
+            moments = (moment for moment in moments if moment.step in shown)
+            pictures = video.frames(player, moments, record)
+            first = next(pictures, None)
+            if first:  # none, where it differs and ends before what is to be shown
+                pictures = itertools.chain([first], pictures)
+                video.write(output, pictures, _FPS.value or video.fps(player))
     finally:
         player.close()
+    if 0 < len(changes) <= _CHANGES:
+        print(f"the score changes in env step {', '.join(map(str, changes))}")
     return playing.disagreements()
+
+
+def _noting(moments: Iterable[playback.Moment], changes: list[int]) -> Iterator[playback.Moment]:
+    """Yields moments, and notes after how many env steps the score changes."""
+    for moment in moments:
+        if moment.gained:
+            changes.append(moment.step)
+        yield moment
 
 
 def choose(

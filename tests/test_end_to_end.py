@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+from PIL import Image
 
 from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.files import archive, fingerprint_log
@@ -266,6 +267,15 @@ def test_any_episode_can_be_replayed(reference, tmp_path):
     assert video.read_bytes()[4:8] == b"ftyp"
 
     longest = max(records, key=lambda record: record.length)
+    part = tmp_path / "part.gif"
+    flags = [f"--workdir={workdir}", f"--output={part}", "--first_step=2", "--last_step=5"]
+    code, output, errors = command_line.run(
+        "hts_tf.replay", *flags, f"--episode={records.index(longest)}"
+    )
+    assert code == 0, errors
+    with Image.open(part) as pictures:
+        assert pictures.n_frames == 4
+
     tampered = longest._replace(score=longest.score + 1, actions=longest.actions[:-1])
     file = archive.Archive(tmp_path / "tampered.bin", 0)
     file.append([longest, tampered])

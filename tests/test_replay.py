@@ -122,6 +122,7 @@ def test_a_game_without_pictures_can_be_checked(workdir):
     code, output, _ = command_line.run("hts_tf.replay", f"--workdir={workdir}", "--check_only")
     assert code == 0
     assert "seed 2, 3 env steps, score 1, return 1.00" in output
+    assert "the score changes in env step 1, 2, 3\n" in output
     assert "agree with the archive" in output
 
 
@@ -134,6 +135,8 @@ def test_a_game_without_pictures_can_be_checked(workdir):
         (["--best", "--worst"], "choose one"),
         (["--opponent=x", "--best"], "--opponent has a new episode played: none is to be chosen"),
         (["--opponent=x", "--episode=0"], "--opponent has a new episode played"),
+        (["--first_step=4"], "--first_step=4: the episode has 3 env steps"),
+        (["--first_step=2", "--last_step=1"], "--last_step=1 is before --first_step=2"),
         (["more"], "unexpected argument 'more'"),
     ],
 )
