@@ -208,7 +208,8 @@ class Pipeline:
     def _of_all_machines(self, outcome: Round, cut_short: np.ndarray) -> tuple[Round, np.ndarray]:
         """Returns a round's outcome, without observations, and where episodes were cut short.
 
-        With it, each machine learns whether one has been asked to stop.
+        With it, each machine learns whether the first one has been asked to stop. Another that is
+        is taken away from the run, which goes on without.
         """
         is_asked = self.signals.received is not None
         if self._reporter:
@@ -222,7 +223,7 @@ class Pipeline:
             collected = collected._replace(**nothing, truncation_value=())
         said = self._team.all((collected, cut_short, is_asked))
         parts, cuts, stops = zip(*said, strict=True)
-        self._stop = any(stops)
+        self._stop = stops[0]
         if collected is not None:
             collected = trees.map(lambda *x: np.concatenate(x, axis=1), *parts)
         return outcome._replace(collected=collected), np.concatenate(cuts, axis=1)

@@ -121,6 +121,12 @@ def _train(settings: Settings, team: Team | None) -> int:
             raise
         text = f"{whole.describe(error)}; the same command goes on from the last checkpoint"
         return terminal.fail(text, 1)
+    except MachineLostError as error:
+        if not pipeline.signals.received:
+            raise
+        # Whoever waits for the end is not to wait for the run to go on without that machine.
+        text = f"{error}; stopped, the same command goes on from the last checkpoint"
+        return terminal.fail(text, 128 + pipeline.signals.received)
     if pipeline.signals.received:
         terminal.say("stopped with a checkpoint, from which the same command goes on")
     terminal.say(

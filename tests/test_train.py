@@ -217,3 +217,30 @@ def test_workdirs_that_do_not_fit(tmp_path):
     code, _, errors = command_line.run(*train)
     assert code == 2
     assert "damaged" in errors.splitlines()[-1]
+
+
+LOST = """
+import importlib, signal, sys, types
+from absl import flags
+
+train = importlib.import_module("hts_tf.train")  # not the function of that name
+
+def run():
+    raise train.MachineLostError("machine 1 is lost")
+
+flags.FLAGS(["train", "--workdir=nowhere"])
+signals = types.SimpleNamespace(received=signal.Signals(int(sys.argv[1])) if sys.argv[1:] else None)
+train.build = lambda *_, **__: types.SimpleNamespace(run=run, signals=signals)
+sys.exit(train._train(None, None))
+"""
+
+
+def test_who_has_asked_to_stop_does_not_wait_for_another_machine():
+    command = [sys.executable, "-c", LOST]
+    stopped = subprocess.run([*command, "15"], capture_output=True, text=True)
+    assert stopped.returncode == 143, stopped.stderr
+    assert stopped.stderr.splitlines()[-1] == (
+        "error: machine 1 is lost; stopped, the same command goes on from the last checkpoint"
+    )
+    goes_on = subprocess.run(command, capture_output=True, text=True)
+    assert "MachineLostError: machine 1 is lost" in goes_on.stderr

@@ -263,8 +263,9 @@ class Executor:
     def _note(self, what: int, slot: int, episode: int, task: int) -> None:
         """Tells the trainer what comes now, in case it takes for ever or is the last."""
         doing = self._doing
-        doing[0], doing[1], doing[2], doing[3] = what, slot, episode, task
+        # First since when: what comes now has not taken as long as what was before.
         doing[4] = time.monotonic_ns()
+        doing[0], doing[1], doing[2], doing[3] = what, slot, episode, task
 
 
 def _make(environment: base.EnvironmentConfig, doing: memoryview) -> checked.Checked:

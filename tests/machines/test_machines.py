@@ -260,6 +260,18 @@ def test_one_that_hangs(calm, nodes, tmp_path):
     assert_same(tmp_path, calm(game), NUM_UPDATES)
 
 
+def test_another_machine_is_asked_to_stop(calm, nodes, tmp_path):
+    """As when its node is taken away: the run is not over."""
+    game = "synthetic, ppo"
+    flags = ["--num_machines=2", f"--ray_address={nodes.address}", SLOW]
+    with start(game, tmp_path, *flags) as process:
+        wait_for_rows(tmp_path, 1, process)
+        (other,) = followers()
+        os.kill(other, signal.SIGTERM)
+        finish(process)
+    assert_same(tmp_path, calm(game), NUM_UPDATES)
+
+
 def test_the_first_machine_stops_and_dies(calm, nodes, tmp_path):
     """And the run goes on, on other numbers of machines."""
     game = "players, hts_ppo"
