@@ -15,7 +15,6 @@ from hts_tf.files import archive, fingerprint_log
 from hts_tf.files.workdir import Workdir
 from tests import command_line, patience
 from tests.command_line import SMALL_FOOTBALL, parameters_hash
-from tests.patience import allow
 from tests.sameness import wait_for_rows
 
 pytestmark = pytest.mark.slow
@@ -106,7 +105,7 @@ def test_workers_and_the_archive_do_not_change_bits(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path, number):
     flags = [f"--workdir={tmp_path}", *SMALL_FOOTBALL, *patience.FLAGS]
-    allow(tmp_path, 2)
+    patience.allow(tmp_path, 2)
     with command_line.start("hts_tf.train", *flags) as process:
         wait_for_progress(process)
         executors = executors_of(process.pid)
@@ -114,7 +113,7 @@ def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path, number):
         process.stdout.close()  # as where the signal has ended the reader of a pipe, too
         for pid in [*executors, process.pid]:  # as one that is sent to a whole job
             os.kill(pid, number)
-        allow(tmp_path)
+        patience.allow(tmp_path)
         errors = process.stderr.read()
     assert process.returncode == 128 + number, errors
     assert number.name in errors
@@ -136,7 +135,7 @@ def test_killed_and_resumed_is_as_never_stopped(reference, tmp_path):
         "--gin_bindings=Trainer.checkpoint_every_updates = 3",
     ]
     for rows in (1, 4):
-        allow(tmp_path, rows + 1)
+        patience.allow(tmp_path, rows + 1)
         with command_line.start("hts_tf.train", *flags) as process:
             wait_for_rows(tmp_path, rows, process)
             executors = executors_of(process.pid)

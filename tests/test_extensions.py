@@ -10,7 +10,6 @@ import pytest
 from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.files import archive, fingerprint_log
 from tests import command_line, patience
-from tests.patience import allow
 from tests.sameness import rows_of, wait_for_rows
 
 pytestmark = pytest.mark.slow
@@ -63,14 +62,14 @@ def test_it_learns(trained):
 def test_killed_and_resumed_is_as_never_stopped(trained, tmp_path):
     """And with other numbers of executors, of which statistics do not depend either."""
     extension, workdir = trained
-    allow(tmp_path, 3)
+    patience.allow(tmp_path, 3)
     with start(extension, tmp_path, *patience.FLAGS) as process:
         wait_for_rows(tmp_path, 2, process)
         os.kill(executors_of(process.pid)[0], signal.SIGKILL)
-        allow(tmp_path, 7)
+        patience.allow(tmp_path, 7)
         wait_for_rows(tmp_path, 6, process)
         process.send_signal(signal.SIGTERM)
-        allow(tmp_path)
+        patience.allow(tmp_path)
         code, _, errors = command_line.finish(process)
     assert code == 128 + signal.SIGTERM, errors
     assert "was killed by SIGKILL" in errors

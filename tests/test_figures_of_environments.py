@@ -11,7 +11,6 @@ import pytest
 from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.files.curves import RunLog
 from tests import command_line, patience
-from tests.patience import allow
 from tests.sameness import assert_same, wait_for_rows
 
 pytestmark = pytest.mark.slow
@@ -68,13 +67,13 @@ def test_means_are_shown(trained):
 
 
 def test_after_kills_they_are_the_same(trained, tmp_path):
-    allow(tmp_path, 5)
+    patience.allow(tmp_path, 5)
     with start(tmp_path, *TELLING, *patience.FLAGS) as process:
         wait_for_rows(tmp_path, 2, process)
         os.kill(executors_of(process.pid)[0], signal.SIGKILL)
         wait_for_rows(tmp_path, 4, process)
         process.send_signal(signal.SIGTERM)
-        allow(tmp_path)
+        patience.allow(tmp_path)
         command_line.finish(process)
     finish(start(tmp_path, *TELLING, *patience.FLAGS))
     assert_same(tmp_path, trained, NUM_UPDATES)

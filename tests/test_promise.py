@@ -15,7 +15,6 @@ from hts_tf.files import archive
 from hts_tf.files.workdir import Workdir
 from hts_tf.watching import playback
 from tests import command_line, patience
-from tests.patience import allow
 from tests.sameness import assert_same, rows_of, wait_for_rows
 
 pytestmark = pytest.mark.slow
@@ -156,21 +155,21 @@ def test_executors_and_trainers_that_are_killed_or_stopped(game, reference, tmp_
         {"num_executors": 2, "num_actors": 3},
     ]
     for attempt, number in enumerate([*ways, None]):
-        allow(tmp_path, rows + 2)
+        patience.allow(tmp_path, rows + 2)
         with start(game, tmp_path, *patience.FLAGS, **workers[attempt % 2]) as process:
             for _ in range(2 if has_most(game) else 3):
                 rows = wait_for_rows(tmp_path, rows + 1, process)
                 os.kill(random.choice(executors_of(process.pid)), signal.SIGKILL)
                 while "was killed by SIGKILL" not in process.stderr.readline():
                     assert process.poll() is None
-                allow(tmp_path, rows + 2)
+                patience.allow(tmp_path, rows + 2)
             if number is None:
-                allow(tmp_path)
+                patience.allow(tmp_path)
                 finish(process)
                 break
             wait_for_rows(tmp_path, rows + 1, process)
             process.send_signal(number)
-            allow(tmp_path)
+            patience.allow(tmp_path)
             finish(process, -number if number == signal.SIGKILL else 128 + number)
         rows = rows_of(tmp_path)  # more than it had then; the next one is at work with another
         assert rows < num_updates(game)

@@ -13,7 +13,6 @@ import pytest
 
 from hts_tf.benchmarks.kernel import executors_of
 from tests import command_line, patience
-from tests.patience import allow
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +52,7 @@ def test_a_signal_at_any_moment(tmp_path, number, seconds):
     workdir = tmp_path / "run"
     launcher = ["env", "--block-signal=INT,TERM"]  # as launch/train.sh
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    allow(workdir)
+    patience.allow(workdir)
     with start(workdir, 60, launcher, **streams) as process:
         time.sleep(seconds)
         while Path(f"/proc/{process.pid}/comm").read_text() == "env\n":  # blocks no signals yet
@@ -78,7 +77,7 @@ def test_an_executor_that_dies_when_the_terminal_is_gone(tmp_path, gone):
         before, streams = (), {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     if gone == "a full disk":
         before[2] = 'exec "$@" >/dev/full 2>/dev/full'
-    allow(tmp_path, 3)
+    patience.allow(tmp_path, 3)
     with start(tmp_path, 2, before, **streams) as process:
         for stream in (process.stdout, process.stderr):
             if stream:
@@ -89,7 +88,7 @@ def test_an_executor_that_dies_when_the_terminal_is_gone(tmp_path, gone):
             time.sleep(0.01)
         victim, *_ = executors_of(process.pid)
         os.kill(victim, signal.SIGKILL)
-        allow(tmp_path)
+        patience.allow(tmp_path)
     assert process.returncode == 0
     assert table.read_text().count("\n") == 1 + 20
 
@@ -106,12 +105,12 @@ def train(workdir, room=None):
     Returns:
       (exit code, standard error).
     """
-    allow(workdir, 1_000_000 if room is None else 1)
+    patience.allow(workdir, 1_000_000 if room is None else 1)
     with command_line.start("hts_tf.train", *flags(workdir, 2)) as process:
         process.stdout.readline()  # it is about to begin
         if room is not None:
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (room, room))
-            allow(workdir)
+            patience.allow(workdir)
         code, _, errors = command_line.finish(process)
     return code, without_batching(errors)
 

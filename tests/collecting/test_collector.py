@@ -722,12 +722,12 @@ def test_children_of_environments_end_with_an_executor_that_dies(broken_games, c
 
 def test_an_executor_that_is_stopped_while_it_waits_is_replaced():
     expected, _ = collected(True)
-    with collecting(GAMES[True], step_timeout_sec=3.0) as collector:
+    with collecting(GAMES[True], step_timeout_sec=10.0) as collector:
         collector.start()
         storages = run_intervals(collector, 0, 2)
         os.kill(pids(collector)[1], signal.SIGSTOP)
         storages += run_intervals(collector, 2, NUM_INTERVALS)
-        assert collector.workers._pool.crashes >= 1  # a slow start counts, too
+        assert collector.workers._pool.crashes == 1
     assert_same_bits(storages, expected)
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 
 from tests import command_line, patience, processes
-from tests.patience import allow
 from tests.sameness import assert_same, rows_of, wait_for_rows
 
 pytestmark = [
@@ -278,11 +277,11 @@ def test_the_first_machine_stops_and_dies(calm, nodes, tmp_path):
     for size, number in ((2, signal.SIGTERM), (3, signal.SIGKILL)):
         flags = [f"--num_machines={size}", f"--ray_address={nodes.address}", *patience.FLAGS]
         rows = rows_of(tmp_path)
-        allow(tmp_path, rows + 3)
+        patience.allow(tmp_path, rows + 3)
         with start(game, tmp_path, *flags) as process:
             wait_for_rows(tmp_path, rows + 2, process, at_most_sec=0.1)
             process.send_signal(number)
-            allow(tmp_path)
+            patience.allow(tmp_path)
             code, _, errors = command_line.finish(process)
         assert code == (-9 if number == signal.SIGKILL else 143), errors
         wait_for_none(followers)

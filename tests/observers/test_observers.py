@@ -11,7 +11,6 @@ import pytest
 from hts_tf.files import archive
 from hts_tf.files.curves import RunLog
 from tests import command_line, patience
-from tests.patience import allow
 from tests.sameness import assert_same, wait_for_rows
 
 pytestmark = pytest.mark.slow
@@ -115,7 +114,7 @@ def test_killed_and_resumed(calm, tmp_path):
     """The table has each update once, though some are made twice."""
     slow = "--gin_bindings=Synthetic.mean_step_sec = 0.002"
     patient = "--gin_bindings=Trainer.observers = (@Witness(), @CsvLog(), @Patient())"
-    allow(tmp_path, 7)
+    patience.allow(tmp_path, 7)
     with start(tmp_path, *OBSERVED, slow, *patience.FLAGS, patient) as process:
         wait_for_rows(tmp_path, 6, process)
         process.kill()

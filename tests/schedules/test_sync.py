@@ -9,7 +9,6 @@ from hts_tf.algorithms import a2c
 from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.schedules import sync
 from tests import command_line, patience
-from tests.patience import allow
 from tests.schedules import fakes
 from tests.test_end_to_end import fingerprints, score_of, train_on, wait_for_progress
 
@@ -63,11 +62,11 @@ def test_another_seed_other_bits(reference, tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_executor_changes_nothing(reference, tmp_path):
-    allow(tmp_path, 2)
+    patience.allow(tmp_path, 2)
     with command_line.start("hts_tf.train", f"--workdir={tmp_path}", *PATIENT_GAME) as process:
         wait_for_progress(process)
         os.kill(executors_of(process.pid)[0], signal.SIGKILL)
-        allow(tmp_path)
+        patience.allow(tmp_path)
         code, _, errors = command_line.finish(process)
     assert code == 0, errors
     assert "was killed by SIGKILL" in errors
@@ -76,11 +75,11 @@ def test_a_killed_executor_changes_nothing(reference, tmp_path):
 
 @pytest.mark.slow
 def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path):
-    allow(tmp_path, 2)
+    patience.allow(tmp_path, 2)
     with command_line.start("hts_tf.train", f"--workdir={tmp_path}", *PATIENT_GAME) as process:
         wait_for_progress(process)
         process.terminate()
-        allow(tmp_path)
+        patience.allow(tmp_path)
         code, _, errors = command_line.finish(process)
     assert code == 128 + signal.SIGTERM, errors
     assert fingerprints(tmp_path) != reference

@@ -68,8 +68,7 @@ def encode(side: Side) -> list[bytes]:
     for index, player in enumerate(side.active):
         is_there = player != -1
         x, y, (*motion, tired, _, on_pitch) = own[player] if is_there else _NOBODY
-        card, role = (False, -1)
-        to_ball_x, to_ball_y = 0.0, 0.0
+        card, role, to_ball_x, to_ball_y = False, -1, 0.0, 0.0
         if is_there:
             card, role = side.own[player].has_card, int(side.own[player].role)
             to_ball_x, to_ball_y = ball[0] - x, ball[1] - y
