@@ -1,6 +1,7 @@
 """Command line: evaluates a policy of a run, perhaps against another one."""
 
 import itertools
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from hts_tf.files.episodes import Episode
 from hts_tf.files.workdir import Workdir
 from hts_tf.observers import csv_log
 from hts_tf.opponents.pool import ITSELF
-from hts_tf.system import child, command, compute, terminal, whole
+from hts_tf.system import command, compute, start, terminal, whole
 from hts_tf.watching import display
 
 _EPISODES = flags.DEFINE_integer("episodes", 100, "how many to play", lower_bound=1)
@@ -174,7 +175,7 @@ def _show(workdir: Workdir, episodes: Path, env_steps: int) -> None:
             capture_output=True,
             text=True,
             errors="replace",  # an engine may print anything
-            preexec_fn=child.end_with_parent,
+            env={**os.environ, **start.tied()},
         )
         if not path.exists():
             reason = replay.stderr.strip().splitlines() or [f"exit code {replay.returncode}"]

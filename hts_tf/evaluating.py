@@ -1,11 +1,12 @@
 """Evaluates the policies that a training hands over; started by it, see `EvaluationProcess`.
 
 Standard input has paths of frozen policies, one a line; standard output an `Evaluation` as JSON for
-each, and a dot when it has begun and, while it plays, now and then.
+each, and a dot now and then while it plays.
 """
 
 import json
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TextIO
@@ -20,7 +21,6 @@ from hts_tf.files import checkpoint, run_flags
 from hts_tf.files.evaluations import Evaluation
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks.actor_critic import ActorCritic
-from hts_tf.networks.agent import Agent
 from hts_tf.system import child, command, compute, priority
 
 _EPISODES = flags.DEFINE_integer("episodes", None, "of each policy", required=True)
@@ -30,19 +30,19 @@ _PARALLEL = 8  # environments at once
 _BEAT_SEC = 1.0
 
 
-class _Heard(Policy):
-    """Lets the training hear that it is at work."""
+class _Pulse:
+    """Lets the training hear, now and then, that no environment hangs; called by any thread."""
 
-    def __init__(self, agent: Agent, max_batch: int, answers: TextIO) -> None:
+    def __init__(self, answers: TextIO) -> None:
         self._answers = answers
         self._last = 0.0
-        super().__init__(agent, max_batch)
+        self._lock = threading.Lock()
 
-    def act(self, *asked: object) -> specs.Answer:
-        if time.monotonic() - self._last > _BEAT_SEC:
-            self._last = time.monotonic()
-            print(".", file=self._answers, flush=True)
-        return super().act(*asked)
+    def __call__(self) -> None:
+        with self._lock:
+            if time.monotonic() - self._last > _BEAT_SEC:
+                self._last = time.monotonic()
+                print(".", file=self._answers, flush=True)
 
 
 def evaluate() -> None:
@@ -59,11 +59,19 @@ def evaluate() -> None:
     compute.configure()
     environment = config.environment()
     agent = ActorCritic(environment.spec, seed=0)
-    policy = _Heard(agent, _PARALLEL * environment.spec.num_players, answers)
+    policy = Policy(agent, _PARALLEL * environment.spec.num_players)
+    pulse = _Pulse(answers)
     for line in sys.stdin:
         state = checkpoint.load(Path(line.rstrip("\n")))
         learner.assign(agent.variables, state)
-        episodes = evaluator.evaluate(environment, policy, _EPISODES.value, _SEED.value, _PARALLEL)
+        episodes = evaluator.evaluate(
+            environment,
+            policy,
+            _EPISODES.value,
+            _SEED.value,
+            _PARALLEL,
+            on_progress=pulse,
+        )
         evaluation = Evaluation(
             int(state["run/updates"]),
             int(state["run/env_steps"]),

@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from typing import NamedTuple
 
@@ -72,7 +72,11 @@ class _Match:
     """One environment, playing one evaluation episode after another."""
 
     def __init__(
-        self, environment: base.EnvironmentConfig, seed: int, sides: Sequence[_Side]
+        self,
+        environment: base.EnvironmentConfig,
+        seed: int,
+        sides: Sequence[_Side],
+        on_progress: Callable[[], None],
     ) -> None:
         spec = environment.spec
         self._environment = checked.make(environment)
@@ -84,6 +88,8 @@ class _Match:
         self._written = spec.new_observation()
         self.observation = spec.by_player(self._written)
         self._sides = sides
+        self._on_progress = on_progress
+        on_progress()
 
     def begin(self, number: int) -> None:
         self.number = number
@@ -98,12 +104,14 @@ class _Match:
         self._episode_seed = seeding.evaluation_seed(self._seed, number, self._num_tasks)
         with self._named():
             self._environment.reset(self._episode_seed, self._written)
+        self._on_progress()
 
     def step(self, actions: np.ndarray) -> bool:
         """Plays actions [P, ...]; returns whether the episode has ended."""
         with self._named():
             action = actions[0] if self._num_players == 1 else actions
             result = self._environment.step(specs.plain(action), self._written)
+        self._on_progress()
         self._actions += actions.tobytes()
         own = slice(self._num_players - self._num_rivals)
         score = float(np.mean(np.ravel(result.score)[own]))
@@ -151,6 +159,7 @@ def evaluate(
     max_parallel: int,
     deterministic_policy: bool = False,
     rivals: Policy | None = None,
+    on_progress: Callable[[], None] = lambda: None,
 ) -> list[Record]:
     """Plays episodes; see `play`.
 
@@ -161,7 +170,14 @@ def evaluate(
       ProtocolError: an environment broke a rule.
     """
     played = play(
-        environment, policy, num_episodes, seed, max_parallel, deterministic_policy, rivals
+        environment,
+        policy,
+        num_episodes,
+        seed,
+        max_parallel,
+        deterministic_policy,
+        rivals,
+        on_progress,
     )
     return [episode.record for episode in played]
 
@@ -174,6 +190,7 @@ def play(
     max_parallel: int,
     deterministic_policy: bool = False,
     rivals: Policy | None = None,
+    on_progress: Callable[[], None] = lambda: None,
 ) -> list[Played]:
     """Plays episodes, several at once; which are played together does not influence them.
 
@@ -186,6 +203,7 @@ def play(
       deterministic_policy: always take the most probable action.
       rivals: who plays the environment's rivals; may remember otherwise than the policy. None lets
         that play them.
+      on_progress: called, by any thread, after each construction, reset and step of an environment.
 
     Returns:
       The episodes, in the order of their numbers.
@@ -201,7 +219,7 @@ def play(
     with futures.ThreadPoolExecutor(processors.usable_cores()) as threads:
         try:
             for _ in range(parallel):
-                matches.append(_Match(environment, seed, sides))
+                matches.append(_Match(environment, seed, sides, on_progress))
             list(threads.map(_Match.begin, matches, range(parallel)))
             while matches:
                 actions = _actions(matches, sides, deterministic_policy)

@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -10,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from hts_tf import errors
-from hts_tf.system import stop_signals, terminal
-from hts_tf.system.child import Child, ChildError, end_with_parent
+from hts_tf.system import start, stop_signals, terminal
+from hts_tf.system.child import Child, ChildError
 
 _POLL_SEC = 0.5
 _REFUSAL = "error: "  # what a command says last begins so
@@ -186,7 +187,7 @@ def train(
         text=True,
         errors="replace",  # an engine may print anything
         start_new_session=True,  # Ctrl-C is for this process, which passes it on
-        preexec_fn=end_with_parent,
+        env={**os.environ, **start.tied()},
     )
     held = ""  # the last line, if it may be why the training ends
     with process:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hts_tf.system.child import end_with_parent
+import hts_tf.system.start
 from tests import forked
 
 ROOT = Path(__file__).parent.parent
@@ -51,9 +51,8 @@ def start(module, *arguments, pythonpath=()):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment,
+        env={**environment, **hts_tf.system.start.tied()},
         start_new_session=True,
-        preexec_fn=end_with_parent,
     )
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import termios
 
-from hts_tf.system.child import end_with_parent
+import hts_tf.system.start
 from tests import command_line
 
 
@@ -27,7 +27,8 @@ def start(module, flags, columns, lines, without=()):
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-    environment = {**os.environ, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"}
+    environment = {**os.environ, **hts_tf.system.start.tied()}
+    environment.update(TERM="xterm-256color", PYTHONIOENCODING="utf-8")
     for name in ("COLUMNS", "LINES", *without):
         environment.pop(name, None)
     process = subprocess.Popen(
@@ -38,7 +39,6 @@ def start(module, flags, columns, lines, without=()):
         stderr=theirs,
         env=environment,
         start_new_session=True,
-        preexec_fn=end_with_parent,
     )
     os.close(theirs)
     return process, ours

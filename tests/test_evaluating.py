@@ -1,10 +1,15 @@
 """Evaluation while a run trains: the policies' own figures, and nothing of it in the run."""
 
 import csv
+import errno
 import os
 import random
+import shutil
 import signal
+import subprocess
 import time
+import types
+from unittest import mock
 
 import pytest
 
@@ -173,6 +178,39 @@ def test_an_evaluation_that_fails(tmp_path, hangs, why):
     assert "the policy of 2 updates could not be evaluated" in errors
     assert why in errors
     assert Evaluations(tmp_path).read() == Evaluations(tmp_path).waiting() == []
+
+
+def test_resets_that_take_long_together(tmp_path):
+    """Eight of them in two threads take longer than one may."""
+    flags = [
+        f"--gin_files={HERE / 'stubborn.gin'}",
+        "--gin_bindings=Stubborn.fails = False",
+        "--gin_bindings=Stubborn.reset_sec = 3.0",
+        "--gin_bindings=Trainer.step_timeout_sec = 8",
+        "--gin_bindings=Trainer.crash_limit = 1",
+        "--gin_bindings=Trainer.total_env_steps = 1024",
+        "--gin_bindings=Trainer.evaluate_every_updates = 1",
+        "--gin_bindings=Trainer.evaluate_episodes = 8",
+    ]
+    finish(start(tmp_path, *flags))
+    assert [row.updates for row in Evaluations(tmp_path).read()] == [1, 2]
+
+
+def test_no_room_for_another_process(tmp_path, monkeypatch, evaluated):
+    """The run goes on without its evaluations, and says so."""
+    settings = types.SimpleNamespace(
+        evaluate_every_updates=1, evaluate_episodes=1, step_timeout_sec=None, crash_limit=2
+    )
+    evaluations = evaluation_process.EvaluationProcess(tmp_path, settings)
+    shutil.copy(evaluated / "config.gin", tmp_path)
+    shutil.copytree(evaluated / "checkpoints" / "best", tmp_path / "checkpoints" / "to_evaluate")
+    monkeypatch.setattr(
+        subprocess, "Popen", mock.Mock(side_effect=OSError(errno.ENOMEM, "Cannot allocate memory"))
+    )
+    assert evaluations.ended() == []
+    assert not evaluations.is_idle
+    assert evaluations.ended() == []
+    assert evaluations.is_idle
 
 
 def test_an_environment_that_prints_and_has_processes(tmp_path):

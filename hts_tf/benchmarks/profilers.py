@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hts_tf import errors
-from hts_tf.system.child import ChildError, end_with_parent
+from hts_tf.system.child import ChildError
 
 # py-spy begins each stack with "thread (ID): NAME".
 _THREADS = {"executor": "MainThread", "actor": r"actor \d+", "learner": "MainThread"}
+_TIED = ("setpriv", "--pdeathsig", "KILL")  # runs what ends with the process that started it
 _HOW_TO_INSTALL = ".venv/bin/python -m pip install py-spy, or apt-get install linux-perf"
 
 
@@ -77,8 +78,7 @@ def watch(tool: str, path: str, pid: int, role: str, seconds: int) -> list[str]:
                 "   self   total  function",
                 *top_functions(Path(output).read_text(), _THREADS[role]),
             ]
-        # perf ends with what it runs, which ends with perf.
-        until = ["setpriv", "--pdeathsig", "KILL", "sleep", str(seconds)]
+        until = [*_TIED, "sleep", str(seconds)]  # perf ends with what it runs
         _call([path, "record", "-q", "-F", "199", "-p", str(pid), "-o", output, *until])
         report = _call([path, "report", "-i", output, "--stdio", "-q", "--sort=dso,symbol"])
         lines = [line.rstrip(" -") for line in report.splitlines()]
@@ -88,12 +88,11 @@ def watch(tool: str, path: str, pid: int, role: str, seconds: int) -> list[str]:
 def _call(arguments: Sequence[str]) -> str:
     """Runs a command and returns what it printed; ends it if it is not waited for."""
     process = subprocess.Popen(
-        arguments,
+        [*_TIED, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=end_with_parent,
     )
     try:
         output, complaints = process.communicate()

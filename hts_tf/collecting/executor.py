@@ -23,7 +23,7 @@ from hts_tf.collecting import buffers, shared_memory, timesheet
 from hts_tf.collecting.board import Board
 from hts_tf.collecting.ledger import Place
 from hts_tf.environments import base, checked
-from hts_tf.system import child, terminal
+from hts_tf.system import child, start, terminal
 
 TIMES = ("step", "reset", "wait_action", "wait_sync", "total")
 _STEP, _RESET, _WAIT_ACTION, _WAIT_SYNC, _TOTAL = range(len(TIMES))
@@ -277,11 +277,8 @@ def _make(environment: base.EnvironmentConfig, doing: memoryview) -> checked.Che
 
 def main() -> None:
     """Runs the task that the trainer wrote, pickled, to standard input."""
-    parent = int(sys.argv[1])
     # A trainer that is killed takes its executors along, even one stuck inside a step.
-    child.end_with_parent()
-    if os.getppid() != parent:
-        sys.exit(1)
+    start.end_with_parent(parent=int(sys.argv[1]))
     child.end_session_with_this_process()  # the pool does that, too, but may be gone itself
     faulthandler.enable()  # says where, in Python, an engine has crashed
     # Who stops a job may signal all its processes, but it is the trainer who decides when to stop.

@@ -5,6 +5,7 @@ Only its absence can be shown: what no episode here has come across may still be
 """
 
 import hashlib
+import os
 import pickle
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import numpy as np
 
 from hts_tf import errors, specs, trees
 from hts_tf.environments import base, checked, random_actions
-from hts_tf.system import child, command
+from hts_tf.system import child, command, start
 
 Moment = dict[str, bytes]  # array -> hash, after a reset or an env step
 
@@ -222,7 +223,7 @@ def _in_another_process(
         input=pickle.dumps((config, seeds, max_steps)),
         stdout=subprocess.PIPE,
         check=False,
-        preexec_fn=child.end_with_parent,
+        env={**os.environ, **start.tied()},
     )
     if result.returncode:
         raise errors.RunError(

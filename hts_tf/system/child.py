@@ -1,7 +1,6 @@
 """Child processes that end with the command that started them, however it ends."""
 
 import contextlib
-import ctypes
 import functools
 import os
 import signal
@@ -13,9 +12,8 @@ from pathlib import Path
 from typing import TextIO
 
 from hts_tf import errors
+from hts_tf.system import start
 
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
 _GRACE_SEC = 60.0  # a training stops at its next sync point, and writes a checkpoint
 
 
@@ -35,7 +33,7 @@ class Child:
     """A Python module at work in a process of its own; use with `with`.
 
     Leaving the block asks it to end (SIGTERM) and waits; leaving by an exception kills it at once.
-    The kernel kills it if this process is gone.
+    The kernel kills it, if it is of this package, when this process is gone.
     """
 
     def __init__(
@@ -67,9 +65,8 @@ class Child:
             stderr=self._log,
             text=True,
             errors="replace",
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **start.tied(), **(environment or {})},
             start_new_session=True,  # Ctrl-C is for this process, which passes it on
-            preexec_fn=end_with_parent,
         )
         self.pid = self._process.pid
 
@@ -184,8 +181,3 @@ def end_session_with_this_process() -> None:
         stderr=subprocess.DEVNULL,
     )
     os.close(until_it_ends)
-
-
-def end_with_parent() -> None:
-    """For `preexec_fn`: the kernel kills the new process when the one that started it is gone."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
 from hts_tf import errors
-from hts_tf.system import child
+from hts_tf.system import start
 
 _Thing = TypeVar("_Thing")
 _Result = TypeVar("_Result")
@@ -91,9 +91,7 @@ def _noticing_death(worker: multiprocessing.Process) -> Iterator[None]:
 
 
 def _work(connection: Connection, parent: int) -> None:
-    child.end_with_parent()
-    if os.getppid() != parent:  # it was gone before
-        return
+    start.end_with_parent(parent)
     do = None
     with contextlib.suppress(EOFError):  # nobody asks any more
         begin: Callable[[], Callable[[_Thing], _Result]] = connection.recv()

@@ -1,5 +1,6 @@
 """What a command does first, before anything else is imported; standard library only."""
 
+import ctypes
 import os
 import signal
 import sys
@@ -7,12 +8,36 @@ import time
 from types import FrameType
 
 LAUNCHED = time.monotonic()
+_PARENT = "HTS_TF_PARENT"  # environment variable: see `tied`
+_PR_SET_PDEATHSIG = 1
 
 
 def begin() -> None:
     """Makes the process one that may be left alone: whatever its streams are, whoever stops it."""
+    if _PARENT in os.environ:
+        end_with_parent(int(os.environ.pop(_PARENT)))  # which is not that of its own children
     _open_closed_streams()
     end_on_signals()
+
+
+def tied() -> dict[str, str]:
+    """Returns the environment variable by which a command of ours ends with this process.
+
+    It sees to that itself: the `preexec_fn` of `subprocess` would have to copy this process, which
+    takes long where there is much memory, and fails where there is no more of it.
+    """
+    return {_PARENT: str(os.getpid())}
+
+
+def end_with_parent(parent: int) -> None:
+    """Has the kernel kill this process when the thread that started it is gone, or was already.
+
+    Args:
+      parent: the process id of who started it.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def end_on_signals() -> None:

@@ -107,9 +107,13 @@ class EvaluationProcess:
         waiting = self._evaluations.waiting()
         if self._asked is not None or not waiting:
             return
-        if self._child is None:
-            self._start()
         self._asked = waiting[0]
+        if self._child is None:
+            try:
+                self._start()
+            except OSError as error:  # such as that there is no memory for another process
+                self._fail(f"no process for it: {error}")
+                return
         self._heard_at = time.monotonic()
         with contextlib.suppress(ChildError):  # the listener hears of it, too
             self._child.say(str(self._asked))

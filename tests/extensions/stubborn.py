@@ -2,6 +2,7 @@
 
 import dataclasses
 import subprocess
+import time
 
 import gin
 
@@ -19,11 +20,13 @@ class Stubborn(synthetic.Synthetic):
     Attributes:
       fails: whether it does.
       hangs: whether it does that by hanging.
+      reset_sec: how long resets take there, where it does not fail.
       program: that each environment starts, and forgets about.
     """
 
     fails: bool = True
     hangs: bool = False
+    reset_sec: float = 0.0
     program: str = ""
 
     def make(self):
@@ -38,4 +41,6 @@ class _Game(synthetic.SyntheticEnvironment):
         while self._config.fails and seeding.is_evaluation(seed):
             if not self._config.hangs:
                 raise RuntimeError("no tests today")
+        if seeding.is_evaluation(seed):
+            time.sleep(self._config.reset_sec)
         super().reset(seed, observation)

@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+from hts_tf.system import start
+
 PRINTING = """
 import os, sys
 from hts_tf.system import terminal
@@ -47,3 +49,18 @@ def test_what_came_before_in_the_same_process_is_no_part_of_a_run(run, seconds):
     """Such as the set-up, by a script that goes on as the command."""
     module = "import time; import hts_tf.system.start as s; print(time.monotonic() - s.LAUNCHED)"
     assert 0 < float(run(f"sleep {seconds}; exec MODULE", module)) < 5
+
+
+def test_a_command_that_is_tied_ends_with_who_started_it(run, monkeypatch):
+    own = "import os; print('HTS_TF_PARENT' in os.environ, flush=True); os.kill({}, 9); "
+    looping = own + "__import__('time').sleep(1000)"
+    # A shell starts it, says so, and is killed by it; the pipe ends when both are gone.
+    line = "sh -c 'HTS_TF_PARENT=$$ MODULE & wait'; true"
+    assert run(line, looping.format("os.getppid()")) == "False\n"
+
+
+def test_a_command_that_is_tied_does_not_begin_where_that_is_gone(run, monkeypatch):
+    for name, value in start.tied().items():
+        monkeypatch.setenv(name, value)
+    line = f"sh -c 'HTS_TF_PARENT={os.getpid()} MODULE; echo $?'"  # it is the shell's
+    assert run(line, "print('has begun')") == "1\n"
