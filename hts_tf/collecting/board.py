@@ -33,8 +33,6 @@ def fields(
 
     storage/...: see `data_storage.fields`.
     ledger/...: see `ledger.fields`.
-    board/interval: [num_envs], number of the interval that each slot is in; modulo the number of
-      storages it selects the one that the slot is written to.
     board/sync_point: how many sync points there have been: tells one wait from another.
     board/answered: [num_envs], the ledger's version at which each slot was last answered.
     board/cut_short: [num_storages, T, num_envs], see `Board.cut`.
@@ -52,7 +50,6 @@ def fields(
             has_rivals=not isinstance(step.chosen_by, tuple),
         ),
         board={
-            "interval": ((num_envs,), "int64"),
             "sync_point": ((1,), "int64"),
             "answered": ((num_envs,), "int64"),
             "cut_short": ((num_storages, sync_interval, num_envs), "bool"),
@@ -98,7 +95,6 @@ class Board:
       num_players: P.
       environment: the spec of each.
       met: [num_envs] int32, see `ledger.fields`; None where there are no rivals.
-      interval: [num_envs], see `fields`.
       answered: [num_envs], see `fields`.
       cut_short: [K, T, num_envs] bool, where a running episode was cut short before a step.
       has_history: [1] bool, see `fields`.
@@ -117,14 +113,12 @@ class Board:
         self.storages = data_storage.read(arrays, step)
         self.ledger = ledger.Ledger(arrays.group("ledger"))
         own = arrays.group("board")
-        self.interval = own["interval"]
         self.answered = own["answered"]
         self.cut_short = own["cut_short"]
         self.has_history = own["has_history"]
         self.first_env = own["first_env"]
         self.sync_interval = self.storages.action.shape[1]
         self._num_storages = len(self.storages.action)
-        self._interval = self.interval.data
         self._answered = self.answered.data
         self._sync_point = own["sync_point"].data
         self.num_players = self.storages.action.shape[3]
@@ -166,23 +160,9 @@ class Board:
         answered, moves = self._answered, self.ledger.moves
         return [slot for slot in dict.fromkeys(slots) if answered[slot] == moves[slot]]
 
-    def observation(self, slot: int, step: int) -> trees.Tree:
-        """Returns where a slot's observation of a step of its interval is written."""
-        return self._observation_at(self._interval[slot] % self._num_storages, step, slot)
-
-    def shows(self, slot: int, observation: trees.Tree) -> bool:
-        """Returns whether a slot's observation, which awaits a turn, is this one, to the bit.
-
-        The trainer may just be taking the slot to its next interval, and take its time: it is
-        numbered, but not moved, and its observation still the last of the interval before.
-        """
-        step = self.ledger.place(slot).step  # first, as the number never comes after the move
-        intervals = [self._interval[slot]]
-        if step == self.sync_interval and intervals[0] > 0:
-            intervals.append(intervals[0] - 1)
-        wanted = [array.tobytes() for array in trees.leaves(observation)]
-        there = (self._observation_at(i % self._num_storages, step, slot) for i in intervals)
-        return any(wanted == [a.tobytes() for a in trees.leaves(found)] for found in there)
+    def observation(self, slot: int, place: Place) -> trees.Tree:
+        """Returns where a slot's observation lies, or is to be written."""
+        return self._observation_at(place.interval % self._num_storages, place.step, slot)
 
     def begin_step(self, slot: int, place: Place) -> tuple[Any, trees.Tree]:
         """Notes the action to play in the ledger.
@@ -194,7 +174,7 @@ class Board:
         Returns:
           The action, and where to write the observation after it.
         """
-        k, step = self._interval[slot] % self._num_storages, place.step
+        k, step = place.interval % self._num_storages, place.step
         action = self._action[k, step, slot]
         self.ledger.write_action(slot, place.length, action)
         return action, self._observation_at(k, step + 1, slot)
@@ -207,7 +187,7 @@ class Board:
           place: the same as there.
           result: of the env step; its observation has been written.
         """
-        k, step = self._interval[slot] % self._num_storages, place.step
+        k, step = place.interval % self._num_storages, place.step
         self._reward[k, step, slot] = result.reward
         self._score[k, step, slot] = result.score
         self._terminated[k, step, slot] = result.terminated
@@ -218,13 +198,20 @@ class Board:
             self.storages.figures[k, step, slot] = result.figures if result.is_over else 0.0
         if self._has_tasks:
             self.storages.task[k, step, slot] = place.task
-        return Place(place.episode, place.length + 1, step + 1, result.is_valued, place.task)
+        return Place(
+            place.episode,
+            place.length + 1,
+            step + 1,
+            result.is_valued,
+            place.task,
+            place.interval,
+        )
 
     def _who_is_there(self, slot: int, place: Place) -> np.ndarray | bool:
         """Returns who had not left before a step, [P] bool: who has stays terminated."""
         if not place.length:
             return self.environment.takes_part(place.task)
-        interval, step = self._interval[slot], place.step - 1
+        interval, step = place.interval, place.step - 1
         if step < 0:
             interval, step = interval - 1, self.sync_interval - 1
         before = interval % self._num_storages, step, slot
@@ -241,7 +228,7 @@ class Board:
           slot: whose turn it is.
           place: where it stands, at least one step into the episode.
         """
-        k, step = self._interval[slot] % self._num_storages, place.step
+        k, step = place.interval % self._num_storages, place.step
         self.cut_short[k, step, slot] = True
         if step:
             storages, last = self.storages, (k, step - 1, slot)
@@ -253,7 +240,7 @@ class Board:
     def questions(self, slots: np.ndarray) -> Questions:
         """Returns what is asked in some slots, all of them on the actors' turn."""
         place = self.ledger.places(slots)
-        k = self.interval[slots] % self._num_storages
+        k = place.interval % self._num_storages
         storages = self.storages
         first = place.length == 0
         if storages.state:  # the learner, too, starts from there
@@ -341,16 +328,15 @@ class Board:
         """Takes slots that have finished an interval to step 0 of the next: the actors' turn.
 
         The last observation of the one is the first of the other, and so is what the agent
-        remembers. Numbering comes before the move, which is last: from there on, a ticket that a
-        dead executor has left is worth as much as any other.
+        remembers. The move is last: from there on, a ticket that a dead executor has left is worth
+        as much as any other.
         """
         before, now = (number % self._num_storages for number in (interval - 1, interval))
         for array in trees.leaves((self.storages.observation, self.storages.state)):
             array[now, 0, slots] = array[before, -1, slots]
         self.cut_short[now, :, slots] = False
-        self.interval[slots] = interval
         for slot in slots:
-            self.ledger.move(slot, self.ledger.place(slot)._replace(step=0))
+            self.ledger.move(slot, self.ledger.place(slot)._replace(step=0, interval=interval))
 
 
 def in_rows(array: np.ndarray) -> np.ndarray:

@@ -90,11 +90,12 @@ class Collector:
         """
         for name, array in self.state(next_interval).items():
             saved = state[name]
-            if name == "ledger/record":  # older ones know of no tasks
+            if name == "ledger/record":  # older ones know of no tasks, nor of intervals
                 saved = np.pad(saved, [(0, 0), (0, 0), (0, array.shape[-1] - saved.shape[-1])])
             array[...] = saved.reshape(array.shape)  # older ones have no axis of players
-        self._board.interval[:] = next_interval - 1
-        return [self._board.ledger.current(slot) for slot in range(self._num_envs)]
+        ledger = self._board.ledger
+        ledger.set_interval(next_interval - 1)
+        return [ledger.current(slot) for slot in range(self._num_envs)]
 
     def close(self) -> None:
         """Stops all workers and gives everything back; may be called twice."""

@@ -180,7 +180,7 @@ class Executor:
         board = self._board
         place = self._ledger.place(slot)
         if place.episode_over:
-            self._begin_episode(slot, place, board.observation(slot, place.step))
+            self._begin_episode(slot, place, board.observation(slot, place))
             return
         if slot in self._astray:
             self._leave_episode(slot, place)
@@ -203,14 +203,14 @@ class Executor:
             self._board.cut(slot, place)
         else:  # nothing of it has been played: it is begun once more
             place = place._replace(episode=place.episode - 1)
-        self._begin_episode(slot, place, self._board.observation(slot, place.step))
+        self._begin_episode(slot, place, self._board.observation(slot, place))
 
     def _begin_episode(self, slot: int, place: Place, observation: trees.Tree) -> None:
         start = time.perf_counter()
         episode, task, ends = place.episode + 1, 0, self._task_ends
         if len(ends) > 1:
             task = seeding.choice(ends, self._seed, "task", self._board.env(slot), episode)
-        place = Place(episode, 0, place.step, episode_over=False, task=task)
+        place = Place(episode, 0, place.step, False, task, place.interval)
         self._reset(slot, place, observation)
         self._times.add(_RESET, start, slot)
         self._ledger.move(slot, place)
@@ -251,14 +251,17 @@ class Executor:
         if self._board.has_history[0]:
             return False
         place, actions = self._ledger.current(slot)
-        observation = trees.map(np.empty_like, self._board.observation(slot, 0))
+        # It stays there, even if the trainer takes the slot to its next interval meanwhile.
+        wanted = self._board.observation(slot, place)
+        observation = trees.map(np.empty_like, wanted)
         self._reset(slot, place, observation)
         for action in actions[:, 0] if self._board.num_players == 1 else actions:
             self._note(STEPPING, slot, place.episode, place.task)
             result = self._environments[slot].step(specs.plain(action), observation)
             if result.is_over:  # where the episode went on before
                 return False
-        return self._board.shows(slot, observation)
+        pairs = zip(trees.leaves(observation), trees.leaves(wanted), strict=True)
+        return all(came.tobytes() == there.tobytes() for came, there in pairs)
 
     def _note(self, what: int, slot: int, episode: int, task: int) -> None:
         """Tells the trainer what comes now, in case it takes for ever or is the last."""

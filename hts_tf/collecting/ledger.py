@@ -23,6 +23,8 @@ class Place(NamedTuple):
       episode_over: that observation is the last of a truncated episode (or there is none before
         the first episode): when it has been valued, the next episode begins.
       task: which task the episode is of, see `EnvironmentSpec.num_tasks`.
+      interval: number of the interval; modulo the number of storages it selects the one in which
+        the observation lies.
     """
 
     episode: int
@@ -30,6 +32,7 @@ class Place(NamedTuple):
     step: int
     episode_over: bool
     task: int = 0
+    interval: int = 0
 
 
 BEFORE_THE_FIRST_EPISODE = Place(episode=-1, length=0, step=0, episode_over=True)
@@ -83,6 +86,10 @@ class Ledger:
         """Sets every slot before its first episode."""
         self._record[...] = BEFORE_THE_FIRST_EPISODE
 
+    def set_interval(self, interval: int) -> None:
+        """Says which interval every slot is in, while nobody else looks."""
+        self._record[..., Place._fields.index("interval")] = interval
+
     def place(self, slot: int) -> Place:
         """Returns where a slot stands."""
         fields, valid = self._fields, self.moves[slot] & 1
@@ -92,12 +99,14 @@ class Ledger:
             fields[valid, slot, 2],
             bool(fields[valid, slot, 3]),
             fields[valid, slot, 4],
+            fields[valid, slot, 5],
         )
 
     def places(self, slots: np.ndarray) -> Place:
         """Returns where several slots stand, as arrays in their order."""
-        episode, length, step, over, task = self._record[self.version[slots] & 1, slots].T
-        return Place(episode, length, step, over.astype(bool), task)
+        columns = self._record[self.version[slots] & 1, slots].T
+        episode, length, step, over, task, interval = columns
+        return Place(episode, length, step, over.astype(bool), task, interval)
 
     def move(self, slot: int, place: Place) -> None:
         """Moves a slot on."""
@@ -108,6 +117,7 @@ class Ledger:
         fields[other, slot, 2] = place.step
         fields[other, slot, 3] = place.episode_over
         fields[other, slot, 4] = place.task
+        fields[other, slot, 5] = place.interval
         self.moves[slot] = version
 
     def write_action(self, slot: int, length: int, action: Any) -> None:

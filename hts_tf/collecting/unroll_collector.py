@@ -69,7 +69,6 @@ class UnrollCollector:
         """
         for slot, number in enumerate(self._taken.tolist()):
             self._prepare(slot, number)
-            self._board.interval[slot] = number
         with self.workers.failing():
             self.workers.give_to_executors()
 
@@ -95,7 +94,7 @@ class UnrollCollector:
         places = [ledger.place(slot) for slot in range(self._num_envs)]
         return {
             "unroll/episode": np.array([place.episode for place in places]),
-            "unroll/number": self._board.interval.copy(),
+            "unroll/number": np.array([place.interval for place in places]),
         }
 
     def restore(
@@ -108,8 +107,8 @@ class UnrollCollector:
         """
         self._taken[:] = state["unroll/number"] + 1
         episodes = state["unroll/episode"].tolist()
-        for slot, episode in enumerate(episodes):
-            place = BEFORE_THE_FIRST_EPISODE._replace(episode=episode)
+        for slot, (episode, number) in enumerate(zip(episodes, self._taken.tolist(), strict=True)):
+            place = BEFORE_THE_FIRST_EPISODE._replace(episode=episode, interval=number)
             self._board.ledger.move(slot, place)
         no_actions = self.storages[0].action[:0, 0]
         beginnings = (Place(episode + 1, 0, 0, episode_over=False) for episode in episodes)
@@ -148,7 +147,7 @@ class UnrollCollector:
     def _go_on(self, slots: Iterable[int]) -> None:
         """Begins the next unroll of slots, where there is room; called with the lock held."""
         for slot in slots:
-            number = int(self._board.interval[slot]) + 1
+            number = self._board.ledger.place(slot).interval + 1
             if number - self._taken[slot] == len(self.storages):
                 self._waiting.add(slot)
                 continue

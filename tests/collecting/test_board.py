@@ -14,8 +14,8 @@ TREE = specs.step_spec(TREE_GAME, {"mean": PAIR, "scale": PAIR})
 SYNC_INTERVAL, NUM_ENVS, NUM_STORAGES = 2, 3, 2
 
 
-def make(step=DISCRETE, game=GAME):
-    fields = board.fields(step, 9, SYNC_INTERVAL, NUM_ENVS, NUM_STORAGES)
+def make(step=DISCRETE, game=GAME, num_storages=NUM_STORAGES):
+    fields = board.fields(step, 9, SYNC_INTERVAL, NUM_ENVS, num_storages)
     made = board.Board(shared_memory.SharedArrays(fields), step, game)
     made.clear()
     return made
@@ -25,7 +25,7 @@ def begin_episodes(slots):
     slots.give_to_executors()
     for slot in range(NUM_ENVS):
         place = slots.ledger.place(slot)
-        fill(slots.observation(slot, place.step), slot)
+        fill(slots.observation(slot, place), slot)
         slots.ledger.move(slot, Place(0, 0, 0, False))
     return slots
 
@@ -132,35 +132,37 @@ def test_a_slot_that_has_finished_is_nobodys_until_it_enters_the_next_interval(s
 
     version, place = slots.ledger.moves[1], slots.ledger.place(1)
     slots.enter_interval([1], 1)
-    assert slots.ledger.place(1) == place._replace(step=0)
+    assert slots.ledger.place(1) == place._replace(step=0, interval=1)
     assert slots.ledger.moves[1] == version + 1
     questions = slots.questions(np.array([1, 0]))
     assert questions.storage.tolist() == [1, 0]
     assert questions.observation.tolist() == [[1.5, 1.5], [0, 0]]
-    assert slots.interval.tolist() == [0, 1, 0]
     assert slots.ledger.place(0) == Place(0, 0, 0, False)
 
 
-def test_who_looks_while_a_slot_is_taken_on_finds_what_was_last(slots, monkeypatch):
+@pytest.mark.parametrize("num_storages", [1, 2])
+def test_who_looks_while_a_slot_is_taken_on_finds_what_was_last(num_storages, monkeypatch):
     """An executor that takes the place of a dead one, however long the trainer takes for it."""
+    slots = begin_episodes(make(num_storages=num_storages))
     move, found = slots.ledger.move, []
 
     def look(slot, place):
-        found.append([slots.shows(1, np.full(2, n, np.float32)) for n in (interval, 9)])
-        return move(slot, place)
+        before = slots.ledger.place(slot)
+        found.append(slots.observation(slot, before).tolist())
+        move(slot, place)
+        found.append(slots.observation(slot, before).tolist())  # also who had looked before
+        found.append(slots.observation(slot, place).tolist())
 
     for interval in range(1, 4):
         for _ in range(SYNC_INTERVAL):
             answer(slots, [1])
             step(slots, 1)
         answer(slots, [1])
-        fill(slots.observation(1, SYNC_INTERVAL), interval)
+        fill(slots.observation(1, slots.ledger.place(1)), interval)
         with monkeypatch.context() as patch:
             patch.setattr(slots.ledger, "move", look)
             slots.enter_interval([1], interval)
-        assert slots.shows(1, np.full(2, interval, np.float32))
-        assert not slots.shows(1, np.full(2, 1.5, np.float32))
-    assert found == [[True, False]] * 3
+    assert found == [[n, n] for n in (1, 2, 3) for _ in range(3)]
 
 
 def test_an_episode_is_cut_after_its_last_step(slots):
@@ -202,7 +204,7 @@ def test_arrays_of_a_tree(tree_slots):
         "mean": (*leading, 2),
         "scale": (*leading, 2),
     }
-    observation = tree_slots.observation(1, 0)
+    observation = tree_slots.observation(1, Place(0, 0, 0, False))
     assert (observation["map"].shape, observation["map"].dtype) == ((2, 4), np.uint8)
     assert (observation["speed"].shape, observation["speed"].dtype) == ((2,), np.float32)
     assert tree_slots.ledger.arrays["action"].shape == (NUM_ENVS, 9, 1, 2)
