@@ -140,13 +140,15 @@ class Pipeline:
                 replay = self._keeper.replay_command(error.attempt, self._state.next_round)
                 raise WorkerError(f"{error}; {replay}") from error
             except Exception as error:
-                if not self._team.lost:
+                lost = self._team.lost
+                if not lost:
                     raise
                 kept = self._state.last_kept()
                 if kept:
+                    self._reporter.sync()
                     self._keeper.save(*kept)
-                self._team.lost.progress = kept is not None
-                raise self._team.lost from error
+                lost.progress = kept is not None
+                raise lost from error
             finally:
                 self.close()
         return Result(
@@ -178,6 +180,7 @@ class Pipeline:
             self._save()
 
     def _save(self) -> None:
+        self._reporter.sync()  # who goes on from a checkpoint does not tell it again
         path = self._keeper.save(self._state.next_round, self._state.read())
         self._reporter.saved(self._state.env_steps, path)
 

@@ -5,6 +5,7 @@ what to do.
 """
 
 import contextlib
+import itertools
 import json
 import signal
 import time
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 # Binding -> how the environment behaves; `sound` is Synthetic itself.
 FAULTY = """
-import dataclasses, random, subprocess
+import dataclasses, random, subprocess, time
 import gin
 import numpy as np
 from hts_tf.environments import base, synthetic
@@ -30,6 +31,7 @@ class Game(synthetic.SyntheticEnvironment):
     def __init__(self, config):
         super().__init__(config)
         self._total = 0
+        self._is_faulty = False
         self._brightness = 1 + random.random()
         if config.fault == "children":
             subprocess.Popen(["sleep", "3600"])
@@ -38,6 +40,9 @@ class Game(synthetic.SyntheticEnvironment):
         result = super().step(action, observation)
         self._total += 1
         fault = self._config.fault
+        if fault == "hangs in the end" and self._total > 40:
+            self._is_faulty = True
+            return result._replace(reward=float("nan"))
         if fault == "seed":
             observation *= self._brightness
         if fault == "both":
@@ -48,6 +53,10 @@ class Game(synthetic.SyntheticEnvironment):
         if fault == "large rewards":
             return result._replace(reward=3e38)
         return result
+
+    def close(self):
+        while self._is_faulty:
+            time.sleep(1)
 
 @gin.configurable
 @dataclasses.dataclass(frozen=True)
@@ -129,6 +138,40 @@ def test_a_value_that_is_no_number_stops_the_run_at_that_step(tmp_path):
     # The environment counts its steps over all episodes; a replay has only the one.
     code, _, errors = run("hts_tf.replay", tmp_path, *arguments.split())
     assert (code, errors) == (0, "")
+
+
+def test_a_broken_rule_is_told_even_if_the_environment_does_not_close(tmp_path):
+    limit = "--gin_bindings=Trainer.step_timeout_sec = 3"
+    _, code, _, errors = train(tmp_path, "run", limit, fault="hangs in the end")
+    assert code == 1
+    assert "error: Game broke a rule in env step" in errors.splitlines()[-1]
+
+
+FSYNC = """
+import os
+from pathlib import Path
+
+def fsync(fd, fsync=os.fsync):
+    with open("synced.txt", "a") as file:
+        print(Path(f"/proc/self/fd/{fd}").readlink().name, file=file)
+    fsync(fd)
+
+os.fsync = fsync
+"""
+
+
+def test_a_checkpoint_remembers_nothing_that_is_not_on_the_disk(tmp_path, monkeypatch):
+    """Episodes, fingerprints and curves that a run which goes on from it does not make again."""
+    (tmp_path / "noting_fsync.py").write_text(FSYNC)
+    monkeypatch.chdir(tmp_path)
+    _, code, _, errors = train(tmp_path, "run", "--gin_bindings=import noting_fsync")
+    assert code == 0, errors
+    synced = (tmp_path / "synced.txt").read_text().splitlines()
+    saved = [number for number, name in enumerate(synced) if name.endswith(".ckpt.tmp")]
+    assert len(saved) >= 8
+    for before, now in itertools.pairwise([-1, *saved]):
+        kinds = {name.split(".")[0] for name in synced[before + 1 : now]}
+        assert kinds >= {"events", "episodes", "fingerprints"}
 
 
 def test_a_run_that_diverges_stops_and_saves_nothing_of_it(tmp_path):

@@ -5,6 +5,7 @@ actors have answered that slot, and the ledger says what to do with it. It may d
 what it has not committed to the ledger is done again by the one that takes its place.
 """
 
+import contextlib
 import dataclasses
 import faulthandler
 import functools
@@ -146,7 +147,7 @@ class Executor:
     def run(self) -> None:
         """Brings every environment to where it is, then steps them until the buffers close."""
         clock = time.perf_counter
-        try:
+        with contextlib.suppress(buffers.BufferClosedError):
             self._restore_all()
             # A predecessor may have taken tickets to its grave. Tickets too many do no harm.
             self._serve(self._environments)
@@ -161,11 +162,11 @@ class Executor:
                 moved = self._serve(slots)
                 self._states.enqueue(moved)
                 self._times.count(_TOTAL, clock() - start)
-        except buffers.BufferClosedError:
-            pass
-        finally:
-            for environment in self._environments.values():
-                environment.close()
+
+    def close(self) -> None:
+        """Closes the environments; may be called twice."""
+        for environment in self._environments.values():
+            environment.close()
 
     def _serve(self, slots: Iterable[int]) -> list[int]:
         """Moves those slots on whose turn it is, and returns them."""
@@ -291,16 +292,29 @@ def main() -> None:
         signal.signal(number, lambda *_: None)
         os.register_at_fork(after_in_child=functools.partial(signal.signal, number, signal.SIG_DFL))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, stop_signals)  # blocked by the pool until here
+    executor = None
     try:
         task = pickle.load(sys.stdin.buffer)
-        Executor.of(task).run()
+        executor = Executor.of(task)
+        executor.run()
+        executor.close()
     except checked.ProtocolError as error:
-        arrays = shared_memory.SharedArrays(task.memory_fields, task.memory_fd)
-        fault = arrays.group("control")["executor_fault"][task.index]
-        text = str(error).encode()[: len(fault)]
-        fault[: len(text)] = np.frombuffer(text, np.uint8)
-        sys.exit(1)
+        _tell_fault(task, error)
     except Exception:
         # One write: executors share the terminal, and lines of several would mix.
         os.write(2, traceback.format_exc().encode())
-        sys.exit(1)
+    else:
+        return
+    with contextlib.suppress(Exception):  # what has failed may do so again, or hang
+        if executor:
+            executor.close()
+    sys.stdout.flush()
+    os._exit(1)  # without waiting for threads that an environment may have
+
+
+def _tell_fault(task: ExecutorTask, error: checked.ProtocolError) -> None:
+    """Lets the trainer know which rule was broken."""
+    arrays = shared_memory.SharedArrays(task.memory_fields, task.memory_fd)
+    fault = arrays.group("control")["executor_fault"][task.index]
+    text = str(error).encode()[: len(fault)]
+    fault[: len(text)] = np.frombuffer(text, np.uint8)

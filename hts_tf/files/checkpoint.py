@@ -77,6 +77,7 @@ def load(path: Path) -> dict[str, np.ndarray]:
 
     Raises:
       errors.ConfigError: the file is damaged.
+      FileNotFoundError: it is gone, as when newer ones have taken its place.
     """
     data = path.read_bytes()
     digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]

@@ -77,8 +77,8 @@ class Evaluations:
         ordered = [rows[updates] for updates in sorted(rows)]
         whole.write_csv(self._table, Evaluation._fields, ordered)
         merit = np.array([evaluation.score, evaluation.episode_return, evaluation.updates])
-        best = self.best()
-        if best is None or tuple(merit) >= tuple(checkpoint.load(best)[_MERIT]):
+        best = self.best_state()
+        if best is None or tuple(merit) >= tuple(best[_MERIT]):
             state = {**checkpoint.load(path), _MERIT: merit}
             checkpoint.save(self._best, evaluation.updates, state)
             for other in checkpoint.paths(self._best):
@@ -105,4 +105,16 @@ class Evaluations:
 
     def best(self) -> Path | None:
         """Returns the file of the best policy; None before the first evaluation."""
-        return next(iter(checkpoint.paths(self._best)), None)
+        found = checkpoint.paths(self._best)
+        if len(found) > 1:  # a better one has been written, and the other not yet removed
+            return max(found, key=lambda path: tuple(checkpoint.load(path)[_MERIT]))
+        return next(iter(found), None)
+
+    def best_state(self) -> dict[str, np.ndarray] | None:
+        """Returns what that file holds; None before the first evaluation."""
+        while True:
+            try:
+                best = self.best()
+                return best and checkpoint.load(best)
+            except FileNotFoundError:  # of a run that goes on: a better one has taken its place
+                pass

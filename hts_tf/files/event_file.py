@@ -46,6 +46,10 @@ class EventFile:
         """Writes values, all at once."""
         self._write(step=step, summary=summary)
 
+    def sync(self) -> None:
+        """Returns when all that has been written is on the disk."""
+        whole.sync(self._file)
+
     def close(self) -> None:
         """Closes the file; may be called twice."""
         self._file.close()

@@ -73,6 +73,7 @@ class Keeper:
         if self._workdir.claim(configuration):
             for kind in ("start", "frozen"):  # those of a run that is gone are not for this one
                 policies.Snapshots(self._workdir.path, kind).clear()
+        self._workdir.configure(configuration)
         state = self._workdir.newest()
         if state and "run/archive_bytes" not in state:
             raise errors.ConfigError(
@@ -190,7 +191,7 @@ class Keeper:
             return []
         ended = self.episodes.add(outcome.collected, number, outcome.slots, cut_short)
         ended = [record._replace(against=self._name(record, opponents)) for record in ended]
-        if self._settings.archive_episodes:
+        if self._settings.archive_episodes and self._team.number == 0:
             self._archive.append(ended)
         return ended
 

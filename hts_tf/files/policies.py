@@ -70,14 +70,13 @@ def read(name: str) -> Parameters:
         if state is None:
             raise errors.ConfigError(f"{name} holds no checkpoint yet")
     elif which == "best":
-        best = Evaluations(run.path).best()
-        if best is None:
+        state = Evaluations(run.path).best_state()
+        if state is None:
             raise errors.ConfigError(
                 f"{name}: no policy of this run has been evaluated yet; "
                 "Trainer.evaluate_every_updates has that done",
                 page="watching.md#how-good-is-it-while-it-trains",
             )
-        state = checkpoint.load(best)
     elif Snapshots(run.path).has(int(which)):
         return Snapshots(run.path).read(int(which))
     else:
@@ -92,9 +91,9 @@ def read(name: str) -> Parameters:
 
 def _of_updates(updates: int, run: Workdir, name: str) -> dict[str, np.ndarray]:
     """Returns the checkpoint with so many updates. Raises: ConfigError: there is none."""
-    best = Evaluations(run.path).best()
+    best = Evaluations(run.path).best_state()
     known = {*Snapshots(run.path).numbers()}
-    for state in itertools.chain(run.checkpoints(), map(checkpoint.load, [best] if best else [])):
+    for state in itertools.chain(run.checkpoints(), [best] if best else []):
         if int(state["run/updates"]) == updates:
             return state
         known.add(int(state["run/updates"]))

@@ -35,7 +35,7 @@ class Workdir:
         self._is_new = False
 
     def claim(self, configuration: str) -> bool:
-        """Writes the run's configuration, or checks that it is the one that is there.
+        """Takes the directory for a run, if it is new or was this run's before; see `configure`.
 
         Args:
           configuration: operative, see `operative.text`.
@@ -61,8 +61,17 @@ class Workdir:
                         page="faq.md#can-i-change-a-setting-and-go-on",
                     )
             self._is_new = not self.config.exists()
-            whole.write(self.config, configuration.encode())
         return self._is_new
+
+    def configure(self, configuration: str) -> None:
+        """Writes the configuration of the run that has claimed the directory: it is there for good.
+
+        Raises:
+          ConfigError: it cannot be written.
+          OSError: the disk is full.
+        """
+        with whole.refusing("--workdir"):
+            whole.write(self.config, configuration.encode())
 
     def disclaim(self) -> None:
         """Forgets the configuration of a run that cannot begin.
@@ -70,7 +79,7 @@ class Workdir:
         Who mends it wants the directory; a run that was there before stays.
         """
         if self._is_new:
-            self.config.unlink()
+            self.config.unlink(missing_ok=True)
 
     def _how_to_go_on(self) -> str:
         return (
@@ -176,13 +185,15 @@ class Workdir:
 
     def checkpoints(self) -> Iterator[dict[str, np.ndarray]]:
         """Yields the checkpoints that are whole, newest first."""
-        for path in checkpoint.paths(self._checkpoints):
+        tried: set[Path] = set()
+        while there := [p for p in checkpoint.paths(self._checkpoints) if p not in tried]:
+            tried.add(there[0])
             try:
-                state = checkpoint.load(path)
+                yield checkpoint.load(there[0])
+            except FileNotFoundError:  # of a run that goes on: there is a newer one now
+                pass
             except errors.ConfigError as error:
                 terminal.warn(f"{error}; trying the one before")
-                continue
-            yield state
 
     def scope(self) -> dict[str, str] | None:
         """Returns in what scope the run can be repeated (see `scope`); None if no file tells."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import contextlib
 import pickle
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,7 @@ Item = TypeVar("Item")
 # What is larger lies in Ray's object stores, and only its name goes through the exchange.
 _INLINE_BYTES = 64 << 10
 
+_LATE_SEC = 10.0  # to ask who is late
 _KEPT_MEETINGS = 2  # who comes last may still be reading
 
 # The channels of what is no part of an update.
@@ -154,16 +156,15 @@ class RayTeam:
         start = time.perf_counter()
         meeting = self._meeting(int(channel))  # TensorFlow brings a scalar array
         size = len(item) if isinstance(item, bytes) else item.nbytes
-        brought = item if size <= _INLINE_BYTES else [ray.put(item)]
         try:
+            brought = item if size <= _INLINE_BYTES else [ray.put(item)]
             asked = self._exchange.meet.remote(meeting, self.number, brought)
             found = ray.get(asked, timeout=self._timeout_sec)
             elsewhere = {n: x[0] for n, x in enumerate(found) if isinstance(x, list)}
             elsewhere.pop(self.number, None)
             read = ray.get([*elsewhere.values()], timeout=self._timeout_sec)
         except ray.exceptions.GetTimeoutError as error:
-            late = ", ".join(map(str, ray.get(self._exchange.missing.remote(meeting))))
-            why = f"machine {late or 'one'} has not answered for {self._timeout_sec:g} s"
+            why = f"machine {self._late(meeting)} has not answered for {self._timeout_sec:g} s"
             raise self._lose(why) from error
         except ray.exceptions.RayError as error:
             raise self._lose(str(getattr(error, "cause", error))) from error
@@ -174,6 +175,13 @@ class RayTeam:
             self.waited_sec += time.perf_counter() - start
         return found
 
+    def _late(self, meeting: Meeting) -> str:
+        """Returns the numbers of those that have not come to a meeting, if the exchange answers."""
+        late = []
+        with contextlib.suppress(ray.exceptions.RayError):
+            late = ray.get(self._exchange.missing.remote(meeting), timeout=_LATE_SEC)
+        return ", ".join(map(str, late)) or "one"
+
     def _lose(self, why: str) -> MachineLostError:
-        self.lost = MachineLostError(why)
+        self.lost = self.lost or MachineLostError(why)
         return self.lost

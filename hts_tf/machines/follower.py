@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from hts_tf.system import child
+
 
 class Order(NamedTuple):
     """What a follower is to do.
@@ -30,8 +32,10 @@ class Follower:
     """Makes its share of a run, in an actor of Ray's: keeps nothing, shows nothing."""
 
     def __init__(self) -> None:
-        """Sees to it that this process does not outlive Ray's on this node."""
+        """Sees to it that this process does not outlive Ray's on this node, nor its files it."""
         self._is_configured = False
+        self._directory = tempfile.mkdtemp(prefix="hts_tf-")
+        child.remove_after_this_process(self._directory)
         threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
 
     def scope(self) -> dict[str, str]:
@@ -57,7 +61,7 @@ class Follower:
         if not self._is_configured:  # TensorFlow lets nobody do that twice
             compute.configure()
             self._is_configured = True
-        with tempfile.TemporaryDirectory(prefix="hts_tf-") as workdir:
+        with tempfile.TemporaryDirectory(dir=self._directory) as workdir:
             team = RayTeam(exchange, order.number, order.size)
             build(Settings(), workdir, order.seed, team=team).run()
 

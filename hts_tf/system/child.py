@@ -172,12 +172,23 @@ def end_session_with_this_process() -> None:
 
     To be called by the leader of a session.
     """
+    _after_this_process("kill -KILL 0")
+
+
+def remove_after_this_process(directory: str) -> None:
+    """Has a directory removed when this process is gone, however it went."""
+    # In a session of its own, as this process's may be killed.
+    _after_this_process('rm -rf "$0"', directory, start_new_session=True)
+
+
+def _after_this_process(script: str, *arguments: str, start_new_session: bool = False) -> None:
     until_it_ends, held = os.pipe()  # the kernel closes it, when the exit code is settled
     os.register_at_fork(after_in_child=functools.partial(os.close, held))
     subprocess.Popen(
-        ["/bin/sh", "-c", "trap '' INT TERM HUP; read -r _; kill -KILL 0"],
+        ["/bin/sh", "-c", f"trap '' INT TERM HUP; read -r _; {script}", *arguments],
         stdin=until_it_ends,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=start_new_session,
     )
     os.close(until_it_ends)

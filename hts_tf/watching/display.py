@@ -120,6 +120,10 @@ class TensorBoard:
         summary.value.add(tag=name, tensor=content, metadata=metadata)
         self._events.add(env_steps, summary)
 
+    def sync(self) -> None:
+        """Returns when all that has been written is on the disk."""
+        self._events.sync()
+
     def close(self) -> None:
         """Closes the file; may be called twice."""
         self._events.close()

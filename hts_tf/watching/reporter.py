@@ -127,6 +127,10 @@ class Reporter:
         """Whether an observer has asked for the end of the run."""
         return self._observers.asked_to_stop
 
+    def sync(self) -> None:
+        """Returns when what TensorBoard shows is on the disk."""
+        self._tensorboard.sync()
+
     def saved(self, env_steps: int, path: Path) -> None:
         """Tells of a checkpoint."""
         self._observers.tell("after_checkpoint", env_steps, path)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from hts_tf import errors
+from hts_tf.files import checkpoint
 from hts_tf.files.evaluations import FILE_NAME, Evaluation, Evaluations
 
 HEAD = "updates,env_steps,episodes,score,episode_return,length\n"
@@ -47,6 +48,31 @@ def test_the_best_one_stays(tmp_path, results, best):
     assert evaluations.waiting() == []
     assert evaluations.best().name == f"{best:09d}.ckpt"
     assert len([*(tmp_path / "checkpoints" / "best").iterdir()]) == 1
+
+
+def test_a_better_one_takes_the_place_of_the_best_while_that_is_read(tmp_path, monkeypatch):
+    evaluations, load = Evaluations(tmp_path), checkpoint.load
+    assert evaluations.best_state() is None
+    evaluated(evaluations, 1, 0.5)
+
+    def too_late(path):
+        monkeypatch.setattr(checkpoint, "load", load)
+        evaluated(evaluations, 2, 0.75)
+        return load(path)
+
+    monkeypatch.setattr(checkpoint, "load", too_late)
+    assert evaluations.best_state()["run/updates"] == 2
+
+
+@pytest.mark.parametrize("scores", [(0.5, 0.75), (0.75, 0.5)])
+def test_who_is_killed_before_the_worse_one_is_removed(tmp_path, scores):
+    evaluations, best = Evaluations(tmp_path), tmp_path / "checkpoints" / "best"
+    evaluated(evaluations, 1, scores[0])
+    first = (best / "000000001.ckpt").read_bytes()
+    (best / "000000001.ckpt").unlink()
+    evaluated(evaluations, 2, scores[1])
+    (best / "000000001.ckpt").write_bytes(first)
+    assert evaluations.best_state()["run/updates"] == 1 + (scores[1] > scores[0])
 
 
 def test_the_table(tmp_path):

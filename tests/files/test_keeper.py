@@ -6,12 +6,30 @@ import pytest
 from hts_tf import errors
 from hts_tf.algorithms.a2c import A2C
 from hts_tf.environments.synthetic import Synthetic
+from hts_tf.files.archive import FILE_NAME, Record
 from hts_tf.files.keeper import Keeper
 from hts_tf.files.workdir import Workdir
 from hts_tf.schedules.hts import HTS
 from hts_tf.settings import Settings
 from hts_tf.team import share
 from tests.teams import Threads
+
+
+def test_only_the_first_machine_writes_episodes(tmp_path):
+    settings = Settings(environment=Synthetic(), algorithm=A2C(), schedule=HTS, num_shards=2)
+
+    def play(team):
+        keeper = Keeper(settings, Workdir(tmp_path / str(team.number)), 0, team, share(team, 2, 4))
+        keeper.claim("", {})
+        keeper.episodes = SimpleNamespace(
+            add=lambda *_: [Record(0, 0, 0, 0, 1.0, 2.0, b"\5")], state=dict
+        )
+        round_ = SimpleNamespace(collected=True, slots=None)
+        assert len(keeper.round_over(round_, 0, None, [""])) == 1
+        keeper.close()
+        return (tmp_path / str(team.number) / FILE_NAME).stat().st_size > 0
+
+    assert Threads(2).run(play) == [True, False]
 
 
 @pytest.mark.parametrize("differ", [True, False])

@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 
 from hts_tf import errors
+from hts_tf.files import checkpoint
 from hts_tf.files.archive import Record
 from hts_tf.files.workdir import Workdir
 
@@ -19,3 +21,33 @@ def test_an_archive_that_cannot_be_written(tmp_path):
     (tmp_path / "episodes.bin").mkdir()
     with pytest.raises(errors.ConfigError, match="archive cannot be written"):
         Workdir(tmp_path).open_archive(0)
+
+
+def test_a_checkpoint_that_is_replaced_while_it_is_looked_for(tmp_path, monkeypatch):
+    """By a run that goes on: there is always one."""
+    workdir, load = Workdir(tmp_path), checkpoint.load
+    workdir.save(1, {"number": np.array(1)}, keep=1)
+
+    def too_late(path):
+        monkeypatch.setattr(checkpoint, "load", load)
+        workdir.save(2, {"number": np.array(2)}, keep=1)
+        return load(path)
+
+    monkeypatch.setattr(checkpoint, "load", too_late)
+    assert workdir.newest() == {"number": 2}
+    assert [*workdir.checkpoints()] == [{"number": 2}]
+
+
+def test_a_directory_is_a_runs_from_when_it_is_configured(tmp_path):
+    """Whoever is killed before has not taken it."""
+    for _ in range(2):
+        workdir = Workdir(tmp_path)
+        assert workdir.claim("Trainer.num_envs = 4\n")
+        workdir.close()
+    assert workdir.claim("Trainer.num_envs = 8\n")
+    workdir.configure("Trainer.num_envs = 8\n")
+    workdir.close()
+    assert not workdir.claim("Trainer.num_envs = 8\n")
+    workdir.close()
+    with pytest.raises(errors.ConfigError, match="num_envs = 8"):
+        workdir.claim("Trainer.num_envs = 4\n")

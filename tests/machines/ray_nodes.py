@@ -1,13 +1,16 @@
 """A Ray cluster of several nodes on this machine: python -m tests.machines.ray_nodes NUMBER
 
 Prints its address, then does what each line of standard input says, and prints "done": "add" adds
-a node, "kill" kills one that is not the first, and all that runs there. Ends with its input.
+a node, "kill" kills one that is not the first, and all that runs there. Ends with its input, and
+well if no machine has left files.
 """
 
 import os
 import random
 import sys
 import tempfile
+import time
+from pathlib import Path
 
 from ray.cluster_utils import Cluster
 
@@ -23,6 +26,7 @@ _LOOKS = {
 def main():
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as directory:
         os.environ["RAY_TMPDIR"] = directory  # /tmp/ray may be missing, or another user's
+        os.environ["TMPDIR"] = directory
         head = {"include_dashboard": False, "_system_config": _LOOKS}
         cluster = Cluster(initialize_head=True, head_node_args={**_EACH, **head})
         others = [cluster.add_node(**_EACH, wait=False) for _ in range(int(sys.argv[1]) - 1)]
@@ -36,6 +40,10 @@ def main():
                 cluster.remove_node(node, allow_graceful=False)
             print("done", flush=True)
         cluster.shutdown()
+        deadline = time.monotonic() + 30
+        while left := [*Path(directory).glob("hts_tf-*")]:
+            assert time.monotonic() < deadline, left
+            time.sleep(0.1)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 import os
 import signal
+import subprocess
 import sys
+import time
 
 import pytest
 
@@ -18,6 +20,21 @@ print("error: no luck" if sys.argv[2:] == ["end"] else "asleep", flush=True)
 if sys.argv[2:] == ["end"]:
     sys.exit(int(sys.argv[1]))
 time.sleep(1000)
+"""
+
+
+REMOVING = """
+import os, signal, sys, time
+from hts_tf.system import child
+
+child.remove_after_this_process(sys.argv[1])
+if copy := os.fork():
+    print(copy, flush=True)
+    if sys.argv[2] != "0":
+        os.kill(os.getpid(), getattr(signal, sys.argv[2]))
+else:
+    os.close(1)
+    time.sleep(1000)
 """
 
 
@@ -102,6 +119,21 @@ def test_how_it_ended(module, tmp_path):
             with pytest.raises(ChildError, match=message) as raised:
                 child.has_ended(60)
             assert raised.value.code == code
+
+
+@pytest.mark.parametrize("blow", ["SIGKILL", "SIGTERM", "0"])
+def test_a_directory_is_removed_after_a_process(tmp_path, blow):
+    """However it ends, and whatever copies of it are left."""
+    directory = tmp_path / "it's here"
+    (directory / "some").mkdir(parents=True)
+    program = [sys.executable, "-c", REMOVING, str(directory), blow]
+    done = subprocess.run(program, stdout=subprocess.PIPE, text=True)
+    try:
+        assert (done.returncode == 0) == (blow == "0")
+        while directory.exists():
+            time.sleep(0.01)
+    finally:
+        os.kill(int(done.stdout), signal.SIGKILL)
 
 
 def is_gone(pid):
