@@ -7,6 +7,7 @@ what to do.
 import contextlib
 import itertools
 import json
+import os
 import signal
 import time
 
@@ -16,7 +17,8 @@ import pytest
 from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.files import archive, checkpoint
 from hts_tf.files.workdir import Workdir
-from tests import command_line, processes
+from tests import command_line, patience, processes
+from tests.sameness import wait_for_rows
 
 pytestmark = pytest.mark.slow
 
@@ -172,6 +174,20 @@ def test_a_checkpoint_remembers_nothing_that_is_not_on_the_disk(tmp_path, monkey
     for before, now in itertools.pairwise([-1, *saved]):
         kinds = {name.split(".")[0] for name in synced[before + 1 : now]}
         assert kinds >= {"events", "episodes", "fingerprints"}
+
+
+def test_source_that_has_changed_before_an_executor_takes_the_place_of_another(tmp_path):
+    with start_training(tmp_path, "run", *patience.FLAGS, fault="none") as process:
+        patience.allow(tmp_path / "run", 2)
+        wait_for_rows(tmp_path / "run", 1, process)
+        with (tmp_path / "faulty.py").open("a") as file:
+            file.write("# from now on, all is as before")
+        for pid in executors_of(process.pid):
+            os.kill(pid, signal.SIGKILL)
+        patience.allow(tmp_path / "run")
+        code, _, errors = command_line.finish(process)
+    assert code == 0, errors
+    assert errors.count(f"{tmp_path / 'faulty.py'} has changed since the launch") == 1
 
 
 def test_a_run_that_diverges_stops_and_saves_nothing_of_it(tmp_path):

@@ -18,7 +18,7 @@ import numpy as np
 from hts_tf import errors
 from hts_tf.collecting import executor
 from hts_tf.collecting.board import Board
-from hts_tf.system import terminal
+from hts_tf.system import source, terminal
 
 # Not `-m`: it would begin as commands do, and take signals before `main` says what they mean.
 EXECUTOR = "from hts_tf.collecting import executor; executor.main()"
@@ -103,6 +103,7 @@ class ExecutorPool:
         self._unseen: dict[int, tuple[int, float]] = {}  # index -> see _seconds_unseen
         self._last_place = [""] * len(tasks)
         self._deaths_there = [0] * len(tasks)
+        self._source = source.Source()
         self.crashes = 0
         self._stopping = False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK)
@@ -241,6 +242,12 @@ class ExecutorPool:
             f"{report}; another takes its place (crash {self.crashes} since the launch)",
             page="faq.md#it-says-that-an-executor-was-killed-and-goes-on",
         )
+        if changed := self._source.changed():
+            terminal.warn(
+                f"{changed[0]} has changed since the launch; executors that take the place of "
+                "others import it as it is now, and results may differ",
+                page="reproducibility.md#what-a-result-depends-on",
+            )
 
     def _kill_hanging(self) -> None:
         if self._step_timeout_sec is None:
