@@ -175,22 +175,21 @@ class ExecutorPool:
         task = self._tasks[index]
         self._doing[index] = executor.STARTING, -1, -1, 0, time.monotonic_ns()
         self._unseen.pop(index, None)
-        process = subprocess.Popen(
-            [sys.executable, "-c", EXECUTOR, str(os.getpid())],
-            stdin=subprocess.PIPE,
-            pass_fds=[task.memory_fd, *task.action_fds, *task.state_fds],
-            # A pool of BLAS threads in every executor would only take processor time.
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-            start_new_session=True,  # Ctrl-C is for the trainer alone
-        )
+        # Not a pipe, which holds only so much: this thread has others to look after.
+        with os.fdopen(os.memfd_create("executor task"), "w+b") as told:
+            pickle.dump(task, told)
+            told.seek(0)
+            process = subprocess.Popen(
+                [sys.executable, "-c", EXECUTOR, str(os.getpid())],
+                stdin=told,
+                pass_fds=[task.memory_fd, *task.action_fds, *task.state_fds],
+                # A pool of BLAS threads in every executor would only take processor time.
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                start_new_session=True,  # Ctrl-C is for the trainer alone
+            )
         self._processes[index] = process
         sentinel = os.pidfd_open(process.pid)
         self._sentinels[sentinel] = index
-        try:
-            with process.stdin:
-                pickle.dump(task, process.stdin)
-        except BrokenPipeError:
-            pass  # it has died already, as its pidfd tells
         return sentinel
 
     def _bury(self, index: int) -> None:

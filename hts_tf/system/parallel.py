@@ -107,9 +107,9 @@ def _work(connection: Connection, parent: int) -> None:
 
 @contextlib.contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Within its block, processes are started that SIGINT passes by."""
-    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Within its block, processes are started that SIGINT passes by; this one hears it after it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which they inherit
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, heard)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

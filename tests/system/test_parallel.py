@@ -85,6 +85,18 @@ def test_one_that_dies_before_it_was_given_anything(monkeypatch):
         list(parallel.each(given(fail, bytes(10_000_000)), range(4), 2))
 
 
+def test_ctrl_c_while_they_start_is_heard(monkeypatch):
+    start = multiprocessing.context.SpawnProcess.start
+
+    def start_and_interrupt(process):
+        start(process)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(multiprocessing.context.SpawnProcess, "start", start_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        list(parallel.each(given(fail), range(4), 2))
+
+
 COMMAND = """
 import functools, os, sys, time
 from hts_tf.system import parallel
