@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -172,23 +172,36 @@ def end_session_with_this_process() -> None:
 
     To be called by the leader of a session.
     """
-    _after_this_process("kill -KILL 0")
+    with _open_until_this_process_ends() as pipe:
+        subprocess.Popen(
+            ["/bin/sh", "-c", "trap '' INT TERM HUP; read -r _; kill -KILL 0"],
+            stdin=pipe,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
 
 def remove_after_this_process(directory: str) -> None:
-    """Has a directory removed when this process is gone, however it went."""
-    # In a session of its own, as this process's may be killed.
-    _after_this_process('rm -rf "$0"', directory, start_new_session=True)
+    """Has a directory removed when this process is gone, however it went.
+
+    By a process that is neither in its session nor its child, which others may kill with it.
+    """
+    waiting = """trap '' INT TERM HUP; read -r _ <&3; rm -rf "$0" """
+    with _open_until_this_process_ends() as pipe:
+        subprocess.run(
+            ["/bin/sh", "-c", f"exec 3<&0; ({waiting}) &", directory],
+            stdin=pipe,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            check=True,
+        )
 
 
-def _after_this_process(script: str, *arguments: str, start_new_session: bool = False) -> None:
+@contextlib.contextmanager
+def _open_until_this_process_ends() -> Iterator[int]:
+    """Yields the reading end of a pipe, for another process, that ends when this one is gone."""
     until_it_ends, held = os.pipe()  # the kernel closes it, when the exit code is settled
     os.register_at_fork(after_in_child=functools.partial(os.close, held))
-    subprocess.Popen(
-        ["/bin/sh", "-c", f"trap '' INT TERM HUP; read -r _; {script}", *arguments],
-        stdin=until_it_ends,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=start_new_session,
-    )
+    yield until_it_ends
     os.close(until_it_ends)
