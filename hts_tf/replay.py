@@ -79,18 +79,23 @@ def run() -> None:
     """
     workdir = Workdir(run_flags.workdir())
     path = Path(_ARCHIVE.value) if _ARCHIVE.value else workdir.archive
-    if _OPPONENT.value:
-        path = play(workdir, _OPPONENT.value)
     environment = config.environment_in(
         workdir.configuration(), workdir.config, run_flags.MODULES.value
     )
+    if _OPPONENT.value:
+        path = play(workdir, _OPPONENT.value, environment.spec.num_tasks)
     records = archive.read(path)
     if not records:
         raise errors.ConfigError(f"{path} holds no finished episode")
     if _LIST.value:
         print(listing(records))
         return
-    number = choose(records, _EPISODE.value, _UPDATE.value, _ENV.value, _BEST.value, _WORST.value)
+    if _OPPONENT.value:  # in the first of the tasks that has another side
+        number = next(n for n, record in enumerate(records) if record.against)
+    else:
+        number = choose(
+            records, _EPISODE.value, _UPDATE.value, _ENV.value, _BEST.value, _WORST.value
+        )
     output = None
     if not _CHECK_ONLY.value:
         default = run_flags.results() / "replays" / f"{path.stem}_{number}.mp4"
@@ -113,8 +118,10 @@ def run() -> None:
         print(output)
 
 
-def play(workdir: Workdir, opponent: str) -> Path:
-    """Has the run's newest policy play an episode against another one; returns its archive.
+def play(workdir: Workdir, opponent: str, num_tasks: int) -> Path:
+    """Has the run's newest policy play an episode of each task; returns their archive.
+
+    Another one plays the other side, where there is one.
 
     Raises:
       ConfigError: an episode of an archive is asked for, too.
@@ -129,7 +136,7 @@ def play(workdir: Workdir, opponent: str) -> Path:
         f"--workdir={workdir.path}",
         f"--opponent={opponent}",
         f"--seed={_MATCH.value}",
-        "--episodes=1",
+        f"--episodes={num_tasks}",
         "--novideo",
         f"--output={path}.csv",
         *config.modules_flags(run_flags.MODULES.value),

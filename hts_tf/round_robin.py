@@ -193,6 +193,12 @@ def enter(
                 f"{name} observes, acts or plays otherwise than {names[0]}: they cannot meet",
                 page="comparing.md#tournaments",
             )
+        elif _offered(own) != _offered(environment):
+            raise errors.ConfigError(
+                f"{name} may shoot where {names[0]} may not, or must not where that may "
+                f"({_offered(own)}, {_offered(environment)}): they cannot meet",
+                page="comparing.md#tournaments",
+            )
         try:
             batching = learnt.policy(own).batching
         except errors.ConfigError as error:
@@ -220,7 +226,7 @@ def environment_of(workdir: Workdir, scenario: str | None) -> base.EnvironmentCo
         try:
             environment = dataclasses.replace(
                 environment,
-                right_players=environment.left_players,
+                right_players=environment.players[0],
                 left_difficulty=None,
                 right_difficulty=None,
                 scenario=scenario or environment.scenario,
@@ -228,7 +234,7 @@ def environment_of(workdir: Workdir, scenario: str | None) -> base.EnvironmentCo
         except errors.ConfigError as error:
             reason = str(error).partition("\n")[0]  # gin adds lines that say what was called
             raise errors.ConfigError(
-                f"{workdir.path}: in a tournament both sides have {environment.left_players} "
+                f"{workdir.path}: in a tournament both sides have {environment.players[0]} "
                 f"players, and {reason}",
                 page="comparing.md#tournaments",
             ) from None
@@ -242,6 +248,14 @@ def environment_of(workdir: Workdir, scenario: str | None) -> base.EnvironmentCo
             page="comparing.md#tournaments",
         )
     return environment
+
+
+def _offered(environment: base.EnvironmentConfig) -> str:
+    """Returns the bindings that say which actions are offered to whoever plays; "" for none."""
+    if not isinstance(environment, Football):
+        return ""
+    names = ("shots_in_front", "first_time_shots")
+    return ", ".join(f"Football.{name} = {getattr(environment, name)}" for name in names)
 
 
 def _read(name: str, modules: Sequence[str]) -> Learnt:

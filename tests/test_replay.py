@@ -257,6 +257,23 @@ def test_a_policy_plays_another(rivals, alone, tmp_path):
 
 
 @pytest.mark.slow
+def test_of_several_tasks_one_with_another_side_is_played(rivals, tmp_path):
+    train(
+        tmp_path,
+        "Trainer.environment = @Tasks()",
+        "Tasks.environments = (@ai/Football(), @Football())",
+        "ai/Football.right_players = 0",
+        "Football.right_players = 2",
+        "Trainer.opponents = @Opponents()",
+        "Trainer.total_env_steps = 256",
+    )
+    flags = [f"--workdir={tmp_path}", f"--opponent={rivals}", "--check_only"]
+    code, output, text = command_line.run("hts_tf.replay", *flags)
+    assert code == 0, text
+    assert f"evaluation episode 1, against {rivals}@" in output
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("opponent", "says"),
     [

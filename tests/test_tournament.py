@@ -39,6 +39,7 @@ def others(trained, tmp_path_factory):
     folder = tmp_path_factory.mktemp("others")
     train(folder / "sees_otherwise", "Football.representation = 'simple115v2'")
     train(folder / "small", "mlp.units = (8,)")
+    train(folder / "shoots", "Football.shots_in_front = True", "Football.first_time_shots = True")
     original = folder / "damaged"
     shutil.copytree(trained, original)
     for path in (original / "snapshots").iterdir():
@@ -112,6 +113,7 @@ def test_results_do_not_depend_on_how_many_play_at_once(trained, tmp_path):
         ("{0},{1}/damaged", {}, "every checkpoint in"),
         ("{0},{1}/swapped@2", {}, "swapped/snapshots/000000002.ckpt is of another network"),
         ("{0},{1}/sees_otherwise", {}, "sees_otherwise observes, acts or plays otherwise than"),
+        ("{0},{1}/shoots", {}, "shoots may shoot where "),
         ("{0},{1}/nowhere", {}, "holds no run"),
         (",{0}", {}, "a policy is named WORKDIR, WORKDIR@UPDATES or WORKDIR@best"),
         ("{0},{0}@2", {"scenario": "academy_3_vs_1_with_keeper"}, "no match has two such sides"),

@@ -162,11 +162,12 @@ class TasksEnvironment(base.Environment):
         return self._environment.picture()
 
     def action_name(self, action: Any) -> str:
-        """See `base.Watched`."""
-        played = self._num_players
-        if played < self._spec.num_players:
+        """See `base.Watched`; of one player's action, too."""
+        shown, played = self._shown, self._num_players
+        is_of_all = np.ndim(action) > len(self._spec.action.shape)
+        if is_of_all and played < self._spec.num_players:
             action = specs.plain(action[0]) if played == 1 else action[:played]
-        return self._environment.action_name(action)
+        return shown.action_name(action)
 
     def _part(self, observation: trees.Tree) -> trees.Tree:
         """Returns where the environment is to write what its own players observe."""

@@ -17,7 +17,7 @@ def two_sided(environment: base.EnvironmentConfig) -> base.EnvironmentConfig:
         return environment
     if isinstance(environment, Football) and environment.players[0]:
         try:
-            return dataclasses.replace(environment, right_players=environment.left_players)
+            return dataclasses.replace(environment, right_players=environment.players[0])
         except errors.ConfigError as error:  # gin adds lines that say what was called
             raise errors.ConfigError(str(error).partition("\n")[0]) from None
     raise errors.ConfigError(

@@ -110,11 +110,8 @@ class Pool:
         self._store = store
         self._seed = seed
         self._scripted = [make(environment) for make in settings.scripted]
-        self._names = [
-            ITSELF,
-            *(type(opponent).__name__ for opponent in self._scripted),
-            *settings.frozen,
-        ]
+        scripted = (type(opponent).__name__ for opponent in self._scripted)
+        self._names = [ITSELF, *_told_apart([*scripted, *settings.frozen])]
         self._first_snapshot = len(self._names)
         self._taken: list[int] = []  # the updates of all snapshots, in their order
         self._met = list(range(1, len(self._names)))  # numbers that can be met, beside `SELF`
@@ -123,6 +120,7 @@ class Pool:
         self._rating: float | None = None
         self._frozen: dict[int, _Frozen] = {}
         self._spare: list[_Frozen] = []
+        self._weights(np.zeros((1, 3), np.int64))  # which also tells gin what it is called with
         self._set_table()
 
     def begin(self) -> None:
@@ -297,15 +295,25 @@ class Pool:
 
         Replaced as a whole: actors may be looking.
         """
-        weights = self._settings.weighting(self._results[self._met]) if self._met else np.zeros(0)
-        weights = np.asarray(weights, np.float64)
-        is_weight = np.isfinite(weights) & (weights >= 0)
-        if weights.shape != (len(self._met),) or not is_weight.all():
-            raise errors.ConfigError(
-                "Opponents.weighting must return a finite number, not negative, for each opponent",
-                page="teams.md#opponents",
-            )
+        weights = self._weights(self._results[self._met]) if self._met else np.zeros(0)
         total = weights.sum()
         own = self._settings.self_play if total > 0 else 1.0
         shares = [own, *((1.0 - own) * weights / total if total > 0 else weights)]
         self._table = [SELF, *self._met], seeding.parts(shares)
+
+    def _weights(self, results: np.ndarray) -> np.ndarray:
+        """Returns what the settings' weighting does. Raises: ConfigError: it is no weighting."""
+        weights = np.asarray(self._settings.weighting(results), np.float64)
+        is_weight = np.isfinite(weights) & (weights >= 0)
+        if weights.shape != (len(results),) or not is_weight.all():
+            raise errors.ConfigError(
+                "Opponents.weighting must return a finite number, not negative, for each opponent",
+                page="teams.md#opponents",
+            )
+        return weights
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Returns names, with a number after those that have been there before."""
+    before = [names[:place].count(name) for place, name in enumerate(names)]
+    return [f"{name} ({n + 1})" if n else name for name, n in zip(names, before, strict=True)]

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from hts_tf import config, errors, operative, seeding, settings, specs
 from hts_tf.environments import base, checked, history
+from hts_tf.environments.football.football import Football
 from hts_tf.environments.tasks import Tasks
+from hts_tf.watching import keyboard
 from tests.guessing import Guessing
 
 
@@ -84,6 +86,18 @@ def test_one_player_each():
     assert config.spec.players == ()
     assert config.spec.num_tasks == 2
     assert len(list(play(config, seed_of(1, 2)))) == 3
+
+
+def test_names_of_actions_also_before_an_episode_and_of_one_player():
+    alone = Football("5_vs_5", left_players=1)
+    config = Tasks([alone, dataclasses.replace(alone, right_players=1)])
+    watched = config.watch()
+    names = keyboard.of(config.spec.action, watched.action_name).names
+    assert names == keyboard.of(alone.spec.action, alone.watch().action_name).names
+    watched.reset(seed_of(0, 2), config.spec.new_observation())  # with nobody on the other side
+    assert keyboard.of(config.spec.action, watched.action_name).names == names
+    assert watched.action_name(np.array([5, 0])) == watched.action_name(5)
+    watched.close()
 
 
 def test_free_of_history():

@@ -24,6 +24,7 @@ def test_who_has_rivals_keeps_them():
         (Synthetic(), "Synthetic: nobody plays on another side"),
         (Football("5_vs_5", left_players=0, right_players=2), "Football: nobody plays on another"),
         (Football("academy_empty_goal", left_players=2), "Football.right_players"),
+        (Football("academy_3_vs_1_with_keeper", left_players="all"), "Football.right_players"),
     ],
 )
 def test_what_has_no_other_side(game, says):

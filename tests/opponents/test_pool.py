@@ -2,6 +2,7 @@ import collections
 import dataclasses
 import functools
 
+import gin
 import numpy as np
 import pytest
 
@@ -162,6 +163,21 @@ def another_run(directory, updates, agent):
     return f"{directory}@{updates}"
 
 
+def test_those_of_one_name_are_told_apart(tmp_path):
+    found, agent = make_pool(tmp_path, scripted=(Always, functools.partial(Always, action=2)))
+    found.update([(1, 1.0)] * 9 + [(2, -1.0)] * 9, agent, 1, NOBODY)
+    assert found.names == ["itself", "Always", "Always (2)"]
+    won, lost = (found.figures()[f"opponents/win_rate/{name}"] for name in found.names[1:])
+    assert won > 0.9
+    assert lost < 0.1
+
+
+def test_how_they_are_weighted_is_remembered_before_there_is_anybody(tmp_path, clean_gin):
+    gin.parse_config("prioritised.power = 8.0")
+    make_pool(tmp_path, weighting=weightings.prioritised)
+    assert "prioritised.power = 8.0" in gin.operative_config_str()
+
+
 def test_policies_of_other_runs(tmp_path):
     other = make_agent(seed=5)
     name = another_run(tmp_path / "other", 7, other)
@@ -258,7 +274,8 @@ def test_what_is_refused(tmp_path):
         with pytest.raises(errors.ConfigError, match=rf"Always\.action = {action} is none"):
             make_pool(tmp_path, scripted=(functools.partial(Always, action=action),))
     for weights in (np.ones(5), [-1.0], [np.inf], [np.nan]):
-        with pytest.raises(errors.ConfigError, match="weighting must return"):
-            make_pool(tmp_path, scripted=(Always,), weighting=lambda results, w=weights: w)
+        for scripted in ((), (Always,)):  # also before there is anybody
+            with pytest.raises(errors.ConfigError, match="weighting must return"):
+                make_pool(tmp_path, scripted=scripted, weighting=lambda results, w=weights: w)
     with pytest.raises(errors.ConfigError, match="self_play"):
         Opponents(self_play=1.5)

@@ -43,7 +43,7 @@ class FootballView(FootballEnvironment):
         self._actions_done: np.ndarray | None = None
         self._match_type = _RenderedMatch if render else _WatchedMatch
         if render:
-            _check_renderer(game.scenario)
+            _check_renderer(game)
 
     def reset(self, seed: int, observation: trees.Tree) -> None:
         """See `base.Environment.reset`."""
@@ -182,15 +182,16 @@ def _start_rendering_engine(scenario: Scenario) -> "gfootball_engine.GameEnv":
     return start_engine(config, render=True)
 
 
-def _check_renderer(scenario: str) -> None:
+def _check_renderer(game: Game) -> None:
     """Tries the renderer in a process of its own, as the engine ends one in which it cannot run.
 
     Raises:
       ConfigError: it cannot run here.
     """
+    which = game.scenario, game.left_players, game.right_players
     code = (
         "from hts_tf.environments.football import scenario, view; "
-        f"view._start_rendering_engine(scenario.load({scenario!r}))"
+        f"view._start_rendering_engine(scenario.load(*{which!r}))"
     )
     if subprocess.run([sys.executable, "-c", code], capture_output=True).returncode:
         raise errors.ConfigError(
