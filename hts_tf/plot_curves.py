@@ -16,12 +16,26 @@ _TARGETS = flags.DEFINE_list(
     "targets", list(map(str, TARGETS)), "scores of which to say when they were reached"
 )
 
+_COLUMNS = ("run", *Curve._fields)
+_HEAD = ",".join(_COLUMNS)
+
 
 def _named(workdirs: Sequence[str]) -> dict[str, Path]:
     """Returns workdirs by their last names, or, if some have the same, as they are given."""
     paths = list(map(Path, workdirs))
     names = [path.name for path in paths]
     return dict(zip(names if len({*names}) == len(names) else workdirs, paths, strict=True))
+
+
+def _table(output: Path) -> Path:
+    """Returns where the table goes. Raises: ConfigError: something else is there."""
+    path = output.with_suffix(".csv")
+    with whole.refusing("--output"):
+        if path.exists() and path.read_text(errors="replace").partition("\n")[0] != _HEAD:
+            raise errors.ConfigError(
+                f"--output={output}: {path} is there, and no table of curves; take another name"
+            )
+    return path
 
 
 def _cell(value: float) -> str:
@@ -47,7 +61,7 @@ def plot() -> None:
         curves = {name: read_curve(path) for name, path in _named(_WORKDIRS.value).items()}
     except FileNotFoundError as error:
         raise errors.ConfigError(str(error)) from None
-    output = Path(_OUTPUT.value)
+    output, table = Path(_OUTPUT.value), _table(Path(_OUTPUT.value))
     rows = (
         [name, *map(_cell, row)]
         for name, curve in curves.items()
@@ -55,7 +69,7 @@ def plot() -> None:
     )
     with whole.refusing("--output"):
         learning_curves.draw(curves, targets, _TITLE.value, output)
-        whole.write_csv(output.with_suffix(".csv"), ["run", *Curve._fields], rows)
+        whole.write_csv(table, _COLUMNS, rows)
     for name, curve in curves.items():
         for target in targets:
             reached = curve.first_reached(target)

@@ -21,7 +21,7 @@ from hts_tf.files import archive, participants, policies
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks.agent import Agent
 from hts_tf.system import command, compute, terminal, whole
-from hts_tf.system.child import Child
+from hts_tf.system.child import Child, ChildError
 
 _POLICY = flags.DEFINE_string(
     "policy", None, "WORKDIR, WORKDIR@UPDATES or WORKDIR@best", required=True
@@ -55,7 +55,12 @@ def publish() -> None:
     number = f"--episodes={_EPISODES.value}", f"--seed={_SEED.value}"
     _run("hts_tf.evaluate", partial, *number, "--novideo", f"--output={table}")
     if isinstance(participant.environment, base.Watchable):
-        _run("hts_tf.replay", partial, "--best", f"--output={partial / 'best.gif'}")
+        try:
+            _run("hts_tf.replay", partial, "--best", f"--output={partial / 'best.gif'}")
+        except ChildError as error:
+            if error.code != errors.ConfigError.code:
+                raise
+            terminal.warn(f"no best.gif: {error}")  # such as that it makes no pictures
     with whole.refusing("--output"):
         partial.rename(output)
     played = evaluator.described(archive.read(output / archive.FILE_NAME))

@@ -55,10 +55,10 @@ class Training(NamedTuple):
         """
         self.workdir.mkdir(exist_ok=True, parents=True)
         printed = self.workdir / "log.txt"
-        arguments = [
+        arguments = [  # absolute: it may begin in another directory, on another machine
             *self.flags,
-            f"--workdir={self.workdir}",
-            *(f"--gin_files={path}" for path in self.gin_files),
+            f"--workdir={self.workdir.resolve()}",
+            *(f"--gin_files={Path(path).resolve()}" for path in self.gin_files),
             *(f"--gin_bindings={binding}" for binding in self.gin_bindings),
         ]
         try:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from hts_tf import evaluator, round_robin
+from hts_tf import config, evaluator, round_robin
 from hts_tf.files import archive, models, scope
 from hts_tf.files.workdir import Workdir
 from tests import command_line
@@ -70,6 +70,37 @@ def test_a_model_takes_part_in_tournaments(clean_gin):
     environment, participants = round_robin.enter(["academy_3_vs_1_with_keeper"], ["0.05"])
     assert environment.players == (1, 1)
     assert [one.name for one in participants] == ["academy_3_vs_1_with_keeper", "AI 0.05"]
+
+
+BLIND = """
+import dataclasses
+import gin
+from hts_tf import errors
+from hts_tf.environments import synthetic
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class Blind(synthetic.Synthetic):
+    def watch(self, render=False):
+        raise errors.ConfigError("Blind has no pictures")
+"""
+
+
+@pytest.mark.slow
+def test_a_policy_without_pictures_becomes_a_model_without_a_video(tmp_path):
+    (tmp_path / "blind.py").write_text(BLIND)
+    bindings = ["import blind", "Trainer.environment = @Blind()", "Trainer.total_env_steps = 512"]
+    flags = ["--scenario=synthetic", *(f"--gin_bindings={binding}" for binding in bindings)]
+    publish = [f"--policy={tmp_path / 'run'}", f"--output={tmp_path / 'model'}", "--episodes=2"]
+    for command in (
+        ["hts_tf.train", f"--workdir={tmp_path / 'run'}", *flags],
+        ["hts_tf.publish", *publish, f"--{config.MODULES_FLAG}=blind"],
+    ):
+        code, _, complaints = command_line.run(*command, pythonpath=[tmp_path])
+        assert code == 0, complaints
+    assert "no best.gif: Blind has no pictures" in complaints
+    made = {path.name for path in (tmp_path / "model").iterdir()}
+    assert made == {"checkpoints", "config.gin", "episodes.bin", "episodes.csv"}
 
 
 @pytest.mark.slow

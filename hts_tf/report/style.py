@@ -24,10 +24,14 @@ LOOKS = {
     "hts_ppo": Look("HTS-RL (PPO)", BLUE, "-", "o"),
     "ppo": Look("PPO", VERMILLION, (0, (5, 1.5)), "s"),
     "impala": Look("IMPALA", GREEN, (0, (5, 1.5, 1, 1.5)), "^"),
+    "hts_ppo_fast": Look("HTS-RL (PPO, fast)", PURPLE, (0, (8, 1)), "P"),
     "hts_a2c": Look("HTS-RL (A2C)", SKY, (0, (1, 1)), "D"),
     "a2c": Look("A2C", ORANGE, (0, (3, 1, 1, 1, 1, 1)), "v"),
 }
-_SPARE_COLORS = (PURPLE, BLACK, GREY)
+_SPARE_COLORS = (BLACK, GREY, YELLOW, SLATE)
+_SPARE_LINES = ((0, (7, 2, 1, 2, 1, 2)), (0, (2, 2)), (0, (7, 2, 2, 2)))
+_SPARE_MARKERS = ("X", "*", "h")
+_others: dict[str, int] = {}  # methods that are not known, in the order in which they came
 
 SETTINGS = {
     "font.size": 9,
@@ -66,8 +70,9 @@ def look(method: str) -> Look:
     """Returns how a method looks, also one that is not among the project's own."""
     if method in LOOKS:
         return LOOKS[method]
-    color = _SPARE_COLORS[sum(method.encode()) % len(_SPARE_COLORS)]
-    return Look(method, color, (0, (7, 2, 1, 2, 1, 2)), "X")
+    number, other = divmod(_others.setdefault(method, len(_others)), len(_SPARE_COLORS))
+    kind = number % len(_SPARE_LINES)
+    return Look(method, _SPARE_COLORS[other], _SPARE_LINES[kind], _SPARE_MARKERS[kind])
 
 
 def title(scenario: str) -> str:

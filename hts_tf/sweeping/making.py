@@ -76,6 +76,12 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
             # What was written last, whenever the training was last looked at; it may have ended by
             # itself before its env steps, as Trainer.stop_at_score has it.
             log.read()
+            if not (diverged or log.env_steps):
+                raise ChildError(
+                    f"trial {trial.number}, {run}: the training has ended, but there is nothing of "
+                    f"it in {plan.workdir(trial.number, number)}",
+                    errors.RunError.code,
+                )
             _judge(plan, trial, number, log, ended=not diverged)
             if diverged and trial.state == UNFINISHED:
                 trial.diverge()

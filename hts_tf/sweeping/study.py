@@ -1,7 +1,9 @@
 """The study of a sweep: what is tried next, and what is not worth going on with.
 
-Optuna does both: its sampler is a tree-structured Parzen estimator (Bergstra et al. 2011), and its
-median rule ends what is worse than half of those before at the same point (Golovin et al. 2017).
+What is tried, Optuna says: its sampler is a tree-structured Parzen estimator (Bergstra et al.
+2011). The median rule, which ends what is worse than half of those before at the same point
+(Golovin et al. 2017), is our own: Optuna's looks at the best that a trial ever was at, which is its
+beginning where scores are negative.
 Nothing of it is kept: the same seed, asked and told the same, goes on the same way, so a sweep that
 was interrupted is made again from the workdirs of its trials.
 """
@@ -16,6 +18,7 @@ from hts_tf.sweeping.record import COMPLETE, DIVERGED, PRUNED, UNFINISHED
 from hts_tf.sweeping.space import Parameter
 
 MARKS = 20  # of each run, at which a trial is judged
+_FIRST = 5  # that must be complete before another is worse than half of them
 
 
 class Trial:
@@ -63,9 +66,17 @@ class Trial:
             self._trial.report(self.value, self._marks)
             if self._marks == self._num_runs * MARKS:
                 self.state = COMPLETE
-            elif self._trial.should_prune():
+            elif self._is_worse_than_half():
                 self.state = PRUNED
         return True
+
+    def _is_worse_than_half(self) -> bool:
+        """Returns whether its value is below the median of the complete ones' at this mark."""
+        complete = self._trial.study.get_trials(
+            deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)
+        )
+        values = [trial.intermediate_values[self._marks] for trial in complete]
+        return len(values) >= _FIRST and self.value < np.median(values)
 
     def diverge(self) -> None:
         """Learning has gone out of bounds: it is as if the rest had brought nothing."""
@@ -94,7 +105,7 @@ class Study:
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True)
         self._study = optuna.create_study(
-            direction="maximize", sampler=sampler, pruner=optuna.pruners.MedianPruner()
+            direction="maximize", sampler=sampler, pruner=optuna.pruners.NopPruner()
         )
 
     def ask(self) -> Trial:

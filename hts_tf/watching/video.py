@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -27,6 +28,8 @@ _FAINT = (160, 178, 169)
 _HIGHLIGHT = (240, 228, 66)
 _GIF_WIDTH = 640  # pixels, at most
 _GIF_FRAMES = 1000  # at most
+_GIF_FPS = 50.0  # at most: browsers show what is faster at a tenth of that
+_OTHER_COLOR, _HARDLY = 64, 1e-4  # of 255; of all pixels
 _LEAST_WIDTH = 480  # of a picture: smaller ones are scaled up
 _SIZES = 26, 19  # of the letters, where they find room
 _SMALLEST = 9
@@ -158,10 +161,11 @@ def check(path: Path) -> None:
 def gif(pictures: Iterable[Image.Image], fps: float) -> tuple[bytes, tuple[int, int]]:
     """Returns an animated GIF that repeats forever, and its (width, height) in pixels.
 
-    Of many pictures it has every second, or fourth, ..., for as long as these: at most 1000.
+    Of pictures that are too many, or follow each other faster than browsers show them, it has every
+    second, or third, ..., for as long as these: at most 1000.
     """
     small: list[Image.Image] = []
-    stride, last = 1, None
+    stride, last = math.ceil(fps / _GIF_FPS), None
     for number, picture in enumerate(pictures):
         last = picture
         if number % stride == 0:
@@ -172,7 +176,9 @@ def gif(pictures: Iterable[Image.Image], fps: float) -> tuple[bytes, tuple[int, 
     if number % stride:
         small.append(_small(last, small))
     content = io.BytesIO()
-    durations = [1000 * stride / fps] * (len(small) - 1) + [1000 * _HOLD_SEC]
+    # In whole hundredths of a second, as GIFs have it, of which none is lost.
+    ends = np.round(100 * stride / fps * np.arange(len(small)))
+    durations = [*(10 * np.diff(ends)).tolist(), 1000 * _HOLD_SEC]
     small[0].save(
         content, "GIF", save_all=True, append_images=small[1:], duration=durations, loop=0
     )
@@ -183,10 +189,18 @@ def _small(picture: Image.Image, others: list[Image.Image]) -> Image.Image:
     width = min(picture.width, _GIF_WIDTH)
     size = width, round(picture.height * width / picture.width)
     resized = picture.resize(size, Image.Resampling.LANCZOS)
-    # One palette for all of them: what does not move stays the same, and takes no space.
+    # One palette for many of them: what does not move stays the same, and takes no space.
     if others:
-        return resized.quantize(palette=others[0], dither=Image.Dither.NONE)
+        found = resized.quantize(palette=others[-1], dither=Image.Dither.NONE)
+        if _looks_like(found, resized):
+            return found
     return resized.quantize(128, Image.Quantize.MAXCOVERAGE)  # players are few pixels
+
+
+def _looks_like(found: Image.Image, picture: Image.Image) -> bool:
+    """Returns whether hardly a pixel of a quantized picture has quite another colour."""
+    difference = np.abs(np.asarray(found.convert("RGB"), int) - np.asarray(picture, int))
+    return np.mean(difference.max(axis=-1) > _OTHER_COLOR) < _HARDLY
 
 
 def _mp4(pictures: Iterable[Image.Image], fps: float) -> bytes:

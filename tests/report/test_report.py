@@ -272,3 +272,5 @@ def test_every_method_looks_different():
         assert len(set(field)) == len(looks)
     assert style.order(["x", "impala", "hts_ppo", "x"]) == ["hts_ppo", "impala", "x"]
     assert style.look("x") == style.look("x")
+    looks += [style.look(f"my method {number}") for number in range(6)]
+    assert len({look[1:] for look in looks}) == len(looks)

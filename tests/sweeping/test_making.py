@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from hts_tf.comparison import Run
@@ -30,6 +32,38 @@ class Ending:
 class Diverging(Ending):
     def has_ended(self):
         raise ChildError("update 5 made parameters that are not finite", 3)
+
+
+class Elsewhere(Ending):
+    """A training that has ended well, in another directory."""
+
+    def __init__(self, module, arguments, log):
+        pass
+
+
+def test_a_training_that_leaves_nothing_here_is_no_result(tmp_path):
+    plan = making.Plan(tmp_path, [Run("hts_ppo", "synthetic", 0)], [1000], None, [], [])
+    trial = Study(space.parse(["PPO.clip = between(0.1, 0.3)"]), 1, seed=0).ask()
+    with pytest.raises(ChildError, match="there is nothing of it in"):
+        list(making.make(plan, trial, Elsewhere))
+
+
+def test_trainings_are_given_absolute_paths(tmp_path, monkeypatch):
+    """As a node of a cluster begins them in a directory of its own."""
+    told = []
+
+    class Told(Ending):
+        def __init__(self, module, arguments, log):
+            told.extend(argument.partition("=")[2] for argument in arguments)
+            super().__init__(module, arguments, log)
+
+    monkeypatch.chdir(tmp_path)
+    runs = [Run("hts_ppo", "synthetic", 0)]
+    plan = making.Plan(Path("sweep"), runs, [1000], None, ["my.gin"], [])
+    trial = Study(space.parse(["PPO.clip = between(0.1, 0.3)"]), 1, seed=0).ask()
+    list(making.make(plan, trial, Told))
+    assert str(tmp_path / "my.gin") in told
+    assert str(tmp_path / "sweep" / "trial-0000" / str(runs[0])) in told
 
 
 @pytest.mark.parametrize(

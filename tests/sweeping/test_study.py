@@ -62,6 +62,23 @@ def test_trials_get_better_and_bad_ones_end_early():
     assert np.median(complete) > np.median(worth)
 
 
+@pytest.mark.parametrize("level", [-10.0, 10.0])
+def test_one_that_gets_worse_than_half_ends_early(level):
+    study = Study(SPACE, 1, seed=0)
+    places = np.arange(1, 21) * BUDGET / 20
+    ends = []
+    for late in [0.0] * 6 + [-15.0]:
+        trial = study.ask()
+        scores = np.where(places < BUDGET / 5, level + 1, level + late)
+        ends.append(1)
+        while not trial.take(0, places[: ends[-1]], scores[: ends[-1]], BUDGET, ends[-1] == 20):
+            ends[-1] += 1
+        study.tell(trial)
+    assert ends[:6] == [20] * 6
+    assert trial.state == PRUNED
+    assert 4 <= ends[6] < 10
+
+
 @pytest.mark.parametrize("places", [[], [500]])
 def test_one_that_diverges_is_told_as_worse_than_all_that_are_complete(places):
     """Whatever it was worth: where scores are negative, that is much."""

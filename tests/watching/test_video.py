@@ -131,6 +131,28 @@ def test_gif_of_many_frames_leaves_some_out_but_takes_as_long(monkeypatch):
     assert durations[:-1] == [200] * 3
 
 
+@pytest.mark.parametrize("fps", [12, 30, 50, 60, 67, 100])
+def test_gif_takes_as_long_as_it_says_and_no_frame_is_too_short_for_browsers(fps):
+    image = Image.open(io.BytesIO(video.gif(show_frames(61), fps)[0]))
+    durations = []
+    for number in range(image.n_frames - 1):
+        image.seek(number)
+        durations.append(image.info["duration"])
+    assert min(durations) >= 20
+    assert sum(durations) == pytest.approx(1000 * 60 / fps, abs=20)
+
+
+def test_gif_has_the_colours_that_come_later():
+    colors = [(0, 0, 0), (220, 40, 40), (40, 220, 40), (0, 0, 0), (40, 40, 220)]
+    pictures = [Image.new("RGB", (480, 300)) for _ in colors]
+    for picture, color in zip(pictures, colors, strict=True):
+        picture.paste(color, (200, 100, 210, 110))
+    image = Image.open(io.BytesIO(video.gif(pictures, fps=10)[0]))
+    for number, color in enumerate(colors):
+        image.seek(number)
+        assert image.convert("RGB").getpixel((205, 105)) == pytest.approx(color, abs=16)
+
+
 def test_gif_of_one_frame():
     content, _ = video.gif(show_frames(1), fps=10)
     assert content.startswith(b"GIF89a")
