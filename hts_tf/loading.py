@@ -109,6 +109,8 @@ class LoadedPolicy:
         answer = self._answer((rows, noise, memory))
         after = trees.map(lambda a: a.reshape(count, players, *a.shape[1:]), answer.state)
         chosen = answer.action.reshape(count, players, *answer.action.shape[1:])
+        if isinstance(self._spec.action, specs.BoxSpec):
+            chosen = self._spec.action.bounded(chosen)
         actions = [specs.plain(a[0] if players == 1 else a) for a in chosen]
         if self._gymnasium is not None:
             actions = [self._gymnasium.played.action(action) for action in actions]

@@ -245,4 +245,6 @@ def _comparable(value: Any) -> Any:
     """Returns a value that is equal to another one if they mean the same: lists are tuples."""
     if isinstance(value, (list, tuple)):
         return tuple(map(_comparable, value))
+    if isinstance(value, dict):
+        return {key: _comparable(part) for key, part in value.items()}
     return (bool, value) if isinstance(value, bool) else value

@@ -71,6 +71,15 @@ def test_tflite_leaves_the_agent_as_it_was(tmp_path):
     assert normaliser.arithmetic == "float64"
 
 
+@pytest.mark.parametrize("names", [("noise", "x"), ("pos.x", "pos_x")])
+def test_two_inputs_of_one_name_are_refused(names):
+    array = specs.ArraySpec((3,), "float32")
+    choice = specs.DiscreteSpec(num_values=3)
+    spec = specs.EnvironmentSpec(dict.fromkeys(names, array), choice, max_episode_steps=5)
+    with pytest.raises(errors.ConfigError, match="two inputs of the policy would be called"):
+        Exported(ActorCritic(spec, 0, torsos.mlp), spec)
+
+
 class Doubled(keras.layers.Layer):
     """A layer of a user's, with an operation of Keras's."""
 

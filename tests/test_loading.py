@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from hts_tf import specs
 from hts_tf.files import archive
 from tests import command_line
 
@@ -90,6 +91,14 @@ GAMES = {
         ["--scenario=HalfCheetah-v5", "--gin_bindings=Gymnasium.max_episode_steps = 13"],
         gymnasium("__import__('gymnasium').make('HalfCheetah-v5', max_episode_steps=13)"),
     ),
+    "HalfCheetah by tanh": (
+        [
+            "--scenario=HalfCheetah-v5",
+            "--gin_bindings=Gymnasium.max_episode_steps = 13",
+            "--gin_bindings=Gymnasium.bounded_by = 'tanh'",
+        ],
+        gymnasium("__import__('gymnasium').make('HalfCheetah-v5', max_episode_steps=13)"),
+    ),
     "images of football": (
         ["--scenario=academy_empty_goal_close", "--gin_bindings=nature_cnn.dense = 32"],
         gymnasium(
@@ -117,8 +126,10 @@ def test_it_plays_as_in_evaluations(game, tmp_path):
     assert played.returncode == 0, played.stderr
     for number, record in enumerate(archive.read(csv.with_suffix(".bin"))):
         expected = record.actions
-        if game == "HalfCheetah":  # as they are played; kept is what was drawn
-            expected = np.clip(np.frombuffer(expected, np.float32), -1.0, 1.0).tobytes()
+        if game.startswith("HalfCheetah"):  # as they are played; kept is what was drawn
+            way = "tanh" if game.endswith("tanh") else "clip"
+            spec = specs.BoxSpec((6,), low=(-1.0,) * 6, high=(1.0,) * 6, bounded_by=way)
+            expected = spec.bounded(np.frombuffer(expected, np.float32).reshape(-1, 6)).tobytes()
         assert (tmp_path / str(number)).read_bytes() == expected
 
 

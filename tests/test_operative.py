@@ -239,6 +239,12 @@ def test_differences():
     ]
 
 
+def test_differences_within_dicts():
+    lines = "A.x = {'a': (1, True)}", "A.x = {'a': [1, True]}", "A.x = {'a': (1, 1)}"
+    assert operative.differences(lines[0], lines[1]) == []
+    assert len(operative.differences(lines[0], lines[2])) == 1
+
+
 def test_order_and_comments_are_no_differences():
     lines = OLD.splitlines()
     assert operative.differences(OLD, "\n".join(["# other", *reversed(lines[1:])])) == []

@@ -19,6 +19,11 @@ def mean(x: tf.Tensor, counts: Counts = ()) -> tf.Tensor:
     return tf.reduce_sum(tf.where(counts, x, 0.0)) / tf.maximum(number, 1.0)
 
 
+def only(x: tf.Tensor, counts: Counts = ()) -> tf.Tensor:
+    """Returns what counts, and 0 for the rest, of which even what overflows has no gradient."""
+    return x if isinstance(counts, tuple) else tf.where(counts, x, 0.0)
+
+
 def kl_estimate(log_prob_ratio: tf.Tensor, counts: Counts = ()) -> tf.Tensor:
     """Schulman's estimator of KL(another policy, target): never negative, low variance.
 

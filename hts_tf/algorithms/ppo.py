@@ -128,7 +128,7 @@ class PPO(Algorithm):
             rollout, self.discount, self.gae_lambda, self.bootstrap_truncated
         )
         normalised = returns.normalised(advantages, rollout.counts, shards)
-        importance = tf.exp(proximal_log_prob - behaviour_log_prob)
+        importance = tf.exp(losses.only(proximal_log_prob - behaviour_log_prob, rollout.counts))
         batch = (
             update_steps.steps(rollout),
             proximal_log_prob,
@@ -197,9 +197,9 @@ class PPO(Algorithm):
         """
         policy, value = agent.evaluate(steps)
         policy = agent.distribution(policy)
-        log_prob_ratio = policy.log_prob(steps.action) - proximal_log_prob
-        ratio = tf.exp(log_prob_ratio)
         counts = steps.counts
+        log_prob_ratio = losses.only(policy.log_prob(steps.action) - proximal_log_prob, counts)
+        ratio = tf.exp(log_prob_ratio)
         policy_loss = losses.clipped_policy_loss(log_prob_ratio, advantage, self.clip, counts)
         value_clip = self.clip if self.value_clip == "clip" else self.value_clip
         value_loss = losses.clipped_value_loss(

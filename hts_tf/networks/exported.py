@@ -40,19 +40,25 @@ class Exported:
     """
 
     def __init__(self, agent: Agent, environment: specs.EnvironmentSpec) -> None:
-        """Traces the function."""
+        """Traces the function. Raises: ConfigError: two of its inputs would have one name."""
         self.agent = agent
         self.environment = environment
         self._observation = agent.step.observation
         shown = trees.map(_dense, self._observation)
+        named = [
+            *(pair for pair in _observed(shown) if pair[0] != specs.CRITIC_STATE),
+            *_remembered(agent.step.state),
+            ("noise", agent.noise),
+        ]
         self.inputs = {
-            name: tf.TensorSpec((None, *spec.shape), spec.dtype, name=name)
-            for name, spec in [
-                *(pair for pair in _observed(shown) if pair[0] != specs.CRITIC_STATE),
-                *_remembered(agent.step.state),
-                ("noise", agent.noise),
-            ]
+            name: tf.TensorSpec((None, *spec.shape), spec.dtype, name=name) for name, spec in named
         }
+        for name, _ in named:
+            if sum(other == name for other, _ in named) > 1:
+                raise errors.ConfigError(
+                    f"two inputs of the policy would be called {name!r}: give that entry of the "
+                    "environment's observation another name"
+                )
         self.function = tf.function(
             self._act, input_signature=[*self.inputs.values()], autograph=False
         )

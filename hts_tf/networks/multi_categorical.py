@@ -24,10 +24,11 @@ def side_by_side(logits: tf.Tensor, num_values: Sequence[int]) -> tf.Tensor:
       num_values: A, of each of the K choices.
     """
     ends = np.cumsum(num_values)[:-1].tolist()
+    parts = keras.ops.split(logits, ends, axis=-1) if ends else [logits]
     unchanged = [[0, 0]] * (len(logits.shape) - 1)
     rows = [
         keras.ops.pad(row, [*unchanged, [0, max(num_values) - size]], constant_values=FORBIDDEN)
-        for row, size in zip(keras.ops.split(logits, ends, axis=-1), num_values, strict=True)
+        for row, size in zip(parts, num_values, strict=True)
     ]
     return keras.ops.stack(rows, axis=-2)
 

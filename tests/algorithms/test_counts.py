@@ -112,7 +112,8 @@ def test_what_does_not_count_has_no_influence(name):
         policy={"logits": rollout.policy["logits"].copy()},
     )
     other.observation[:-1][gone] += random.normal(size=other.observation[:-1][gone].shape)
-    other.policy["logits"][gone] += 1.0
+    # So unlikely that the probability ratio of the action overflows.
+    other.policy["logits"][gone] += 300.0 * random.normal(size=other.policy["logits"][gone].shape)
     count = rollout.reward.size
     for agent, seen in zip(agents, (rollout, other), strict=True):
         optimizer = keras.optimizers.SGD(0.1)

@@ -11,6 +11,7 @@ tfb, tfd = tfp.bijectors, tfp.distributions
 KINDS = {
     "choice": specs.DiscreteSpec(num_values=5),
     "choices": specs.MultiDiscreteSpec(num_values=(3, 2, 4)),
+    "a single one of several": specs.MultiDiscreteSpec(num_values=(5,)),
     "array of choices": specs.MultiDiscreteSpec(num_values=(2, 3, 1, 300), shape=(2, 2)),
     "bool": specs.ArraySpec((), "bool"),
     "bools": specs.ArraySpec((2, 3), "bool"),
@@ -22,7 +23,7 @@ KINDS = {
         (3, 1), "float64", low=(-1.0, -2.0, 0.0), high=(1.0, 7.0, 5.0), bounded_by="tanh"
     ),
 }
-MASKED = ("choice", "choices", "array of choices")
+MASKED = ("choice", "choices", "a single one of several", "array of choices")
 
 
 def parameters(head, leading, seed=0):

@@ -223,9 +223,11 @@ def _box(space: spaces.Box, name: str) -> Observed:
     if leading:
         height, width, *rest = shape[leading:]
         stored = height, width, math.prod((*shape[:leading], *rest))
+        if height < min(stored[1:]):  # lying on its side: else that would be taken for channels
+            stored = width, height, stored[2]
     else:
         stored = (*shape, 1) if is_bytes and len(shape) == 2 else shape
-    copy = np.copyto if stored == shape else _copier(shape, leading)
+    copy = np.copyto if stored == shape else _copier(shape, leading, stored)
     return Observed(specs.ArraySpec(stored, dtype.name, scale), _writer(shape, dtype, copy))
 
 
@@ -241,16 +243,20 @@ def _axes_before_an_image(shape: tuple[int, ...]) -> int:
     return 0
 
 
-def _copier(shape: tuple[int, ...], leading: int) -> Callable[[np.ndarray, np.ndarray], None]:
+def _copier(
+    shape: tuple[int, ...], leading: int, stored_shape: tuple[int, ...]
+) -> Callable[[np.ndarray, np.ndarray], None]:
     """Returns what copies an array of a shape (second argument) to where it is stored."""
     if not leading:
         return lambda stored, given: np.copyto(stored.reshape(shape), given)
-    before, (height, width, *rest) = shape[:leading], shape[leading:]
+    before, height, rest = shape[:leading], shape[leading], shape[leading + 2 :]
     # One image after the other: a third of the time that one transposition takes.
     places = [(slice(None), slice(None), *place) for place in np.ndindex(*before)]
 
     def copy(stored: np.ndarray, given: np.ndarray) -> None:
-        parts = stored.reshape(height, width, *before, *rest)
+        parts = stored.reshape(*stored_shape[:2], *before, *rest)
+        if stored_shape[0] != height:
+            parts = parts.swapaxes(0, 1)
         for place in places:
             parts[place] = given[place[2:]]
 

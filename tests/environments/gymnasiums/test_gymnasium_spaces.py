@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hts_tf import errors, specs, trees
 from hts_tf.environments.gymnasiums import spaces
+from hts_tf.networks import torsos
 
 shapes = st.lists(st.integers(1, 4), max_size=4).map(tuple)
 seeds = st.integers(0, 2**31 - 1)
@@ -180,6 +181,19 @@ def test_frames_in_colour_lie_side_by_side():
     stored = np.zeros(spec.shape, np.uint8)
     write(shown, stored)
     np.testing.assert_array_equal(stored, np.concatenate(shown, axis=-1))
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 10, 12), (4, 8, 9, 6), (4, 5, 7, 3), (4, 36, 40, 12)])
+def test_frames_that_have_more_channels_than_rows_are_still_read_as_images(shape):
+    spec, write = spaces.observed(theirs.Box(0, 255, shape, np.uint8))
+    frames, *image = shape
+    rows, columns, colours = image if image[2] < image[0] else (*image[1:], image[0])
+    assert torsos.image_shape(spec) == (columns, rows, frames * colours)
+    shown = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    stored = np.zeros(spec.shape, np.uint8)
+    write(shown, stored)
+    in_order = shown if image[2] < image[0] else shown.transpose(0, 2, 3, 1)
+    np.testing.assert_array_equal(stored.swapaxes(0, 1), np.concatenate(in_order, axis=-1))
 
 
 def test_only_bytes_up_to_255_are_scaled():
