@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import math
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -145,8 +146,7 @@ class Pipeline:
                     raise
                 kept = self._state.last_kept()
                 if kept:
-                    self._reporter.sync()
-                    self._keeper.save(*kept)
+                    self._write(*kept)
                 lost.progress = kept is not None
                 raise lost from error
             finally:
@@ -180,9 +180,12 @@ class Pipeline:
             self._save()
 
     def _save(self) -> None:
-        self._reporter.sync()  # who goes on from a checkpoint does not tell it again
-        path = self._keeper.save(self._state.next_round, self._state.read())
+        path = self._write(self._state.next_round, self._state.read())
         self._reporter.saved(self._state.env_steps, path)
+
+    def _write(self, number: int, state: dict[str, np.ndarray]) -> Path:
+        self._reporter.sync()  # who goes on from a checkpoint does not tell again what was before
+        return self._keeper.save(number, state)
 
     def _is_complete(self) -> bool:
         return self._state.next_round == self._num_rounds or self._is_good_enough()
