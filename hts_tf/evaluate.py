@@ -78,7 +78,7 @@ def evaluate() -> None:
         opponent = participants.load(_OPPONENT.value, run_flags.MODULES.value)
         participants.check_that_they_can_meet(agent, opponent.agent, opponent.name)
         rivals, against = Policy(opponent.agent, max_batch), opponent.name
-    records = evaluator.evaluate(
+    played = evaluator.play(
         environment,
         policy,
         _EPISODES.value,
@@ -88,6 +88,7 @@ def evaluate() -> None:
         rivals,
     )
     has_rivals = environment.spec.has_rivals
+    records = [episode.record for episode in played]
     records = [r._replace(against=against if has_rivals(r.task) else "") for r in records]
     columns = ["episode", *Episode._fields, "task", *environment.spec.figures]
     rows = (

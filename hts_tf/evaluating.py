@@ -64,7 +64,7 @@ def evaluate() -> None:
     for line in sys.stdin:
         state = checkpoint.load(Path(line.rstrip("\n")))
         learner.assign(agent.variables, state)
-        episodes = evaluator.evaluate(
+        played = evaluator.play(
             environment,
             policy,
             _EPISODES.value,
@@ -72,6 +72,7 @@ def evaluate() -> None:
             _PARALLEL,
             on_progress=pulse,
         )
+        episodes = [episode.record for episode in played]
         evaluation = Evaluation(
             int(state["run/updates"]),
             int(state["run/env_steps"]),

@@ -151,37 +151,6 @@ class _Match:
         self._environment.close()
 
 
-def evaluate(
-    environment: base.EnvironmentConfig,
-    policy: Policy,
-    num_episodes: int,
-    seed: int,
-    max_parallel: int,
-    deterministic_policy: bool = False,
-    rivals: Policy | None = None,
-    on_progress: Callable[[], None] = lambda: None,
-) -> list[Record]:
-    """Plays episodes; see `play`.
-
-    Returns:
-      Their records.
-
-    Raises:
-      ProtocolError: an environment broke a rule.
-    """
-    played = play(
-        environment,
-        policy,
-        num_episodes,
-        seed,
-        max_parallel,
-        deterministic_policy,
-        rivals,
-        on_progress,
-    )
-    return [episode.record for episode in played]
-
-
 def play(
     environment: base.EnvironmentConfig,
     policy: Policy,

@@ -54,6 +54,10 @@ class _Auction(base.Environment):
         pass
 
 
+def records_of(*args, **kwargs):
+    return [played.record for played in evaluator.play(*args, **kwargs)]
+
+
 def policy_that_bids(action, core=None):
     agent = ActorCritic(Bidding().spec, 0, functools.partial(torsos.mlp, units=(5,)), core=core)
     for variable in agent.variables:
@@ -65,7 +69,7 @@ def policy_that_bids(action, core=None):
 
 @pytest.mark.parametrize(("own", "others"), [(3, 1), (0, 2), (2, 2)])
 def test_each_side_is_played_by_its_own(op_determinism, own, others):
-    records = evaluator.evaluate(
+    records = records_of(
         Bidding(), policy_that_bids(own), 5, seed=0, max_parallel=4, rivals=policy_that_bids(others)
     )
     assert [record.score for record in records] == [3.0 * (own - others)] * 5
@@ -77,12 +81,12 @@ def test_each_side_is_played_by_its_own(op_determinism, own, others):
 def test_sides_may_remember_otherwise(op_determinism, who):
     remembers = [functools.partial(cores.gru, units=3) if who == n else None for n in range(2)]
     own, others = (policy_that_bids(n + 1, core) for n, core in enumerate(remembers))
-    records = evaluator.evaluate(Bidding(), own, 5, seed=0, max_parallel=4, rivals=others)
+    records = records_of(Bidding(), own, 5, seed=0, max_parallel=4, rivals=others)
     assert [record.score for record in records] == [-3.0] * 5
 
 
 def test_without_others_a_policy_plays_itself(op_determinism):
-    records = evaluator.evaluate(Bidding(), policy_that_bids(2), 3, seed=0, max_parallel=2)
+    records = records_of(Bidding(), policy_that_bids(2), 3, seed=0, max_parallel=2)
     assert [record.score for record in records] == [0.0] * 3
 
 
@@ -118,7 +122,7 @@ TASKS = Tasks([Guessing(rivals=1, length=3), Guessing(rivals=0, length=5)])
 def played(max_parallel):
     torso = functools.partial(torsos.mlp, units=(8,))
     policy = Policy(ActorCritic(TASKS.spec, 0, torso), max_parallel * TASKS.spec.num_players)
-    return evaluator.evaluate(TASKS, policy, 7, seed=3, max_parallel=max_parallel)
+    return records_of(TASKS, policy, 7, seed=3, max_parallel=max_parallel)
 
 
 def test_tasks_take_turns(op_determinism):

@@ -180,9 +180,7 @@ def benchmark() -> None:
     with tempfile.TemporaryDirectory() as directory:
         formats = [Format(asked, name, Path(directory, name)) for name in exported.FORMATS]
         compared = Compared(policy, asked, formats)
-        evaluator.evaluate(
-            environment, compared, _EPISODES.value, _SEED.value, 1, _DETERMINISTIC.value
-        )
+        evaluator.play(environment, compared, _EPISODES.value, _SEED.value, 1, _DETERMINISTIC.value)
     terminal.say(
         f"{participant.name}: {_EPISODES.value} episodes, {len(compared.seconds):,} answers"
     )

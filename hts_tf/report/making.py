@@ -39,7 +39,7 @@ def make(
     table, runs, shares = tables.read_comparisons(comparisons)
     systems = tables.read_systems(systems_path) if systems_path else None
     ratios = None if systems is None else speedups(systems)
-    style.use()
+    style.use(table["method"])
     samples = {
         "IQM of the last common score": _sample(runs, final_score),
         "IQM of the mean score over env steps": _sample(runs, mean_score),

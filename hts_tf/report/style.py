@@ -31,7 +31,7 @@ LOOKS = {
 _SPARE_COLORS = (BLACK, GREY, YELLOW, SLATE)
 _SPARE_LINES = ((0, (7, 2, 1, 2, 1, 2)), (0, (2, 2)), (0, (7, 2, 2, 2)))
 _SPARE_MARKERS = ("X", "*", "h")
-_others: dict[str, int] = {}  # methods that are not known, in the order in which they came
+_others: dict[str, int] = {}  # methods that are not known, numbered as they came
 
 SETTINGS = {
     "font.size": 9,
@@ -54,10 +54,13 @@ SETTINGS = {
 }
 
 
-def use() -> None:
-    """Makes all pictures that follow look alike."""
+def use(methods: Iterable[str] = ()) -> None:
+    """Makes all pictures that follow look alike, in whatever order they show these methods."""
     plt.style.use("default")
     plt.rcParams.update(SETTINGS)
+    _others.clear()
+    for method in order(methods):
+        look(method)
 
 
 def order(methods: Iterable[str]) -> list[str]:

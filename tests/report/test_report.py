@@ -274,3 +274,10 @@ def test_every_method_looks_different():
     assert style.look("x") == style.look("x")
     looks += [style.look(f"my method {number}") for number in range(6)]
     assert len({look[1:] for look in looks}) == len(looks)
+
+
+def test_looks_do_not_depend_on_what_is_shown_first():
+    style.use(["b", "a", "ppo"])
+    expected = [style.look(name) for name in "ab"]
+    style.use(["ppo", "a", "b"])
+    assert [style.look(name) for name in "ba"] == expected[::-1]
