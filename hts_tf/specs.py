@@ -128,8 +128,7 @@ class DiscreteSpec(ArraySpec):
         if not self.dtype:
             object.__setattr__(self, "dtype", np.min_scalar_type(int(self.num_values) - 1).name)
         super().__post_init__()
-        if self.num_values - 1 > np.iinfo(self.dtype).max:
-            raise errors.ConfigError(f"{self.num_values} values do not fit into {self.dtype}")
+        _check_that_values_fit(self.num_values, self.dtype)
 
     def check(self, arrays: np.ndarray) -> None:
         """See base class."""
@@ -162,16 +161,15 @@ class MultiDiscreteSpec(ArraySpec):
             )
         for number in self.num_values:
             _check_num_values(number)
-        highest = max(self.num_values) - 1
+        most = max(self.num_values)
         if not self.dtype:
-            object.__setattr__(self, "dtype", np.min_scalar_type(int(highest)).name)
+            object.__setattr__(self, "dtype", np.min_scalar_type(int(most) - 1).name)
         if not self.shape:
             object.__setattr__(self, "shape", (len(self.num_values),))
         super().__post_init__()
         if math.prod(self.shape) != len(self.num_values):
             raise errors.ConfigError(f"{len(self.num_values)} numbers are no array {self.shape}")
-        if highest > np.iinfo(self.dtype).max:
-            raise errors.ConfigError(f"{highest + 1} values do not fit into {self.dtype}")
+        _check_that_values_fit(most, self.dtype)
 
     def check(self, arrays: np.ndarray) -> None:
         """See base class."""
@@ -212,9 +210,12 @@ class BoxSpec(ArraySpec):
             raise errors.ConfigError("an action's lower bounds must not exceed its upper ones")
         if self.bounded_by not in ("clip", "tanh"):
             raise errors.ConfigError(f"actions are bounded by clip or tanh, not {self.bounded_by}")
-        if self.bounded_by == "tanh" and not np.isfinite((self.low, self.high)).all():
+        with np.errstate(over="ignore", invalid="ignore"):
+            span = self.bounds[1] - self.bounds[0]
+        if self.bounded_by == "tanh" and not np.isfinite(span).all():
             raise errors.ConfigError(
-                "actions without finite bounds cannot be bounded by tanh: clip them"
+                "actions without finite bounds, or with such large ones, cannot be bounded by "
+                "tanh: clip them"
             )
 
     @functools.cached_property
@@ -242,6 +243,11 @@ class BoxSpec(ArraySpec):
 def _check_num_values(number: int) -> None:
     if not isinstance(number, int | np.integer) or number < 1:
         raise errors.ConfigError(f"there must be at least 1 value, not {number!r}")
+
+
+def _check_that_values_fit(number: int, dtype: str) -> None:
+    if np.dtype(dtype).kind not in "iu" or number - 1 > np.iinfo(dtype).max:
+        raise errors.ConfigError(f"{number} values do not fit into {dtype}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -276,6 +282,18 @@ class EnvironmentSpec:
 
     def __post_init__(self) -> None:
         """Raises: ConfigError: there are no such environments."""
+        seen = [*trees.named(self.observation, "observation")]
+        for name, leaf in [*seen, ("action", self.action)]:
+            if not isinstance(leaf, ArraySpec):
+                raise errors.ConfigError(f"an environment's {name} is {leaf!r:.80}, not a spec")
+        if len(dict(seen)) != len(seen) or not seen:
+            names = ", ".join(name for name, _ in seen) or "no array"
+            raise errors.ConfigError(
+                f"an environment's observation has arrays with names of their own, not {names}"
+            )
+        steps = self.max_episode_steps
+        if not isinstance(steps, int | np.integer) or steps < 1:
+            raise errors.ConfigError(f"an episode has at least 1 env step, not {steps!r}")
         if not 1 <= self.num_players <= MAX_PLAYERS:
             raise errors.ConfigError(
                 f"an environment has 1 to {MAX_PLAYERS} players, not {self.num_players}"

@@ -101,6 +101,8 @@ def test_every_action_has_a_number(num_actions, dtype):
     ("make", "message"),
     [
         (lambda: specs.DiscreteSpec(num_values=300, dtype="uint8"), "300 values do not fit"),
+        (lambda: specs.DiscreteSpec(num_values=3, dtype="float32"), "3 values do not fit into fl"),
+        (lambda: specs.MultiDiscreteSpec(dtype="bool", num_values=(2,)), "2 values do not fit"),
         (lambda: specs.DiscreteSpec(num_values=0), "at least 1 value, not 0"),
         (lambda: specs.DiscreteSpec(num_values=2.0), "at least 1 value, not 2.0"),
         (lambda: specs.MultiDiscreteSpec(num_values=[2]), r"a tuple must say how many"),
@@ -112,17 +114,33 @@ def test_every_action_has_a_number(num_actions, dtype):
         (lambda: specs.BoxSpec((1,), low=(2.0,), high=(1.0,)), "must not exceed"),
         (lambda: specs.BoxSpec((1,), low=(math.nan,), high=(1.0,)), "must not exceed"),
         (lambda: box("tanh", high=math.inf), "without finite bounds"),
+        (lambda: box("tanh", -3e38, 3e38), "or with such large ones, cannot be bounded by tanh"),
         (lambda: box("nonsense"), "not nonsense"),
         (lambda: specs.ArraySpec([3], "float32"), r"shape is a tuple of sizes, not \[3\]"),
         (lambda: specs.ArraySpec((3, 0), "float32"), r"shape is a tuple of sizes, not \(3, 0\)"),
         (lambda: specs.ArraySpec((3,), "object"), "not 'object'"),
         (lambda: specs.ArraySpec((3,), "complex64"), "not 'complex64'"),
         (lambda: specs.ArraySpec((3,), "nonsense"), "not 'nonsense'"),
+        (lambda: environment([specs.ArraySpec((), "bool")]), r"observation is \[ArraySpec"),
+        (lambda: environment({"a": specs.ArraySpec}), "observation/a is <class .*not a spec"),
+        (lambda: environment(action=3), "action is 3, not a spec"),
+        (lambda: environment(()), "names of their own, not no array"),
+        (
+            lambda: environment({"a/b": SPEC, "a": {"b": SPEC}}),
+            "names of their own, not observation/a/b, observation/a/b",
+        ),
+        (lambda: environment(steps=0), "at least 1 env step, not 0"),
+        (lambda: environment(steps=None), "at least 1 env step, not None"),
+        (lambda: environment(steps=9.0), r"at least 1 env step, not 9\.0"),
     ],
 )
 def test_specs_of_what_cannot_be_are_refused(make, message):
     with pytest.raises(errors.ConfigError, match=message):
         make()
+
+
+def environment(observation=SPEC, action=specs.DiscreteSpec(num_values=2), steps=9):  # noqa: B008
+    return specs.EnvironmentSpec(observation, action, steps)
 
 
 def box(bounded_by, low=-2.0, high=4.0):

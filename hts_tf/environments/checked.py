@@ -238,8 +238,29 @@ class _Integers:
         return "was not written" if self._left_bytes >= _BYTES_THAT_TELL else ""
 
 
+class _Choices(_Integers):
+    """The same for numbers that each say which of several values it is, counted from 0."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: str, num_values: np.ndarray) -> None:
+        super().__init__(shape, dtype)
+        self._num_values = num_values
+
+    def fault(self, array: np.ndarray) -> str:
+        """See `_Floats`."""
+        fault = super().fault(array)
+        if fault or ((array >= 0) & (array < self._num_values)).all():
+            return fault
+        return (
+            f"holds {array.tolist()!s:.80} (or was not written), where there are "
+            f"{self._num_values.tolist()!s:.80} values, from 0 on"
+        )
+
+
 def _leaf(spec: specs.ArraySpec, players: tuple[int, ...]) -> _Floats | _Bools | _Integers:
     dtype = np.dtype(spec.dtype)
+    if isinstance(spec, specs.DiscreteSpec | specs.MultiDiscreteSpec):
+        num_values = np.reshape(spec.num_values, spec.shape if np.ndim(spec.num_values) else ())
+        return _Choices((*players, *spec.shape), spec.dtype, num_values)
     if dtype.kind == "f":
         return _Floats()
     return _Bools() if dtype.kind == "b" else _Integers((*players, *spec.shape), spec.dtype)
@@ -286,10 +307,10 @@ def _plain(result: Any, num_figures: int) -> base.StepResult:
       ValueError: it means nothing.
     """
     reward, score, terminated, truncated, figures = _parts(result)
-    terminated, truncated = _flag("terminated", terminated), _flag("truncated", truncated)
+    terminated, truncated = flag("terminated", terminated), flag("truncated", truncated)
     return base.StepResult(
-        _number("reward", reward),
-        _number("score", score),
+        number("reward", reward),
+        number("score", score),
         terminated,
         truncated and not terminated,
         _figures(figures, num_figures, terminated or truncated),
@@ -346,18 +367,27 @@ def _flags(name: str, value: Any, players: tuple[int, ...]) -> np.ndarray:
     return array.astype(bool)
 
 
-def _number(name: str, value: Any) -> float:
-    """Returns a finite number, given as anything that is one: numpy's, an array of one element."""
+def number(name: str, value: Any) -> float:
+    """Returns a finite number, given as anything that is one: numpy's, an array of one element.
+
+    Raises:
+      ValueError: it is none; says of which name.
+    """
     array = np.asarray(value)
     if array.size != 1 or array.dtype.kind not in "buif":
         raise ValueError(f"the {name} is {value!r:.80}, not a number")
-    number = float(array.item())
-    if not -_LARGEST <= number <= _LARGEST:
-        raise ValueError(f"the {name} is {number}, which is not finite as a float32")
-    return number
+    found = float(array.item())
+    if not -_LARGEST <= found <= _LARGEST:
+        raise ValueError(f"the {name} is {found}, which is not finite as a float32")
+    return found
 
 
-def _flag(name: str, value: Any) -> bool:
+def flag(name: str, value: Any) -> bool:
+    """Returns whether something is true, given as anything that can be: True, 1, numpy's.
+
+    Raises:
+      ValueError: it is neither true nor false; says of which name.
+    """
     array = np.asarray(value)
     if array.size != 1 or array.item() not in (0, 1):
         raise ValueError(f"{name} is {value!r:.80}, neither true nor false")

@@ -115,6 +115,27 @@ def test_an_observation_that_is_not_finite_is_refused(dtype, value):
         environment.reset(0, observation)
 
 
+@pytest.mark.parametrize(
+    ("spec", "last", "beyond"),
+    [
+        (specs.DiscreteSpec(num_values=5), 4, 5),
+        (specs.DiscreteSpec(num_values=5, dtype="int64"), 0, -1),
+        (specs.DiscreteSpec((3,), num_values=5), [4, 0, 4], [0, 5, 0]),
+        (specs.MultiDiscreteSpec(num_values=(2, 9)), [1, 8], [2, 0]),
+    ],
+)
+def test_of_several_values_it_has_to_be_one(spec, last, beyond):
+    def show(array):
+        array[...] = shown
+
+    environment, observation = make(spec, show)
+    shown = last
+    environment.reset(0, observation)
+    shown = beyond
+    with pytest.raises(checked.ProtocolError, match=r"observation holds .* values, from 0 on"):
+        environment.step(0, observation)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_large_numbers_are_numbers(dtype):
     largest = np.finfo(dtype).max

@@ -30,14 +30,16 @@ _FRONT, _SIDE = 0.64, 0.27
 def encode(side: Side, shots_in_front: bool = False, first_time_shots: bool = False) -> np.ndarray:
     """Returns which actions are permitted, [players, 19] bool, for each controlled player.
 
+    All but:
     - Passes, shot and dribble, unless the ball is within reach.
-    - Sliding, if the own team has the ball or nobody is near it.
+    - Sliding, if the own team has the ball or it is out of reach.
     - Sprint and dribble, if they are on; their releases, if they are not; the release of the
       direction, if there is none.
     - With `shots_in_front`, shots unless the ball is in front of the goal (x from 0.64 to 1, y from
       -0.27 to 0.27), long and high passes if it is.
-    - With `first_time_shots`, these shots are permitted out of reach, too, while nobody has the
-      ball.
+
+    With `first_time_shots`, shots in front of the goal are permitted out of reach, too, while
+    nobody has the ball.
     """
     ball = side.ball()
     is_in_front = ball[0] >= _FRONT and abs(ball[1]) <= _SIDE

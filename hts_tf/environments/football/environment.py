@@ -156,7 +156,13 @@ class FootballEnvironment:
         return self._result(goal_reward, terminated, truncated)
 
     def state(self) -> np.ndarray:
-        """Returns all of the match, see `simple115v2.encode`, as the first player sees it."""
+        """Returns all of the match, see `simple115v2.encode`, as the first player sees it.
+
+        Raises:
+          RuntimeError: no episode has begun, or this has been closed.
+        """
+        if self._match is None:
+            raise RuntimeError("no episode has begun: call reset")
         return np.frombuffer(simple115v2.encode(self._sides[0])[0], np.float32)
 
     def close(self) -> None:

@@ -80,6 +80,7 @@ class FootballEnv(gymnasium.Env[np.ndarray, Any]):
           gfootball's name for it.
 
         Raises:
+          ValueError: the action is not of the space.
           RuntimeError: there is no running episode.
         """
         observations, result = self._offered.step(action)

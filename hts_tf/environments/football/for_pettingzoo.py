@@ -100,8 +100,13 @@ class FootballParallelEnv(ParallelEnv[str, np.ndarray, int]):
           -1, the goals of this step for its side.
 
         Raises:
+          ValueError: an agent has no action, or none of its space.
           RuntimeError: there is no running episode.
         """
+        if not self.agents:
+            raise RuntimeError("there is no running episode: call reset")
+        if missing := [agent for agent in self.agents if agent not in actions]:
+            raise ValueError(f"{missing[0]!r} has no action")
         chosen = np.array([actions[agent] for agent in self.possible_agents])
         observations, result = self._offered.step(chosen[0] if self._is_alone else chosen)
         rewards, scores, terminated, truncated = (
@@ -115,7 +120,11 @@ class FootballParallelEnv(ParallelEnv[str, np.ndarray, int]):
         return seen, rewards, terminated, truncated, infos
 
     def state(self) -> np.ndarray:
-        """Returns all of the match, [115] float32, as the first agent sees it."""
+        """Returns all of the match, [115] float32, as the first agent sees it.
+
+        Raises:
+          RuntimeError: no episode has begun, or this has been closed.
+        """
         return self._offered.environment.state()
 
     def render(self) -> np.ndarray | None:

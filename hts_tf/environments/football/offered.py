@@ -115,10 +115,17 @@ class Offered:
           What each player observes, and what else the step has brought.
 
         Raises:
+          ValueError: these are no such actions.
           RuntimeError: there is no running episode.
         """
-        if len(self._players) > 1:
-            action = np.asarray(action)
+        players = self.game.spec.players
+        chosen = np.asarray(action)
+        if chosen.shape != players or not all(map(self.action_space.contains, chosen.flat)):
+            raise ValueError(
+                f"the action is {action!r:.80}, not {self.action_space} of "
+                f"{players[0] if players else 1} player(s)"
+            )
+        action = chosen if players else chosen.item()
         result = self.environment.step(action, self._encoded)
         return self._observations(), result
 

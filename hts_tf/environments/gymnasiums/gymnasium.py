@@ -43,7 +43,8 @@ class Gymnasium:
     Masks of permitted actions are what an observation's entry "action_mask" has, else what
     `info["action_mask"]` has at the first reset and in every step; see `masks.Mask`. They become
     the observation's entry `specs.ACTION_MASK`; an observation that is no Dict becomes
-    {"observation": ..., "action_mask": ...}.
+    {"observation": ..., "action_mask": ...}. An observation's entry "critic_state" is for values
+    alone: policies do not see it, see `specs.CRITIC_STATE`.
 
     Attributes:
       id: as `gymnasium.make` takes it: 'CartPole-v1', 'ALE/Pong-v5', 'module:MyEnv-v0'. The module

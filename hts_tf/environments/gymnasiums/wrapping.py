@@ -20,6 +20,19 @@ _OF_EARLIER_EPISODES = {
 Wrapper = tuple[type[gymnasium.Wrapper], dict[str, Any]]
 
 
+class _MaxAndSkip(wrappers.MaxAndSkipObservation):
+    """Gymnasium's keeps frames of earlier episodes, seen where one ends within its first step."""
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        """See base class."""
+        seen, info = super().reset(**kwargs)
+        self._obs_buffer[:] = seen
+        return seen, info
+
+
+_INSTEAD = {wrappers.MaxAndSkipObservation: _MaxAndSkip}
+
+
 class RawReward(gymnasium.Wrapper):
     """Adds up rewards, for those who want to know what they were before further wrappers."""
 
@@ -95,7 +108,7 @@ def _find(wrapper: Any) -> Wrapper:
                 "functions of their seeds",
                 page="your_own_environment.md#what-it-may-not-do",
             )
-    return found, dict(kwargs)
+    return _INSTEAD.get(found, found), dict(kwargs)
 
 
 def wrap(env: gymnasium.Env, found: Sequence[Wrapper]) -> gymnasium.Env:

@@ -1,7 +1,7 @@
 """A parallel PettingZoo environment in the form that executors step."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -69,8 +69,7 @@ class PettingZooEnvironment(base.Environment):
             keys = [key for key in seen[0].spaces if key != specs.ACTION_MASK]
             self._alone = keys[0] if len(keys) == 1 else None
             seen = [_without_mask(space) for space in seen]
-        observed, self._length = _common(seen)
-        self._write_seen = observed.write
+        observed, self._writers = _common(seen)
         self._played = [spaces.played(space, recipe.bounded_by) for space in actions]
         action = self._common_action(actions)
         entries: dict[str, trees.Tree] = {}
@@ -87,7 +86,7 @@ class PettingZooEnvironment(base.Environment):
         self._is_dict = bool(entries)
         self._time_limit = recipe.max_episode_steps
         self.spec = specs.EnvironmentSpec(
-            {_SEEN: observed.spec, **entries} if entries else observed.spec,
+            {_SEEN: observed, **entries} if entries else observed,
             action,
             recipe.max_episode_steps or self._own_limit(),
             num_players=len(self._agents),
@@ -166,20 +165,27 @@ class PettingZooEnvironment(base.Environment):
         shown, rewards, terminated, truncated, _ = self.env.step(chosen)
         is_last = self._steps == self._time_limit
         left = set(self.env.agents)
-        for agent in self._agents:
-            if agent in left and agent not in rewards:
-                raise self._error(f"{agent!r} is there, but has no reward")
-        ends = [
-            [bool(flags.get(agent, False)) for agent in self._agents]
-            for flags in (terminated, truncated)
-        ]
+        reward, *ends = (
+            [self._said(read, name, said, agent) for agent in self._agents]
+            for read, name, said in (
+                (checked.number, "reward", rewards),
+                (checked.flag, "terminated", terminated),
+                (checked.flag, "truncated", truncated),
+            )
+        )
         for index, agent in enumerate(self._agents):
+            was_there = agent in self._there
+            if was_there and agent not in rewards:
+                raise self._error(f"{agent!r} was there, but has no reward")
+            if agent in left and not was_there:
+                raise self._error(f"{agent!r} had left, but is there again")
             if agent not in left and not ends[1][index]:
                 ends[0][index] = True  # gone, whatever it is called
-            elif agent in self._there and is_last:
+            elif was_there and is_last:
                 ends[1][index] = True
+            if was_there and not ends[0][index] and agent not in shown:
+                raise self._error(f"{agent!r} has not terminated, but observes nothing")
         self._write(shown, observation, over=[any(end) for end in zip(*ends, strict=True)])
-        reward = [float(rewards.get(agent, 0.0)) for agent in self._agents]
         self._there = left
         if not self.spec.players:
             return base.StepResult(reward[0], reward[0], ends[0][0], ends[1][0])
@@ -191,15 +197,22 @@ class PettingZooEnvironment(base.Environment):
             env, self.env = self.env, None
             env.close()
 
+    def _said(
+        self, read: Callable[[str, Any], Any], name: str, said: dict[str, Any], agent: str
+    ) -> Any:
+        """Returns what is said of an agent; of one who has left, that is nothing."""
+        try:
+            return read(name, said.get(agent, 0))
+        except ValueError as error:
+            raise self._error(f"{agent!r}: {error}") from None
+
     def _write(self, shown: Any, observation: trees.Tree, over: Sequence[bool]) -> None:
         """Writes what all agents observe; `over` says for whom it was the last time."""
         what = ""
         try:
             for index, agent in enumerate(self._agents):
                 what = f"what {agent!r} observes"
-                place = observation
-                if self.spec.players:
-                    place = trees.map(lambda array, index=index: array[index, ...], observation)
+                place = self._of_player(index, observation)
                 if agent in shown:
                     self._write_agent(index, shown[agent], place, over[index])
                 elif agent in self.env.agents:
@@ -215,13 +228,7 @@ class PettingZooEnvironment(base.Environment):
 
     def _write_agent(self, index: int, seen: Any, place: Any, over: bool) -> None:
         array = place[_SEEN] if self._is_dict else place
-        rest = seen[self._alone] if self._alone else seen
-        if self._length is None:
-            self._write_seen(rest, array)
-        else:
-            vector = np.zeros(self._length, array.dtype)
-            vector[: len(rest)] = rest
-            self._write_seen(vector, array)
+        self._writers[index](seen[self._alone] if self._alone else seen, array)
         if self._masks is not None:
             mask, permitted = self._masks[index], place[specs.ACTION_MASK]
             permitted.fill(False)
@@ -233,10 +240,15 @@ class PettingZooEnvironment(base.Environment):
         if self._is_dict and specs.AGENT in place:
             place[specs.AGENT][...] = index
 
-    def _write_all(self, array: np.ndarray) -> None:
+    def _write_all(self, arrays: trees.Tree) -> None:
         state = self.env.state()
-        for own in array if self.spec.players else [array]:
-            self._write_state(state, own)
+        for index in range(self.spec.num_players):
+            self._write_state(state, self._of_player(index, arrays))
+
+    def _of_player(self, index: int, arrays: trees.Tree) -> trees.Tree:
+        if not self.spec.players:
+            return arrays
+        return trees.map(lambda array: array[index, ...], arrays)
 
     def _error(self, fault: str) -> checked.ProtocolError:
         where = f"env step {self._steps - 1} of its episode" if self._steps else "reset"
@@ -270,14 +282,17 @@ def _without_mask(space: gymnasium_spaces.Dict) -> gymnasium_spaces.Space:
     return gymnasium_spaces.Dict(rest) if len(rest) != 1 else next(iter(rest.values()))
 
 
-def _common(seen: list[gymnasium_spaces.Space]) -> tuple[spaces.Observed, int | None]:
-    """Returns how what all agents observe is handed over, and its length if it is filled up.
+def _common(
+    seen: list[gymnasium_spaces.Space],
+) -> tuple[trees.Tree, list[Callable[[Any, trees.Tree], None]]]:
+    """Returns the spec of what all agents observe, and what writes that of each.
 
     Raises:
       ConfigError: such spaces are not served together.
     """
     if all(space == seen[0] for space in seen):
-        return spaces.observed(seen[0]), None
+        observed = spaces.observed(seen[0])
+        return observed.spec, [observed.write] * len(seen)
     shapes = [getattr(space, "shape", None) for space in seen]
     if all(
         isinstance(space, gymnasium_spaces.Box)
@@ -286,9 +301,20 @@ def _common(seen: list[gymnasium_spaces.Space]) -> tuple[spaces.Observed, int | 
         for space in seen
     ):
         longest = max(seen, key=lambda space: space.shape[0])
-        return spaces.observed(longest), longest.shape[0]
+        return spaces.observed(longest).spec, [_filled_up(space) for space in seen]
     raise errors.ConfigError(
         "agents share a policy, which cannot serve observations that differ as these do: "
         f"{', '.join(dict.fromkeys(map(str, shapes)))}; vectors of floats may",
         page="your_own_environment.md#several-players",
     )
+
+
+def _filled_up(space: gymnasium_spaces.Box) -> Callable[[Any, np.ndarray], None]:
+    """Returns what writes a vector to the beginning of a longer one, and zeros after it."""
+    write_own, (length,) = spaces.observed(space).write, space.shape
+
+    def write(value: Any, array: np.ndarray) -> None:
+        write_own(value, array[:length])
+        array[length:] = 0
+
+    return write

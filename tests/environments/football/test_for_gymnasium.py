@@ -218,6 +218,16 @@ def test_bad_arguments_are_refused_by_name(arguments, message):
         make(**arguments)
 
 
+@pytest.mark.parametrize("action", [-1, 19, 0.5, [1, 2], [1, 2, 3, 4], [1, 2, 19], None])
+def test_actions_that_there_are_not(action):
+    environment = make(left_players=3).unwrapped
+    environment.reset(seed=0)
+    with pytest.raises(ValueError, match=r"the action is .*, not Discrete\(19\) of 3 player"):
+        environment.step(action)
+    environment.step([1, 2, 3])
+    environment.close()
+
+
 def test_an_unknown_scenario_is_gymnasiums_to_refuse():
     with pytest.raises(gymnasium.error.NameNotFound, match="academy_3_vs_1_with_keeper"):
         make("hts_tf/academy_3_vs_1_with_keper-v0")

@@ -61,6 +61,18 @@ def test_agents_and_pictures():
     environment.close()
 
 
+def test_out_of_turn():
+    environment = make()
+    with pytest.raises(RuntimeError, match="no episode has begun"):
+        environment.state()
+    with pytest.raises(RuntimeError, match="no running episode"):
+        environment.step({})
+    environment.reset(seed=1)
+    with pytest.raises(ValueError, match="'left_1' has no action"):
+        environment.step({"left_0": 0})
+    environment.close()
+
+
 def test_players_that_there_are_not():
     with pytest.raises(errors.ConfigError, match="has 4 players to control in its left team"):
         make(left_players=7)

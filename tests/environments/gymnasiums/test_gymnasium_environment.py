@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hts_tf import specs, trees
 from hts_tf.environments import checked
+from hts_tf.environments.gymnasiums import wrapping
 from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
 from tests.environments.gymnasiums import tiny
 
@@ -208,3 +209,24 @@ def test_what_is_chosen_without_bounds_is_played_within(dtype, bounded_by):
     for scale in (0.01, 1, 1e9):
         environment.step(np.float32([scale, -scale]), shown)  # asserts that it is in the space
         environment.step(np.float32([-scale, scale]), shown)
+
+
+class Brief(tiny.Sampled):
+    """Its episodes end after a frame."""
+
+    def step(self, action):
+        shown, reward, _, truncated, info = super().step(action)
+        return shown, reward, True, truncated, info
+
+
+@pytest.mark.parametrize(
+    "name", ["MaxAndSkipObservation", "gymnasium.wrappers:MaxAndSkipObservation"]
+)
+def test_frames_of_the_episode_before_are_not_seen(name):
+    [(wrapper, kwargs)] = wrapping.find([name])
+    used = wrapper(Brief(), **kwargs)
+    for seed in range(5):
+        fresh = wrapper(Brief(), **kwargs)
+        for env in (used, fresh):
+            env.reset(seed=seed)
+        np.testing.assert_array_equal(used.step(0)[0], fresh.step(0)[0])

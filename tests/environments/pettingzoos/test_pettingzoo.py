@@ -5,6 +5,8 @@ import pytest
 
 pytest.importorskip("pettingzoo")
 
+from gymnasium import spaces
+
 from hts_tf import errors, specs, trees
 from hts_tf.environments import checked, history, random_actions
 from hts_tf.environments.pettingzoos.pettingzoo import PettingZoo
@@ -86,6 +88,36 @@ def test_agents_that_differ():
         assert (action < [3, 2, 5])[there].all()
 
 
+TWO = spaces.Box(0, 1, (2,))
+STATES = {
+    "tuple": (spaces.Tuple([TWO, TWO]), ([0.1, 0.2], [0.9, 0.8])),
+    "dict": (spaces.Dict({"a": spaces.Discrete(7)}), {"a": 5}),
+    "number": (spaces.Discrete(7), 6),
+}
+
+
+class Stateful(zoo.Herd):
+    def __init__(self, kind, **kwargs):
+        super().__init__(**kwargs)
+        self.state_space, self._state = STATES[kind]
+
+    def state(self):
+        return self._state
+
+
+zoo.stateful = zoo._module("stateful", Stateful)
+
+
+@pytest.mark.parametrize("kind", STATES)
+def test_states_of_any_space(kind):
+    kwargs = {"kind": kind, "sizes": (3, 3), "values": (3, 3)}
+    seen, *_ = next(play(PettingZoo("tests.zoo.stateful", kwargs, critic_state=True), 0))
+    _, state = STATES[kind]
+    for player in range(2):
+        own = trees.map(lambda array, player=player: array[player], seen[specs.CRITIC_STATE])
+        trees.map(np.testing.assert_allclose, own, trees.map(np.float32, state))
+
+
 def test_masks_that_are_observed():
     config = herd(kwargs={"masked": True})
     assert config.spec.observation == {
@@ -121,6 +153,9 @@ def test_its_own_test():
     assert herd().check() == []
 
 
+WORDS = ["1.5", "no", "yes"]  # where there should be a reward and endings
+
+
 class Odd(zoo.Herd):
     def __init__(self, what, **kwargs):
         super().__init__(**kwargs)
@@ -145,6 +180,8 @@ class Odd(zoo.Herd):
             self.agents = self.agents[1:]
         if self._what == "shape":
             seen["sheep_2"] = np.zeros(7)
+        if self._what == "short":
+            seen["sheep_1"] = np.zeros(2)
         if self._what == "unseen at first":
             del seen["sheep_1"]
         return seen, infos
@@ -155,6 +192,18 @@ class Odd(zoo.Herd):
             seen.pop("sheep_1", None)
         if self._what == "unpaid":
             rewards.pop("sheep_1", None)
+        if self._what in WORDS:
+            [rewards, *rest][WORDS.index(self._what)]["sheep_0"] = self._what
+        if self._what in ("unseen at last", "unpaid at last", "again"):
+            if self._what == "again" and "sheep_1" not in actions:
+                self.agents = ["sheep_1", *self.agents]
+            else:
+                self.agents.remove("sheep_1")
+            rest[0]["sheep_1"], rest[1]["sheep_1"] = False, True
+        if self._what == "unseen at last":
+            del seen["sheep_1"]
+        if self._what == "unpaid at last":
+            del rewards["sheep_1"]
         return seen, rewards, *rest
 
 
@@ -185,12 +234,20 @@ def test_what_is_refused(settings, says):
         ("shape", "what 'sheep_2' observes"),
         ("state", r"in reset: its state\(\): "),
         ("unseen at first", "in reset: 'sheep_1' is there, but observes nothing"),
-        ("unseen", "in env step 0 .* 'sheep_1' is there, but observes nothing"),
-        ("unpaid", "in env step 0 .* 'sheep_1' is there, but has no reward"),
+        ("unseen", "in env step 0 .* 'sheep_1' has not terminated, but observes nothing"),
+        ("unpaid", "in env step 0 .* 'sheep_1' was there, but has no reward"),
+        ("short", "what 'sheep_1' observes: has float64 .2,. where its space has .4,."),
+        ("unseen at last", "in env step 0 .* 'sheep_1' has not terminated, but observes nothing"),
+        ("unpaid at last", "in env step 0 .* 'sheep_1' was there, but has no reward"),
+        ("again", "in env step 1 .* 'sheep_1' had left, but is there again"),
+        ("1.5", "'sheep_0': the reward is '1.5', not a number"),
+        ("no", "'sheep_0': terminated is 'no', neither true nor false"),
+        ("yes", "'sheep_0': truncated is 'yes', neither true nor false"),
     ],
 )
 def test_broken_rules(what, says):
-    config = PettingZoo("tests.zoo.odd", {"what": what}, critic_state=what == "state")
+    kwargs = {"what": what, **(DIFFERENT if what == "short" else {})}
+    config = PettingZoo("tests.zoo.odd", kwargs, critic_state=what == "state")
     with pytest.raises(checked.ProtocolError, match=says):
         list(play(config, 0))
 
