@@ -136,11 +136,11 @@ class Settings:
                 f"Trainer.num_envs = {self.num_envs}"
             )
         self._check_shards()
-        needs_before = self.sync_interval == 1 and self.schedule is sync.Sync
+        needs_before = self.sync_interval == 1 and issubclass(self.schedule, sync.Sync)
         if needs_before and self.environment.spec.num_players > 1:
             raise errors.ConfigError(
-                "Trainer.sync_interval = 1: under Trainer.schedule = @Sync several players need 2 "
-                "or more, as whether one had left is in the step before"
+                f"Trainer.sync_interval = 1: under Trainer.schedule = @{self.schedule.__name__} "
+                "several players need 2 or more, as whether one had left is in the step before"
             )
         if self.algorithm.delayed_gradient and self.schedule.policy_lag is None:
             raise errors.ConfigError(

@@ -67,8 +67,10 @@ def test_several_players_need_the_step_before():
     team = Guessing(own=2)
     make(environment=team, sync_interval=1)
     make(environment=team, sync_interval=2, schedule=Sync)
-    with pytest.raises(errors.ConfigError, match=r"sync_interval = 1: .*@Sync"):
-        make(environment=team, sync_interval=1, schedule=Sync)
+    for schedule in (Sync, type("Turns", (Sync,), {})):
+        name = schedule.__name__
+        with pytest.raises(errors.ConfigError, match=f"sync_interval = 1: .*@{name} several"):
+            make(environment=team, sync_interval=1, schedule=schedule)
 
 
 def test_a_delayed_gradient_needs_a_lag_that_does_not_vary():

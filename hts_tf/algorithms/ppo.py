@@ -42,9 +42,10 @@ class PPO(Algorithm):
         of its own last observation; if not, it counts as terminated.
       decoupled: whether the agent as it is when the update begins is the proximal policy, and
         its values are those that advantages are computed from and the value's movement is
-        clipped around; the behaviour policy is then corrected for by importance weights. If
-        not, both are the behaviour policy's, one update older under the `hts` schedule, as in
-        the paper's code. Without policy lag the two are the same.
+        clipped around (but for the stored `truncation_value`); the behaviour policy is then
+        corrected for by importance weights. If not, both are the behaviour policy's, one update
+        older under the `hts` schedule, as in the paper's code. Without policy lag the two are the
+        same.
       value_cost: weight of the value loss.
       entropy_cost: weight of the entropy bonus at the first update.
       last_entropy_cost: what it comes to, linearly, as the learning rate comes to 0; None lets it

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from hts_tf import specs, trees
@@ -65,10 +66,13 @@ def evaluate_in_chunks(
 ) -> tuple[trees.Tree, tf.Tensor]:
     """Evaluates an agent as `Agent.evaluate`, in little memory; not for gradients.
 
+    One that remembers begins each of its sequences (see `Agent.sequence_length`) with the state
+    that is stored there, as it does when it learns from them.
+
     Args:
       agent: any.
       rollout: [T, B, ...], known when traced; see `Agent.evaluate`.
-      rows_at_once: of T * B; one that remembers takes a column, at least.
+      rows_at_once: of T * B; one that remembers takes a sequence, at least.
       shards: no chunk has rows of two of them.
     """
     needed = specs.Rollout(
@@ -87,7 +91,7 @@ def _evaluate_in_chunks(
     agent: Agent, rollout: specs.Rollout, rows_at_once: int
 ) -> tuple[trees.Tree, tf.Tensor]:
     if rollout.state:
-        return _evaluate_columns(agent, rollout, rows_at_once)
+        return _evaluate_sequences(agent, rollout, rows_at_once)
     leading = tf.nest.flatten(rollout.observation)[0].shape[:2]
     rows = trees.map(lambda x: tf.reshape(x, (-1, *x.shape[2:])), rollout.observation)
     count = leading.num_elements()
@@ -103,6 +107,33 @@ def _evaluate_in_chunks(
     if whole < count:
         parts.append(evaluate(trees.map(lambda x: x[whole:], rows)))
     return trees.map(lambda *x: tf.reshape(tf.concat(x, 0), (*leading, *x[0].shape[1:])), *parts)
+
+
+def _evaluate_sequences(
+    agent: Agent, rollout: specs.Rollout, rows_at_once: int
+) -> tuple[trees.Tree, tf.Tensor]:
+    num_steps, num_columns = rollout.terminated.shape
+    length = agent.sequence_length(num_steps)
+
+    def cut(x: tf.Tensor, rows: int) -> tf.Tensor:
+        """From [steps, columns, ...] to [rows, sequences * columns, ...]."""
+        numbers = np.arange(rows)[:, None] + np.arange(0, num_steps, length)
+        return tf.reshape(tf.gather(x, numbers), (rows, -1, *x.shape[2:]))
+
+    def joined(x: tf.Tensor) -> tf.Tensor:
+        """Back again; of what a sequence shares with the next one, that is the next one's."""
+        x = tf.reshape(x, (length + 1, -1, num_columns, *x.shape[2:]))
+        steps = tf.concat(tf.unstack(x[:-1], axis=1), axis=0)
+        return tf.concat([steps, x[-1:, -1]], axis=0)
+
+    sequences = specs.Rollout(
+        # Each with the first row of the next one, as a rollout has it.
+        observation=trees.map(lambda x: cut(x, length + 1), rollout.observation),
+        state=trees.map(lambda x: cut(x, length + 1), rollout.state),
+        terminated=cut(rollout.terminated, length),
+        truncated=cut(rollout.truncated, length),
+    )
+    return trees.map(joined, _evaluate_columns(agent, sequences, rows_at_once))
 
 
 def _evaluate_columns(

@@ -19,6 +19,7 @@ class Order(NamedTuple):
       seed: of the run.
       number: of the machine.
       size: of the team.
+      intra_op_threads: of the first machine's TensorFlow: sums depend on how they are divided.
     """
 
     configuration: str
@@ -26,6 +27,7 @@ class Order(NamedTuple):
     seed: int
     number: int
     size: int
+    intra_op_threads: int
 
 
 class Follower:
@@ -59,7 +61,7 @@ class Follower:
 
         config.load_text(order.configuration, "machine 0", order.modules)
         if not self._is_configured:  # TensorFlow lets nobody do that twice
-            compute.configure()
+            compute.configure(intra_op_threads=order.intra_op_threads)
             self._is_configured = True
         with tempfile.TemporaryDirectory(dir=self._directory) as workdir:
             team = RayTeam(exchange, order.number, order.size)

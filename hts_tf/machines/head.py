@@ -12,7 +12,7 @@ from hts_tf import errors, operative
 from hts_tf.files import scope
 from hts_tf.machines import ray_cluster
 from hts_tf.machines.follower import Follower, Order
-from hts_tf.system import terminal
+from hts_tf.system import compute, terminal
 from hts_tf.team import MachineLostError, Team
 
 _BETWEEN_LOOKS_SEC = 1.0
@@ -71,7 +71,7 @@ class Machines:
         text = gin.config_str(max_line_length=10_000)
         modules = operative.bindings(text).get(operative.IMPORTS, ())
         for number, hired in enumerate(self._hired, start=1):
-            order = Order(text, modules, self._seed, number, size)
+            order = Order(text, modules, self._seed, number, size, compute.intra_op_threads())
             hired.run = hired.actor.run.remote(order, self._exchange)
         watched = [hired.run for hired in self._hired], self._exchange
         self._watcher = threading.Thread(target=self._watch, args=watched, daemon=True)

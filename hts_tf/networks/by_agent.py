@@ -58,7 +58,8 @@ def by_agent(
     """Layers of a torso that has one for each role, for agents that are told who they are.
 
     With the heads, which are linear, agents of different roles share nothing but the heads' biases
-    (and a core, if there is one). Each role's torso is computed for all agents, so that results do
+    and deviations (and a core, a value torso that is no `by_agent`, and statistics of observations,
+    where there are any). Each role's torso is computed for all agents, so that results do
     not depend on who is in a batch: that takes as many times as long as there are roles.
 
     Args:

@@ -247,7 +247,15 @@ def mlp(
       seeds: of the initialisers.
       units: of each layer.
       activation: of each layer; 'tanh' is usual for PPO on MuJoCo.
+
+    Raises:
+      ConfigError: there is a map of pixels, whose positions are no amounts.
     """
+    if any(isinstance(leaf, specs.PixelMapSpec) for leaf in trees.leaves(spec)):
+        raise errors.ConfigError(
+            "the torso @mlp is not for maps of pixels: bind @nature_cnn, or such as "
+            "Football.representation = 'relative'"
+        )
     gain = math.sqrt(2.0)
     return [
         ToFloat(spec),

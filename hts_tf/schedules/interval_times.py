@@ -54,12 +54,12 @@ def formula_sec(game: synthetic.Synthetic, num_envs: int, sync_interval: int) ->
 
     The sum of alpha gamma-distributed times is gamma-distributed, too, and with F its distribution
     function the mean of the largest of n is about (1 - g) F^-1(1 - 1/n) + g F^-1(1 - 1/(n e)), g
-    the Euler-Mascheroni constant.
+    the Euler-Mascheroni constant. Of one it is that of all.
 
     Returns:
       None where the formula does not hold: 'pareto' has too heavy a tail.
     """
-    if game.step_time == "constant":
+    if game.step_time == "constant" or num_envs == 1:  # the largest of one
         return sync_interval * game.mean_step_sec
     if game.step_time == "pareto":
         return None

@@ -80,6 +80,11 @@ def in_calling_thread() -> contextlib.AbstractContextManager:
         return contextlib.nullcontext()
 
 
+def intra_op_threads() -> int:
+    """Returns how many threads one operation may use, after `configure`."""
+    return tf.config.threading.get_intra_op_parallelism_threads()
+
+
 def describe() -> dict[str, str]:
     """Returns how TensorFlow computes here, for the scope of reproducibility (see `scope`)."""
     details = [
@@ -87,7 +92,7 @@ def describe() -> dict[str, str]:
         for gpu in tf.config.list_physical_devices("GPU")
     ]
     return {
-        "intra-op threads": str(tf.config.threading.get_intra_op_parallelism_threads()),
+        "intra-op threads": str(intra_op_threads()),
         "precision": keras.mixed_precision.dtype_policy().name,
         "inter-op threads": str(tf.config.threading.get_inter_op_parallelism_threads()),
         "GPUs": ", ".join(details) or "none",

@@ -165,6 +165,17 @@ def test_a2c_learns_through_the_whole_interval():
     assert_same_parameters(agent, other)
 
 
+@pytest.mark.parametrize("length", [None, 2, 1])
+def test_ppo_begins_at_its_proximal_policy(length):
+    """Whose sequences begin with the stored states, too, which another policy has left."""
+    rollout = make_rollout(make_agent(seed=2))
+    agent = make_agent(sequence_length=length)
+    count = NUM_STEPS // (length or NUM_STEPS) * NUM_ENVS
+    logs = update(PPO(epochs=1, num_minibatches=1), agent, rollout, count)
+    assert abs(logs["kl"]) < 1e-9
+    assert logs["clip_fraction"] == 0.0
+
+
 @pytest.mark.parametrize("decoupled", [True, False])
 def test_ppo_learns_through_sequences(decoupled):
     """One epoch of one minibatch, with whole intervals for sequences."""

@@ -133,6 +133,13 @@ def test_what_the_small_cnn_refuses(spec, message):
         torsos.small_cnn(spec, Seeds(0))
 
 
+@pytest.mark.parametrize("inside", [False, True])
+def test_the_mlp_refuses_positions_of_pixels(inside):
+    maps = specs.PixelMapSpec((1, 2), "uint16", height=4, width=5, planes=(0, 1))
+    with pytest.raises(errors.ConfigError, match="@mlp is not for maps of pixels"):
+        torsos.mlp({"map": maps, "x": MINATAR} if inside else maps, Seeds(0))
+
+
 @pytest.mark.parametrize("seen", [torsos.seen_by_policy, torsos.seen_by_critic])
 def test_torsos_do_not_see_masks(seen):
     mask = np.ones((2, 3), bool)

@@ -76,6 +76,7 @@ def test_the_formula_by_hand():
         interval_times.formula_sec(game("exponential"), 8, 64)
     )
     assert interval_times.formula_sec(game("constant"), 8, 64) == 32.0
+    assert interval_times.formula_sec(game("exponential"), 1, 64) == 32.0
     assert interval_times.formula_sec(game("pareto"), 8, 64) is None
 
 
