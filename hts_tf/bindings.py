@@ -50,6 +50,36 @@ def _settle(bound: _Bound) -> dict[tuple[str, str, str], Any]:
     return {**_silent_defaults(), **settled}
 
 
+def check_macros() -> None:
+    """Checks that each macro has an effect, before gin is finalized.
+
+    Raises:
+      ConfigError: nothing refers to one: most likely it is a binding without its class's name.
+    """
+    bound = gin.config._CONFIG  # there is no public way
+    used = {name for parameters in bound.values() for name in _macros([*parameters.values()])}
+    for (name, selector), parameters in bound.items():
+        if selector == "gin.macro" and name not in used:
+            classes = (c for c in configurables.names() if name in configurables.bindable(c))
+            meant = " or ".join(f"{c}.{name}" for c in classes)
+            shown = configurables.shorten(repr(parameters.get("value")))
+            raise errors.ConfigError(
+                f"{name} = {shown} has no effect, as nothing refers to %{name}"
+                + (f"; did you mean {meant}?" if meant else "")
+            )
+
+
+def _macros(value: Any) -> Iterator[str]:
+    """Yields the names of the macros that a value refers to."""
+    if isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _macros(part)
+    elif isinstance(value, dict):
+        yield from _macros([*value.items()])
+    elif isinstance(value, ConfigurableReference) and value.configurable.selector == "gin.macro":
+        yield value.config_key[0]
+
+
 def _silent_defaults() -> dict[tuple[str, str, str], Any]:
     """Returns the defaults that are configurables themselves: gin does not write them down."""
     return {

@@ -2,9 +2,11 @@
 
 A run ends when it has reached all targets (`curves.TARGETS`), or `Trainer.stop_at_score` where that
 is bound, when its minutes are over, or when it has made its env steps. The same command goes on
-where it was interrupted. What runs measured is written to CSV files after each of them: see
-`comparison.write`, and for the columns `comparison.Measured`; they hold the runs of the last
-command.
+where it was interrupted. One whose learning goes out of bounds does not keep the others from being
+made; the same command would find that again.
+
+What runs measured is written to CSV files after each of them: see `comparison.write`, and for the
+columns `comparison.Measured`; they hold the runs of the last command.
 """
 
 import math
@@ -13,10 +15,11 @@ from pathlib import Path
 from absl import flags
 
 from hts_tf import comparison, errors, operative
-from hts_tf.comparison import REACHED, UNFINISHED, Measured, Run
+from hts_tf.comparison import DIVERGED, REACHED, UNFINISHED, Measured, Run
 from hts_tf.files.curves import RunLog
 from hts_tf.files.workdir import Workdir
 from hts_tf.system import command, terminal
+from hts_tf.system.child import ChildError
 from hts_tf.trainings import Training, together
 
 _SCENARIOS = flags.DEFINE_list(
@@ -44,8 +47,8 @@ def _ends(workdir: Path) -> tuple[int, float]:
     return operative.total_env_steps(configuration), operative.stop_at_score(configuration)
 
 
-def train(run: Run, workdir: Path) -> None:
-    """Trains until the run is over.
+def train(run: Run, workdir: Path) -> bool:
+    """Trains until the run is over; returns whether that is because learning went out of bounds.
 
     Raises:
       ChildError: the training refused its configuration, or failed.
@@ -68,7 +71,14 @@ def train(run: Run, workdir: Path) -> None:
         ends_by_itself = stop_at_score < math.inf
         return not ends_by_itself and comparison.why_over(log, _MINUTES.value) == REACHED
 
-    together([lambda _: training.steps(is_to_end)])
+    try:
+        together([lambda _: training.steps(is_to_end)])
+    except ChildError as error:
+        if error.code != errors.DivergenceError.code:
+            raise
+        terminal.warn(str(error))
+        return True
+    return False
 
 
 def compare() -> None:
@@ -84,15 +94,20 @@ def compare() -> None:
     comparison.claim(directory, _GIN_FILES.value, _GIN_BINDINGS.value)
     results = {run: measure(directory / str(run)) for run in runs}
     for number, run in enumerate(runs, 1):
+        has_diverged = False
         try:
             if results[run] is None or results[run].ended == UNFINISHED:
-                train(run, directory / str(run))
+                has_diverged = train(run, directory / str(run))
         finally:
-            results[run] = measure(directory / str(run))
+            measured = results[run] = measure(directory / str(run))
+            if measured and has_diverged:
+                results[run] = measured._replace(ended=DIVERGED)
             begun = {run: measured for run, measured in results.items() if measured}
             comparison.write(directory, begun)
-        terminal.say(f"{number} of {len(runs)}, {run}: {comparison.line(results[run])}")
-    terminal.say(f"\nMedians over seeds:\n{comparison.table(results)}")
+        ended = comparison.line(results[run]) if measured else "out of bounds from the beginning"
+        terminal.say(f"{number} of {len(runs)}, {run}: {ended}")
+    if begun:
+        terminal.say(f"\nMedians over seeds:\n{comparison.table(begun)}")
 
 
 def main() -> None:

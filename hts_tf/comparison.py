@@ -15,6 +15,7 @@ from hts_tf.system import whole
 
 # Why a run ended.
 REACHED, ENV_STEPS, MINUTES, UNFINISHED = "reached", "env_steps", "minutes", "unfinished"
+DIVERGED = "diverged"
 
 
 class Run(NamedTuple):
@@ -52,7 +53,7 @@ class Measured(NamedTuple):
       time_shares: (role, activity) -> mean of all rounds' shares of the role's time. The learner's
         fingerprint is part of its update.
       ended: why: `REACHED` (all targets, or the score to stop at), `ENV_STEPS` (all of them are
-        made), `MINUTES` (are over), or `UNFINISHED`.
+        made), `MINUTES` (are over), `DIVERGED` (learning went out of bounds), or `UNFINISHED`.
     """
 
     curve: Curve
@@ -90,7 +91,7 @@ def common(gin_files: Sequence[str], gin_bindings: Sequence[str]) -> str:
     """
     try:
         texts = [Path(path).read_text(encoding="utf-8") for path in gin_files]
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise errors.ConfigError(f"--gin_files: {error}") from None
     return "\n".join([*texts, *gin_bindings])
 

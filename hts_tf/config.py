@@ -1,6 +1,7 @@
 """Configuration: finding and loading gin files, and what a workdir remembers of them."""
 
 import contextlib
+import difflib
 import importlib
 import io
 import re
@@ -13,7 +14,7 @@ from absl import logging
 from gin import config_parser
 
 from hts_tf import (
-    bindings,  # noqa: F401  checks all bindings
+    bindings,  # which checks all when they are finalized
     configurables,
     errors,
     operative,
@@ -107,7 +108,11 @@ def load(
         for text in (*further, *(Path(path).read_text() for path in gin_files)):
             _check_signs(text)
         _look_here_first()
-        gin.parse_config_files_and_bindings([f"methods/{method}.gin", *files], further)
+        gin.parse_config_files_and_bindings(
+            [f"methods/{method}.gin", *files], further, finalize_config=False
+        )
+        bindings.check_macros()
+        gin.finalize()
 
 
 def _look_here_first() -> None:
@@ -274,7 +279,16 @@ def environment_for(
     with _loading():
         text = "\n".join([*map(_with_includes, files), *further])
         _check_signs(text)
-    return environment_in(text, "--gin_files", operative.bindings(text).get(operative.IMPORTS, ()))
+        bound = operative.bindings(text)
+    modules = bound.get(operative.IMPORTS, ())
+    found = environment_in(text, "--gin_files", modules)
+    for name in bound:  # as what is none of ours may be an environment's, misspelt
+        known = configurables.names()
+        one = name.rpartition(".")[0].rpartition("/")[2].rpartition(".")[2]
+        near = difflib.get_close_matches(one, known, n=1, cutoff=0.8)
+        if near and one not in known:
+            raise errors.ConfigError(f"{name}: there is no {one} here; did you mean {near[0]}?")
+    return found
 
 
 def _with_includes(path: str) -> str:

@@ -151,7 +151,7 @@ def _file_name(found: policies.Parameters) -> str:
     made = f"update{found.updates:09d}" if found.env_steps is None else f"{found.env_steps:09d}"
     policy = "most_probable" if _DETERMINISTIC.value else "sampled"
     whom = f"_against_{whole.as_name(_OPPONENT.value)}" if _OPPONENT.value else ""
-    return f"evaluation_{made}_{policy}{whom}_seed{_SEED.value}.csv"
+    return f"evaluation_{made}_{policy}{whom}_seed{_SEED.value}_episodes{_EPISODES.value}.csv"
 
 
 def _show(workdir: Workdir, episodes: Path, env_steps: int) -> None:

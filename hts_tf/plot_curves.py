@@ -61,7 +61,8 @@ def plot() -> None:
         curves = {name: read_curve(path) for name, path in _named(_WORKDIRS.value).items()}
     except FileNotFoundError as error:
         raise errors.ConfigError(str(error)) from None
-    output, table = Path(_OUTPUT.value), _table(Path(_OUTPUT.value))
+    output = whole.output(_OUTPUT.value)
+    table = _table(output)
     rows = (
         [name, *map(_cell, row)]
         for name, curve in curves.items()

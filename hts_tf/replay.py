@@ -77,6 +77,8 @@ def run() -> None:
       ConfigError: there is nothing to replay, or a flag cannot be used.
       RunError: the replay differs from the archive.
     """
+    if _MATCH.present and not _OPPONENT.value:
+        raise errors.ConfigError("--match is of --opponent: add it")
     workdir = Workdir(run_flags.workdir())
     path = Path(_ARCHIVE.value) if _ARCHIVE.value else workdir.archive
     environment = config.environment_in(

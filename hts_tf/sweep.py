@@ -67,6 +67,13 @@ def sweep() -> None:
       ConfigError: a flag cannot be used.
       ChildError: a training refused its configuration, or failed.
     """
+    if _PROCESSES.value > _AT_ONCE.value:
+        raise errors.ConfigError(
+            f"--processes={_PROCESSES.value} needs --at_once={_PROCESSES.value} or more: so many "
+            "trials have to be drawn before the first has ended"
+        )
+    if _PROCESSES.present and _RAY_ADDRESS.value:
+        raise errors.ConfigError("--processes are on this machine: not with --ray_address")
     lines = [*_SEARCH.value, *_space_file()]
     searched = space.parse(lines)
     names = [parameter.name for parameter in searched]

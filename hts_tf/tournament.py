@@ -9,12 +9,10 @@ Without AIs the mean rating is 0; else it is that of the first AI, and all ratin
 differences to it. Written are a table of matches and one of ratings, as CSV, and a picture.
 """
 
-from pathlib import Path
-
 from absl import flags
 
 from hts_tf import config, round_robin, standings
-from hts_tf.system import command, installation, processors, terminal
+from hts_tf.system import command, installation, processors, terminal, whole
 
 _WORKDIRS = flags.DEFINE_list("workdirs", None, "of the participants, see above", required=True)
 _AI = flags.DEFINE_list("ai", [], "difficulties of gfootball's AI, 0 to 1; each takes part")
@@ -48,7 +46,7 @@ def play() -> None:
     names = [participant.name for participant in participants]
     processes = _PROCESSES.value or processors.usable_cores()
     matches: list[standings.Match] = []
-    output = Path(_OUTPUT.value)
+    output = whole.output(_OUTPUT.value)
     standings.check(output)  # refused now rather than after hours
     for match in tournament.play(min(processes, len(tournament.pairs))):
         matches.append(match)

@@ -62,6 +62,10 @@ def train() -> int:
         terminal.be_quiet()
     if _TRACE_INTERVALS.present and not _TRACE.value:
         raise errors.ConfigError("--trace_intervals is of --trace: add it")
+    if not _NUM_MACHINES.present:
+        for flag in (_RAY_ADDRESS, _MACHINE_TIMEOUT_SEC, _MACHINE_REPLACEMENT_SEC):
+            if flag.present:
+                raise errors.ConfigError(f"--{flag.name} is of --num_machines: add it")
     config.load(_SCENARIO.value, _METHOD.value, _GIN_FILES.value, _GIN_BINDINGS.value)
     compute.configure()
     settings = Settings()

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
+
 from hts_tf import errors
 from hts_tf.system import start, stop_signals, terminal
 from hts_tf.system.child import Child, ChildError
@@ -215,5 +217,16 @@ def train(
 
 
 def _line(name: str, value: Any) -> str:
-    is_reference = isinstance(value, str) and value.startswith(("@", "%"))
-    return f"{name} = {value if is_reference else repr(value)}"
+    return f"{name} = {_written(value)}"
+
+
+def _written(value: Any) -> str:
+    """Returns a value as gin files have it."""
+    if isinstance(value, str) and value.startswith(("@", "%")):
+        return value
+    if isinstance(value, (list, tuple)):
+        parts = "".join(f"{_written(part)}, " for part in value)
+        return f"[{parts}]" if isinstance(value, list) else f"({parts})"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key!r}: {_written(part)}' for key, part in value.items())}}}"
+    return repr(value.item() if isinstance(value, np.generic) else value)

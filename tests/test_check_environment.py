@@ -124,6 +124,7 @@ def test_a_checker_of_its_own(games):
         ("--scenario=sinthetic", "unknown scenario 'sinthetic'; did you mean synthetic"),
         ("--gin_files=nowhere.gin", "there is no gin file 'nowhere.gin'"),
         ("--gin_bindings=Synthetic.num_actoins = 3", "num_actoins"),
+        ("--gin_bindings=Sinthetic.num_actions = 3", "no Sinthetic here; did you mean Synthetic?"),
         ("--gin_bindings=Synthetic.num_actions = 1", "Synthetic.num_actions = 1: must be"),
         ("--gin_bindings=Synthetic.num_actions = -%n", "gin takes no sign here"),
         ("more", "unexpected argument 'more'"),

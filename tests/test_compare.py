@@ -7,7 +7,7 @@ import time
 import pytest
 
 from hts_tf.files.curves import RunLog, read_curve
-from tests import command_line
+from tests import command_line, too_rich
 from tests.processes import is_alive, training_processes
 
 pytestmark = pytest.mark.slow
@@ -109,6 +109,20 @@ def test_a_run_goes_on_to_a_score_above_the_targets(tmp_path):
     [row] = read(tmp_path / "runs.csv")
     assert row["ended"] == "reached"
     assert float(row["score"]) >= 0.9
+
+
+def test_one_that_diverges_is_no_end(tmp_path):
+    gin_file, output = too_rich.write(tmp_path), tmp_path / "grid"
+    flags = ["--scenarios=synthetic", "--methods=hts_ppo,hts_a2c", f"--output={output}", *BINDINGS]
+    for _ in range(2):
+        code, printed, errors = command_line.run(
+            "hts_tf.compare", *flags, f"--gin_files={gin_file}", pythonpath=[tmp_path]
+        )
+        assert code == 0, errors
+        assert errors.count("made parameters that are not finite") == 2
+        assert "1 of 2, synthetic-hts_ppo-seed0: " in printed
+        assert "2 of 2, synthetic-hts_a2c-seed0: " in printed
+        assert all(row["ended"] == "diverged" for row in read(output / "runs.csv"))
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+import re
+
 import gin
 import pytest
 
@@ -219,3 +221,24 @@ def test_the_environment_alone(clean_gin):
 def test_an_environment_that_is_not_there(clean_gin):
     with pytest.raises(errors.ConfigError, match="@Unheard"):
         config.environment_in("Trainer.environment = @Unheard()\n", "config.gin")
+
+
+@pytest.mark.parametrize(
+    ("binding", "meant"),
+    [
+        ("num_envs = 4", "; did you mean Trainer.num_envs?"),
+        ("learning_rate = (0.1, 2)", "; did you mean .*PPO.learning_rate"),
+        ("nothing_like_it = 'a'", "$"),
+    ],
+)
+def test_a_macro_that_nothing_refers_to(binding, meant):
+    name, value = binding.split(" = ")
+    message = refusal("synthetic", "hts_ppo", gin_bindings=[binding])
+    expected = f"^{name} = {re.escape(value)} has no effect, as nothing refers to %{name}{meant}"
+    assert re.search(expected, message)
+
+
+def test_macros_of_macros():
+    bindings = ["a = 32", "b = %a", "mlp.units = (%b, 16)"]
+    config.load("synthetic", "hts_ppo", gin_bindings=bindings)
+    assert gin.get_bindings("mlp")["units"] == (32, 16)

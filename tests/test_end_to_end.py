@@ -226,11 +226,11 @@ def test_evaluate_writes_what_it_prints(reference):
         "hts_tf.evaluate", f"--workdir={workdir}", "--episodes=6"
     )
     assert code == 0, errors
-    with (workdir / "evaluation_000000512_sampled_seed0.csv").open() as file:
+    with (workdir / "evaluation_000000512_sampled_seed0_episodes6.csv").open() as file:
         scores = [float(row["score"]) for row in csv.DictReader(file)]
     assert len(scores) == 6
     assert f"score: mean {sum(scores) / 6:.3f}" in output
-    records = archive.read(workdir / "evaluation_000000512_sampled_seed0.bin")
+    records = archive.read(workdir / "evaluation_000000512_sampled_seed0_episodes6.bin")
     assert [record.score for record in records] == scores, "whole goals"
     [events] = (workdir / "evaluation").iterdir()
     assert b"GIF89a" in events.read_bytes()

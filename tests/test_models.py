@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from hts_tf import config, evaluator, round_robin
-from hts_tf.files import archive, models, scope
+from hts_tf.files import archive, models, policies, scope
 from hts_tf.files.workdir import Workdir
 from tests import command_line
 from tests.test_loading import SMALL
@@ -124,8 +124,11 @@ def test_a_policy_becomes_a_model(tmp_path):
     assert again.read_text() == (model / "episodes.csv").read_text()
     said = typed("hts_tf.replay", f"--workdir={model}", "--best", "--check_only")
     assert "agree with the archive" in said
-    said = typed("hts_tf.train", f"--workdir={model}", "--scenario=recall", *SMALL, code=2)
+    configuration = (model / "config.gin").read_bytes()
+    other = "--gin_bindings=Trainer.num_executors = 1"
+    said = typed("hts_tf.train", f"--workdir={model}", "--scenario=recall", *SMALL, other, code=2)
     assert "holds a model" in said
+    assert (model / "config.gin").read_bytes() == configuration
     assert f"Trainer.start_from = '{model}'" in said
     assert "is there already" in typed("hts_tf.publish", *publish, code=2)
 
@@ -141,6 +144,27 @@ def test_results_of_a_model_are_written_elsewhere(tmp_path, monkeypatch):
     [video] = (tmp_path / "runs" / "models" / name / "replays").iterdir()
     assert said.splitlines()[-1].endswith(video.name)
     assert set(models.find(name).rglob("*")) == before
+
+
+def test_a_directory_of_its_name_does_not_hide_a_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    [name, *_] = models.names()
+    (tmp_path / name).mkdir()
+    assert policies.workdir(name).path == models.find(name)
+
+
+@pytest.mark.parametrize(
+    ("workdir", "says"),
+    [
+        ("academy_empty_goal_close", "is a model: --model=academy_empty_goal_close"),
+        ("runs/a@best", "it is given without @..."),
+    ],
+)
+def test_what_is_no_workdir(workdir, says):
+    code, _, complaints = command_line.run("hts_tf.replay", f"--workdir={workdir}", "--list")
+    assert code == 2
+    assert says in complaints
+    assert len(complaints.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

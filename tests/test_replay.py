@@ -135,6 +135,7 @@ def test_a_game_without_pictures_can_be_checked(workdir):
         (["--best", "--worst"], "choose one"),
         (["--opponent=x", "--best"], "--opponent has a new episode played: none is to be chosen"),
         (["--opponent=x", "--episode=0"], "--opponent has a new episode played"),
+        (["--match=1"], "--match is of --opponent: add it"),
         (["--first_step=4"], "--first_step=4: the episode has 3 env steps"),
         (["--first_step=2", "--last_step=1"], "--last_step=1 is before --first_step=2"),
         (["more"], "unexpected argument 'more'"),

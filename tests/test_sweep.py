@@ -98,6 +98,8 @@ def test_minutes(tmp_path):
         (["--search=PPO.clip = 0.1"], "NAME = KIND"),
         (["--space=nowhere.txt"], "--space: "),
         (["--seeds=x"], "--seeds"),
+        (["--search=envs = one_of(4, 8)"], "nothing refers to %envs"),
+        (["--processes=2"], "--processes=2 needs --at_once=2 or more"),
         (["--scenarios=nowhere"], "unknown scenario 'nowhere'"),
     ],
 )

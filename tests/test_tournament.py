@@ -130,8 +130,9 @@ def test_who_cannot_take_part(trained, others, clean_gin, participants, given, s
 
 @pytest.mark.slow
 def test_what_is_refused_is_one_line(trained, tmp_path):
-    command = [f"--workdirs={trained},{trained}@7", f"--output={tmp_path / 'x'}"]
-    code, _, text = command_line.run("hts_tf.tournament", *command)
-    assert code == 2
-    assert text.startswith("error: ")
-    assert text.count("\n") == 1
+    for policies, output in [(f"{trained},{trained}@7", tmp_path / "x"), (trained, "")]:
+        command = [f"--workdirs={policies}", f"--output={output}"]
+        code, _, text = command_line.run("hts_tf.tournament", *command)
+        assert code == 2
+        assert text.startswith("error: ")
+        assert text.count("\n") == 1

@@ -59,6 +59,9 @@ BAD_FLAGS = [
     ("--gin_files=/nowhere/my.gin", "/nowhere/my.gin"),
     ("--workdir=/dev/null/run", "--workdir"),
     ("--trace_intervals=3", "--trace_intervals is of --trace: add it"),
+    ("--ray_address=10.9.9.9:6379", "--ray_address is of --num_machines: add it"),
+    ("--machine_timeout_sec=9", "--machine_timeout_sec is of --num_machines: add it"),
+    ("--gin_bindings=num_envs = 3", "did you mean Trainer.num_envs?"),
 ]
 
 

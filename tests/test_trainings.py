@@ -4,10 +4,11 @@ import signal
 import threading
 import time
 
+import numpy as np
 import pytest
 
 import hts_tf
-from hts_tf import errors, trainings
+from hts_tf import errors, operative, trainings
 from hts_tf.files.curves import RunLog
 from hts_tf.system.stop_signals import Interrupted
 from hts_tf.trainings import together
@@ -115,6 +116,23 @@ SMALL = {
     "ActorCritic.core": "@gru",
     "PPO.num_minibatches": 2,
 }
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (("@CsvLog()",), "(@CsvLog(), )"),
+        (["%a", 1], "[%a, 1, ]"),
+        ({"image": "@nature_cnn", "x": ("a", None)}, "{'image': @nature_cnn, 'x': ('a', None, )}"),
+        (np.float64(1e-3), "0.001"),
+        ((), "()"),
+        ("relative", "'relative'"),
+    ],
+)
+def test_values_of_python_as_gin_has_them(value, written):
+    line = trainings._line("A.b", value)
+    assert line == f"A.b = {written}"
+    assert "A.b" in operative.bindings(line)
 
 
 @pytest.mark.slow

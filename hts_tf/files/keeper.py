@@ -73,7 +73,6 @@ class Keeper:
         if self._workdir.claim(configuration):
             for kind in ("start", "frozen"):  # those of a run that is gone are not for this one
                 policies.Snapshots(self._workdir.path, kind).clear()
-        self._workdir.configure(configuration)
         state = self._workdir.newest()
         if state and "run/archive_bytes" not in state:
             raise errors.ConfigError(
@@ -82,6 +81,7 @@ class Keeper:
                 f"--gin_bindings=\"Trainer.start_from = '{self._workdir.path}'\"",
                 page="models.md#train-on",
             )
+        self._workdir.configure(configuration)
         archived = int(state["run/archive_bytes"]) if state else 0
         self._archive = self._workdir.open_archive(archived)
         if state and "run/scope" in state:

@@ -117,7 +117,8 @@ def _parts(name: str) -> tuple[Workdir, str | None]:
     if found is None:
         raise errors.ConfigError("a policy is named WORKDIR, WORKDIR@UPDATES or WORKDIR@best")
     run = Path(found["workdir"])
-    if not run.exists() and found["workdir"] in models.names():
+    is_run = Workdir(run).config.exists()  # results of models may be in a directory of its name
+    if not is_run and found["workdir"] in models.names():
         run = models.find(found["workdir"])
     return Workdir(run), found["which"]
 

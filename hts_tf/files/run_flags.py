@@ -4,7 +4,7 @@ from pathlib import Path
 
 from absl import flags
 
-from hts_tf import config
+from hts_tf import config, errors
 from hts_tf.files import models
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "of the training run")
@@ -18,8 +18,18 @@ MODULES = flags.DEFINE_list(
 
 
 def workdir() -> str:
-    """Returns the run's directory. Raises: ConfigError: there is no such model."""
-    return str(models.find(_MODEL.value)) if _MODEL.value else _WORKDIR.value
+    """Returns the run's directory. Raises: ConfigError: it is none, or there is no such model."""
+    if _MODEL.value:
+        return str(models.find(_MODEL.value))
+    name = _WORKDIR.value
+    if not Path(name, "config.gin").exists():
+        if name in models.names():
+            raise errors.ConfigError(f"--workdir={name} is a model: --model={name}")
+        if "@" in Path(name).name and not Path(name).exists():
+            raise errors.ConfigError(
+                f"--workdir={name}: there is no such directory; it is given without @..."
+            )
+    return name
 
 
 def results() -> Path:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from absl import flags
 
-from hts_tf.system import command, installation
+from hts_tf import errors
+from hts_tf.system import command, installation, whole
 
 _COMPARISON = flags.DEFINE_list(
     "comparison", None, "directories that hts_tf.compare wrote, separated by commas", required=True
@@ -16,13 +17,19 @@ _OUTPUT = flags.DEFINE_string("output", "report.html", "page; its pictures are w
 
 
 def report() -> None:
-    """Makes the page, and prints which files were written."""
+    """Makes the page, and prints which files were written.
+
+    Raises:
+      ConfigError: a flag cannot be used.
+    """
+    if not _COMPARISON.value:
+        raise errors.ConfigError("--comparison names no directory")
     with installation.needing("report", "a report"):
         from hts_tf.report import making
     paths = making.make(
         [Path(directory) for directory in _COMPARISON.value],
         Path(_SYSTEMS.value) if _SYSTEMS.value else None,
-        Path(_OUTPUT.value),
+        whole.output(_OUTPUT.value),
         shlex.join(["python", "-m", "hts_tf.report", *sys.argv[1:]]),
     )
     for path in paths:

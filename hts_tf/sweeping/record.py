@@ -59,7 +59,10 @@ def claim(directory: Path, identity: dict[str, Any]) -> None:
     with whole.refusing("--output"):
         directory.mkdir(parents=True, exist_ok=True)
         if any(directory.glob("trial-*/*/config.gin")):
-            there = json.loads(path.read_text(encoding="utf-8"))
+            try:
+                there = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise errors.ConfigError(f"{path} is damaged: {error}") from None
             for name in sorted({*identity, *there}):
                 if identity.get(name) != there.get(name):
                     raise errors.ConfigError(

@@ -86,6 +86,13 @@ def as_name(text: str) -> str:
     return re.sub(r"[^\w@.-]+", "-", text).strip("-")[-100:]
 
 
+def output(path: str) -> Path:
+    """Returns the path of an --output. Raises: ConfigError: it has no name."""
+    if not Path(path).name:
+        raise errors.ConfigError(f"--output={path} names no file")
+    return Path(path)
+
+
 @contextlib.contextmanager
 def refusing(what: str) -> Iterator[None]:
     """Within its block, a place that cannot be written is bad input; a disk that is full is not.
