@@ -282,13 +282,21 @@ def environment_for(
         bound = operative.bindings(text)
     modules = bound.get(operative.IMPORTS, ())
     found = environment_in(text, "--gin_files", modules)
-    for name in bound:  # as what is none of ours may be an environment's, misspelt
-        known = configurables.names()
-        one = name.rpartition(".")[0].rpartition("/")[2].rpartition(".")[2]
-        near = difflib.get_close_matches(one, known, n=1, cutoff=0.8)
-        if near and one not in known:
-            raise errors.ConfigError(f"{name}: there is no {one} here; did you mean {near[0]}?")
+    for name in bound:  # what was passed over may be an environment's, misspelt
+        owner = name.rpartition(".")[0].rpartition("/")[2]
+        near = difflib.get_close_matches(owner, configurables.names(), n=1, cutoff=0.8)
+        if near and not _is_known(owner):
+            raise errors.ConfigError(f"{name}: there is no {owner} here; did you mean {near[0]}?")
     return found
+
+
+def _is_known(selector: str) -> bool:
+    """Returns whether there is such a configurable, of ours or of an imported module."""
+    try:
+        gin.get_configurable(selector)
+    except ValueError:
+        return False
+    return True
 
 
 def _with_includes(path: str) -> str:

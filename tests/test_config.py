@@ -242,3 +242,15 @@ def test_macros_of_macros():
     bindings = ["a = 32", "b = %a", "mlp.units = (%b, 16)"]
     config.load("synthetic", "hts_ppo", gin_bindings=bindings)
     assert gin.get_bindings("mlp")["units"] == (32, 16)
+
+
+def test_an_environment_whose_name_is_like_one_of_ours(namesake):
+    class Synthetic2(synthetic.Synthetic):
+        pass
+
+    namesake(Synthetic2, "theirs")
+    bindings = ["Trainer.environment = @Synthetic2()", "Synthetic2.num_actions = 5"]
+    found = config.environment_for("synthetic", gin_bindings=bindings)
+    assert (type(found).__name__, found.num_actions) == ("Synthetic2", 5)
+    with pytest.raises(errors.ConfigError, match="no Synthetic3 here; did you mean Synthetic"):
+        config.environment_for("synthetic", gin_bindings=["Synthetic3.num_actions = 5"])
