@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -50,34 +51,25 @@ def _settle(bound: _Bound) -> dict[tuple[str, str, str], Any]:
     return {**_silent_defaults(), **settled}
 
 
-def check_macros() -> None:
-    """Checks that each macro has an effect, before gin is finalized.
+def check_macros(text: str) -> None:
+    """Checks that the macros which are bound have an effect.
+
+    Args:
+      text: all that is bound, and the user's gin files and bindings: who refers there to a macro
+        may have been overridden by what follows.
 
     Raises:
       ConfigError: nothing refers to one: most likely it is a binding without its class's name.
     """
-    bound = gin.config._CONFIG  # there is no public way
-    used = {name for parameters in bound.values() for name in _macros([*parameters.values()])}
-    for (name, selector), parameters in bound.items():
-        if selector == "gin.macro" and name not in used:
-            classes = (c for c in configurables.names() if name in configurables.bindable(c))
-            meant = " or ".join(f"{c}.{name}" for c in classes)
-            shown = configurables.shorten(repr(parameters.get("value")))
-            raise errors.ConfigError(
-                f"{name} = {shown} has no effect, as nothing refers to %{name}"
-                + (f"; did you mean {meant}?" if meant else "")
-            )
-
-
-def _macros(value: Any) -> Iterator[str]:
-    """Yields the names of the macros that a value refers to."""
-    if isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _macros(part)
-    elif isinstance(value, dict):
-        yield from _macros([*value.items()])
-    elif isinstance(value, ConfigurableReference) and value.configurable.selector == "gin.macro":
-        yield value.config_key[0]
+    for (name, selector), parameters in gin.config._CONFIG.items():  # there is no public way
+        if selector != "gin.macro" or re.search(rf"%{re.escape(name)}\b", text):
+            continue
+        meant = " or ".join(f"{owner}.{name}" for owner in configurables.owners(name))
+        shown = configurables.shorten(repr(parameters.get("value")))
+        raise errors.ConfigError(
+            f"{name} = {shown} has no effect, as nothing refers to %{name}"
+            + (f"; did you mean {meant}?" if meant else "")
+        )
 
 
 def _silent_defaults() -> dict[tuple[str, str, str], Any]:

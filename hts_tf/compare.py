@@ -99,15 +99,14 @@ def compare() -> None:
             if results[run] is None or results[run].ended == UNFINISHED:
                 has_diverged = train(run, directory / str(run))
         finally:
-            measured = results[run] = measure(directory / str(run))
-            if measured and has_diverged:
-                results[run] = measured._replace(ended=DIVERGED)
+            results[run] = measure(directory / str(run))
+            if has_diverged:  # perhaps before anything was measured
+                nothing = Measured(RunLog(directory / str(run)).curve(), 0, 0.0, None, None, {}, "")
+                results[run] = (results[run] or nothing)._replace(ended=DIVERGED)
             begun = {run: measured for run, measured in results.items() if measured}
             comparison.write(directory, begun)
-        ended = comparison.line(results[run]) if measured else "out of bounds from the beginning"
-        terminal.say(f"{number} of {len(runs)}, {run}: {ended}")
-    if begun:
-        terminal.say(f"\nMedians over seeds:\n{comparison.table(begun)}")
+        terminal.say(f"{number} of {len(runs)}, {run}: {comparison.line(results[run])}")
+    terminal.say(f"\nMedians over seeds:\n{comparison.table(results)}")
 
 
 def main() -> None:

@@ -105,13 +105,14 @@ def load(
     check_names(scenario, method)
     files, further = _sources(scenario, gin_files, gin_bindings)
     with _loading():
-        for text in (*further, *(Path(path).read_text() for path in gin_files)):
+        texts = [*further, *(Path(path).read_text() for path in gin_files)]
+        for text in texts:
             _check_signs(text)
         _look_here_first()
         gin.parse_config_files_and_bindings(
             [f"methods/{method}.gin", *files], further, finalize_config=False
         )
-        bindings.check_macros()
+        bindings.check_macros("\n".join([gin.config_str(), *texts]))
         gin.finalize()
 
 
@@ -296,6 +297,8 @@ def _is_known(selector: str) -> bool:
         gin.get_configurable(selector)
     except ValueError:
         return False
+    except KeyError:  # there are several of that name
+        return True
     return True
 
 

@@ -72,6 +72,15 @@ def bindable(selector: str) -> list[str]:
     return [name for name in parameters if name not in given]
 
 
+def owners(parameter: str) -> list[str]:
+    """Returns those made here which have a parameter of that name that can be bound."""
+    return [
+        name
+        for name, target in _made.items()
+        if parameter in bindable(f"{target.__module__}.{name}")
+    ]
+
+
 def defaults() -> Iterator[tuple[str, str, Any]]:
     """Yields (selector, parameter, default) of all that were made here."""
     for name, target in _made.items():

@@ -72,8 +72,10 @@ def sweep() -> None:
             f"--processes={_PROCESSES.value} needs --at_once={_PROCESSES.value} or more: so many "
             "trials have to be drawn before the first has ended"
         )
-    if _PROCESSES.present and _RAY_ADDRESS.value:
-        raise errors.ConfigError("--processes are on this machine: not with --ray_address")
+    if _PROCESSES.present and _ray_address():
+        raise errors.ConfigError(
+            "--processes are on this machine: not with --ray_address, nor RAY_ADDRESS"
+        )
     lines = [*_SEARCH.value, *_space_file()]
     searched = space.parse(lines)
     names = [parameter.name for parameter in searched]
@@ -148,12 +150,15 @@ def _identity(lines: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def _ray_address() -> str | None:
+    return _RAY_ADDRESS.value or os.environ.get("RAY_ADDRESS")
+
+
 @contextlib.contextmanager
 def _places() -> Iterator[list[Callable[..., Child]]]:
     """Yields what starts a training, once for each that may go on at the same time."""
-    address = _RAY_ADDRESS.value or os.environ.get("RAY_ADDRESS")
-    if address:
-        with ray_cluster.connected(address, 1) as ray:
+    if _ray_address():
+        with ray_cluster.connected(_ray_address(), 1) as ray:
             yield distant_child.on_nodes(ray)
     else:
         yield [Child] * _PROCESSES.value

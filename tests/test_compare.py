@@ -113,16 +113,17 @@ def test_a_run_goes_on_to_a_score_above_the_targets(tmp_path):
 
 def test_one_that_diverges_is_no_end(tmp_path):
     gin_file, output = too_rich.write(tmp_path), tmp_path / "grid"
-    flags = ["--scenarios=synthetic", "--methods=hts_ppo,hts_a2c", f"--output={output}", *BINDINGS]
+    flags = ["--scenarios=synthetic", "--methods=ppo,hts_a2c", f"--output={output}", *BINDINGS]
     for _ in range(2):
         code, printed, errors = command_line.run(
             "hts_tf.compare", *flags, f"--gin_files={gin_file}", pythonpath=[tmp_path]
         )
         assert code == 0, errors
         assert errors.count("made parameters that are not finite") == 2
-        assert "1 of 2, synthetic-hts_ppo-seed0: " in printed
+        assert "1 of 2, synthetic-ppo-seed0: score 0.4 never; " in printed
         assert "2 of 2, synthetic-hts_a2c-seed0: " in printed
-        assert all(row["ended"] == "diverged" for row in read(output / "runs.csv"))
+        rows = [(row["method"], row["ended"]) for row in read(output / "runs.csv")]
+        assert rows == [("ppo", "diverged"), ("hts_a2c", "diverged")]
 
 
 @pytest.mark.parametrize(

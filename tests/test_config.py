@@ -254,3 +254,10 @@ def test_an_environment_whose_name_is_like_one_of_ours(namesake):
     assert (type(found).__name__, found.num_actions) == ("Synthetic2", 5)
     with pytest.raises(errors.ConfigError, match="no Synthetic3 here; did you mean Synthetic"):
         config.environment_for("synthetic", gin_bindings=["Synthetic3.num_actions = 5"])
+
+
+def test_a_macro_whose_use_is_overridden(tmp_path):
+    path = tmp_path / "my.gin"
+    path.write_text("envs = 16\nTrainer.num_envs = %envs\n")
+    config.load("synthetic", "hts_ppo", [str(path)], ["Trainer.num_envs = 8"])
+    assert gin.get_bindings("Trainer")["num_envs"] == 8

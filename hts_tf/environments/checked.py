@@ -244,11 +244,16 @@ class _Choices(_Integers):
     def __init__(self, shape: tuple[int, ...], dtype: str, num_values: np.ndarray) -> None:
         super().__init__(shape, dtype)
         self._num_values = num_values
+        self._of_one = num_values.item() if not shape else None
 
     def fault(self, array: np.ndarray) -> str:
         """See `_Floats`."""
         fault = super().fault(array)
-        if fault or ((array >= 0) & (array < self._num_values)).all():
+        if fault or (
+            ((array >= 0) & (array < self._num_values)).all()
+            if self._of_one is None
+            else 0 <= array.item() < self._of_one
+        ):
             return fault
         return (
             f"holds {array.tolist()!s:.80} (or was not written), where there are "

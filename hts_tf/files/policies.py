@@ -1,8 +1,8 @@
 """Policies by name: WORKDIR is that of a run's newest checkpoint.
 
 WORKDIR@UPDATES is a snapshot, or else another one that is still there, and WORKDIR@best the best of
-those that were evaluated while the run trained. Where there is no such directory, WORKDIR may be
-the name of a model.
+those that were evaluated while the run trained. Where there is no such run, WORKDIR may be the
+name of a model.
 """
 
 import itertools

@@ -326,9 +326,15 @@ def test_a_sweep(nodes, tmp_path):
             "Compute.inter_op_threads = 2 must be at least 8 with --num_machines",
         ),
         (["--num_machines=2", "PPO.num_minibatches = 5"], "PPO.num_minibatches = 5 does not"),
-        (["Trainer.num_shards = 3"], "Trainer.num_shards = 3 does not divide Trainer.num_envs = 8"),
-        (["Trainer.num_learners = 5"], "Trainer.num_learners = 5 must not exceed"),
-        (["--method=impala"], "under Trainer.schedule = @Asynchronous"),
+        (
+            ["--num_machines=2", "Trainer.num_shards = 3"],
+            "Trainer.num_shards = 3 does not divide Trainer.num_envs = 8",
+        ),
+        (
+            ["--num_machines=2", "Trainer.num_learners = 5"],
+            "Trainer.num_learners = 5 must not exceed",
+        ),
+        (["--num_machines=2", "--method=impala"], "under Trainer.schedule = @Asynchronous"),
     ],
 )
 def test_what_is_refused(flags, says, nodes, tmp_path):

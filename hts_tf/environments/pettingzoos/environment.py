@@ -202,7 +202,7 @@ class PettingZooEnvironment(base.Environment):
     ) -> Any:
         """Returns what is said of an agent; of one who has left, that is nothing."""
         try:
-            return read(name, said.get(agent, 0))
+            return read(name, said.get(agent, 0) if agent in self._there else 0)
         except ValueError as error:
             raise self._error(f"{agent!r}: {error}") from None
 
@@ -311,7 +311,10 @@ def _common(
 
 def _filled_up(space: gymnasium_spaces.Box) -> Callable[[Any, np.ndarray], None]:
     """Returns what writes a vector to the beginning of a longer one, and zeros after it."""
-    write_own, (length,) = spaces.observed(space).write, space.shape
+    (length,) = space.shape
+    if not length:
+        return lambda value, array: array.fill(0)
+    write_own = spaces.observed(space).write
 
     def write(value: Any, array: np.ndarray) -> None:
         write_own(value, array[:length])

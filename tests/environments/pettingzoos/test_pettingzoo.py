@@ -200,6 +200,9 @@ class Odd(zoo.Herd):
             else:
                 self.agents.remove("sheep_1")
             rest[0]["sheep_1"], rest[1]["sheep_1"] = False, True
+        if self._what == "of who has left":
+            gone = {agent: None for agent in self.possible_agents if agent not in actions}
+            rewards, *rest = ({**gone, **said} for said in (rewards, *rest))
         if self._what == "unseen at last":
             del seen["sheep_1"]
         if self._what == "unpaid at last":
@@ -250,6 +253,17 @@ def test_broken_rules(what, says):
     config = PettingZoo("tests.zoo.odd", kwargs, critic_state=what == "state")
     with pytest.raises(checked.ProtocolError, match=says):
         list(play(config, 0))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_said_of_those_who_have_left_is_nothing(seed):
+    odd = PettingZoo("tests.zoo.odd", {"what": "of who has left"})
+    for (*_, there, result), (*_, expected) in zip(
+        play(odd, seed), play(herd(), seed), strict=True
+    ):
+        np.testing.assert_array_equal(result.reward, expected.reward)
+        np.testing.assert_array_equal(result.terminated, expected.terminated)
+        assert not result.reward[~there].any()
 
 
 def test_pictures():
