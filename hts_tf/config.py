@@ -298,7 +298,7 @@ def _is_known(selector: str) -> bool:
     except ValueError:
         return False
     except KeyError:  # there are several of that name
-        return True
+        pass
     return True
 
 

@@ -74,11 +74,7 @@ def bindable(selector: str) -> list[str]:
 
 def owners(parameter: str) -> list[str]:
     """Returns those made here which have a parameter of that name that can be bound."""
-    return [
-        name
-        for name, target in _made.items()
-        if parameter in bindable(f"{target.__module__}.{name}")
-    ]
+    return [name for name, made in _made.items() if parameter in bindable(_full(name, made))]
 
 
 def defaults() -> Iterator[tuple[str, str, Any]]:
@@ -86,13 +82,17 @@ def defaults() -> Iterator[tuple[str, str, Any]]:
     for name, target in _made.items():
         for parameter in inspect.signature(_function(target)).parameters.values():
             if parameter.default not in (parameter.empty, gin.REQUIRED):
-                yield f"{target.__module__}.{name}", parameter.name, parameter.default
+                yield _full(name, target), parameter.name, parameter.default
 
 
 def selector(value: Any) -> str | None:
     """Returns the selector of one that was made here, or None for any other value."""
-    found = (f"{made.__module__}.{name}" for name, made in _made.items() if made is value)
-    return next(found, None)
+    return next((_full(name, made) for name, made in _made.items() if made is value), None)
+
+
+def _full(name: str, made: Callable) -> str:
+    """Returns a selector that no other configurable has."""
+    return f"{made.__module__}.{name}"
 
 
 def annotations(target: Callable) -> dict[str, Any]:

@@ -88,8 +88,10 @@ def evaluate() -> None:
         rivals,
     )
     has_rivals = environment.spec.has_rivals
-    records = [episode.record for episode in played]
-    records = [r._replace(against=against if has_rivals(r.task) else "") for r in records]
+    records = [
+        episode.record._replace(against=against if has_rivals(episode.record.task) else "")
+        for episode in played
+    ]
     columns = ["episode", *Episode._fields, "task", *environment.spec.figures]
     rows = (
         [n, r.score, r.episode_return, r.length, r.task, *r.figures] for n, r in enumerate(records)

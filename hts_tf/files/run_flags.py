@@ -6,6 +6,7 @@ from absl import flags
 
 from hts_tf import config, errors
 from hts_tf.files import models
+from hts_tf.files.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "of the training run")
 _MODEL = flags.DEFINE_string("model", None, "of those that come with hts_tf, instead of a workdir")
@@ -22,7 +23,7 @@ def workdir() -> str:
     if _MODEL.value:
         return str(models.find(_MODEL.value))
     name = _WORKDIR.value
-    if not Path(name, "config.gin").exists():
+    if not Workdir(name).config.exists():
         if name in models.names():
             raise errors.ConfigError(f"--workdir={name} is a model: --model={name}")
         if "@" in Path(name).name and not Path(name).exists():
