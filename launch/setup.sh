@@ -7,8 +7,8 @@
 #                                also what environments other than football need, and several
 #                                machines (Ray)
 #
-# .venv/hts_tf-stamp is written last and holds the fingerprint of all that determines the set-up:
-#   no stamp          the set-up never finished: .venv is made anew
+# .venv/hts_tf-stamp holds the fingerprint of all that determines the set-up, when that is complete:
+#   none              the set-up never finished: .venv is made anew
 #   another stamp     setup.py, the processor, ... changed: .venv is updated in place
 #   the right stamp   nothing to do
 # Its further lines are the extras that were installed: they stay, and others are only added.
@@ -68,6 +68,9 @@ is_complete() {
   [[ -e $stamp && $venv/bin/python -ef $1 && $(sed -n 1p "$stamp") == "$(fingerprint "$1")" ]]
 }
 
+# has_finished: whether a set-up has once come to its end.
+has_finished() { [[ -e $stamp && $(sed -n 1p "$stamp") ]]; }
+
 # ---- Extras -------------------------------------------------------------------------------------
 
 # read_extras ARGUMENT...: sets $extras, one a line, from --extras=A,B.
@@ -104,10 +107,11 @@ joined() {
   printf '%s\n' "${found#,}"
 }
 
-# write_stamp PYTHON EXTRAS: EXTRAS with commas between them.
+# write_stamp FINGERPRINT EXTRAS: EXTRAS with commas between them; without a FINGERPRINT, of a set-up
+# that has not finished.
 write_stamp() {
   # shellcheck disable=SC2086  # words are what is wanted
-  { fingerprint "$1" && printf '%s\n' ${2//,/ }; } >"$stamp.new"
+  printf '%s\n' "$1" ${2//,/ } >"$stamp.new"
   mv "$stamp.new" "$stamp"
 }
 
@@ -287,8 +291,8 @@ main() {
   read_extras "$@"
   for argument; do
     [[ $argument == --force ]] || continue
-    extras+=$(installed_extras)$'\n'
-    rm -f "$stamp"
+    # shellcheck disable=SC2046  # words are what is wanted
+    [[ ! -e $stamp ]] || write_stamp "" "$(joined $(installed_extras))"
   done
   if python=$(find_python /usr) && is_complete "$python" && [[ ! $(missing_extras) ]]; then
     return
@@ -309,7 +313,7 @@ main() {
     say "Adding $(joined $(missing_extras)) (log: $cache/log/pip.log)"
     start "$cache/log/pip.log" install_project "football,plot,report,video,test,$wanted"
     await "$wanted" "$job"
-    write_stamp "$python" "$wanted"
+    write_stamp "$(fingerprint "$python")" "$wanted"
     return
   fi
   rm -rf "$cache"/wheels/.building.*  # of builds that were killed: we hold the lock
@@ -318,16 +322,18 @@ main() {
   python=$(find_python /usr) ||
     die "Found no /usr/bin/python3.X (3.10 or later) with its libboost_python3X.so and headers."
 
-  if [[ -e $venv ]] && ! [[ -e $stamp && $venv/bin/python -ef $python ]]; then
-    say "Removing $venv, which is unfinished or of another Python."
-    rm -rf "$venv"
-  fi
-  if [[ ! -e $venv ]]; then
+  if ! has_finished || ! [[ $venv/bin/python -ef $python ]]; then
+    if [[ -e $venv ]]; then
+      say "Removing $venv, which is unfinished or of another Python."
+      find "$venv/" -mindepth 1 ! -name "${stamp##*/}" -delete  # it knows the extras
+    fi
+    mkdir -p "$venv"
+    write_stamp "" "$wanted"
     say "Making $venv with $python"
     start "$cache/log/venv.log" "$python" -m venv "$venv"
     await "$venv" "$job"
   fi
-  rm -f "$stamp"
+  write_stamp "" "$wanted"
 
   wheel=$cache/wheels/gfootball-$(gfootball_version)-$(describe_build "$python" | sha256sum | cut -c1-16)
   if [[ ! -e $wheel ]]; then
@@ -344,7 +350,7 @@ main() {
   start "$cache/log/pip.log" install_all "$wheel" "$wanted"
   await "hts_tf and gfootball" "$job"
 
-  write_stamp "$python" "$wanted"
+  write_stamp "$(fingerprint "$python")" "$wanted"
   say "All is there ($SECONDS s)."
 }
 

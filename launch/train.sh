@@ -10,14 +10,15 @@ set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 
-# flag NAME DEFAULT [ARGUMENT...]: the value of --NAME=VALUE or --NAME VALUE; the last one counts.
+# flag NAME DEFAULT [ARGUMENT...]: the value of --NAME=VALUE or --NAME VALUE, with one dash or two;
+# the last one counts.
 flag() {
   local name=$1 value=$2
   shift 2
   while (($#)); do
     case $1 in
-      --"$name"=*) value=${1#*=} ;;
-      --"$name") value=${2-} ;;
+      --"$name"=* | -"$name"=*) value=${1#*=} ;;
+      --"$name" | -"$name") value=${2-} ;;
     esac
     shift
   done

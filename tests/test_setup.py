@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 SOURCES = ("launch", "hts_tf", "gin_configs", "models", "setup.py", "pyproject.toml", "README.md")
 
 # What launch/setup.sh needs of the system when everything around it is replaced.
-TOOLS = ("bash", "cat", "chmod", "cut", "dirname", "env", "flock", "ln", "mkdir", "mv", "rm")
-TOOLS += ("sed", "sha256sum", "sleep", "tail", "readlink")
+TOOLS = ("bash", "cat", "chmod", "cut", "dirname", "env", "find", "flock", "ln", "mkdir", "mv")
+TOOLS += ("readlink", "rm", "sed", "sha256sum", "sleep", "tail")
 
 
 def script(path: Path, text: str) -> None:
@@ -355,6 +355,16 @@ def test_force_keeps_the_extras(set_up):
     assert set_up(arguments="--extras=atari").stdout == ""
 
 
+def test_extras_outlive_a_set_up_that_does_not_finish(set_up, tree):
+    set_up(arguments="--extras=atari")
+    assert set_up("install_all() { return 3; }", "--force").returncode != 0
+    with (tree / "setup.py").open("a") as file:
+        file.write("\n# changed\n")
+    assert set_up("install_all() { return 3; }").returncode != 0
+    assert set_up().returncode == 0
+    assert set_up(arguments="--extras=atari").stdout == ""
+
+
 def test_another_interpreter_makes_it_anew(set_up, tree):
     set_up()
     (tree / ".venv/bin/python").unlink()
@@ -425,6 +435,11 @@ def launch(tree):
         (["academy_corner", "--seed=3"], "academy_corner", "academy_corner-hts_ppo-seed3"),
         (
             ["--seed", "3", "--method", "ppo"],
+            "academy_empty_goal_close",
+            "academy_empty_goal_close-ppo-seed3",
+        ),
+        (
+            ["-seed=3", "-method", "ppo"],  # one dash does, too
             "academy_empty_goal_close",
             "academy_empty_goal_close-ppo-seed3",
         ),
