@@ -55,9 +55,10 @@ def build(
     schedule = settings.schedule(settings.num_envs)
     steps_per_update = settings.sync_interval * schedule.rollout_width
     num_updates = -(-settings.total_env_steps // steps_per_update)
-    has_sync_points = schedule.policy_lag is not None
 
+    path = Path(workdir)
     team = team or Alone()
+    is_first = team.number == 0
     part = share(team, settings.num_shards, settings.num_envs)
     learnt = schedule.rollout_width
     if team.size > 1:
@@ -82,7 +83,7 @@ def build(
     policy = Policy(behaviour, settings.num_envs * environment.num_players)
     pool = None
     if settings.opponents is not None:
-        pool = _pool(settings.opponents, environment, policy, weights_seed, Path(workdir), seed)
+        pool = _pool(settings.opponents, environment, policy, weights_seed, path, seed)
     workers_ = Workers(settings.environment, step, policy, seed, crew, pool)
     collector = schedule.collector_type(workers_)
 
@@ -104,11 +105,11 @@ def build(
     progress = None
     if environment.num_tasks > 1:
         progress = Progress(settings.curriculum, environment.num_tasks)
-    keeper = Keeper(settings, Workdir(workdir), seed, team, part)
+    keeper = Keeper(settings, Workdir(path), seed, team, part)
     reporter = None
-    if team.number == 0:
+    if is_first:
         reporter = Reporter(
-            Path(workdir),
+            path,
             policy.batching,
             settings.unrepeatable,
             num_updates * steps_per_update,
@@ -116,10 +117,10 @@ def build(
         )
     tracer = None
     if trace_intervals:
-        tracer = Tracer(Path(workdir), collector.workers, trace_intervals, has_sync_points)
+        tracer = Tracer(path, workers_, trace_intervals, schedule.policy_lag is not None)
     evaluations = None
-    if team.number == 0 and settings.evaluate_every_updates is not None:
-        evaluations = EvaluationProcess(Path(workdir), settings)
+    if is_first and settings.evaluate_every_updates is not None:
+        evaluations = EvaluationProcess(path, settings)
     parts = Parts(
         schedule, collector, learner, behaviour, pool, progress, keeper, reporter, team, part
     )
@@ -130,7 +131,7 @@ def build(
     except BaseException:  # such as a machine that is lost: who begins again wants the workdir
         pipeline.close()
         raise
-    if chosen and team.number == 0:
+    if chosen and is_first:
         terminal.say(f"chosen by what the environment says: {', '.join(chosen)}")
     return pipeline
 
@@ -177,8 +178,6 @@ def _crew(settings: Settings, schedule: Schedule, part: Share, traced: bool) -> 
         num_storages=schedule.num_storages,
         shards=part.shards,
         first_env=part.envs.start,
-        num_players=settings.environment.spec.num_players,
-        num_tasks=settings.environment.spec.num_tasks,
         lockstep=schedule.lockstep,
         crash_limit=settings.crash_limit,
         step_timeout_sec=settings.step_timeout_sec,
@@ -206,13 +205,13 @@ def _check_memory(
 ) -> None:
     """Raises: ConfigError: memory does not suffice for what is about to be allocated."""
     environment = settings.environment.spec
-    shared = workers.memory_fields(planned.step, environment.max_episode_steps, crew)
+    shared = workers.memory_fields(planned.step, environment, crew)
     length, width = settings.sync_interval, schedule.rollout_width
-    learnt = data_storage.fields(planned.step, length, width, 1, crew.num_players)
+    learnt = data_storage.fields(planned.step, length, width, 1, environment.num_players)
     memory.require(
         shared_memory.total_nbytes(shared)
         + shared_memory.total_nbytes(learnt)
-        + _PERMUTATION_BYTES * settings.algorithm.epochs * length * width * crew.num_players
+        + _PERMUTATION_BYTES * settings.algorithm.epochs * length * width * environment.num_players
         # The agents; gradients, and the optimizer's two means.
         + sketch.nbytes(planned) * (num_agents + 2 + settings.num_shards),
         "lower Trainer.num_envs, Trainer.sync_interval or what the network is made of",

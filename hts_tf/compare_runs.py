@@ -21,14 +21,14 @@ class Place(NamedTuple):
     Attributes:
       array: a leaf of the rollout, see `specs.leaves`.
       step: row of the array; T is the observation after the last step, and its value.
-      env: the environment.
+      column: of the array, one for each player of each environment.
       cells: how many cells of this array differ.
       of: how many it has.
     """
 
     array: str
     step: int
-    env: int
+    column: int
     cells: int
     of: int
 
@@ -44,10 +44,10 @@ def first_place(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> Place | N
     for order, name in enumerate(a):
         different = np.argwhere(a[name] != b[name])
         if len(different):
-            step, env = map(int, different[0])
+            step, column = map(int, different[0])
             rows = a[name].shape[0] - (specs.field_of(name) not in specs.WITH_LAST_ROW)
             count = rows * a[name].shape[1]
-            places.append((step, order, Place(name, step, env, len(different), count)))
+            places.append((step, order, Place(name, step, column, len(different), count)))
     return min(places)[2] if places else None
 
 
@@ -100,7 +100,7 @@ def _difference(a: Path, b: Path, update: int, different: list[str]) -> str:
     first = place.array if place else different[0]
     text = f"different from update {update:,} on, first in {first}"
     if place:
-        at = f"[{place.step}, {place.env}]"
+        at = f"[{place.step}, {place.column}]"
         text += f" at {at} ({place.cells:,} of its {place.of:,} cells differ)"
     others = [name for name in different if name != first]
     if others:

@@ -107,6 +107,10 @@ def claim(directory: Path, gin_files: Sequence[str], gin_bindings: Sequence[str]
     with whole.refusing("--output"):
         directory.mkdir(parents=True, exist_ok=True)
         has_runs = any(directory.glob("*/config.gin"))
+        if has_runs and not path.exists():
+            raise errors.ConfigError(
+                f"--output={directory} holds runs that were not made together: take another"
+            )
         if has_runs and path.read_text(encoding="utf-8") != text:
             raise errors.ConfigError(
                 f"--output={directory} holds runs with other --gin_files or --gin_bindings, "

@@ -168,6 +168,9 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, tokenize.TokenError):
         return f"a binding or gin file ends before a bracket or string is closed ({error.args[0]})"
     reason = " ".join(str(error).split(" in config string")[0].split())
+    unbound = re.search(r"No bindings specified for '(.+)/gin\.macro'", reason)
+    if unbound:
+        return f"%{unbound[1]} is referred to, but nothing binds {unbound[1]}"
     reason = re.sub(r"^malformed node or string.*?object at 0x\w+> ", "", reason)
     ours = isinstance(error, (ValueError, SyntaxError, OSError, ImportError))
     return f"{reason}{_hint(reason)}" if ours and reason else f"{type(error).__name__}: {reason}"

@@ -53,7 +53,7 @@ def check_counts(flag: str, texts: Iterable[str]) -> None:
 
 def check_positive(binding: str, value: object) -> None:
     """Raises: ConfigError: the value is not a number above 0."""
-    if not isinstance(value, numbers.Real) or value <= 0:
+    if not isinstance(value, numbers.Real) or not value > 0:  # as is NaN
         raise ConfigError(f"{binding} must be a positive number, not {value!r}")
 
 

@@ -13,7 +13,7 @@ from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
 from hts_tf.files import participants
 from hts_tf.system import compute
 
-_MAX_BATCH = 16  # rows in one call of the network
+_PARALLEL = 16  # episodes in one call of the network, as in evaluations
 
 
 class State(NamedTuple):
@@ -44,7 +44,7 @@ class LoadedPolicy:
         self.name = participant.name
         self.environment = participant.environment
         self._spec = participant.environment.spec
-        self._policy = Policy(participant.agent, _MAX_BATCH)
+        self._policy = Policy(participant.agent, _PARALLEL * self._spec.num_players)
         self._gymnasium = None
         if isinstance(self.environment, Gymnasium):
             self._gymnasium = self.environment.make()
@@ -58,12 +58,13 @@ class LoadedPolicy:
             evaluation's episode of this number.
           seed: of the evaluation, as `hts_tf.evaluate --seed`.
         """
-        numbers = [episodes] if isinstance(episodes, int) else list(episodes)
+        is_batch = not isinstance(episodes, int | np.integer)
+        numbers = list(episodes) if is_batch else [episodes]
         shape = (len(numbers), self._spec.num_players)
         return State(
             trees.map(lambda s: np.zeros((*shape, *s.shape), s.dtype), self._policy.state),
             tuple(seeding.generator(seed, "evaluation noise", number) for number in numbers),
-            not isinstance(episodes, int),
+            is_batch,
         )
 
     def episode_seed(self, episode: int, seed: int = 0) -> int:
@@ -118,9 +119,10 @@ class LoadedPolicy:
 
     def _answer(self, questions: tuple[trees.Tree, np.ndarray, trees.Tree]) -> specs.Answer:
         """Answers any number of observations, with noise and memory; see `Policy.act`."""
+        rows = self._policy.max_batch
         answers = [
-            self._policy.act(*trees.map(lambda a, b=begin: a[b : b + _MAX_BATCH], questions))
-            for begin in range(0, len(questions[1]), _MAX_BATCH)
+            self._policy.act(*trees.map(lambda a, b=begin: a[b : b + rows], questions))
+            for begin in range(0, len(questions[1]), rows)
         ]
         return trees.map(lambda *parts: np.concatenate(parts), *answers)
 

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -177,10 +178,12 @@ def enter(
     Raises:
       ConfigError: one cannot play, or not with the others.
     """
-    if len(set(names)) < len(names) or not names or len(names) + len(difficulties) < 2:
+    runs = {str(Path(name)) for name in names}
+    if len(runs) < len(names) or not names or len(names) + len(difficulties) < 2:
         raise errors.ConfigError(
             "--workdirs must name two participants or more, each once; one will do beside an --ai"
         )
+    abilities = _difficulties(difficulties)
     environment, participants = None, []
     for name in names:
         learnt = _read(name, modules)
@@ -206,8 +209,7 @@ def enter(
         participants.append(Participant(name, learnt._replace(batching=batching)))
     if difficulties and not isinstance(environment, Football):
         raise errors.ConfigError(f"--ai is of football, which {names[0]} is not")
-    participants += [Participant(f"AI {d:g}", d) for d in _difficulties(difficulties)]
-    return environment, participants
+    return environment, [*participants, *(Participant(f"AI {d:g}", d) for d in abilities)]
 
 
 def environment_of(workdir: Workdir, scenario: str | None) -> base.EnvironmentConfig:

@@ -6,7 +6,7 @@ Imported by executor processes: numpy only.
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -124,19 +124,15 @@ class DiscreteSpec(ArraySpec):
 
     def __post_init__(self) -> None:
         """Raises: ConfigError: there are no such values."""
-        _check_num_values(self.num_values)
-        if not self.dtype:
-            object.__setattr__(self, "dtype", np.min_scalar_type(int(self.num_values) - 1).name)
-        super().__post_init__()
-        _check_that_values_fit(self.num_values, self.dtype)
+        _check_num_values(self, [self.num_values])
 
     def check(self, arrays: np.ndarray) -> None:
         """See base class."""
-        highest = arrays.max(initial=0)
-        if highest >= self.num_values:
-            raise errors.ConfigError(
-                f"action {highest}, but the environment has only {self.num_values} actions"
-            )
+        for number in (arrays.max(initial=0), arrays.min(initial=0)):
+            if not 0 <= number < self.num_values:
+                raise errors.ConfigError(
+                    f"action {number}, but the environment has only {self.num_values} actions"
+                )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,26 +155,21 @@ class MultiDiscreteSpec(ArraySpec):
             raise errors.ConfigError(
                 f"a tuple must say how many values there are, not {self.num_values!r}"
             )
-        for number in self.num_values:
-            _check_num_values(number)
-        most = max(self.num_values)
-        if not self.dtype:
-            object.__setattr__(self, "dtype", np.min_scalar_type(int(most) - 1).name)
         if not self.shape:
             object.__setattr__(self, "shape", (len(self.num_values),))
-        super().__post_init__()
+        _check_num_values(self, self.num_values)
         if math.prod(self.shape) != len(self.num_values):
             raise errors.ConfigError(f"{len(self.num_values)} numbers are no array {self.shape}")
-        _check_that_values_fit(most, self.dtype)
 
     def check(self, arrays: np.ndarray) -> None:
         """See base class."""
-        highest = arrays.reshape(-1, len(self.num_values)).max(axis=0, initial=0)
-        if (highest >= self.num_values).any():
-            raise errors.ConfigError(
-                f"action {highest.tolist()}, but the environment has only "
-                f"{list(self.num_values)} actions"
-            )
+        rows = arrays.reshape(-1, len(self.num_values))
+        for numbers in (rows.max(axis=0, initial=0), rows.min(axis=0, initial=0)):
+            if not ((numbers >= 0) & (numbers < self.num_values)).all():
+                raise errors.ConfigError(
+                    f"action {numbers.tolist()}, but the environment has only "
+                    f"{list(self.num_values)} actions"
+                )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,14 +231,17 @@ class BoxSpec(ArraySpec):
         )
 
 
-def _check_num_values(number: int) -> None:
-    if not isinstance(number, int | np.integer) or number < 1:
-        raise errors.ConfigError(f"there must be at least 1 value, not {number!r}")
-
-
-def _check_that_values_fit(number: int, dtype: str) -> None:
-    if np.dtype(dtype).kind not in "iu" or number - 1 > np.iinfo(dtype).max:
-        raise errors.ConfigError(f"{number} values do not fit into {dtype}")
+def _check_num_values(spec: ArraySpec, numbers: Sequence[int]) -> None:
+    """Checks how many values there are; a spec without a dtype gets the smallest that fits."""
+    for number in numbers:
+        if not isinstance(number, int | np.integer) or number < 1:
+            raise errors.ConfigError(f"there must be at least 1 value, not {number!r}")
+    most = int(max(numbers))
+    if not spec.dtype:
+        object.__setattr__(spec, "dtype", np.min_scalar_type(most - 1).name)
+    ArraySpec.__post_init__(spec)
+    if np.dtype(spec.dtype).kind not in "iu" or most - 1 > np.iinfo(spec.dtype).max:
+        raise errors.ConfigError(f"{most} values do not fit into {spec.dtype}")
 
 
 @dataclasses.dataclass(frozen=True)

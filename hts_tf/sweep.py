@@ -79,6 +79,8 @@ def sweep() -> None:
     lines = [*_SEARCH.value, *_space_file()]
     searched = space.parse(lines)
     names = [parameter.name for parameter in searched]
+    if _MINUTES.value is not None:
+        errors.check_positive("--minutes", _MINUTES.value)
     page, study = _page_and_study()
     plan = _plan(searched)
     identity = _identity(lines)
@@ -142,7 +144,7 @@ def _identity(lines: Sequence[str]) -> dict[str, Any]:
         "scenarios": _SCENARIOS.value,
         "method": _METHOD.value,
         "seeds": _SEEDS.value,
-        "space": [line.strip() for line in lines],
+        "space": [line.strip() for line in lines if line.partition("#")[0].strip()],
         "gin files and bindings": comparison.common(_GIN_FILES.value, _GIN_BINDINGS.value),
         "at_once": _AT_ONCE.value,
         "draw": _DRAW.value,

@@ -201,8 +201,11 @@ def train(
                     print(line, end="", flush=True)
         except KeyboardInterrupt:
             process.terminate()
-            for line in process.stdout:
-                print(line, end="", flush=True)
+            try:
+                for line in process.stdout:
+                    print(line, end="", flush=True)
+            except KeyboardInterrupt:  # once more: at once
+                process.kill()
             raise
         except BaseException:  # such as that nobody reads what is printed
             process.terminate()
@@ -222,6 +225,8 @@ def _line(name: str, value: Any) -> str:
 
 def _written(value: Any) -> str:
     """Returns a value as gin files have it."""
+    if isinstance(value, Path):
+        value = str(value)
     if isinstance(value, str) and value.startswith(("@", "%")):
         return value
     if isinstance(value, (list, tuple)):

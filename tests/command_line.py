@@ -15,6 +15,10 @@ SMALL_CNN = [
     "nature_cnn.convolutions = ((8, 8, 4), (16, 4, 2), (16, 3, 1))",
     "nature_cnn.dense = 32",
 ]
+SMALL_CNN_FLAGS = [f"--gin_bindings={binding}" for binding in SMALL_CNN]
+
+# How many there are changes no results; each costs a start, of football a second.
+ONE_EXECUTOR = "--gin_bindings=Trainer.num_executors = 1"
 
 # A football run of eight updates.
 SMALL_FOOTBALL = [
@@ -22,8 +26,9 @@ SMALL_FOOTBALL = [
     "--gin_bindings=Trainer.num_envs = 4",
     "--gin_bindings=Trainer.sync_interval = 16",
     "--gin_bindings=Trainer.total_env_steps = 512",
+    ONE_EXECUTOR,
     "--gin_bindings=PPO.epochs = 2",
-    *(f"--gin_bindings={binding}" for binding in SMALL_CNN),
+    *SMALL_CNN_FLAGS,
 ]
 
 # Teams of players on floats.
@@ -36,7 +41,8 @@ FOOTBALL_PLAYERS = [
 # the ordinary way.)
 _LOADS_TENSORFLOW = (
     *("hts_tf.train", "hts_tf.evaluate", "hts_tf.tournament", "hts_tf.export", "hts_tf.publish"),
-    *("hts_tf.benchmarks.formats", "hts_tf.benchmarks.pipeline"),
+    *("hts_tf.benchmarks.formats", "hts_tf.benchmarks.pipeline", "hts_tf.benchmarks.scaling"),
+    *("hts_tf.benchmarks.systems", "hts_tf.dashboard.judged", "tests.program"),
 )
 
 

@@ -18,6 +18,7 @@ BINDINGS = [
     "--gin_bindings=Trainer.num_envs = 4",
     "--gin_bindings=Trainer.sync_interval = 16",
     "--gin_bindings=Trainer.total_env_steps = 6000",
+    command_line.ONE_EXECUTOR,
     "--gin_bindings=Synthetic.num_actions = 2",
     "--gin_bindings=Synthetic.episode_steps = 4",
     "--gin_bindings=Synthetic.mean_step_sec = 0.003",
@@ -131,6 +132,7 @@ def test_one_that_diverges_is_no_end(tmp_path):
     [
         ("--methods=hts_ppo,pp", "unknown method 'pp'"),
         ("--minutes=0", "--minutes"),
+        ("--minutes=nan", "--minutes must be a positive number, not nan"),
         ("extra", "extra"),
         ("--gin_bindings=Trainer.num_env = 3", "synthetic-hts_ppo-seed0: "),
     ],

@@ -143,6 +143,9 @@ def test_a_directory_has_one_configuration(tmp_path):
     for other in ([], ["Trainer.num_envs = 4"]), ([file], []), ([file], ["PPO.clip = 0.1"]):
         with pytest.raises(errors.ConfigError, match=r"common\.gin"):
             comparison.claim(output, *other)
+    (output / "common.gin").unlink()
+    with pytest.raises(errors.ConfigError, match="holds runs that were not made together"):
+        comparison.claim(output, [file], [])
     with pytest.raises(errors.ConfigError, match="--gin_files"):
         comparison.claim(output, [tmp_path / "no.gin"], [])
     with pytest.raises(errors.ConfigError, match="--output"):

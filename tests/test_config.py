@@ -238,6 +238,11 @@ def test_a_macro_that_nothing_refers_to(binding, meant):
     assert re.search(expected, message)
 
 
+def test_a_macro_that_is_not_bound():
+    message = refusal("synthetic", "hts_ppo", gin_bindings=["PPO.clip = %width"])
+    assert message == "%width is referred to, but nothing binds width"
+
+
 def test_macros_of_macros():
     bindings = ["a = 32", "b = %a", "mlp.units = (%b, 16)"]
     config.load("synthetic", "hts_ppo", gin_bindings=bindings)

@@ -14,7 +14,7 @@ from unittest import mock
 import pytest
 
 from hts_tf import compare_runs
-from hts_tf.files import archive, checkpoint
+from hts_tf.files import archive
 from hts_tf.files.curves import RunLog
 from hts_tf.files.evaluations import Evaluations
 from hts_tf.watching import evaluation_process
@@ -31,6 +31,7 @@ SYNTHETIC = [
     "--gin_bindings=Trainer.sync_interval = 32",
     "--gin_bindings=Trainer.total_env_steps = 12288",
     "--gin_bindings=PPO.learning_rate = 0.003",
+    command_line.ONE_EXECUTOR,
 ]
 EVALUATED = [
     "--gin_bindings=Trainer.evaluate_every_updates = 5",
@@ -90,7 +91,7 @@ def test_what_is_evaluated(evaluated):
 @pytest.mark.parametrize("which", ["best", "newest", "20"])
 def test_evaluate_plays_the_same(evaluated, tmp_path, which):
     """Those which are still there."""
-    best = int(Evaluations(evaluated).best().stem)
+    best = int(Evaluations(evaluated).best_state()["run/updates"])
     name = str(best) if which == "20" else which
     table = tmp_path / "table.csv"
     code, output, errors = command_line.run(
@@ -116,7 +117,7 @@ def test_a_policy_that_is_gone(evaluated):
         "hts_tf.evaluate", f"--workdir={evaluated}", "--checkpoint=7", "--novideo"
     )
     assert code == 2
-    there = sorted({24, int(Evaluations(evaluated).best().stem)})
+    there = sorted({24, int(Evaluations(evaluated).best_state()["run/updates"])})
     numbers = ", ".join(map(str, there))
     assert errors.strip().endswith(f"@7: there is no such policy, but those of updates {numbers}")
 
@@ -141,9 +142,9 @@ def test_kills(evaluated, calm, tmp_path):
             time.sleep(0.01)
     finish(start(tmp_path, *EVALUATED, slow))
     assert Evaluations(tmp_path).read() == Evaluations(evaluated).read()
-    best, expected = (Evaluations(path).best() for path in (tmp_path, evaluated))
-    assert best.name == expected.name
-    assert checkpoint.load(best).keys() == checkpoint.load(expected).keys()
+    best, expected = (Evaluations(path).best_state() for path in (tmp_path, evaluated))
+    assert best["run/updates"] == expected["run/updates"]
+    assert best.keys() == expected.keys()
     assert Evaluations(tmp_path).waiting() == []
 
 

@@ -1,13 +1,16 @@
 """What is exported plays whole episodes as the policy itself does."""
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from hts_tf import errors, specs
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
-from hts_tf.networks.exported import FORMATS, Exported
+from hts_tf.networks.exported import FORMATS, Exported, bounded
 from hts_tf.networks.normalisation import ObservationNormaliser
 from hts_tf.networks.torsos import ToFloat
 from hts_tf.networks.transparent import Transparent
@@ -19,7 +22,7 @@ GAMES = {
     "HalfCheetah": ["--scenario=HalfCheetah-v5", "--gin_bindings=Gymnasium.max_episode_steps = 13"],
     "a map of football": [
         "--scenario=academy_empty_goal_close",
-        "--gin_bindings=nature_cnn.dense = 32",
+        *command_line.SMALL_CNN_FLAGS,
     ],
     "players, and what a critic sees": [
         "--scenario=academy_3_vs_1_with_keeper",
@@ -78,6 +81,25 @@ def test_two_inputs_of_one_name_are_refused(names):
     spec = specs.EnvironmentSpec(dict.fromkeys(names, array), choice, max_episode_steps=5)
     with pytest.raises(errors.ConfigError, match="two inputs of the policy would be called"):
         Exported(ActorCritic(spec, 0, torsos.mlp), spec)
+
+
+@given(
+    st.sampled_from(["float32", "float64"]),
+    st.sampled_from(["clip", "tanh"]),
+    st.tuples(*[st.integers(-(10**8), 10**8)] * 2)
+    .filter(lambda ends: ends[0] < ends[1])
+    .map(lambda ends: tuple(end / 1000 for end in ends)),  # all far from the smallest numbers
+    st.floats(-1e4, 1e4, width=32),
+)
+@example("float32", "tanh", (-1.0, 0.2), 12.0)
+@example("float64", "clip", (0.0, 0.1), 12.0)
+def test_bounded_actions_are_within_the_bounds(dtype, bounded_by, ends, action):
+    low, high = ((float(np.array(end, dtype)),) for end in ends)
+    spec = specs.BoxSpec((), dtype, low=low, high=high, bounded_by=bounded_by)
+    found = np.asarray(bounded(spec, tf.constant(action, tf.float32)))
+    assert spec.bounds[0] <= found <= spec.bounds[1]
+    expected = spec.bounded(np.array(action, dtype))
+    assert found == pytest.approx(expected, rel=1e-5, abs=1e-5 * (high[0] - low[0]))
 
 
 class Doubled(keras.layers.Layer):

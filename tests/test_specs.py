@@ -87,6 +87,15 @@ def test_discrete_actions():
         PLAIN.action.check(np.array([0, 3, 1], np.uint8))
 
 
+def test_actions_below_0():
+    with pytest.raises(errors.ConfigError, match="action -1, but the environment has only 3"):
+        specs.DiscreteSpec(num_values=3, dtype="int8").check(np.array([0, -1], np.int8))
+    pairs = specs.MultiDiscreteSpec(num_values=(2, 4), dtype="int8")
+    pairs.check(np.array([[1, 3], [0, 0]], np.int8))
+    with pytest.raises(errors.ConfigError, match=r"action \[0, -2\], but .* only \[2, 4\]"):
+        pairs.check(np.array([[1, 3], [0, -2]], np.int8))
+
+
 @pytest.mark.parametrize(
     ("num_actions", "dtype"),
     [(1, "uint8"), (256, "uint8"), (257, "uint16"), (300, "uint16"), (2**16 + 1, "uint32")],

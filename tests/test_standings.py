@@ -56,6 +56,13 @@ def test_files(tmp_path):
     ]
 
 
+def test_scores_with_many_digits(tmp_path):
+    match = Match(0, 1, wins=1, draws=0, losses=0, goals_for=1234567.0, goals_against=12345.678)
+    standings.write_matches(tmp_path / "cup", NAMES, [match])
+    assert (tmp_path / "cup_matches.csv").read_text().endswith("a,b,1,0,0,1234567,12345.678\n")
+    assert "1234567:12345.678" in standings.text(standings.rows(NAMES[:2], [match]))
+
+
 @pytest.mark.parametrize("count", [2, 12])
 def test_long_names_leave_room_for_the_ratings(tmp_path, count):
     """The picture grows with the names."""

@@ -7,7 +7,7 @@ import pytest
 
 from hts_tf.files.curves import RunLog
 from hts_tf.sweeping import record
-from tests import command_line, too_rich
+from tests import command_line, refusals, too_rich
 from tests.processes import is_alive, training_processes
 
 pytestmark = pytest.mark.slow
@@ -18,6 +18,7 @@ FLAGS = [
     "--gin_bindings=Trainer.num_envs = 4",
     "--gin_bindings=Trainer.sync_interval = 16",
     "--gin_bindings=Trainer.total_env_steps = 1000",
+    command_line.ONE_EXECUTOR,
     "--gin_bindings=Synthetic.num_actions = 2",
     "--gin_bindings=Synthetic.episode_steps = 4",
 ]
@@ -89,25 +90,40 @@ def test_minutes(tmp_path):
     assert "minutes" in (tmp_path / "report.html").read_text()
 
 
-@pytest.mark.parametrize(
-    ("flags", "says"),
-    [
-        (["--search=PPO.learning_rat = log(1e-5, 1e-4)"], "learning_rat"),
-        (["--search=PPO.discount = between(0.9, 1.5)"], "with PPO.learning_rate = 1e-06, PPO.disc"),
-        (["--search=Trainer.total_env_steps = whole(1000, 2000)"], "total_env_steps"),
-        (["--search=PPO.clip = 0.1"], "NAME = KIND"),
-        (["--space=nowhere.txt"], "--space: "),
-        (["--seeds=x"], "--seeds"),
-        (["--search=envs = one_of(4, 8)"], "nothing refers to %envs"),
-        (["--processes=2"], "--processes=2 needs --at_once=2 or more"),
-        (["--scenarios=nowhere"], "unknown scenario 'nowhere'"),
-    ],
-)
-def test_refuses(tmp_path, flags, says):
-    code, printed, errors = command_line.run(
-        "hts_tf.sweep", *FLAGS, *flags, f"--output={tmp_path / 'sweep'}"
-    )
-    assert code == 2, (printed, errors)
-    assert says in errors
-    assert len(errors.splitlines()) == 1, errors
-    assert not (tmp_path / "sweep").exists()
+REFUSED = [
+    (["--search=PPO.learning_rat = log(1e-5, 1e-4)"], "learning_rat"),
+    (["--search=PPO.discount = between(0.9, 1.5)"], "with PPO.learning_rate = 1e-06, PPO.disc"),
+    (["--search=PPO.epochs = between(1, 6)"], "PPO.epochs = 1.0: must be a whole number"),
+    (["--minutes=nan"], "--minutes must be a positive number, not nan"),
+    (["--search=Trainer.total_env_steps = whole(1000, 2000)"], "total_env_steps"),
+    (["--search=PPO.clip = 0.1"], "NAME = KIND"),
+    (["--space=nowhere.txt"], "--space: "),
+    (["--seeds=x"], "--seeds"),
+    (["--search=envs = one_of(4, 8)"], "nothing refers to %envs"),
+    (["--processes=2"], "--processes=2 needs --at_once=2 or more"),
+    (["--scenarios=nowhere"], "unknown scenario 'nowhere'"),
+]
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory):
+    """What each of these commands comes to, and the directory for its output."""
+    outputs = [tmp_path_factory.mktemp("refused") / "sweep" for _ in REFUSED]
+    commands = [
+        [*FLAGS, *flags, f"--output={output}"]
+        for (flags, _), output in zip(REFUSED, outputs, strict=True)
+    ]
+    return list(zip(refusals.of("hts_tf.sweep", "sweep", commands), outputs, strict=True))
+
+
+@pytest.mark.parametrize(("number", "says"), [*enumerate(says for _, says in REFUSED)])
+def test_refuses(refused, number, says):
+    result, output = refused[number]
+    refusals.check(result, says)
+    assert not output.exists()
+
+
+def test_what_is_refused_ends_the_command(tmp_path):
+    flags, says = REFUSED[0]
+    command = ["hts_tf.sweep", *FLAGS, *flags, f"--output={tmp_path / 'sweep'}"]
+    refusals.check(command_line.run(*command), says)

@@ -2,14 +2,12 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from hts_tf.files import checkpoint, fingerprint_log
-from tests import command_line
+from tests import command_line, refusals
 
 pytestmark = pytest.mark.slow
 
@@ -65,66 +63,28 @@ BAD_FLAGS = [
 ]
 
 
-def assert_refused(finished, says):
-    code, output, errors = finished
-    assert code == 2, (output, errors)
-    assert len(errors.splitlines()) == 1, errors
-    assert says in errors
-    assert not output
-
-
-# Gives `hts_tf.train` one list of flags after the other, as starting it takes seconds.
-COMMANDS = """
-import contextlib, io, json, os, sys, tempfile
-from absl import flags, logging
-from hts_tf.train import train
-from hts_tf.system import command
-
-logging.use_absl_handler()  # as app.run does
-results = []
-for arguments in json.load(sys.stdin):
-    for name in flags.FLAGS:
-        flags.FLAGS[name].unparse()
-    flags.FLAGS(["train", *arguments])
-    with tempfile.TemporaryFile("r+") as errors:
-        os.dup2(errors.fileno(), 2)
-        with contextlib.redirect_stdout(io.StringIO()) as output:
-            code = command.outcome(train)
-        errors.seek(0)
-        results.append((code, output.getvalue(), errors.read()))
-json.dump(results, sys.stdout)
-"""
-
-
 @pytest.fixture(scope="module")
-def refusals(tmp_path_factory):
+def finished(tmp_path_factory):
     """Flag -> how the command finished that was given it, and the directory for its workdir."""
     directories = [tmp_path_factory.mktemp("refused") for _ in BAD_FLAGS]
     commands = [
         [f"--workdir={directory}", "--scenario=synthetic", flag]
         for directory, (flag, _) in zip(directories, BAD_FLAGS, strict=True)
     ]
-    finished = subprocess.run(
-        [sys.executable, "-c", COMMANDS],
-        input=json.dumps(commands),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    results = zip(json.loads(finished.stdout), directories, strict=True)
+    results = zip(refusals.of("hts_tf.train", "train", commands), directories, strict=True)
     return dict(zip((flag for flag, _ in BAD_FLAGS), results, strict=True))
 
 
 @pytest.mark.parametrize(("flag", "says"), BAD_FLAGS)
-def test_bad_flags(refusals, flag, says):
-    finished, directory = refusals[flag]
-    assert_refused(finished, says)
+def test_bad_flags(finished, flag, says):
+    result, directory = finished[flag]
+    refusals.check(result, says)
     assert not list(directory.glob("*"))
 
 
 def test_a_bad_flag_ends_the_command(tmp_path):
     flag, says = BAD_FLAGS[0]
-    assert_refused(command_line.run("hts_tf.train", f"--workdir={tmp_path}", flag), says)
+    refusals.check(command_line.run("hts_tf.train", f"--workdir={tmp_path}", flag), says)
 
 
 SMALL = [
@@ -132,6 +92,7 @@ SMALL = [
     "--gin_bindings=Trainer.num_envs = 4",
     "--gin_bindings=Trainer.sync_interval = 4",
     "--gin_bindings=PPO.num_minibatches = 2",
+    command_line.ONE_EXECUTOR,
 ]
 
 
@@ -191,10 +152,10 @@ def test_workdirs_that_do_not_fit(tmp_path):
         assert code == 0, errors
         assert (output, warnings(errors)) == ("", [])
     finished = command_line.run(*train, "--gin_bindings=PPO.clip = 0.2")
-    assert_refused(finished, "PPO.clip = 0.08 there, 0.2 now")
-    assert_refused(command_line.run(*train, "--seed=3"), "--seed = 0 there, 3 now")
+    refusals.check(finished, "PPO.clip = 0.08 there, 0.2 now")
+    refusals.check(command_line.run(*train, "--seed=3"), "--seed = 0 there, 3 now")
     longer = command_line.run(*train, "--gin_bindings=Trainer.total_env_steps = 32")
-    assert_refused(longer, f"--gin_bindings=\"Trainer.start_from = '{workdir}'\"")
+    refusals.check(longer, f"--gin_bindings=\"Trainer.start_from = '{workdir}'\"")
 
     other = tmp_path / "other_network"
     code, _, errors = command_line.run(
@@ -211,7 +172,7 @@ def test_workdirs_that_do_not_fit(tmp_path):
     finished = command_line.run(
         "hts_tf.train", f"--workdir={other}", *flags, "--gin_bindings=mlp.units = (8,)"
     )
-    assert_refused(finished, "another network")
+    refusals.check(finished, "another network")
 
     for path in (workdir / "checkpoints").iterdir():
         data = bytearray(path.read_bytes())
@@ -239,11 +200,9 @@ sys.exit(train._train(None, None))
 
 
 def test_who_has_asked_to_stop_does_not_wait_for_another_machine():
-    command = [sys.executable, "-c", LOST]
-    stopped = subprocess.run([*command, "15"], capture_output=True, text=True)
-    assert stopped.returncode == 143, stopped.stderr
-    assert stopped.stderr.splitlines()[-1] == (
+    code, _, errors = command_line.run("tests.program", LOST, 15)
+    assert code == 143, errors
+    assert errors.splitlines()[-1] == (
         "error: machine 1 is lost; stopped, the same command goes on from the last checkpoint"
     )
-    goes_on = subprocess.run(command, capture_output=True, text=True)
-    assert "MachineLostError: machine 1 is lost" in goes_on.stderr
+    assert "MachineLostError: machine 1 is lost" in command_line.run("tests.program", LOST)[2]

@@ -1,8 +1,10 @@
 import builtins
+import fcntl
 import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,6 +114,7 @@ SMALL = {
     "Trainer.num_envs": 4,
     "Trainer.sync_interval": 16,
     "Trainer.total_env_steps": 128,
+    "Trainer.num_executors": 1,
     "Synthetic.step_time": "exponential",
     "ActorCritic.core": "@gru",
     "PPO.num_minibatches": 2,
@@ -127,6 +130,7 @@ SMALL = {
         (np.float64(1e-3), "0.001"),
         ((), "()"),
         ("relative", "'relative'"),
+        (Path("runs/one"), "'runs/one'"),
     ],
 )
 def test_values_of_python_as_gin_has_them(value, written):
@@ -207,3 +211,31 @@ def test_training_from_python_is_interrupted(tmp_path, interruptible):
         hts_tf.train("synthetic", workdir=tmp_path, bindings=slow)
     thread.join()
     assert list(tmp_path.glob("checkpoints/*"))
+
+
+@pytest.mark.slow
+def test_interrupted_twice_it_ends_at_once(tmp_path, interruptible, monkeypatch):
+    """As when its next sync point is far away."""
+    never = {
+        **SMALL,
+        "Trainer.sync_interval": 100_000,
+        "Trainer.total_env_steps": 400_000,
+        "Synthetic.mean_step_sec": 0.05,
+    }
+    said = []
+    monkeypatch.setattr(builtins, "print", lambda text, **_: said.append(text))
+
+    def interrupt():
+        for what in ("reproducible to the bit", "SIGTERM"):
+            while not any(what in text for text in said):
+                time.sleep(0.05)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt, daemon=True)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        hts_tf.train("synthetic", workdir=tmp_path, bindings=never)
+    thread.join()
+    directory = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)  # it is in use no more
+    os.close(directory)

@@ -22,12 +22,10 @@ from hts_tf.environments import base
 
 def fields(
     step: specs.StepSpec,
-    max_episode_steps: int,
+    environment: specs.EnvironmentSpec,
     sync_interval: int,
     num_envs: int,
     num_storages: int,
-    num_players: int = 1,
-    num_tasks: int = 1,
 ) -> shared_memory.Fields:
     """Returns name -> (shape, dtype) of the arrays, all in shared memory.
 
@@ -40,13 +38,14 @@ def fields(
     board/task_ends: [num_tasks], see `Board.task_ends`.
     board/first_env: the number of the environment in slot 0.
     """
+    players = environment.num_players
     return shared_memory.grouped(
-        storage=data_storage.fields(step, sync_interval, num_envs, num_storages, num_players),
+        storage=data_storage.fields(step, sync_interval, num_envs, num_storages, players),
         ledger=ledger.fields(
             num_envs,
-            max_episode_steps,
+            environment.max_episode_steps,
             step.action,
-            num_players,
+            players,
             has_rivals=not isinstance(step.chosen_by, tuple),
         ),
         board={
@@ -54,7 +53,7 @@ def fields(
             "answered": ((num_envs,), "int64"),
             "cut_short": ((num_storages, sync_interval, num_envs), "bool"),
             "has_history": ((1,), "bool"),
-            "task_ends": ((num_tasks,), "float64"),
+            "task_ends": ((environment.num_tasks,), "float64"),
             "first_env": ((1,), "int64"),
         },
     )

@@ -136,8 +136,8 @@ class ExecutorPool:
         self.stop()
         if self._thread.ident is not None:
             self._thread.join()
-        os.close(self._wake)
-        self._wake = -1
+        wake, self._wake = self._wake, -1
+        os.close(wake)
 
     def _run(self) -> None:
         # Executors are born so, which must not be stopped before they know how not to be.

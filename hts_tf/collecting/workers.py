@@ -27,8 +27,6 @@ class Crew:
       num_storages: filled in turn.
       shards: into which the environments are divided, for the learner.
       first_env: number of the first environment, where others are on other machines.
-      num_players: P, of each environment.
-      num_tasks: that its episodes may be of.
       lockstep: one actor answers all environments at once, when all are ready, whatever the number
         of actors and their batch size.
       crash_limit: an executor that dies so often in the same place is a failure.
@@ -44,26 +42,18 @@ class Crew:
     num_storages: int = 2
     shards: range = range(1)
     first_env: int = 0
-    num_players: int = 1
-    num_tasks: int = 1
     lockstep: bool = False
     crash_limit: int = 5
     step_timeout_sec: float | None = None
     traced: bool = False
 
 
-def memory_fields(step: specs.StepSpec, max_episode_steps: int, crew: Crew) -> shared_memory.Fields:
+def memory_fields(
+    step: specs.StepSpec, environment: specs.EnvironmentSpec, crew: Crew
+) -> shared_memory.Fields:
     """Returns everything that trainer and executors share; see `SharedArrays`."""
     return {
-        **board.fields(
-            step,
-            max_episode_steps,
-            crew.sync_interval,
-            crew.num_envs,
-            crew.num_storages,
-            crew.num_players,
-            crew.num_tasks,
-        ),
+        **board.fields(step, environment, crew.sync_interval, crew.num_envs, crew.num_storages),
         **shared_memory.grouped(control=executor.control_fields(crew.num_executors, crew.traced)),
     }
 
@@ -95,16 +85,14 @@ class Workers:
         self.step = step
         self._seed = seed
         self.policy = policy
-        self._memory = shared_memory.SharedArrays(
-            memory_fields(step, environment.spec.max_episode_steps, crew)
-        )
+        self._memory = shared_memory.SharedArrays(memory_fields(step, environment.spec, crew))
         self.board = board.Board(self._memory, step, environment.spec)
         self.board.clear()
         self.board.first_env[0] = crew.first_env
         self.board.has_history[0] = not environment.spec.history_free
         self._control = self._memory.group("control")
         self._control["executor_time"].fill(0.0)
-        shape = (crew.sync_interval, crew.num_envs, crew.num_players)
+        shape = (crew.sync_interval, crew.num_envs, environment.spec.num_players)
         self._noise = np.empty_like(self._draw_noise(shape, 0))
         self._owner = np.arange(crew.num_envs) * crew.num_executors // crew.num_envs
         self._buffers: list[buffers.TicketBuffer] = []
@@ -234,9 +222,9 @@ class Workers:
     def close(self) -> None:
         """Stops all workers and gives everything back; may be called twice."""
         self._close_buffers()
-        self._pool.close()
-        for thread in self._threads:
+        for thread in self._threads:  # they may yet say that they have failed
             thread.join()
+        self._pool.close()
         for buffer in self._buffers:
             buffer.release()
         self._memory.close()

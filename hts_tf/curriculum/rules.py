@@ -1,8 +1,10 @@
 """How often episodes are of each task: from what the last episodes of each have come to."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Le
 
 from hts_tf import values
 from hts_tf.configurables import configurable
@@ -18,7 +20,7 @@ def one_after_another(
     successes: np.ndarray,
     counts: np.ndarray,
     threshold: values.PositiveFraction = 0.8,
-    revisit: values.Fraction = 0.1,
+    revisit: Annotated[float, Ge(0), Le(0.99)] = 0.1,
 ) -> np.ndarray:
     """The first task that is not mastered yet, and now and then those before it.
 

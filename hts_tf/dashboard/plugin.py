@@ -22,7 +22,8 @@ from hts_tf.files import archive
 from hts_tf.system.child import Child, ChildError
 
 _DEPTH = 4  # of workdirs below the directory of logs
-_KEPT = 32  # answers
+_KEPT = 2**28  # characters of answers; a long episode's pictures are most of that
+_LIMIT_SEC = 600.0  # for an answer: who plays longer hangs
 
 # What is asked of an episode -> the module that answers, on standard output.
 _MODULES = {"played": "hts_tf.dashboard.played", "judged": "hts_tf.dashboard.judged"}
@@ -106,7 +107,7 @@ class EpisodesPlugin(base_plugin.TBPlugin):
         with self._lock:
             if key not in self._answers:
                 self._answers[key] = _said(_MODULES[what], workdir, episode)
-                if len(self._answers) > _KEPT:
+                while len(self._answers) > 1 and sum(map(len, self._answers.values())) > _KEPT:
                     self._answers.popitem(last=False)
             return self._answers[key]
 
@@ -122,7 +123,12 @@ class EpisodesPlugin(base_plugin.TBPlugin):
 def _said(module: str, workdir: Path, episode: str) -> str:
     """Returns the JSON that a module writes of an episode. Raises: ChildError: it does not."""
     with Child(module, [f"--workdir={workdir}", f"--episode={episode}"]) as child:
-        return child.hear()
+        limit = threading.Timer(_LIMIT_SEC, child.kill)
+        limit.start()
+        try:
+            return child.hear()
+        finally:
+            limit.cancel()
 
 
 def _application(

@@ -84,8 +84,10 @@ class RunLog:
         return Curve(np.array(steps, np.int64), *values)
 
     def _forget_from(self, env_steps: int) -> None:
-        for tag, series in self.series.items():
+        for tag, series in [*self.series.items()]:
             self.series[tag] = {step: series[step] for step in series if step < env_steps}
+            if not self.series[tag]:
+                del self.series[tag]
 
 
 def read_curve(workdir: Path) -> Curve:

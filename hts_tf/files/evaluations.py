@@ -9,7 +9,7 @@ import numpy as np
 from hts_tf import errors, learner
 from hts_tf.files import checkpoint
 from hts_tf.networks.agent import Agent
-from hts_tf.system import whole
+from hts_tf.system import terminal, whole
 
 FILE_NAME = "evaluations.csv"
 _MERIT = "evaluation"  # in the best one's file
@@ -103,18 +103,17 @@ class Evaluations:
         except (ValueError, OSError) as error:
             raise errors.ConfigError(f"{self._table} is damaged: {error}") from error
 
-    def best(self) -> Path | None:
-        """Returns the file of the best policy; None before the first evaluation."""
-        found = checkpoint.paths(self._best)
-        if len(found) > 1:  # a better one has been written, and the other not yet removed
-            return max(found, key=lambda path: tuple(checkpoint.load(path)[_MERIT]))
-        return next(iter(found), None)
-
     def best_state(self) -> dict[str, np.ndarray] | None:
-        """Returns what that file holds; None before the first evaluation."""
+        """Returns the best policy; None before the first evaluation."""
         while True:
-            try:
-                best = self.best()
-                return best and checkpoint.load(best)
-            except FileNotFoundError:  # of a run that goes on: a better one has taken its place
-                pass
+            found, is_gone = [], False
+            # Two, where a better one has been written, and the other not yet removed.
+            for path in checkpoint.paths(self._best):
+                try:
+                    found.append(checkpoint.load(path))
+                except FileNotFoundError:  # of a run that goes on: a better one takes its place
+                    is_gone = True
+                except errors.ConfigError as error:
+                    terminal.warn(f"{error}; passed over")
+            if found or not is_gone:
+                return max(found, key=lambda state: tuple(state[_MERIT]), default=None)

@@ -53,8 +53,8 @@ class FingerprintLog:
 
         self._cells = (directory / CELLS).open("ab", buffering=0)
         end = 0
-        for update, _, record_end in _records(directory / CELLS):
-            end = record_end if update <= updates else end
+        for update, cells in _records(directory / CELLS):
+            end = cells.stop if update <= updates else end
         self._cells.truncate(end)
 
     def append(self, update: int, env_steps: int, fingerprint: Fingerprint) -> None:
@@ -126,8 +126,11 @@ def read_table(directory: Path) -> dict[int, dict[str, str]]:
 def read_cells(directory: Path, update: int) -> dict[str, np.ndarray] | None:
     """Returns name -> [T + 1, B] uint16 of an update's storage; None without a whole record."""
     columns, _ = _read_lines(directory / TABLE)
-    for number, deflated, _ in _records(directory / CELLS):
+    for number, place in _records(directory / CELLS):
         if number == update:
+            with (directory / CELLS).open("rb") as file:
+                file.seek(place.start)
+                deflated = file.read(place.stop - place.start)
             with contextlib.suppress(zlib.error, ValueError):  # damaged
                 cells = np.load(io.BytesIO(zlib.decompress(deflated)), allow_pickle=False)
                 return dict(zip(causes_first(_storage_arrays(columns)), cells, strict=True))
@@ -156,12 +159,17 @@ def _read_lines(path: Path) -> tuple[list[str], dict[int, str]]:
     }
 
 
-def _records(path: Path) -> Iterator[tuple[int, bytes, int]]:
-    """Yields (update, deflated cells, where the record ends) for each whole record."""
-    data = path.read_bytes() if path.exists() else b""
-    start = 0
-    while start + _RECORD.size <= len(data):
-        update, length = _RECORD.unpack_from(data, start)
-        start += _RECORD.size + length
-        if start <= len(data):
-            yield update, data[start - length : start], start
+def _records(path: Path) -> Iterator[tuple[int, slice]]:
+    """Yields (update, where its deflated cells are) for each whole record."""
+    if not path.exists():
+        return
+    size = path.stat().st_size
+    start = _RECORD.size
+    with path.open("rb") as file:
+        while start <= size:
+            update, length = _RECORD.unpack(file.read(_RECORD.size))
+            cells = slice(start, start + length)
+            if cells.stop <= size:  # else it was cut short
+                yield update, cells
+            file.seek(cells.stop)
+            start = cells.stop + _RECORD.size

@@ -204,7 +204,7 @@ class Keeper:
         by_time = self._settings.checkpoint_every_sec
         by_updates = self._settings.checkpoint_every_updates
         return (by_time is not None and time.monotonic() - self._saved_at >= by_time) or (
-            by_updates is not None and updates % by_updates == 0
+            by_updates is not None and updates > 0 and updates % by_updates == 0
         )
 
     def save(self, number: int, state: State) -> Path:

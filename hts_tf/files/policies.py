@@ -113,14 +113,19 @@ def load(name: str, agent: Agent) -> None:
 
 
 def _parts(name: str) -> tuple[Workdir, str | None]:
+    if _is_run(name):  # whatever its name looks like
+        return Workdir(Path(name)), None
     found = _NAME.fullmatch(name)
     if found is None:
         raise errors.ConfigError("a policy is named WORKDIR, WORKDIR@UPDATES or WORKDIR@best")
-    run = Path(found["workdir"])
-    is_run = Workdir(run).config.exists()  # results of models may be in a directory of its name
-    if not is_run and found["workdir"] in models.names():
-        run = models.find(found["workdir"])
-    return Workdir(run), found["which"]
+    workdir, which = found["workdir"], found["which"]
+    # Results of models may be in a directory of a model's name.
+    is_model = not _is_run(workdir) and workdir in models.names()
+    return Workdir(models.find(workdir) if is_model else Path(workdir)), which
+
+
+def _is_run(name: str) -> bool:
+    return Workdir(Path(name)).config.exists()
 
 
 class Snapshots:

@@ -61,6 +61,11 @@ class Workdir:
                         page="faq.md#can-i-change-a-setting-and-go-on",
                     )
             self._is_new = not self.config.exists()
+            if self._is_new and checkpoint.paths(self._checkpoints):
+                raise errors.ConfigError(
+                    f"--workdir={self.path} has checkpoints of a run whose config.gin is gone: "
+                    "bring that back, or give another --workdir"
+                )
         return self._is_new
 
     def configure(self, configuration: str) -> None:

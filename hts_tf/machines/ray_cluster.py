@@ -58,7 +58,7 @@ def connected(address: str | None, num_processes: int) -> Iterator[Any]:
         else:
             _reach(address)
         _set_environment(is_own=not address)
-        with installation.needing("cluster", "--num_machines"):
+        with installation.needing("cluster", "a Ray cluster"):
             import ray
         try:
             ray.init(**kind, logging_level="error")

@@ -68,6 +68,7 @@ class ActorCritic(Agent):
         seeds = Seeds(seed)
         self._spec = spec
         self._sequence_length = sequence_length
+        seen_by_policy(spec.observation)  # complains where there is nothing but the critic's
         seen = seen_by_critic(spec.observation)
         self._normaliser = ObservationNormaliser(seen) if normalise_observations else None
         if self._normaliser is not None:

@@ -159,9 +159,12 @@ def bounded(spec: specs.ArraySpec, action: tf.Tensor) -> tf.Tensor:
     """Returns actions as environments take them."""
     if not isinstance(spec, specs.BoxSpec):
         return action
-    low, high = (np.reshape(x, spec.shape).astype(np.float32) for x in (spec.low, spec.high))
-    if spec.bounded_by == "tanh":
-        return low + (high - low) * 0.5 * (1.0 + keras.ops.tanh(action))
+    low, high = (bound.astype(np.float32) for bound in spec.bounds)
+    if spec.bounded_by == "tanh":  # rounding may lead past a bound
+        action = low + (high - low) * (0.5 * (1.0 + keras.ops.tanh(action)))
+    # So may rounding bounds of more digits.
+    low = np.where(low < spec.bounds[0], np.nextafter(low, np.float32(np.inf)), low)
+    high = np.where(high > spec.bounds[1], np.nextafter(high, np.float32(-np.inf)), high)
     return keras.ops.minimum(keras.ops.maximum(action, low), high)
 
 

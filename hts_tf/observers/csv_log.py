@@ -32,14 +32,11 @@ class CsvLog(Observer):
         rows = []
         if run.env_steps and self._path.exists():
             try:
-                with self._path.open(newline="") as file:
-                    table = csv.DictReader(file)
-                    rows = [
-                        row
-                        for row in table
-                        if int(row[_STEPS]) <= run.env_steps and None not in row.values()
-                    ]  # the last may have been cut short
-                    self._columns = list(table.fieldnames)
+                lines = self._path.read_text().splitlines(keepends=True)
+                # The last may have been cut short.
+                table = csv.DictReader(line for line in lines if line.endswith("\n"))
+                rows = [row for row in table if int(row[_STEPS]) <= run.env_steps]
+                self._columns = list(table.fieldnames)
             except (KeyError, TypeError, ValueError, csv.Error) as error:
                 raise errors.ConfigError(f"{self._path} is damaged: {error}") from error
         self._write(rows)

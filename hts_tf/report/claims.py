@@ -126,6 +126,8 @@ def speedup_rises(speedups: pd.DataFrame | None) -> tuple[str, str]:
     if speedups is None or speedups["step_variance_sec2"].nunique() < 3:
         return MISSING, "The systems benchmark with at least three variances is wanted for this."
     variance, speedup = speedups["step_variance_sec2"], speedups["measured"]
+    if speedup.nunique() < 2:
+        return FAILS, f"At every variance it is {speedup.iloc[0]:.2f}."
     correlation = variance.rank().corr(speedup.rank())
     verdict = HOLDS if correlation >= STRONG else PARTLY if correlation > 0 else FAILS
     first, last = speedups.iloc[variance.argmin()], speedups.iloc[variance.argmax()]

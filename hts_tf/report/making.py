@@ -48,7 +48,7 @@ def make(
         "minutes": figures.scores(runs, "minutes"),
         "env_steps": figures.scores(runs, "env_steps"),
         "estimates": _draw_estimates(samples),
-        "time_shares": figures.time_shares(_mean_shares(shares)),
+        "time_shares": None if shares.empty else figures.time_shares(_mean_shares(shares)),
         "throughput": None if systems is None else figures.throughput(systems),
         "speedup": None if systems is None else figures.speedup(ratios),
         "interval_times": None if systems is None else figures.interval_times(systems),

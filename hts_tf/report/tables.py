@@ -54,7 +54,10 @@ def read_comparisons(directories: Sequence[Path]) -> tuple[pd.DataFrame, list[Ru
             f"{seed:g}"
         )
     runs = [run for pair in zip(directories, tables, strict=True) for run in read_curves(*pair)]
-    shares = [read(directory / TIME_SHARES[0], *TIME_SHARES[1:]) for directory in directories]
+    shares = [  # none of runs that diverged before they had made anything
+        read(directory / TIME_SHARES[0], *TIME_SHARES[1:], may_have_no_rows=True)
+        for directory in directories
+    ]
     return table, runs, pd.concat(shares, ignore_index=True)
 
 

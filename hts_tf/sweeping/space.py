@@ -48,7 +48,8 @@ class Parameter(NamedTuple):
             text = f"{value:.{digits}g}"
             if low <= float(text) <= high and abs(float(text) - value) <= (high - low) / 1000:
                 break
-        return text
+        # Drawn from a range are numbers, of which only some would be whole.
+        return text if {*".en"} & {*text} else f"{text}.0"
 
 
 def parse(lines: Iterable[str]) -> list[Parameter]:

@@ -49,7 +49,12 @@ class EvaluationProcess:
         self._has_begun = False
 
     def begin(self, updates: int) -> None:
-        """Takes up what is waiting of a run with so many updates; what came after is made again."""
+        """Takes up what is waiting of a run with so many updates; what came after is made again.
+
+        Raises:
+          ConfigError: the table of evaluations is damaged.
+        """
+        self._evaluations.read()
         self._last_updates = updates
         for path in self._evaluations.waiting():
             if int(path.stem) > updates:

@@ -15,7 +15,7 @@ SYNC_INTERVAL, NUM_ENVS, NUM_STORAGES = 2, 3, 2
 
 
 def make(step=DISCRETE, game=GAME, num_storages=NUM_STORAGES):
-    fields = board.fields(step, 9, SYNC_INTERVAL, NUM_ENVS, num_storages)
+    fields = board.fields(step, game, SYNC_INTERVAL, NUM_ENVS, num_storages)
     made = board.Board(shared_memory.SharedArrays(fields), step, game)
     made.clear()
     return made
@@ -261,7 +261,7 @@ def test_players_who_take_no_part_do_not_count():
         rivals_of_tasks=(2, 0),
     )
     step = specs.step_spec(game, {"logits": specs.ArraySpec((3,), "float32")})
-    fields = board.fields(step, 9, SYNC_INTERVAL, 1, NUM_STORAGES, num_players=3, num_tasks=2)
+    fields = board.fields(step, game, SYNC_INTERVAL, 1, NUM_STORAGES)
     made = board.Board(shared_memory.SharedArrays(fields), step, game)
     made.clear()
     np.testing.assert_allclose(made.task_ends, [0.5, 1.0])

@@ -37,9 +37,7 @@ def make_policy():
 
 def make_workers(num_executors, num_actors, batch_size, **options):
     policy, step = make_policy()
-    crew = Crew(
-        NUM_ENVS, SYNC_INTERVAL, num_executors, num_actors, batch_size, num_players=P, **options
-    )
+    crew = Crew(NUM_ENVS, SYNC_INTERVAL, num_executors, num_actors, batch_size, **options)
     return Workers(GAME, step, policy, SEED, crew)
 
 

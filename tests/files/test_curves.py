@@ -60,6 +60,15 @@ def test_a_resumed_run_forgets_what_came_after_its_checkpoint(tmp_path):
     board.close()
 
 
+def test_what_began_after_the_checkpoint_is_forgotten_whole(tmp_path):
+    board = write(tmp_path, [(step, step / 64, step, 0.5) for step in (64, 128)])
+    board.restart(0)
+    board.close()
+    log = RunLog(tmp_path)
+    assert log.series == {}
+    assert (log.env_steps, log.minutes) == (0, 0.0)
+
+
 def test_no_finished_episodes(tmp_path):
     write(tmp_path, [(64, 1.0, 0, 0.0)]).close()
     with pytest.raises(FileNotFoundError, match=str(tmp_path)):

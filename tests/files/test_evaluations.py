@@ -42,12 +42,25 @@ def evaluated(evaluations, updates, score, episode_return=0.0):
 )
 def test_the_best_one_stays(tmp_path, results, best):
     evaluations = Evaluations(tmp_path)
-    assert evaluations.best() is None
+    assert evaluations.best_state() is None
     for result in results:
         evaluated(evaluations, *result)
     assert evaluations.waiting() == []
-    assert evaluations.best().name == f"{best:09d}.ckpt"
-    assert len([*(tmp_path / "checkpoints" / "best").iterdir()]) == 1
+    assert evaluations.best_state()["run/updates"] == best
+    assert [p.stem for p in (tmp_path / "checkpoints" / "best").iterdir()] == [f"{best:09d}"]
+
+
+def test_a_damaged_one_is_passed_over(tmp_path, capfd):
+    """The training goes on, whatever has become of it."""
+    evaluations = Evaluations(tmp_path)
+    evaluated(evaluations, 1, 0.75)
+    [file] = (tmp_path / "checkpoints" / "best").iterdir()
+    file.write_bytes(file.read_bytes()[:-1])
+    assert evaluations.best_state() is None
+    assert "000000001.ckpt is damaged; passed over" in capfd.readouterr().err
+    evaluated(evaluations, 2, 0.5)
+    assert evaluations.best_state()["run/updates"] == 2
+    assert not file.exists()
 
 
 def test_a_better_one_takes_the_place_of_the_best_while_that_is_read(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from hts_tf.files.keeper import Keeper
 from hts_tf.files.workdir import Workdir
 from hts_tf.schedules.hts import HTS
 from hts_tf.settings import Settings
-from hts_tf.team import share
+from hts_tf.team import Alone, share
 from tests.teams import Threads
 
 
@@ -55,3 +55,16 @@ def test_machines_compare_their_parameters_also_without_fingerprints(tmp_path, d
         assert all("update 3 has come out otherwise on machine 1" in each for each in said)
     else:
         assert said == ["the same"] * 2
+
+
+def test_checkpoints_are_due_after_updates(tmp_path):
+    """Not before the first, which a round without anything to learn from may end with."""
+    settings = Settings(
+        environment=Synthetic(),
+        algorithm=A2C(),
+        schedule=HTS,
+        checkpoint_every_updates=2,
+        checkpoint_every_sec=None,
+    )
+    keeper = Keeper(settings, Workdir(tmp_path), 0, Alone(), share(Alone(), 1, 16))
+    assert [updates for updates in range(5) if keeper.is_due(updates)] == [2, 4]

@@ -1,4 +1,5 @@
 import functools
+import shutil
 
 import numpy as np
 import pytest
@@ -58,6 +59,18 @@ def test_the_newest_and_others(workdir, suffix, name, value):
     assert found.name == f"{workdir}{name}"
     assert found.environment == Synthetic()
     assert all((variable.numpy() == value).all() for variable in found.agent.variables)
+
+
+@pytest.mark.parametrize("ending", ["@2", "@best"])
+def test_a_run_whose_own_name_looks_like_one_of_anothers_policies(workdir, ending):
+    run = workdir / f"run{ending}"
+    for place in (run, workdir / "run"):
+        shutil.copytree(workdir / "checkpoints", place / "checkpoints")
+        shutil.copy(workdir / "config.gin", place)
+    Snapshots(run).save(9, make_agent(0.125))
+    assert participants.load(str(run)).name == f"{run}@3"
+    found = participants.load(f"{run}@9")
+    assert all((variable.numpy() == 0.125).all() for variable in found.agent.variables)
 
 
 @pytest.mark.parametrize(

@@ -51,3 +51,12 @@ def test_a_directory_is_a_runs_from_when_it_is_configured(tmp_path):
     workdir.close()
     with pytest.raises(errors.ConfigError, match="num_envs = 8"):
         workdir.claim("Trainer.num_envs = 4\n")
+
+
+def test_checkpoints_of_a_run_whose_configuration_is_gone(tmp_path):
+    """They might be gone on with under another one."""
+    workdir = Workdir(tmp_path)
+    workdir.save(1, {"number": np.array(1)}, keep=1)
+    with pytest.raises(errors.ConfigError, match="has checkpoints of a run whose config"):
+        workdir.claim("Trainer.num_envs = 8\n")
+    workdir.close()

@@ -43,6 +43,17 @@ def example(spec, leading):
     )
 
 
+def test_a_policy_is_not_shown_what_only_the_critic_sees():
+    """Also where nothing else is there."""
+    observation = {
+        specs.ACTION_MASK: specs.ArraySpec((3,), "bool"),
+        specs.CRITIC_STATE: specs.ArraySpec((5,), "float32"),
+    }
+    spec = dataclasses.replace(VECTOR, observation=observation)
+    with pytest.raises(errors.ConfigError, match="has nothing in it to be seen"):
+        ActorCritic(spec, 1, SMALL_MLP)
+
+
 def assert_close(actual, expected, **tolerance):
     for a, b in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
         assert a.shape == b.shape

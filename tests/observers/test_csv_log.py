@@ -18,7 +18,7 @@ def rows(directory):
         return [(row["env_steps"], row["a"], row["b"]) for row in csv.DictReader(file)]
 
 
-@pytest.mark.parametrize("torn", ["", "1", "16", "163,0", "163,0.5,"])
+@pytest.mark.parametrize("torn", ["", "1", "16", "163,0", "163,0.5,", "90,0.5,4.", "90,0.5,4.5"])
 def test_a_row_that_was_cut_short_is_made_again(tmp_path, torn):
     """As where a disk was full."""
     log = begin(tmp_path, 0)

@@ -112,6 +112,11 @@ def test_speedup_rises(measured, verdict):
     assert f"(8 ms²) it goes from {measured[0]:.2f} to {measured[-1]:.2f}" in evidence
 
 
+def test_speedup_that_is_the_same_everywhere():
+    table = pd.DataFrame({"step_variance_sec2": [0, 1e-6, 2e-6], "measured": [1.5] * 3})
+    assert claims.speedup_rises(table) == (claims.FAILS, "At every variance it is 1.50.")
+
+
 def test_what_is_not_there_is_not_judged():
     findings = claims.judge(group("hts_ppo", RISE), pd.DataFrame(
         {"scenario": ["a"], "method": ["hts_ppo"], "sps": [500.0]}), None)  # fmt: skip

@@ -115,6 +115,14 @@ def test_one_seed_of_one_method(tmp_path):
     assert "No systems benchmark was given" in shown.text
 
 
+def test_runs_that_diverged_before_they_made_anything(tmp_path):
+    comparison = write(tmp_path / "runs", [run("mine", [])])
+    path = comparison / "time_shares.csv"
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    assert make(comparison, tmp_path / "page.html")
+    assert not list(tmp_path.glob("*time_shares*"))
+
+
 def test_names_are_not_taken_for_html(tmp_path):
     output = tmp_path / "page.html"
     runs = [run("<b>&", [0.5, 0.6], scenario="<i>")]

@@ -32,11 +32,12 @@ def test_parse():
         ("a.b = log(1e-5, 1)", "a.b = 0.001235"),
         ("a.b = whole(1, 8)  # passes (both ends)", "a.b = 8"),
         ("a.b = one_of(@gru, None)", "a.b = @gru"),
+        ("a.b = between(2.0, 8)", "a.b = 2.0"),  # for what takes whole numbers it is no range
     ],
 )
 def test_binding(line, binding):
     [parameter] = space.parse([line])
-    value = {"log": 0.001234567, "whole": 8, "one_of": "@gru"}[parameter.kind]
+    value = {"between": 2.0, "log": 0.001234567, "whole": 8, "one_of": "@gru"}[parameter.kind]
     assert parameter.binding(value) == binding
 
 

@@ -1,0 +1,54 @@
+"""Commands that are refused, many of them in one process: to start one takes a second or more."""
+
+import json
+
+from tests import command_line
+
+_PROGRAM = """
+import contextlib, importlib, io, json, os, sys, tempfile
+from absl import flags, logging
+from hts_tf.system import command
+
+module, body, commands = sys.argv[1:]
+body = getattr(importlib.import_module(module), body)
+logging.use_absl_handler()  # as app.run does
+results = []
+for arguments in json.loads(commands):
+    for name in flags.FLAGS:
+        flags.FLAGS[name].unparse()
+    flags.FLAGS([module, *arguments])
+    with tempfile.TemporaryFile("r+") as errors:
+        os.dup2(errors.fileno(), 2)
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            code = command.outcome(body)
+        errors.seek(0)
+        results.append((code, output.getvalue(), errors.read()))
+json.dump(results, sys.stdout)
+"""
+
+
+def of(module, body, commands):
+    """Gives a command one list of flags after the other.
+
+    Args:
+      module: of the command.
+      body: the function in it that `command.run` is given.
+      commands: lists of flags.
+
+    Returns:
+      (exit code, standard output, standard error) of each.
+    """
+    code, said, complaints = command_line.run(
+        "tests.program", _PROGRAM, module, body, json.dumps(commands)
+    )
+    assert code == 0, complaints
+    return json.loads(said)
+
+
+def check(finished, says):
+    """Checks that a command was refused in a line, with these words in it."""
+    code, output, complaints = finished
+    assert code == 2, (output, complaints)
+    assert len(complaints.splitlines()) == 1, complaints
+    assert says in complaints
+    assert not output
