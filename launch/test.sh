@@ -9,5 +9,6 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 ./launch/setup.sh --extras=gymnasium,atari,mujoco,pettingzoo,cluster,sweep,onnx,trackers,docs
 .venv/bin/python -m ruff check .
 .venv/bin/python -m ruff format --check .
+unset PYTHONDONTWRITEBYTECODE  # each of the many processes would compile all of hts_tf
 # Three files of tests at a time on two cores: some wait, for timeouts and for machines that begin.
 exec .venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder "$@"

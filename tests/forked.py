@@ -12,7 +12,11 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 # Nothing of ours, so that a command imports its modules itself, in its own order.
-_LOADED = ["absl.app", "gin", "keras", "numpy", "pydantic", "tensorflow"]
+_LOADED = [
+    *("absl.app", "annotated_types", "gin", "keras", "numpy", "pydantic.type_adapter"),
+    *("rich.console", "rich.progress_bar", "rich.rule", "rich.table"),
+    *("tensorboard.summary.writer.record_writer", "tensorboard.util.tensor_util", "tensorflow"),
+]
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 _SERVER = multiprocessing.get_context("forkserver")

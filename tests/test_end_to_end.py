@@ -19,6 +19,8 @@ from tests.sameness import wait_for_rows
 
 pytestmark = pytest.mark.slow
 
+TWO_EXECUTORS = "--gin_bindings=Trainer.num_executors = 2"
+
 
 def train(workdir, *flags):
     """Trains to the end and returns the fingerprints: the bytes of both files."""
@@ -104,7 +106,7 @@ def test_workers_and_the_archive_do_not_change_bits(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path, number):
-    flags = [f"--workdir={tmp_path}", *SMALL_FOOTBALL, *patience.FLAGS]
+    flags = [f"--workdir={tmp_path}", *SMALL_FOOTBALL, *patience.FLAGS, TWO_EXECUTORS]
     patience.allow(tmp_path, 2)
     with command_line.start("hts_tf.train", *flags) as process:
         wait_for_progress(process)
@@ -133,6 +135,7 @@ def test_killed_and_resumed_is_as_never_stopped(reference, tmp_path):
         *SMALL_FOOTBALL,
         *patience.FLAGS,
         "--gin_bindings=Trainer.checkpoint_every_updates = 3",
+        TWO_EXECUTORS,
     ]
     for rows in (1, 4):
         patience.allow(tmp_path, rows + 1)
@@ -309,6 +312,7 @@ def test_it_learns_the_synthetic_game(tmp_path):
         tmp_path,
         "--scenario=synthetic",
         "--gin_bindings=Trainer.total_env_steps = 80000",
+        "--gin_bindings=Trainer.stop_at_score = 0.9",
         "--gin_bindings=PPO.learning_rate = 0.003",
     )
     assert score_of(tmp_path) > 0.9, "a random policy scores 0.25"
@@ -320,8 +324,8 @@ def test_a2c_learns_the_synthetic_game_and_goes_on_from_a_checkpoint(tmp_path):
         "--method=hts_a2c",
         "--scenario=synthetic",
         "--gin_bindings=A2C.learning_rate = 0.01",
-        "--gin_bindings=Trainer.total_env_steps = 40000",
-        "--gin_bindings=Trainer.checkpoint_every_updates = 400",
+        "--gin_bindings=Trainer.total_env_steps = 24000",
+        "--gin_bindings=Trainer.checkpoint_every_updates = 250",
     ]
     bits = train_on(tmp_path, *flags)
     assert score_of(tmp_path) > 0.9, "a random policy scores 0.25"
@@ -329,5 +333,5 @@ def test_a2c_learns_the_synthetic_game_and_goes_on_from_a_checkpoint(tmp_path):
     newest = Workdir(tmp_path).newest()["run/updates"]
     *_, last = sorted((tmp_path / "checkpoints").iterdir())
     last.unlink()
-    assert Workdir(tmp_path).newest()["run/updates"] < newest == 500
+    assert Workdir(tmp_path).newest()["run/updates"] < newest == 300
     assert train_on(tmp_path, *flags) == bits

@@ -7,11 +7,12 @@ import ast
 import functools
 import importlib
 import inspect
+import itertools
 import math
 import signal
 import types
 import typing
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -257,14 +258,16 @@ def refusals(limits, workdir):
 
 
 def groups():
-    """Returns limits of different configurables together, as far as one method has them all."""
-    found = {}
-    counts = Counter()
+    """Returns limits together, two of each configurable, as far as one method has them all."""
+    found = defaultdict(dict)
     for binding, value in LIMITS:
         name = binding.partition(".")[0]
-        found.setdefault((method_of(binding), counts[name]), []).append((binding, value))
-        counts[name] += 1
-    return list(found.values())
+        for number in itertools.count():
+            group = found[method_of(binding), number]
+            if binding not in group and sum(b.startswith(f"{name}.") for b in group) < 2:
+                group[binding] = value
+                break
+    return [list(group.items()) for group in found.values()]
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ TELLING = [
     "--gin_bindings=Trainer.sync_interval = 40",
     f"--gin_bindings=Trainer.total_env_steps = {NUM_UPDATES * 640}",
     "--gin_bindings=Trainer.checkpoint_every_updates = 2",
+    command_line.ONE_EXECUTOR,
 ]
 
 

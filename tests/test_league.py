@@ -14,6 +14,9 @@ FLAGS = [
     "--gin_bindings=Trainer.num_envs = 4",
     "--gin_bindings=Trainer.sync_interval = 16",
     "--gin_bindings=Trainer.total_env_steps = 256",
+    "--gin_bindings=PPO.epochs = 2",
+    "--gin_bindings=mlp.units = (32,)",
+    command_line.ONE_EXECUTOR,
     "--generations=2",
 ]
 
@@ -67,7 +70,12 @@ def optimizer(state):
 @pytest.mark.slow
 def test_begins_as_another(tmp_path):
     """With a learning rate of next to nothing it stays that."""
-    flags = [flag for flag in FLAGS if not flag.startswith("--generations")]
+    flags = [
+        "--scenario=synthetic",
+        "--gin_bindings=Trainer.num_envs = 4",
+        "--gin_bindings=Trainer.sync_interval = 16",
+        "--gin_bindings=Trainer.total_env_steps = 256",
+    ]
     first, second = tmp_path / "first", tmp_path / "second"
     code, _, errors = command_line.run("hts_tf.train", *flags, f"--workdir={first}")
     assert code == 0, errors

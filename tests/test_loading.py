@@ -1,8 +1,5 @@
 """Policies in Python choose what they choose in evaluations, to the bit."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -100,7 +97,10 @@ GAMES = {
         gymnasium("__import__('gymnasium').make('HalfCheetah-v5', max_episode_steps=13)"),
     ),
     "images of football": (
-        ["--scenario=academy_empty_goal_close", "--gin_bindings=nature_cnn.dense = 32"],
+        [
+            "--scenario=academy_empty_goal_close",
+            *command_line.SMALL_CNN_FLAGS,
+        ],
         gymnasium(
             "__import__('hts_tf.football') and __import__('gymnasium')"
             ".make('hts_tf/academy_empty_goal_close-v0')"
@@ -120,10 +120,8 @@ def test_it_plays_as_in_evaluations(game, tmp_path):
     code, _, errors = command_line.run("hts_tf.evaluate", *evaluate, "--video=false")
     assert code == 0, errors
     script = PLAY.replace("{begin}", how["begin"]).replace("{step}", how["step"])
-    played = subprocess.run(
-        [sys.executable, "-c", script, str(workdir), str(tmp_path)], capture_output=True, text=True
-    )
-    assert played.returncode == 0, played.stderr
+    code, _, errors = command_line.run("tests.program", script, workdir, tmp_path)
+    assert code == 0, errors
     for number, record in enumerate(archive.read(csv.with_suffix(".bin"))):
         expected = record.actions
         if game.startswith("HalfCheetah"):  # as they are played; kept is what was drawn
@@ -131,14 +129,6 @@ def test_it_plays_as_in_evaluations(game, tmp_path):
             spec = specs.BoxSpec((6,), low=(-1.0,) * 6, high=(1.0,) * 6, bounded_by=way)
             expected = spec.bounded(np.frombuffer(expected, np.float32).reshape(-1, 6)).tobytes()
         assert (tmp_path / str(number)).read_bytes() == expected
-
-
-def in_python(code, *arguments):
-    """Runs Python by itself; returns (exit code, standard output, standard error)."""
-    run = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True
-    )
-    return run.returncode, run.stdout, run.stderr
 
 
 def test_what_cannot_be_loaded_or_observed(tmp_path):
@@ -160,7 +150,7 @@ print(policy.act(np.ones(4, np.uint8), policy.initial_state(), deterministic=Tru
 """
     train = [f"--workdir={tmp_path}", "--scenario=synthetic", *SMALL]
     assert command_line.run("hts_tf.train", *train)[0] == 0
-    exit_code, printed, errors = in_python(code, tmp_path)
+    exit_code, printed, errors = command_line.run("tests.program", code, tmp_path)
     assert exit_code == 0, (printed, errors)
     assert len(printed.splitlines()) == 6, printed
     nowhere, no_snapshot, short, long, numbers, action = printed.splitlines()

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 
@@ -47,12 +45,9 @@ COMPUTES = ("processor", "tensorflow", "keras", "numpy", "C library")
 
 @pytest.mark.slow
 def test_models_play_as_they_did():
-    program = [sys.executable, "-c", PLAY]
-    played = subprocess.run(
-        program, cwd=command_line.ROOT, capture_output=True, text=True, check=False
-    )
-    assert played.returncode == 0, played.stderr
-    results = [json.loads(line) for line in played.stdout.splitlines()]
+    code, said, complaints = command_line.run("tests.program", PLAY)
+    assert code == 0, complaints
+    results = [json.loads(line) for line in said.splitlines()]
     assert [name for name, *_ in results] == models.names()
     assert results
     here = scope.describe()

@@ -161,6 +161,8 @@ def train(workdir, *bindings):
         "Football.left_players = 2",
         "Trainer.num_envs = 4",
         "Trainer.sync_interval = 64",
+        "Trainer.num_executors = 1",
+        "PPO.epochs = 1",
         *bindings,
     )
     code, _, text = command_line.run(

@@ -22,6 +22,7 @@ def train(workdir, *bindings):
         "--gin_bindings=Trainer.num_envs = 4",
         "--gin_bindings=Trainer.sync_interval = 16",
         "--gin_bindings=Trainer.total_env_steps = 256",
+        command_line.ONE_EXECUTOR,
         *(f"--gin_bindings={binding}" for binding in bindings),
     )
     assert code == 0, text
@@ -61,7 +62,7 @@ def read(path):
 @pytest.mark.slow
 def test_on_football(trained, tmp_path):
     names = [f"{trained}@2", f"{trained}@4", str(trained)]
-    command = [f"--workdirs={','.join(names)}", "--episodes=1"]
+    command = [f"--workdirs={','.join(names)}", "--episodes=1", "--processes=1"]
     code, output, text = command_line.run(
         "hts_tf.tournament", *command, f"--output={tmp_path / 'ours'}"
     )

@@ -77,8 +77,8 @@ def make_rollout(agent, counts=False):
     return trees.map(lambda x: x[:, :, None], rollout)
 
 
-def learn(name, shards, columns=slice(None), core=None, counts=False, updates=2):
-    """Returns the parameters and logs after some updates on some columns of the rollout."""
+def learn(name, shards, columns=slice(None), core=None, counts=False):
+    """Returns the parameters and logs after one and two updates on some columns of the rollout."""
     agent = make_agent(core)
     rollout = trees.map(lambda x: x[:, columns], make_rollout(agent, counts))
     learner = Learner(
@@ -90,24 +90,34 @@ def learn(name, shards, columns=slice(None), core=None, counts=False, updates=2)
         reward_scaling=ReturnScaling,
         shards=shards,
     )
-    logs = [learner.step(rollout) for _ in range(updates)]
     variables = [*agent.variables, *learner.state_variables]
-    return [variable.numpy() for variable in variables], logs
+    results = []
+    for _ in range(2):
+        logs = learner.step(rollout)
+        results.append(([variable.numpy() for variable in variables], logs))
+    return results
+
+
+# Several tests look at the same ones, each of which takes seconds to compile.
+@functools.cache
+def learnt_alone(name, num_shards, counts):
+    return learn(name, Shards(num_shards), counts=counts)
 
 
 def assert_same(found, expected):
-    for a, b in zip(found[0], expected[0], strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert found[1] == expected[1]
+    for one, other in zip(found, expected, strict=True):
+        for a, b in zip(one[0], other[0], strict=True):
+            np.testing.assert_array_equal(a, b)
+        assert one[1] == other[1]
 
 
 @pytest.mark.parametrize("counts", [False, True])
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_it_does_not_matter_how_many_at_once(name, counts):
-    expected = learn(name, Shards(NUM_SHARDS), counts=counts)
+    expected = learnt_alone(name, NUM_SHARDS, counts)
     assert_same(learn(name, Shards(NUM_SHARDS, at_once=2), counts=counts), expected)
-    whole = learn(name, Shards(), counts=counts)
-    assert any((a != b).any() for a, b in zip(whole[0], expected[0], strict=True))
+    whole, sharded = (learnt_alone(name, n, counts)[-1][0] for n in (1, NUM_SHARDS))
+    assert any((a != b).any() for a, b in zip(whole, sharded, strict=True))
 
 
 def compare_machines():
@@ -158,13 +168,13 @@ def test_agents_that_remember():
 @pytest.mark.parametrize("name", ["A2C", "IMPALA"])
 def test_together_they_are_the_whole_batch(name, counts):
     """Where the batch is not divided into minibatches, shards only round otherwise."""
-    found, expected = (
-        learn(name, shards, counts=counts, updates=1) for shards in (Shards(NUM_SHARDS), Shards())
+    (found, said), (expected, expected_said) = (
+        learnt_alone(name, num_shards, counts)[0] for num_shards in (NUM_SHARDS, 1)
     )
-    for a, b in zip(found[0], expected[0], strict=True):
+    for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-5)
-    known = {key: value for key, value in expected[1][0].items() if key != "explained_variance"}
-    assert {key: found[1][0][key] for key in known} == pytest.approx(known, rel=1e-3, abs=1e-5)
+    known = {key: value for key, value in expected_said.items() if key != "explained_variance"}
+    assert {key: said[key] for key in known} == pytest.approx(known, rel=1e-3, abs=1e-5)
 
 
 @settings(max_examples=30)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from hts_tf.benchmarks import figures
-from tests import command_line
+from tests import command_line, refusals
 from tests.processes import is_alive, training_processes
 
 pytestmark = pytest.mark.slow
@@ -16,6 +16,7 @@ SMALL = [
     "--ceiling_seconds=0.3",
     "--gin_bindings=Trainer.num_envs = 4",
     "--gin_bindings=Trainer.sync_interval = 16",
+    *command_line.SMALL_CNN_FLAGS,
 ]
 
 
@@ -36,22 +37,19 @@ def test_on_football(tmp_path):
     assert len(rows) == 22
 
 
-@pytest.mark.parametrize(
-    ("flag", "says"),
-    [
+def test_refuses():
+    cases = [
         ("--scenarios=academy_cornr", "did you mean academy_corner"),
         ("--scenarios=synthetic", "synthetic"),
         ("--output=/nowhere/figures.csv", "--output"),
         ("--gin_bindings=Trainer.num_env = 3", "num_env"),
         ("--scenarios=", "scenario"),
-        ("extra", "extra"),
-    ],
-)
-def test_refuses(flag, says):
-    code, output, errors = command_line.run("hts_tf.benchmarks.throughput", *SMALL, flag)
-    assert code == 2, (output, errors)
-    assert says in errors
-    assert len(errors.splitlines()) == 1
+    ]
+    commands = [[*SMALL, flag] for flag, _ in cases]
+    results = refusals.of("hts_tf.benchmarks.throughput", "benchmark", commands)
+    for result, (_, says) in zip(results, cases, strict=True):
+        refusals.check(result, says)
+    refusals.check(command_line.run("hts_tf.benchmarks.throughput", *SMALL, "extra"), "extra")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

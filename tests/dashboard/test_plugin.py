@@ -23,13 +23,17 @@ HERE = command_line.ROOT / "tests" / "extensions"
 SMALL = [
     "--gin_bindings=Trainer.sync_interval = 32",
     "--gin_bindings=Trainer.total_env_steps = 2048",
+    command_line.ONE_EXECUTOR,
 ]
 RUNS = {
     "football": SMALL_FOOTBALL,
     "deep/CartPole": ["--scenario=CartPole-v1", *SMALL],
-    "synthetic": ["--scenario=synthetic", *SMALL],
     "loud": [f"--scenario={tiny.NAME}:Nested-v0", *SMALL],
-    "stubborn": ["--scenario=synthetic", *SMALL, f"--gin_files={HERE / 'stubborn.gin'}"],
+}
+# Of what cannot be shown, an episode that nobody has played will do.
+OTHERS = {
+    "synthetic": "import hts_tf.environments.synthetic\nTrainer.environment = @Synthetic()\n",
+    "stubborn": (HERE / "stubborn.gin").read_text(),
 }
 
 
@@ -60,6 +64,12 @@ def logdir(tmp_path_factory):
     for process in started:
         code, _, errors = command_line.finish(process)
         assert code == 0, errors
+    for name, configuration in OTHERS.items():
+        (directory / name).mkdir()
+        (directory / name / "config.gin").write_text(f"# --seed = 0\n{configuration}")
+        file = archive.Archive(directory / name / archive.FILE_NAME, 0)
+        file.append([archive.Record(0, 0, 2, 0, 1.0, 1.0, bytes(3))])
+        file.close()
     return directory
 
 
@@ -87,7 +97,7 @@ def test_the_script():
 def test_episodes(logdir):
     tab = Tab(logdir)
     assert tab.plugin.is_active()
-    assert tab.ask("runs") == sorted(RUNS)
+    assert tab.ask("runs") == sorted([*RUNS, *OTHERS])
     columns = tab.ask("episodes", run="deep/CartPole")
     records = archive.read(logdir / "deep/CartPole" / archive.FILE_NAME)
     assert columns["score"] == pytest.approx([record.score for record in records])

@@ -152,6 +152,8 @@ def test_only_memory_wins(tmp_path, method, core):
         "--gin_bindings=Recall.shortest = 1",
         "--gin_bindings=Recall.longest = 3",
         "--gin_bindings=Trainer.total_env_steps = 20480",
+        "--gin_bindings=Trainer.stop_at_score = 0.9",
+        command_line.ONE_EXECUTOR,
     )
     assert code == 0, errors
     code, output, errors = command_line.run(

@@ -32,6 +32,7 @@ BINDINGS = [
     "Trainer.sync_interval = 8",
     f"Trainer.total_env_steps = {NUM_UPDATES * 8 * 8}",
     "Trainer.checkpoint_every_updates = 3",
+    "Trainer.num_executors = 1",
 ]
 # Every gradient is exchanged: several epochs and minibatches, but few.
 PPO = ["PPO.epochs = 2", "PPO.num_minibatches = 2"]
@@ -41,11 +42,13 @@ TEAM = [
     "Football.action_mask = True",
     "Football.left_players = 'all'",
     "Football.shared_reward = True",
+    "mlp.units = (32,)",
 ]
 # Opponents, which are files, and tasks, whose shares depend on the results of all machines.
 BOTH_SIDES = [
     *command_line.FOOTBALL_PLAYERS,
     *PPO,
+    "mlp.units = (32,)",
     "Trainer.environment = @Tasks()",
     "Tasks.environments = (@ai/Football(), @Football())",
     "Football.left_players = 4",

@@ -142,6 +142,7 @@ def test_impala_learns_the_synthetic_game(tmp_path):
         "--scenario=synthetic",
         "--gin_bindings=IMPALA.learning_rate = 0.003",
         "--gin_bindings=Trainer.total_env_steps = 80000",
+        "--gin_bindings=Trainer.stop_at_score = 0.9",
     ]
     with command_line.start("hts_tf.train", *flags) as process:
         finished(process)

@@ -27,6 +27,7 @@ GAME = [
     "--gin_bindings=Trainer.num_envs = 4",
     "--gin_bindings=Trainer.sync_interval = 32",
     "--gin_bindings=Trainer.total_env_steps = 1280",
+    command_line.ONE_EXECUTOR,
 ]
 PATIENT_GAME = [*GAME, *patience.FLAGS]
 
@@ -98,5 +99,6 @@ def test_it_learns_the_synthetic_game(tmp_path, method, learning_rate, env_steps
         "--scenario=synthetic",
         f"--gin_bindings={learning_rate}",
         f"--gin_bindings=Trainer.total_env_steps = {env_steps}",
+        "--gin_bindings=Trainer.stop_at_score = 0.9",
     )
     assert score_of(tmp_path) > 0.9, "a random policy scores 0.25"

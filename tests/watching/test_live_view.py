@@ -193,7 +193,10 @@ def test_a_training(tmp_path):
         "--gin_bindings=Trainer.sync_interval = 32",
         "--gin_bindings=Trainer.total_env_steps = 5_000_000",
         "--gin_bindings=Trainer.evaluate_every_updates = 5",
-        "--gin_bindings=Synthetic.mean_step_sec = 0.001",  # leaves time for the evaluation
+        "--gin_bindings=Trainer.num_envs = 4",
+        "--gin_bindings=PPO.epochs = 1",
+        "--gin_bindings=PPO.num_minibatches = 1",
+        "--gin_bindings=Synthetic.mean_step_sec = 0.01",  # leaves time for the evaluation
     ]
     screen, code = run_in_a_terminal(
         *flags,
