@@ -307,11 +307,10 @@ class Board:
         went on itself.
         """
         slots, k, step, is_last = asked[:4]
-        goes_on = (step > 0) & ~is_last & (self.ledger.places(slots).length > 0)
+        goes_on = (step > 0) & ~is_last & ~asked.is_first
         before = k[goes_on], step[goes_on] - 1, slots[goes_on]
-        cut_off = self.storages.truncated[before]
-        known = self.storages.truncation_value[before]
-        self.storages.truncation_value[before] = np.where(cut_off, value[goes_on], known)
+        cut_off, values = self.storages.truncated[before], self.storages.truncation_value
+        values[before] = np.where(cut_off, value[goes_on], values[before])
 
     # ---- Between intervals ----------------------------------------------------------------------
 
