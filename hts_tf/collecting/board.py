@@ -99,7 +99,7 @@ class Board:
       has_history: [1] bool, see `fields`.
       first_env: [1] int64, see `fields`.
       task_ends: [num_tasks], see `seeding.parts`: how often episodes that begin are of each task.
-        It changes only at sync points.
+        It changes only at sync points, or, of schedules without, between updates.
     """
 
     def __init__(
