@@ -124,7 +124,7 @@ class DiscreteSpec(ArraySpec):
 
     def __post_init__(self) -> None:
         """Raises: ConfigError: there are no such values."""
-        _check_num_values(self, [self.num_values])
+        _settle_num_values(self, [self.num_values])
 
     def check(self, arrays: np.ndarray) -> None:
         """See base class."""
@@ -157,7 +157,7 @@ class MultiDiscreteSpec(ArraySpec):
             )
         if not self.shape:
             object.__setattr__(self, "shape", (len(self.num_values),))
-        _check_num_values(self, self.num_values)
+        _settle_num_values(self, self.num_values)
         if math.prod(self.shape) != len(self.num_values):
             raise errors.ConfigError(f"{len(self.num_values)} numbers are no array {self.shape}")
 
@@ -231,7 +231,7 @@ class BoxSpec(ArraySpec):
         )
 
 
-def _check_num_values(spec: ArraySpec, numbers: Sequence[int]) -> None:
+def _settle_num_values(spec: ArraySpec, numbers: Sequence[int]) -> None:
     """Checks how many values there are; a spec without a dtype gets the smallest that fits."""
     for number in numbers:
         if not isinstance(number, int | np.integer) or number < 1:

@@ -70,9 +70,9 @@ def observed(tmp_path_factory):
 def stopped(tmp_path_factory):
     """A run that an observer has stopped, and what it said."""
     workdir = tmp_path_factory.mktemp("stopped") / "run"
-    return workdir, finish(start(workdir, *OBSERVED, "--gin_bindings=Witness.stops_after = 2048"))[
-        1
-    ]
+    stops = "--gin_bindings=Witness.stops_after = 2048"
+    _, said = finish(start(workdir, *OBSERVED, stops))
+    return workdir, said
 
 
 def test_a_run_is_the_same_with_them(calm, observed):
