@@ -27,7 +27,9 @@ _SCENARIOS = flags.DEFINE_list(
 )
 _METHODS = flags.DEFINE_list("methods", ["hts_ppo", "ppo", "impala"], "the same")
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "of each scenario and method")
-_MINUTES = flags.DEFINE_float("minutes", 30.0, "the most that a run takes, start-up included")
+_MINUTES = flags.DEFINE_float(
+    "minutes", 30.0, "the most that a run takes, start-up included", lower_bound=0.01
+)
 _OUTPUT = flags.DEFINE_string("output", None, "directory of runs and CSV files", required=True)
 _GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files, for all runs")
 _GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further gin bindings, for all runs")
@@ -89,7 +91,6 @@ def compare() -> None:
       ChildError: a training refused its configuration, or failed.
     """
     runs = comparison.grid(_SCENARIOS.value, _METHODS.value, _SEEDS.value)
-    errors.check_positive("--minutes", _MINUTES.value)
     directory = Path(_OUTPUT.value)
     comparison.claim(directory, _GIN_FILES.value, _GIN_BINDINGS.value)
     results = {run: measure(directory / str(run)) for run in runs}

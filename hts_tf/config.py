@@ -48,13 +48,17 @@ def names(kind: str) -> list[str]:
     return sorted(path.stem for path in (gin_directory() / kind).glob("*.gin"))
 
 
-def check_names(scenario: str, method: str = "hts_ppo") -> None:
+def check_names(scenario: str, method: str) -> None:
     """Raises: ConfigError: one of them is unknown; see `load`."""
+    _check_method(method)
+    _scenario(scenario)
+
+
+def _check_method(method: str) -> None:
     if method not in names("methods"):
         raise errors.ConfigError(
             f"unknown method {method!r}; {errors.nearest(method, names('methods'))}"
         )
-    _scenario(scenario)
 
 
 def _scenario(name: str) -> tuple[str, list[str]]:
@@ -102,7 +106,7 @@ def load(
     Raises:
       ConfigError: something is unknown or misspelt, or a value cannot be used.
     """
-    check_names(scenario, method)
+    _check_method(method)
     files, further = _sources(scenario, gin_files, gin_bindings)
     with _loading():
         texts = [*further, *(Path(path).read_text() for path in gin_files)]
@@ -278,7 +282,6 @@ def environment_for(
 
     What files and bindings say of all else is passed over, see `environment_in`.
     """
-    check_names(scenario)
     files, further = _sources(scenario, gin_files, gin_bindings)
     with _loading():
         text = "\n".join([*map(_with_includes, files), *further])

@@ -1,7 +1,6 @@
 """Errors that are answered by changing the configuration, and the checks that raise them."""
 
 import difflib
-import numbers
 from collections.abc import Iterable
 
 
@@ -42,19 +41,6 @@ class DivergenceError(RunError):
     """Learning went out of bounds; the message says in which update."""
 
     code = 3
-
-
-def check_counts(flag: str, texts: Iterable[str]) -> None:
-    """Raises: ConfigError: the value of a flag that lists whole numbers of at least 1 does not."""
-    for text in texts:
-        if not text.isdecimal() or int(text) < 1:
-            raise ConfigError(f"--{flag} takes whole numbers of at least 1, not {text!r}")
-
-
-def check_positive(binding: str, value: object) -> None:
-    """Raises: ConfigError: the value is not a number above 0."""
-    if not isinstance(value, numbers.Real) or not value > 0:  # as is NaN
-        raise ConfigError(f"{binding} must be a positive number, not {value!r}")
 
 
 def nearest(name: object, known: Iterable[str], others: Iterable[str] = ()) -> str:

@@ -1,8 +1,6 @@
 """Command line: evaluates a policy of a run, perhaps against another one."""
 
 import itertools
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -28,7 +26,7 @@ from hts_tf.files.episodes import Episode
 from hts_tf.files.workdir import Workdir
 from hts_tf.observers import csv_log
 from hts_tf.opponents.pool import ITSELF
-from hts_tf.system import command, compute, start, terminal, whole
+from hts_tf.system import child, command, compute, terminal, whole
 from hts_tf.watching import display
 
 _EPISODES = flags.DEFINE_integer("episodes", 100, "how many to play", lower_bound=1)
@@ -171,19 +169,12 @@ def _show(workdir: Workdir, episodes: Path, env_steps: int) -> None:
         path = Path(directory, "first.gif")
         flags_ = [f"--workdir={workdir.path}", f"--archive={episodes}", "--episode=0"]
         flags_ += [f"--output={path}", *config.modules_flags(run_flags.MODULES.value)]
-        command_ = [sys.executable, "-m", "hts_tf.replay", *flags_]
-        replay = subprocess.run(
-            command_,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",  # an engine may print anything
-            env={**os.environ, **start.tied()},
-        )
-        if not path.exists():
-            reason = replay.stderr.strip().splitlines() or [f"exit code {replay.returncode}"]
-            terminal.warn(f"no video of the first episode: {reason[-1]}")
-            return
+        try:
+            child.run("hts_tf.replay", flags_)
+        except child.ChildError as error:
+            if not path.exists():  # it is, of an episode that was not played the same
+                terminal.warn(f"no video of the first episode: {error}")
+                return
         content = path.read_bytes()
         size = Image.open(path).size
     # Not the training's directory: TensorBoard follows only the newest file of one, and the

@@ -61,10 +61,9 @@ class _Side(NamedTuple):
 def _sides(spec: specs.EnvironmentSpec, policy: Policy, rivals: Policy | None) -> list[_Side]:
     if rivals is None:
         return [_Side(policy, slice(None), spec.num_players)]
-    own = spec.num_players - spec.num_rivals
     return [
-        _Side(policy, slice(None, own), own),
-        _Side(rivals, slice(own, None), spec.num_rivals),
+        _Side(policy, slice(None, spec.num_own), spec.num_own),
+        _Side(rivals, slice(spec.num_own, None), spec.num_rivals),
     ]
 
 
@@ -82,9 +81,7 @@ class _Match:
         self._environment = checked.make(environment)
         self._seed = seed
         self._action_bytes = spec.action.nbytes * spec.num_players
-        self._num_players = spec.num_players
-        self._num_rivals = spec.num_rivals
-        self._num_tasks = spec.num_tasks
+        self._spec = spec
         self._written = spec.new_observation()
         self.observation = spec.by_player(self._written)
         self._sides = sides
@@ -100,8 +97,8 @@ class _Match:
         self._score = 0.0
         self._return = 0.0
         self.random = seeding.generator(self._seed, "evaluation noise", number)
-        self._task = number % self._num_tasks
-        self._episode_seed = seeding.evaluation_seed(self._seed, number, self._num_tasks)
+        self._task = number % self._spec.num_tasks
+        self._episode_seed = seeding.evaluation_seed(self._seed, number, self._spec.num_tasks)
         with self._named():
             self._environment.reset(self._episode_seed, self._written)
         self._on_progress()
@@ -109,17 +106,16 @@ class _Match:
     def step(self, actions: np.ndarray) -> bool:
         """Plays actions [P, ...]; returns whether the episode has ended."""
         with self._named():
-            action = actions[0] if self._num_players == 1 else actions
+            action = actions[0] if self._spec.num_players == 1 else actions
             result = self._environment.step(specs.plain(action), self._written)
         self._on_progress()
         self._actions += actions.tobytes()
-        own = slice(self._num_players - self._num_rivals)
-        score = float(np.mean(np.ravel(result.score)[own]))
+        score = self._spec.mean_of_own(result.score)
         self._score += score
         self._gained += max(score, 0.0)
         self._conceded += max(-score, 0.0)
         self._figures = tuple(map(float, result.figures))
-        self._return += float(np.mean(np.ravel(result.reward)[own]))
+        self._return += self._spec.mean_of_own(result.reward)
         return result.is_over
 
     @contextlib.contextmanager
@@ -134,7 +130,7 @@ class _Match:
 
     def played(self) -> Played:
         record = Record(
-            slot=0,
+            env=0,
             episode=self.number,
             seed=self._episode_seed,
             interval=0,

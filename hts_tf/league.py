@@ -44,7 +44,7 @@ def play() -> None:
         training = Training(
             member.name,
             directory / member.name,
-            [f"--scenario={_SCENARIO.value}", f"--method={_METHOD.value}", f"--seed={_SEED.value}"],
+            comparison.Run(_METHOD.value, _SCENARIO.value, _SEED.value).flags,
             _GIN_FILES.value,
             [*member.bindings(directory), *_GIN_BINDINGS.value],
         )

@@ -87,7 +87,7 @@ class Learner:
         def update(
             rollout: specs.Rollout, permutations: tf.Tensor, progress: tf.Tensor
         ) -> dict[str, tf.Tensor]:
-            if not isinstance(rollout.chosen_by, tuple):  # others' choices are not learnt from
+            if not trees.is_left_out(rollout.chosen_by):  # others' choices are not learnt from
                 own = tf.equal(rollout.chosen_by, 0)
                 rollout = rollout._replace(counts=rollout.counts & own)
             if self.reward_scaling is not None:

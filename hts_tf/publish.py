@@ -20,8 +20,7 @@ from hts_tf.environments import base
 from hts_tf.files import archive, participants, policies
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks.agent import Agent
-from hts_tf.system import command, compute, terminal, whole
-from hts_tf.system.child import Child, ChildError
+from hts_tf.system import child, command, compute, terminal, whole
 
 _POLICY = flags.DEFINE_string(
     "policy", None, "WORKDIR, WORKDIR@UPDATES or WORKDIR@best", required=True
@@ -57,7 +56,7 @@ def publish() -> None:
     if isinstance(participant.environment, base.Watchable):
         try:
             _run("hts_tf.replay", partial, "--best", f"--output={partial / 'best.gif'}")
-        except ChildError as error:
+        except child.ChildError as error:
             if error.code != errors.ConfigError.code:
                 raise
             terminal.warn(f"no best.gif: {error}")  # such as that it makes no pictures
@@ -77,8 +76,7 @@ def _state(agent: Agent, found: policies.Parameters, run: Workdir) -> dict[str, 
 
 def _run(module: str, workdir: Path, *arguments: str) -> None:
     modules = config.modules_flags(_MODULES.value)
-    with Child(module, [f"--workdir={workdir}", *arguments, *modules]) as child:
-        child.has_ended(within_sec=None)
+    child.run(module, [f"--workdir={workdir}", *arguments, *modules])
 
 
 def main() -> None:

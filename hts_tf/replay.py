@@ -14,8 +14,7 @@ from hts_tf.environments import base, two_sided
 from hts_tf.files import archive, run_flags
 from hts_tf.files.archive import Record
 from hts_tf.files.workdir import Workdir
-from hts_tf.system import command, whole
-from hts_tf.system.child import Child
+from hts_tf.system import child, command, whole
 from hts_tf.watching import playback, video
 
 _ARCHIVE = flags.DEFINE_string(
@@ -143,8 +142,7 @@ def play(workdir: Workdir, opponent: str, num_tasks: int) -> Path:
         f"--output={path}.csv",
         *config.modules_flags(run_flags.MODULES.value),
     ]
-    with Child("hts_tf.evaluate", arguments) as playing:
-        playing.has_ended(within_sec=None)
+    child.run("hts_tf.evaluate", arguments)
     return path.with_name(f"{name}.bin")
 
 
@@ -246,9 +244,9 @@ def choose(
         return episode
     if update is not None:
         for number, record in enumerate(records):
-            if record.slot == env and record.update >= update:
+            if record.env == env and record.update >= update:
                 return number
-        last = max(record.slot for record in records)
+        last = max(record.env for record in records)
         if env > last:
             raise errors.ConfigError(f"--env={env} is not in the archive: its last is {last}")
         raise errors.ConfigError(
@@ -277,7 +275,7 @@ def listing(records: list[Record]) -> str:
         for number in numbers:
             record = records[number]
             lines.append(
-                f"{number:15}  {record.update:7}  {record.slot:3}  {record.score:6g}"
+                f"{number:15}  {record.update:7}  {record.env:3}  {record.score:6g}"
                 f"  {record.episode_return:6.2f}  {record.length:5}  {record.against}".rstrip()
             )
     return "\n".join(lines)

@@ -245,7 +245,7 @@ def environment_of(workdir: Workdir, scenario: str | None) -> base.EnvironmentCo
     spec = environment.spec
     if 2 * spec.num_rivals != spec.num_players:
         raise errors.ConfigError(
-            f"{workdir.path}: its environment has {spec.num_players - spec.num_rivals} players on "
+            f"{workdir.path}: its environment has {spec.num_own} players on "
             f"one side and {spec.num_rivals} on the other, and no match has two such sides",
             page="comparing.md#tournaments",
         )

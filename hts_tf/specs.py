@@ -306,6 +306,15 @@ class EnvironmentSpec:
         """How many tasks episodes may be of; an episode's seed says which, `seeding.task_of`."""
         return len(self.rivals_of_tasks) or 1
 
+    @property
+    def num_own(self) -> int:
+        """How many players are no rivals: the first ones, whose scores and returns count."""
+        return self.num_players - self.num_rivals
+
+    def mean_of_own(self, values: np.ndarray) -> float:
+        """Returns the mean of what an env step gave them, of values of all players."""
+        return float(np.mean(np.ravel(values)[: self.num_own]))
+
     def has_rivals(self, task: int) -> bool:
         """Returns whether somebody is met in episodes of a task."""
         return (self.rivals_of_tasks or (self.num_rivals,))[task] > 0
@@ -314,8 +323,7 @@ class EnvironmentSpec:
         """Returns who does in episodes of a task, [P] bool; or True, where that is everybody."""
         if not self.rivals_of_tasks:
             return True
-        absent = self.num_rivals - self.rivals_of_tasks[task]
-        return np.arange(self.num_players) < self.num_players - absent
+        return np.arange(self.num_players) < self.num_own + self.rivals_of_tasks[task]
 
     @property
     def players(self) -> tuple[int, ...]:

@@ -79,8 +79,6 @@ def sweep() -> None:
     lines = [*_SEARCH.value, *_space_file()]
     searched = space.parse(lines)
     names = [parameter.name for parameter in searched]
-    if _MINUTES.value is not None:
-        errors.check_positive("--minutes", _MINUTES.value)
     page, study = _page_and_study()
     plan = _plan(searched)
     identity = _identity(lines)

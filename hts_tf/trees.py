@@ -25,6 +25,11 @@ def map(f: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     return f(tree, *others)
 
 
+def is_left_out(leaf: Tree) -> bool:
+    """Returns whether it is (), which stands where there might be a leaf."""
+    return isinstance(leaf, tuple)  # `leaf == ()` would be about the values of an array
+
+
 def leaves(tree: Tree) -> list[Any]:
     """Returns the leaves, in the order of `map`."""
     if isinstance(tree, dict):

@@ -16,11 +16,13 @@ results = []
 for arguments in json.loads(commands):
     for name in flags.FLAGS:
         flags.FLAGS[name].unparse()
-    flags.FLAGS([module, *arguments])
+    def parsed():
+        command.parse([module, *arguments])
+        return body()
     with tempfile.TemporaryFile("r+") as errors:
         os.dup2(errors.fileno(), 2)
         with contextlib.redirect_stdout(io.StringIO()) as output:
-            code = command.outcome(body)
+            code = command.outcome(parsed)
         errors.seek(0)
         results.append((code, output.getvalue(), errors.read()))
 json.dump(results, sys.stdout)

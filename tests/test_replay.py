@@ -21,17 +21,17 @@ import hts_tf.environments.synthetic
 """
 
 
-def record(slot=0, interval=0, score=0.0, episode_return=0.0, length=1):
-    return Record(slot, 0, 2, interval, score, episode_return, bytes(length))
+def record(env=0, interval=0, score=0.0, episode_return=0.0, length=1):
+    return Record(env, 0, 2, interval, score, episode_return, bytes(length))
 
 
 RECORDS = [
-    record(slot=0, interval=0, score=1, episode_return=1.5, length=9),
-    record(slot=1, interval=2, score=1, episode_return=2.0000001, length=8),
-    record(slot=0, interval=3, score=1, episode_return=2, length=7),
-    record(slot=0, interval=3, score=-1, episode_return=0, length=5),
-    record(slot=1, interval=4, score=-1, episode_return=0, length=6),
-    record(slot=2, interval=4, score=math.nan, episode_return=math.nan, length=1),
+    record(env=0, interval=0, score=1, episode_return=1.5, length=9),
+    record(env=1, interval=2, score=1, episode_return=2.0000001, length=8),
+    record(env=0, interval=3, score=1, episode_return=2, length=7),
+    record(env=0, interval=3, score=-1, episode_return=0, length=5),
+    record(env=1, interval=4, score=-1, episode_return=0, length=6),
+    record(env=2, interval=4, score=math.nan, episode_return=math.nan, length=1),
 ]
 
 

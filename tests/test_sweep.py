@@ -94,7 +94,7 @@ REFUSED = [
     (["--search=PPO.learning_rat = log(1e-5, 1e-4)"], "learning_rat"),
     (["--search=PPO.discount = between(0.9, 1.5)"], "with PPO.learning_rate = 1e-06, PPO.disc"),
     (["--search=PPO.epochs = between(1, 6)"], "PPO.epochs = 1.0: must be a whole number"),
-    (["--minutes=nan"], "--minutes must be a positive number, not nan"),
+    (["--minutes=nan"], "--minutes must be a number, not nan"),
     (["--search=Trainer.total_env_steps = whole(1000, 2000)"], "total_env_steps"),
     (["--search=PPO.clip = 0.1"], "NAME = KIND"),
     (["--space=nowhere.txt"], "--space: "),

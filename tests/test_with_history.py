@@ -49,7 +49,7 @@ def archived(workdir):
 def cut_short(records):
     """Those whose outcome is not known; all others must be what their seeds and actions make."""
     for slot in range(NUM_ENVS):
-        of_slot = [record for record in records if record.slot == slot]
+        of_slot = [record for record in records if record.env == slot]
         assert [record.episode for record in of_slot] == list(range(len(of_slot)))
     for record in records:  # their light is as bright as it may, but pays the same
         playing = playback.Playback(GAME.make(), GAME.spec, record)
@@ -96,7 +96,7 @@ def test_a_training_is_stopped_and_goes_on(tmp_path, says_so):
     assert code == 0, errors
     # Each was in the middle of one: no sync point so far was at a multiple of 23 env steps.
     found = cut_short(archived(tmp_path))
-    assert [record.slot for record in found] == list(range(NUM_ENVS))
+    assert [record.env for record in found] == list(range(NUM_ENVS))
     # By each executor that has one.
     assert errors.count("does not keep to its seed") in ((0,) if says_so else (1, 2))
     assert (WITHDRAWN in output) == says_so

@@ -6,6 +6,7 @@ for all of them.
 
 import tensorflow as tf
 
+from hts_tf import trees
 from hts_tf.networks.action_head import Distribution
 
 Counts = tf.Tensor | tuple[()]
@@ -13,7 +14,7 @@ Counts = tf.Tensor | tuple[()]
 
 def mean(x: tf.Tensor, counts: Counts = ()) -> tf.Tensor:
     """Returns the mean of what counts; 0 if nothing does."""
-    if isinstance(counts, tuple):
+    if trees.is_left_out(counts):
         return tf.reduce_mean(x)
     number = tf.reduce_sum(tf.cast(counts, x.dtype))
     return tf.reduce_sum(tf.where(counts, x, 0.0)) / tf.maximum(number, 1.0)
@@ -21,7 +22,7 @@ def mean(x: tf.Tensor, counts: Counts = ()) -> tf.Tensor:
 
 def only(x: tf.Tensor, counts: Counts = ()) -> tf.Tensor:
     """Returns what counts, and 0 for the rest, of which even what overflows has no gradient."""
-    return x if isinstance(counts, tuple) else tf.where(counts, x, 0.0)
+    return x if trees.is_left_out(counts) else tf.where(counts, x, 0.0)
 
 
 def kl_estimate(log_prob_ratio: tf.Tensor, counts: Counts = ()) -> tf.Tensor:

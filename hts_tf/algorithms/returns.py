@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from hts_tf import specs
+from hts_tf import specs, trees
 from hts_tf.algorithms import losses
 from hts_tf.algorithms.shards import WHOLE, Shards
 
@@ -177,7 +177,7 @@ def explained_variance(
 
 def _known(arrays: list[tf.Tensor], counts: losses.Counts, shards: Shards) -> Sequence[tf.Tensor]:
     """Returns what counts of arrays [T, B] float32, of all machines."""
-    if isinstance(counts, tuple):
+    if trees.is_left_out(counts):
         return shards.gather(*arrays)
     *arrays, counts = shards.gather(*arrays, counts)
     return [tf.boolean_mask(x, counts) for x in arrays]

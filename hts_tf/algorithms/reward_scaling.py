@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from hts_tf import specs, values
+from hts_tf import specs, trees, values
 from hts_tf.algorithms.shards import WHOLE, Shards
 from hts_tf.configurables import configurable
 from hts_tf.networks.moments import RunningMoments
@@ -44,7 +44,7 @@ class ReturnScaling:
           rollout: the columns of this machine's shards.
           shards: if not all are here; the statistics are of all.
         """
-        has_counts = not isinstance(rollout.counts, tuple)
+        has_counts = not trees.is_left_out(rollout.counts)
         rewards, ended, *counts = shards.gather(
             rollout.reward,
             rollout.terminated | rollout.truncated,

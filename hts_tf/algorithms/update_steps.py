@@ -224,6 +224,6 @@ def descend(
 
 def _number(rollout: specs.Rollout) -> tf.Tensor:
     """Returns how many steps count; 1 where all do, as there are as many in each shard."""
-    if isinstance(rollout.counts, tuple):
+    if trees.is_left_out(rollout.counts):
         return tf.constant(1.0)
     return tf.reduce_sum(tf.cast(rollout.counts, tf.float32))

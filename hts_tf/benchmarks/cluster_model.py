@@ -14,7 +14,7 @@ from pathlib import Path
 from absl import flags
 
 from hts_tf import errors
-from hts_tf.benchmarks import cluster_round
+from hts_tf.benchmarks import cluster_round, options
 from hts_tf.benchmarks.cluster_round import EXCHANGES, Machine, Network, Prediction, Size, Workload
 from hts_tf.system import command, installation, whole
 
@@ -265,7 +265,7 @@ def predictions() -> Iterator[tuple[str, str, Prediction]]:
     Raises:
       ConfigError: a flag cannot be used.
     """
-    errors.check_counts("machines", _MACHINES.value or [""])
+    options.check_counts("machines", _MACHINES.value or [""])
     for exchange in _EXCHANGES.value or [""]:
         if exchange not in EXCHANGES:
             raise errors.ConfigError(
@@ -283,7 +283,7 @@ def tell() -> None:
       ConfigError: a flag cannot be used.
     """
     rows = list(predictions())
-    with command.csv_file(_OUTPUT.value) as file:
+    with options.csv_file(_OUTPUT.value) as file:
         writer = csv.writer(file)
         writer.writerow(["workload", "exchange", *Prediction._fields])
         for name, exchange, p in rows:

@@ -85,7 +85,8 @@ class TimedFootball:
 
     def make(self) -> base.Environment:
         """Returns a new environment."""
-        return _TimedEnvironment(self.football.make(), _clocks(self.directory))
+        clocks = _clocks(self.directory)  # before an environment takes what is to be timed
+        return _TimedEnvironment(self.football.make(), clocks)
 
 
 class _TimedEnvironment:

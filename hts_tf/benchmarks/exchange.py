@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import flags
 
-from hts_tf import errors
-from hts_tf.benchmarks import kernel
+from hts_tf.benchmarks import kernel, options
 from hts_tf.machines import ray_cluster
 from hts_tf.system import command
 
@@ -89,7 +88,7 @@ def benchmark() -> None:
       ConfigError: a flag cannot be used, or Ray is not installed.
     """
     for flag in (_MACHINES, _BYTES):
-        errors.check_counts(flag.name, flag.value or [""])
+        options.check_counts(flag.name, flag.value or [""])
     sizes = list(map(int, _MACHINES.value))
     with ray_cluster.connected(None, max(sizes)) as ray:
         print(f"{'machines':>8}{'bytes':>12}{'wall':>10}{'machine':>10}{'exchange':>10}  [ms]")

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from hts_tf.collecting.executor_pool import EXECUTOR
+
 
 def processor_sec(pid: int) -> float:
     """Returns the processor time that a process has used, in user and kernel mode.
@@ -29,7 +31,7 @@ def pss_bytes(pid: int) -> int:
 
 def executors_of(trainer: int) -> list[int]:
     """Returns the process ids of a trainer's executors."""
-    marker = f"executor.main()\0{trainer}\0".encode()
+    marker = f"{EXECUTOR}\0{trainer}\0".encode()
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:

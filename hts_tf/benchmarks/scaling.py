@@ -17,8 +17,8 @@ import gin
 from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, errors, settings  # noqa: F401  gin configurables
-from hts_tf.benchmarks import training_run
+from hts_tf import config, settings  # noqa: F401  gin configurables
+from hts_tf.benchmarks import options, training_run
 from hts_tf.system import command
 
 _SCENARIOS = flags.DEFINE_list(
@@ -69,7 +69,7 @@ def cases() -> Iterator[tuple[str, str, int]]:
       ConfigError: a value is not a number of at least 1.
     """
     for sweep, flag in _SWEEPS.items():
-        errors.check_counts(sweep, flag.value)
+        options.check_counts(sweep, flag.value)
     for scenario in _SCENARIOS.value:
         for sweep, flag in _SWEEPS.items():
             for text in flag.value:
@@ -101,7 +101,7 @@ def benchmark() -> None:
       ChildError: a training refused its configuration, or failed.
     """
     todo = list(cases())
-    with command.csv_file(_OUTPUT.value) as file:
+    with options.csv_file(_OUTPUT.value) as file:
         writer = csv.writer(file)
         writer.writerow(Row._fields)
         print(

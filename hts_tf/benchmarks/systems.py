@@ -28,7 +28,7 @@ from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import errors
-from hts_tf.benchmarks import training_run
+from hts_tf.benchmarks import options, training_run
 from hts_tf.environments import synthetic
 from hts_tf.environments.football import football
 from hts_tf.schedules import interval_times
@@ -293,7 +293,7 @@ def check() -> None:
     for scenario in _SCENARIOS.value or [""]:
         if scenario != _SYNTHETIC:
             football.Football(scenario)  # refuses what it does not know
-    errors.check_counts("num_envs", _NUM_ENVS.value or [""])
+    options.check_counts("num_envs", _NUM_ENVS.value or [""])
     for flag in (_STEP_TIMES, _VARIANCE_STEP_TIMES):
         for step_time in flag.value:
             game_of(step_time)
@@ -309,7 +309,7 @@ def benchmark() -> None:
     check()
     timings: dict[Case, Timing] = {}
     rows: list[Row] = []
-    with command.csv_file(_OUTPUT.value) as file:
+    with options.csv_file(_OUTPUT.value) as file:
         writer = csv.writer(file)
         writer.writerow(Row._fields)
         print(_HEADING, flush=True)

@@ -24,7 +24,14 @@ from statistics import median
 from absl import flags
 
 from hts_tf import config
-from hts_tf.benchmarks import ceiling, environment_in_training, figures, trainer_alone, training_run
+from hts_tf.benchmarks import (
+    ceiling,
+    environment_in_training,
+    figures,
+    options,
+    trainer_alone,
+    training_run,
+)
 from hts_tf.environments.football import football
 from hts_tf.system import command, processors
 
@@ -84,7 +91,7 @@ def benchmark() -> None:
     """
     for scenario in _SCENARIOS.value or [""]:
         football.Football(scenario)  # refuses what it does not know
-    with command.csv_file(_OUTPUT.value) as file:
+    with options.csv_file(_OUTPUT.value) as file:
         writer = csv.writer(file)
         writer.writerow(figures.COLUMNS)
         for scenario in _SCENARIOS.value:

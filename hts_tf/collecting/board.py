@@ -46,7 +46,7 @@ def fields(
             environment.max_episode_steps,
             step.action,
             players,
-            has_rivals=not isinstance(step.chosen_by, tuple),
+            has_rivals=not trees.is_left_out(step.chosen_by),
         ),
         board={
             "sync_point": ((1,), "int64"),

@@ -83,7 +83,7 @@ class EpisodesPlugin(base_plugin.TBPlugin):
         return json.dumps(
             {
                 "update": [record.update for record in records],
-                "env": [record.slot for record in records],
+                "env": [record.env for record in records],
                 "score": [pair and round(pair[0], 4) for pair in known],
                 "return": [pair and round(pair[1], 4) for pair in known],
                 "length": [record.length for record in records],

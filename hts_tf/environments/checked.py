@@ -145,11 +145,7 @@ class Checked(base.Environment):
             raise self._error(f"the observation/{specs.ACTION_MASK} permits nothing")
 
     def _error(self, fault: str) -> ProtocolError:
-        where = f"env step {self._steps - 1} of its episode" if self._steps else "reset"
-        return ProtocolError(
-            f"{type(self._environment).__name__} broke a rule in {where}: {fault}",
-            page="your_own_environment.md#what-it-may-not-do",
-        )
+        return broken(type(self._environment).__name__, self._steps, fault)
 
     def _write(
         self, observation: trees.Tree, method: Callable[[Any, trees.Tree], Any], argument: Any
@@ -171,6 +167,15 @@ class Checked(base.Environment):
             if fault:
                 raise self._error(f"the {name} {fault}")
         return result
+
+
+def broken(who: str, calls: int, fault: str) -> ProtocolError:
+    """Returns what to raise of an environment, after so many calls: a reset, then env steps."""
+    where = f"env step {calls - 1} of its episode" if calls else "reset"
+    return ProtocolError(
+        f"{who} broke a rule in {where}: {fault}",
+        page="your_own_environment.md#what-it-may-not-do",
+    )
 
 
 def _choices(spec: specs.EnvironmentSpec) -> np.ndarray | None:

@@ -5,7 +5,7 @@ know the seed only. How often episodes are of each is for the trainer to say, se
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class Tasks:
                 ("observation", spec.observation, known[0].observation),
                 ("action", spec.action, known[0].action),
                 ("names of figures", spec.figures, known[0].figures),
-                ("number of own players", _num_own(spec), _num_own(known[0])),
+                ("number of own players", spec.num_own, known[0].num_own),
             ]:
                 if found != first:
                     raise errors.ConfigError(
@@ -63,14 +63,14 @@ class Tasks:
             known[0],
             max_episode_steps=max(spec.max_episode_steps for spec in known),
             history_free=all(spec.history_free for spec in known),
-            num_players=_num_own(known[0]) + num_rivals,
+            num_players=known[0].num_own + num_rivals,
             num_rivals=num_rivals,
             rivals_of_tasks=tuple(spec.num_rivals for spec in known),
         )
 
     def make(self) -> "TasksEnvironment":
         """Builds it; each of the environments is built when its first episode begins."""
-        return TasksEnvironment(self.spec, self.environments, _make)
+        return TasksEnvironment(self.spec, self.environments, lambda one: one.make())
 
     def watch(self, render: bool = False) -> "TasksEnvironment":
         """Builds one that shows itself; see `base.Watchable`."""
@@ -92,7 +92,7 @@ class TasksEnvironment(base.Environment):
         self,
         spec: specs.EnvironmentSpec,
         environments: Sequence[base.EnvironmentConfig],
-        build: Any,
+        build: Callable[[base.EnvironmentConfig], base.Environment],
     ) -> None:
         """Builds nothing yet.
 
@@ -115,17 +115,14 @@ class TasksEnvironment(base.Environment):
         if task not in self._built:
             self._built[task] = self._build(self._recipes[task])
         self._environment = self._built[task]
-        self._num_players = self._spec.num_players - (
-            self._spec.num_rivals - self._spec.rivals_of_tasks[task]
-        )
+        self._num_players = self._spec.num_own + self._spec.rivals_of_tasks[task]
 
     def step(self, action: Any, observation: trees.Tree) -> base.StepResult:
         """See base class."""
         num_players, played = self._spec.num_players, self._num_players
         if played == num_players:
             return self._environment.step(action, observation)
-        own = specs.plain(action[0]) if played == 1 else action[:played]
-        result = self._environment.step(own, self._part(observation))
+        result = self._environment.step(self._taken(action), self._part(observation))
         num_figures = len(self._spec.figures)
         result = checked.of_part(self._environment, result, played, num_figures)
         filled = []
@@ -163,11 +160,16 @@ class TasksEnvironment(base.Environment):
 
     def action_name(self, action: Any) -> str:
         """See `base.Watched`; of one player's action, too."""
-        shown, played = self._shown, self._num_players
+        shown = self._shown
         is_of_all = np.ndim(action) > len(self._spec.action.shape)
-        if is_of_all and played < self._spec.num_players:
-            action = specs.plain(action[0]) if played == 1 else action[:played]
+        if is_of_all and self._num_players < self._spec.num_players:
+            action = self._taken(action)
         return shown.action_name(action)
+
+    def _taken(self, action: np.ndarray) -> Any:
+        """Returns what the environment is given of all players' actions."""
+        played = self._num_players
+        return specs.plain(action[0]) if played == 1 else action[:played]
 
     def _part(self, observation: trees.Tree) -> trees.Tree:
         """Returns where the environment is to write what its own players observe."""
@@ -178,11 +180,3 @@ class TasksEnvironment(base.Environment):
         return trees.map(
             lambda array: array[0, ...] if played == 1 else array[:played], observation
         )
-
-
-def _make(recipe: base.EnvironmentConfig) -> base.Environment:
-    return recipe.make()
-
-
-def _num_own(spec: specs.EnvironmentSpec) -> int:
-    return spec.num_players - spec.num_rivals

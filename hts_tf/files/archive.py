@@ -23,7 +23,7 @@ _BLOCK = struct.Struct("<II")
 _COUNT = struct.Struct("<I")
 _WITH_NAMES = 1 << 31  # added to the count of a block's episodes
 _COLUMNS = {
-    "slot": "<u4",
+    "env": "<u4",
     "episode": "<u4",
     "seed": "<u4",
     "interval": "<u4",
@@ -37,7 +37,7 @@ class Record(NamedTuple):
     """An episode.
 
     Attributes:
-      slot: the environment that played it.
+      env: the environment that played it, by its number among those of all machines.
       episode: its number in that environment, from 0.
       seed: what the environment was reset with.
       interval: the interval in which it ended, from 0.
@@ -53,7 +53,7 @@ class Record(NamedTuple):
       figures: what the environment tells of it, see `base.StepResult`; not kept in files.
     """
 
-    slot: int
+    env: int
     episode: int
     seed: int
     interval: int

@@ -19,6 +19,11 @@ _SUFFIX = ".ckpt"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
+def path_of(directory: Path, number: int) -> Path:
+    """Returns where the checkpoint of a number lies in a directory."""
+    return directory / f"{number:09d}{_SUFFIX}"
+
+
 def save(
     directory: Path, number: int, arrays: Mapping[str, np.ndarray], keep: int | None = None
 ) -> Path:
@@ -46,7 +51,7 @@ def save(
         for name, array in arrays.items():
             _add(archive, name, np.asanyarray(array))
     data = content.getvalue()
-    path = directory / f"{number:09d}{_SUFFIX}"
+    path = path_of(directory, number)
     for half in directory.glob("*.tmp"):  # of who was killed; its room may be what is missing
         half.unlink()
     whole.write(path, hashlib.sha256(data).digest(), data)

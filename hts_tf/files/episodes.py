@@ -86,7 +86,7 @@ class EpisodeTracker:
             `Board.cut`; None for nowhere.
 
         Returns:
-          The episodes that ended in it; those that did in the same step, in slot order; column by
+          The episodes that ended in it; those that did in the same step, in their order; column by
           column if `slots` are given. The outcome of one that was cut short is not known, and it
           does not count as finished.
         """
@@ -96,20 +96,20 @@ class EpisodeTracker:
             return self._add(rollout, interval, range(len(self._number)), cut_short)
         return [
             record
-            for column, slot in enumerate(slots.tolist())
+            for column, env in enumerate(slots.tolist())
             for record in self._add(
                 trees.map(lambda array, c=column: array[:, c : c + 1], rollout),
                 interval,
-                [slot],
+                [env],
                 cut_short[:, column : column + 1],
             )
         ]
 
     def _add(
-        self, rollout: specs.Rollout, interval: int, slots: Sequence[int], cut_short: np.ndarray
+        self, rollout: specs.Rollout, interval: int, envs: Sequence[int], cut_short: np.ndarray
     ) -> list[archive.Record]:
-        """Counts in an interval of so many different slots."""
-        running = self._running[:, slots]
+        """Counts in an interval of so many different environments."""
+        running = self._running[:, envs]
         own = slice(rollout.reward.shape[2] - self._num_rivals)
         score, reward = (array[:, :, own].mean(axis=2) for array in (rollout.score, rollout.reward))
         finished = (rollout.terminated | rollout.truncated).all(axis=2)
@@ -121,7 +121,7 @@ class EpisodeTracker:
         def end(columns: np.ndarray, step: int, is_finished: bool) -> None:
             """Ends the episodes of these columns before a step."""
             for column in np.flatnonzero(columns).tolist():
-                slot = slots[column]
+                env = envs[column]
                 first, begin[column] = begin[column], step
                 outcome, figures = None, ()
                 if is_finished:
@@ -133,11 +133,11 @@ class EpisodeTracker:
                         figures = tuple(rollout.figures[step - 1, column, 0].tolist())
                         self.recent_figures.append(figures)
                 if first < step:
-                    self._actions[slot] += rollout.action[first:step, column].tobytes()
-                    self._kinds[slot] = self._kind(rollout, step - 1, column)
-                records.append(self._record(slot, interval, outcome, figures, action_bytes))
-                self._number[slot] += 1
-                self._actions[slot] = b""
+                    self._actions[env] += rollout.action[first:step, column].tobytes()
+                    self._kinds[env] = self._kind(rollout, step - 1, column)
+                records.append(self._record(env, interval, outcome, figures, action_bytes))
+                self._number[env] += 1
+                self._actions[env] = b""
             running[:, columns] = 0
 
         for step in range(len(finished)):
@@ -146,33 +146,33 @@ class EpisodeTracker:
             running[1] += reward[step]
             running[2] += 1
             end(finished[step], step + 1, is_finished=True)
-        for column, slot in enumerate(slots):
-            self._actions[slot] += rollout.action[begin[column] :, column].tobytes()
-            self._kinds[slot] = self._kind(rollout, -1, column)
-        self._running[:, slots] = running
+        for column, env in enumerate(envs):
+            self._actions[env] += rollout.action[begin[column] :, column].tobytes()
+            self._kinds[env] = self._kind(rollout, -1, column)
+        self._running[:, envs] = running
         return records
 
     def _record(
         self,
-        slot: int,
+        env: int,
         interval: int,
         outcome: Episode | None,
         figures: tuple[float, ...],
         action_bytes: int,
     ) -> archive.Record:
-        """Returns what a slot's running episode is remembered by; outcome: None if not known."""
-        task, opponent = self._kinds[slot]
-        number = self._number[slot]
+        """Returns an environment's running episode; the outcome is None if it is not known."""
+        task, opponent = self._kinds[env]
+        number = self._number[env]
         return archive.Record(
-            slot=slot,
+            env=env,
             episode=number,
             seed=seeding.episode_seed(
-                self._seed, slot, number, task=task, num_tasks=self._num_tasks
+                self._seed, env, number, task=task, num_tasks=self._num_tasks
             ),
             interval=interval,
             score=outcome.score if outcome else math.nan,
             episode_return=outcome.episode_return if outcome else math.nan,
-            actions=self._actions[slot],
+            actions=self._actions[env],
             action_bytes=action_bytes,
             opponent=opponent,
             task=task,
@@ -213,8 +213,8 @@ class EpisodeTracker:
 
         Args:
           state: what `state` returned.
-          playing: for each slot, what `Ledger.current` said at the same sync point; or an episode
-            without actions, where another one begins.
+          playing: for each environment, what `Ledger.current` said at the same sync point; or an
+            episode without actions, where another one begins.
         """
         self._number = [place.episode for place, _ in playing]
         self._kinds = [(place.task, self._unknown) for place, _ in playing]

@@ -142,7 +142,7 @@ class Snapshots:
 
     def has(self, number: int) -> bool:
         """Returns whether there is one of that number."""
-        return self._path(number).exists()
+        return checkpoint.path_of(self._directory, number).exists()
 
     def paths(self) -> list[Path]:
         """Returns the files."""
@@ -183,11 +183,8 @@ class Snapshots:
 
     def read(self, number: int) -> Parameters:
         """Returns its parameters. Raises: ConfigError: it is missing or damaged."""
-        path = self._path(number)
+        path = checkpoint.path_of(self._directory, number)
         try:
             return Parameters(number, None, checkpoint.load(path), f"snapshot {path}")
         except (OSError, ValueError) as error:
             raise errors.ConfigError(f"snapshot {path} cannot be read: {error}") from error
-
-    def _path(self, number: int) -> Path:
-        return self._directory / f"{number:09d}.ckpt"

@@ -30,8 +30,8 @@ class Wishes:
     """
 
     num_machines: int
-    timeout_sec: float = 300.0
-    replacement_sec: float = 60.0
+    timeout_sec: float
+    replacement_sec: float
 
 
 class Machines:

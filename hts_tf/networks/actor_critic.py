@@ -191,7 +191,7 @@ class ActorCritic(Agent):
             return ()
         # The last row is the next rollout's first.
         rows = trees.map(lambda x: x[:-1], seen_by_critic(rollout.observation))
-        if not isinstance(rollout.counts, tuple):
+        if not trees.is_left_out(rollout.counts):
             rows = trees.map(lambda x: tf.boolean_mask(x, rollout.counts), rows)
         return self._normaliser.moments(rows)
 

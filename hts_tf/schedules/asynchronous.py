@@ -3,7 +3,6 @@
 import time
 from typing import Annotated
 
-import numpy as np
 from annotated_types import Ge, Le
 
 from hts_tf.collecting.unroll_collector import UnrollCollector
@@ -38,11 +37,10 @@ class Asynchronous(Schedule):
         Raises:
           ConfigError: a setting is out of range.
         """
-        # Enough for a batch to be complete while each environment writes a further unroll.
-        self.num_storages = 1 + -(-batch_unrolls // num_envs)
         super().__init__(num_envs)
         self.rollout_width = batch_unrolls
-        self.policy_versions = np.zeros(0, np.int64)  # a resumed run begins new unrolls
+        # Enough for a batch to be complete while each environment writes a further unroll.
+        self.num_storages = 1 + -(-batch_unrolls // num_envs)
         self._has_begun = False
 
     def run_round(self, j: int, num_intervals: int) -> Round:

@@ -2,6 +2,8 @@
 
 import time
 
+import numpy as np
+
 from hts_tf.configurables import configurable
 from hts_tf.schedules.schedule import Round, Schedule, Span
 
@@ -23,6 +25,20 @@ class HTS(Schedule):
     policy_lag = 1  # but for the first update
     num_storages = 2
 
+    def __init__(self, num_envs: int) -> None:
+        """See base class."""
+        super().__init__(num_envs)
+        # How many updates the policy had had that filled each storage.
+        self._policy_versions = np.zeros(self.num_storages, np.int64)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """See base class."""
+        return {"run/policy_versions": self._policy_versions}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """See base class."""
+        self._policy_versions[...] = state["run/policy_versions"]
+
     @staticmethod
     def num_rounds(num_intervals: int) -> int:
         """See base class; one more, which only learns."""
@@ -33,13 +49,13 @@ class HTS(Schedule):
         collecting = j < num_intervals
         if collecting:
             # The behaviour agent was copied from the target agent at the last sync point.
-            self.policy_versions[j % 2] = self._learner.updates
+            self._policy_versions[j % 2] = self._learner.updates
             self._collector.begin(j)
         start = time.perf_counter()
         logs = None
         lag = None
         if j > 0:
-            lag = self._learner.updates - int(self.policy_versions[(j - 1) % 2])
+            lag = self._learner.updates - int(self._policy_versions[(j - 1) % 2])
             logs = self._learner.step(self._collector.storage(j - 1))
         learnt = time.perf_counter()
         if collecting:

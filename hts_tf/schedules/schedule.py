@@ -59,8 +59,6 @@ class Schedule(abc.ABC):
       num_storages: how many storages the collector fills in turn.
       lockstep: whether actors answer only when every environment is ready.
       rollout_width: B of the rollouts that the learner gets.
-      policy_versions: [num_storages] int64, how many updates the policy had had that filled each
-        storage; kept in checkpoints.
     """
 
     policy_lag: int | None
@@ -71,7 +69,6 @@ class Schedule(abc.ABC):
     def __init__(self, num_envs: int) -> None:
         """Takes the number of environments that are stepped at once."""
         self.rollout_width = num_envs
-        self.policy_versions = np.zeros(self.num_storages, np.int64)
 
     def connect(self, collector: Any, learner: Learner, behaviour: Agent) -> None:
         """Gives the schedule what it is to drive; once, before the first round.
@@ -87,11 +84,10 @@ class Schedule(abc.ABC):
 
     def state(self) -> dict[str, np.ndarray]:
         """Returns what `restore` takes, for a checkpoint; only between rounds."""
-        return {"run/policy_versions": self.policy_versions}
+        return {}
 
-    def restore(self, state: dict[str, np.ndarray]) -> None:
+    def restore(self, state: dict[str, np.ndarray]) -> None:  # noqa: B027  most have none
         """Goes on from a saved state."""
-        self.policy_versions[...] = state["run/policy_versions"]
 
     @staticmethod
     def num_rounds(num_intervals: int) -> int:

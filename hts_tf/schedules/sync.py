@@ -20,13 +20,11 @@ class Sync(Schedule):
 
     def run_round(self, j: int, num_intervals: int) -> Round:
         """See base class."""
-        self.policy_versions[0] = self._learner.updates
         self._collector.begin(j)
         start = time.perf_counter()
         self._collector.wait()
         # The sync point: from here to the next round, no worker has anything to do.
         waited = time.perf_counter()
-        lag = self._learner.updates - int(self.policy_versions[0])
         storage = self._collector.storage(j)
         logs = self._learner.step(storage)
         learnt = time.perf_counter()
@@ -34,7 +32,7 @@ class Sync(Schedule):
         return Round(
             collected=storage,
             logs=logs,
-            policy_lag=lag,
+            policy_lag=0,
             learning=Span(waited, learnt),
             waiting=Span(start, waited),
         )

@@ -120,17 +120,17 @@ class Child:
         if self.has_ended():
             raise self._failure()
 
-    def has_ended(self, within_sec: float | None = 0.0) -> bool:
-        """Returns whether the child has ended, well; waits for that so long, None for ever.
-
-        Raises:
-          ChildError: it failed.
-        """
-        if within_sec is None and self._process.stdout:
+    def wait(self) -> None:
+        """Waits until the child has ended, well. Raises: ChildError: it failed."""
+        if self._process.stdout:
             self._process.communicate()  # what it prints would fill the pipe, and it would wait
-        try:
-            code = self._process.wait(within_sec)
-        except subprocess.TimeoutExpired:
+        self._process.wait()
+        self.has_ended()
+
+    def has_ended(self) -> bool:
+        """Returns whether the child has ended, well. Raises: ChildError: it failed."""
+        code = self._process.poll()
+        if code is None:
             return False
         # A signal may come before the child knows what to do with it, or when it is over.
         by_signal = (-signal.SIGTERM, 128 + signal.SIGTERM) if self._is_asked_to_end else ()
@@ -155,6 +155,12 @@ class Child:
             return ChildError(why, code)
         ended = f"{self._module} ended early with exit code {code}"
         return ChildError(f"{ended}: {why}" if code and why else ended, 1)
+
+
+def run(module: str, arguments: Sequence[str]) -> None:
+    """Runs a module in a process of its own. Raises: ChildError: it failed."""
+    with Child(module, arguments) as child:
+        child.wait()
 
 
 def answer_channel() -> TextIO:

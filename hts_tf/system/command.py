@@ -1,12 +1,10 @@
-"""What commands have in common: how they begin and end, and where they write."""
+"""What commands have in common: how they begin and end."""
 
-import contextlib
-import os
+import math
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import NoReturn, TextIO
+from collections.abc import Callable
+from typing import NoReturn
 
 from hts_tf import errors
 from hts_tf.system import start, stop_signals, terminal, whole
@@ -20,16 +18,7 @@ def run(body: Callable[..., int | None], takes_arguments: bool = False) -> NoRet
       body: of the command; may return an exit code.
       takes_arguments: whether it is given what is no flag; else there must be none.
     """
-    from absl import app, flags  # not above: the doctor needs nothing that has to be installed
-
-    def parse(argv: list[str]) -> list[str]:
-        try:
-            return flags.FLAGS(argv)
-        except SystemExit:  # with 1, by absl, when help has been given
-            sys.exit(0)
-        except flags.Error as error:
-            reason = errors.in_a_line(error)
-            raise errors.ConfigError(f"{reason} (--help lists the flags)") from error
+    from absl import app  # not above: the doctor needs nothing that has to be installed
 
     def main(argv: list[str]) -> int | None:
         if argv[1:] and not takes_arguments:
@@ -37,6 +26,28 @@ def run(body: Callable[..., int | None], takes_arguments: bool = False) -> NoRet
         return body(*argv[1:])
 
     end(lambda: app.run(main, flags_parser=parse))
+
+
+def parse(argv: list[str]) -> list[str]:
+    """Sets the flags to what a command line says; returns what is none of them.
+
+    Raises:
+      ConfigError: one cannot be, or has a value that it does not take.
+      SystemExit: help has been given.
+    """
+    from absl import flags
+
+    try:
+        rest = flags.FLAGS(argv)
+    except SystemExit:  # with 1, by absl
+        sys.exit(0)
+    except flags.Error as error:
+        reason = errors.in_a_line(error)
+        raise errors.ConfigError(f"{reason} (--help lists the flags)") from error
+    for name, value in flags.FLAGS.flag_values_dict().items():
+        if isinstance(value, float) and math.isnan(value):  # which is within all bounds
+            raise errors.ConfigError(f"--{name} must be a number, not nan")
+    return rest
 
 
 def end(body: Callable[[], int | None]) -> NoReturn:
@@ -78,16 +89,3 @@ def outcome(body: Callable[[], int | None]) -> int:
             raise
         terminal.drop_output()  # it may be what there is no room for
         return terminal.fail(whole.describe(error), 1)
-
-
-@contextlib.contextmanager
-def csv_file(output: str | None) -> Iterator[TextIO]:
-    """Opens the file of `--output`, to be written with `csv.writer`; None keeps nothing.
-
-    Raises:
-      ConfigError: it cannot be written.
-    """
-    with whole.refusing("--output"):
-        file = Path(output or os.devnull).open("w", newline="")  # noqa: SIM115  closed below
-    with file:
-        yield file

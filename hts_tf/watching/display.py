@@ -22,8 +22,10 @@ from hts_tf.files.episodes import Episode
 from hts_tf.files.evaluations import Evaluation
 from hts_tf.system import terminal
 
+_PLAIN_EVERY_SEC = 10.0
 
-class Moment(NamedTuple):
+
+class Status(NamedTuple):
     """Where a run is.
 
     Attributes:
@@ -31,7 +33,7 @@ class Moment(NamedTuple):
       sps: env steps per second, recently.
       means: over the last episodes; None before any has finished.
       figures: what TensorBoard is given.
-      ended: episodes that have, since the moment before.
+      ended: episodes that have, since the status before.
     """
 
     env_steps: int
@@ -47,13 +49,12 @@ class ProgressLine:
     def __init__(self, total_env_steps: int) -> None:
         self._total = total_env_steps
         self._live = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-        self._plain_every_sec = 10.0
         self._last_plain = -np.inf
         self._pending = self._printed = ""
 
-    def show(self, moment: Moment) -> None:
+    def show(self, status: Status) -> None:
         """Shows where the run is."""
-        env_steps, sps, means = moment[:3]
+        env_steps, sps, means = status[:3]
         score = "score -  return -"
         if means:
             score = f"score {means.score:.2f}  return {means.episode_return:.2f}"
@@ -65,7 +66,7 @@ class ProgressLine:
         if self._live:
             room = shutil.get_terminal_size().columns - 1  # a longer line could not be rewritten
             terminal.say(f"\r\x1b[K{self._pending[:room]}", end="")
-        elif time.monotonic() - self._last_plain >= self._plain_every_sec:
+        elif time.monotonic() - self._last_plain >= _PLAIN_EVERY_SEC:
             self._last_plain = time.monotonic()
             self.close()
 

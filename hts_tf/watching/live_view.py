@@ -23,7 +23,7 @@ from rich.text import Text
 
 from hts_tf.files.evaluations import Evaluation
 from hts_tf.system import terminal
-from hts_tf.watching.display import Moment, duration
+from hts_tf.watching.display import Status, duration
 
 _ROWS = 14
 _ROWS_ABOVE = 8  # that are left to all else
@@ -73,7 +73,7 @@ class LiveView:
         self._workdir = workdir
         self._total = total_env_steps
         self._size: os.terminal_size | None = None  # of the terminal, while there is a view
-        self._moment: Moment | None = None
+        self._status: Status | None = None
         self._drawn_at = -math.inf
         self._curve: list[tuple[int, float]] = []
         self._scores: deque[float] = deque(maxlen=100)
@@ -81,13 +81,13 @@ class LiveView:
         self._evaluated: Evaluation | None = None
         self._best: Evaluation | None = None
 
-    def show(self, moment: Moment) -> None:
+    def show(self, status: Status) -> None:
         """Shows where the run is."""
-        self._moment = moment
-        self._figures |= moment.figures
-        self._scores.extend(record.score for record in moment.ended)
-        if moment.means:
-            self._curve.append((moment.env_steps, moment.means.score))
+        self._status = status
+        self._figures |= status.figures
+        self._scores.extend(record.score for record in status.ended)
+        if status.means:
+            self._curve.append((status.env_steps, status.means.score))
             if len(self._curve) > _MOST_POINTS:
                 del self._curve[::2]
         if time.monotonic() - self._drawn_at >= _EVERY_SEC:
@@ -126,17 +126,17 @@ class LiveView:
         self._size = size
 
     def _lines(self, columns: int) -> list[str]:
-        moment = self._moment
-        left = (self._total - moment.env_steps) / moment.sps if moment.sps else 0
-        share = moment.env_steps / self._total
+        status = self._status
+        left = (self._total - status.env_steps) / status.sps if status.sps else 0
+        share = status.env_steps / self._total
         head = Table.grid(padding=(0, 2), expand=True)
         head.add_column()
         head.add_column(ratio=1)
         head.add_column(justify="right")
         head.add_row(
-            f"{moment.env_steps:,} of {self._total:,} env steps ({share:.0%})",
+            f"{status.env_steps:,} of {self._total:,} env steps ({share:.0%})",
             ProgressBar(total=1.0, completed=share),
-            f"[bold]{moment.sps:,.0f}[/] SPS  {duration(left)} left",
+            f"[bold]{status.sps:,.0f}[/] SPS  {duration(left)} left",
         )
         parts = [
             Rule(Text(self._workdir.name, "bold"), align="left", style="dim"),
@@ -155,7 +155,7 @@ class LiveView:
         return paper.getvalue().splitlines()[:_ROWS]
 
     def _means(self) -> Text:
-        means = self._moment.means
+        means = self._status.means
         text = Text("score -  return -  length -")
         if means:
             text = Text.assemble(

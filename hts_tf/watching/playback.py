@@ -76,15 +76,14 @@ class Playback:
           ProtocolError: the environment broke a rule; the message says in which env step.
         """
         self._environment.reset(self._record.seed, self.observation)
-        own = slice(self._spec.num_players - self._spec.num_rivals)
         score = episode_return = 0.0
         self.last = Moment(0, None, 0.0, score, episode_return, "")
         yield self.last
         for step, action in enumerate(map(specs.plain, self.actions), start=1):
             result = self._environment.step(action, self.observation)
-            gained = float(np.mean(np.ravel(result.score)[own]))
+            gained = self._spec.mean_of_own(result.score)
             score += gained
-            episode_return += float(np.mean(np.ravel(result.reward)[own]))
+            episode_return += self._spec.mean_of_own(result.reward)
             ending = ""
             if result.is_over:
                 ending = "time limit" if result.is_valued else "terminated"

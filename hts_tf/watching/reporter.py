@@ -116,7 +116,7 @@ class Reporter:
         scalars["time/learner_update"] = outcome.learning.sec / seconds
         scalars["time/learner_wait_rollout"] = outcome.waiting.sec / seconds
         self._tensorboard.scalars(env_steps, scalars)
-        self._progress.show(display.Moment(env_steps, self._sps, means, scalars, ended))
+        self._progress.show(display.Status(env_steps, self._sps, means, scalars, ended))
         for record in ended:
             self._observers.tell("after_episode", env_steps, _ended(record))
         if outcome.logs is not None:
@@ -177,7 +177,7 @@ class Reporter:
 
 def _ended(record: Record) -> EndedEpisode:
     return EndedEpisode(
-        record.slot,
+        record.env,
         record.episode,
         record.seed,
         record.score,

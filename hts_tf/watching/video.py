@@ -78,7 +78,7 @@ def name(record: archive.Record) -> str:
     """Returns which episode a record is of."""
     if seeding.is_evaluation(record.seed):
         return f"evaluation episode {record.episode}"
-    return f"env {record.slot}, its episode {record.episode}, update {record.update}"
+    return f"env {record.env}, its episode {record.episode}, update {record.update}"
 
 
 def _write_caption(

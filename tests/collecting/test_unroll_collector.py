@@ -213,7 +213,7 @@ def test_episodes_that_were_cut_short_are_counted_right(broken_games):  # noqa: 
     assert unknown
     assert tracker.finished == len(records) - len(unknown)
     for slot in range(NUM_ENVS):
-        of_slot = [record for record in records if record.slot == slot]
+        of_slot = [record for record in records if record.env == slot]
         assert [record.episode for record in of_slot] == list(range(len(of_slot)))
     for record in records:
         playing = playback.Playback(GAMES[False].make(), GAMES[False].spec, record)

@@ -102,7 +102,7 @@ def test_episodes(logdir):
     records = archive.read(logdir / "deep/CartPole" / archive.FILE_NAME)
     assert columns["score"] == pytest.approx([record.score for record in records])
     assert columns["length"] == [record.length for record in records]
-    assert columns["env"] == [record.slot for record in records]
+    assert columns["env"] == [record.env for record in records]
     assert columns["update"] == [record.update for record in records]
     assert len({len(column) for column in columns.values()}) == 1
 

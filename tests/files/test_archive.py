@@ -121,7 +121,7 @@ def test_a_file_that_has_gone_is_not_made_up(path):
     assert file.size == 0
     file.append([Record(1, 2, 3, 4, 1.0, 2.0, b"\5")])
     file.close()
-    assert [record.slot for record in archive.read(path)] == [1]
+    assert [record.env for record in archive.read(path)] == [1]
 
 
 def test_an_unknown_outcome(path):
@@ -158,9 +158,9 @@ def test_a_full_disk_costs_the_last_block_and_no_other(path):
     assert path.stat().st_size == size + 50
     assert archive.read(path) == [record]
     file = Archive(path, file.size)  # as a run that goes on
-    file.append([record._replace(slot=1)])
+    file.append([record._replace(env=1)])
     file.close()
-    assert archive.read(path) == [record, record._replace(slot=1)]
+    assert archive.read(path) == [record, record._replace(env=1)]
 
 
 def test_a_file_from_before_there_were_names(path):

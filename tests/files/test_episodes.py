@@ -185,7 +185,7 @@ def test_rivals_do_not_count(rollouts):
     first = [r._replace(score=r.score[:, :, :1], reward=r.reward[:, :, :1]) for r in rollouts]
     assert list(tracker.recent) == naive_episodes(first)
     for record in records:
-        assert (record.opponent in number[:, record.slot, -1]) or num_players == 1
+        assert (record.opponent in number[:, record.env, -1]) or num_players == 1
 
 
 def test_whom_an_episode_met_that_was_cut_short():
@@ -201,7 +201,7 @@ def test_whom_an_episode_met_that_was_cut_short():
     )
     cut_short = np.array([[True, False], [False, False], [False, True]])
     records = EpisodeTracker(2, SEED, num_rivals=1).add(rollout, 7, cut_short=cut_short)
-    assert [(record.slot, record.opponent) for record in records] == [(0, -1), (1, 4)]
+    assert [(record.env, record.opponent) for record in records] == [(0, -1), (1, 4)]
 
 
 @given(some_rollouts, st.data())
@@ -230,11 +230,11 @@ def test_the_seed_says_the_task(rollouts, data):
             found = tracker.add(rollout, interval, cut_short=cut_short)
             assert len(found) >= len(break_off)
             for record in found[: len(break_off)]:
-                assert record.task == kinds[break_off[record.slot]]
+                assert record.task == kinds[break_off[record.env]]
             return
         records += tracker.add(rollout, interval)
     for record in records:
-        assert record.task == kinds[record.slot, record.episode]
+        assert record.task == kinds[record.env, record.episode]
         assert seeding.task_of(record.seed, num_tasks) == record.task
 
 
@@ -243,7 +243,7 @@ def test_an_episode_that_was_cut_short_has_no_outcome(rollouts, data):
     """As where it ended, but for the outcome; there is no end to see where an interval begins."""
     num_envs = rollouts[0].reward.shape[1]
     cuts = [np.zeros(rollout.reward.shape[:2], bool) for rollout in rollouts]
-    expected = {(r.slot, r.episode): r for r in naive_records(rollouts)}
+    expected = {(r.env, r.episode): r for r in naive_records(rollouts)}
     for slot in range(num_envs):
         number = 0
         for interval, rollout in enumerate(rollouts):
@@ -270,7 +270,7 @@ def test_an_episode_that_was_cut_short_has_no_outcome(rollouts, data):
         for interval, (rollout, cut) in enumerate(zip(rollouts, cuts, strict=True))
         for record in tracker.add(rollout, interval, cut_short=cut)
     ]
-    assert {(r.slot, r.episode): unknown_as_none(r) for r in records} == expected
+    assert {(r.env, r.episode): unknown_as_none(r) for r in records} == expected
     known = [record for record in expected.values() if record.score is not None]
     assert tracker.finished == len(known)
     assert sorted(tracker.recent) == sorted(

@@ -97,7 +97,7 @@ def test_they_are_told_all(observed):
     for (env, number, seed, score, episode_return, *rest), record in zip(
         episodes, records, strict=True
     ):
-        assert (env, number, seed) == (record.slot, record.episode, record.seed)
+        assert (env, number, seed) == (record.env, record.episode, record.seed)
         assert (score, episode_return) == pytest.approx((record.score, record.episode_return))
         assert rest == [record.length, 0, "", []]
 

@@ -96,7 +96,7 @@ def episode_numbers(workdir):
     """Of each slot, the numbers of its finished episodes, in order of the archive."""
     numbers = {}
     for record in archive.read(workdir / archive.FILE_NAME):
-        numbers.setdefault(record.slot, []).append(record.episode)
+        numbers.setdefault(record.env, []).append(record.episode)
     return numbers
 
 

@@ -52,7 +52,7 @@ def test_nothing_is_left(module):
     with Child(module, ["0"]) as child:
         assert child.hear() == "asleep"
         child.check()
-        assert not child.has_ended(0.01)
+        assert not child.has_ended()
     assert is_gone(child.pid)
 
 
@@ -70,7 +70,7 @@ def test_all_that_it_prints_is_appended_to_a_log(module, tmp_path):
             child.check()
         child.ask_to_end()
         child.ask_to_end()  # says no more
-        assert child.has_ended(None)
+        child.wait()
         assert is_gone(child.pid)
     assert log.read_text() == "before\nasleep\nstopped\n"
 
@@ -78,19 +78,19 @@ def test_all_that_it_prints_is_appended_to_a_log(module, tmp_path):
 def test_a_child_that_does_not_know_the_signal_yet(tmp_path):
     with Child("timeit", ["-n1", "import time; time.sleep(1000)"], log=tmp_path / "log") as child:
         child.ask_to_end()
-        assert child.has_ended(None)
+        child.wait()
 
 
 def test_a_signal_that_nobody_asked_for():
     with Child("timeit", ["-n1", "import time; time.sleep(1000)"]) as child:
         os.kill(child.pid, signal.SIGTERM)
         with pytest.raises(ChildError, match="killed by SIGTERM"):
-            child.has_ended(None)
+            child.wait()
 
 
 def test_more_than_a_pipe_holds_that_nobody_reads():
     with Child("timeit", ["-n1", "-r1", "print('x' * 1_000_000)"]) as child:
-        assert child.has_ended(within_sec=None)
+        child.wait()
 
 
 def test_what_is_no_text(tmp_path):
@@ -100,7 +100,7 @@ def test_what_is_no_text(tmp_path):
             pytest.raises(ChildError, match=r"^caf\ufffd$"),
             Child("timeit", ["-n1", program], log=log) as child,
         ):
-            child.has_ended(within_sec=None)
+            child.wait()
 
 
 def test_a_failure_while_it_stops(module, tmp_path):
@@ -110,17 +110,18 @@ def test_a_failure_while_it_stops(module, tmp_path):
             child.check()
         child.ask_to_end()
         with pytest.raises(ChildError, match="exit code 1: stopped"):
-            child.has_ended(None)
+            child.wait()
 
 
 def test_how_it_ended(module, tmp_path):
     log = tmp_path / "log.txt"
     with Child(module, ["0", "end"], log=log) as child:
-        assert child.has_ended(60)
+        child.wait()
+        assert child.has_ended()
     for code, message in [(1, "ended early with exit code 1: no luck"), (2, "^no luck$")]:
         with Child(module, [str(code), "end"], log=log) as child:
             with pytest.raises(ChildError, match=message) as raised:
-                child.has_ended(60)
+                child.wait()
             assert raised.value.code == code
 
 

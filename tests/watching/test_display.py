@@ -6,7 +6,7 @@ import pytest
 
 from hts_tf.files.episodes import Episode
 from hts_tf.watching import display
-from hts_tf.watching.display import Moment, ProgressLine
+from hts_tf.watching.display import ProgressLine, Status
 
 
 class Terminal(io.StringIO):
@@ -23,9 +23,9 @@ def test_progress_on_a_terminal_is_one_line_rewritten(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "200")
     line = ProgressLine(2000)
-    line.show(Moment(500, 100.0, None))
-    line.show(Moment(1000, 250.0, MEANS))
-    line.show(Moment(2000, 0.0, MEANS))
+    line.show(Status(500, 100.0, None))
+    line.show(Status(1000, 250.0, MEANS))
+    line.show(Status(2000, 0.0, MEANS))
     line.close()
     line.close()
     text = stream.getvalue()
@@ -48,7 +48,7 @@ def test_progress_on_a_terminal_that_is_narrow_or_dumb(monkeypatch):
         monkeypatch.setenv("TERM", terminal)
         monkeypatch.setenv("COLUMNS", "30")
         line = ProgressLine(2000)
-        line.show(Moment(1000, 250.0, MEANS))
+        line.show(Status(1000, 250.0, MEANS))
         line.close()
         assert len(stream.getvalue().removeprefix("\r\x1b[K").rstrip()) == expected
 
@@ -62,11 +62,11 @@ def test_progress_elsewhere_is_a_plain_line_now_and_then(monkeypatch):
     shown = []
     for second in range(26):
         now[0] = 1000.0 + second
-        line.show(Moment(second, 1.0, None))
+        line.show(Status(second, 1.0, None))
         shown.append(stream.getvalue().count("\n"))
     assert shown == [1] * 10 + [2] * 10 + [3] * 6
     line.close()
-    line.show(Moment(25, 1.0, None))  # the same once more
+    line.show(Status(25, 1.0, None))  # the same once more
     line.close()
     assert "\r" not in stream.getvalue()
     assert "\x1b" not in stream.getvalue()
@@ -80,7 +80,7 @@ def test_progress_elsewhere_is_a_plain_line_now_and_then(monkeypatch):
 )
 def test_time_left(capsys, seconds, text):
     line = ProgressLine(1000 + 1)
-    line.show(Moment(1, 1000 / seconds if seconds else 0, None))
+    line.show(Status(1, 1000 / seconds if seconds else 0, None))
     line.close()
     assert f"{text} left" in capsys.readouterr().out
 

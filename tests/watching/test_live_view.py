@@ -15,7 +15,7 @@ from hts_tf.files.episodes import Episode
 from hts_tf.files.evaluations import Evaluation
 from hts_tf.system import terminal
 from hts_tf.watching import live_view
-from hts_tf.watching.display import Moment
+from hts_tf.watching.display import Status
 from hts_tf.watching.live_view import LiveView
 from tests import pseudo_terminal
 
@@ -68,7 +68,7 @@ def moment(number, score=0.5, scores=()):
     ended = [
         Record(0, n, 0, 0, score=s, episode_return=s, actions=b"") for n, s in enumerate(scores)
     ]
-    return Moment(1000 * number, 250.0, Episode(score, 1 + score, 80.0), FIGURES, ended)
+    return Status(1000 * number, 250.0, Episode(score, 1 + score, 80.0), FIGURES, ended)
 
 
 def test_what_it_shows(screen):
@@ -193,6 +193,7 @@ def test_a_training(tmp_path):
         "--gin_bindings=Trainer.sync_interval = 32",
         "--gin_bindings=Trainer.total_env_steps = 5_000_000",
         "--gin_bindings=Trainer.evaluate_every_updates = 5",
+        "--gin_bindings=Trainer.evaluate_episodes = 4",
         "--gin_bindings=Trainer.num_envs = 4",
         "--gin_bindings=PPO.epochs = 1",
         "--gin_bindings=PPO.num_minibatches = 1",

@@ -199,14 +199,10 @@ class GymnasiumEnvironment(base.Environment):
             raise self._error("action mask", error) from error
 
     def _error(self, what: str, error: Exception) -> checked.ProtocolError:
-        where = f"env step {self._steps - 1} of its episode" if self._steps else "reset"
         fault = errors.in_a_line(error)
         if isinstance(error, KeyError):
             fault = f"lacks {fault}"
-        return checked.ProtocolError(
-            f"{self._id} broke a rule in {where}: the {what} {fault}",
-            page="your_own_environment.md#what-it-may-not-do",
-        )
+        return checked.broken(self._id, self._steps, f"the {what} {fault}")
 
 
 def bare(recipe: Recipe) -> gymnasium.Env:

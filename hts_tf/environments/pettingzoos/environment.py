@@ -251,11 +251,7 @@ class PettingZooEnvironment(base.Environment):
         return trees.map(lambda array: array[index, ...], arrays)
 
     def _error(self, fault: str) -> checked.ProtocolError:
-        where = f"env step {self._steps - 1} of its episode" if self._steps else "reset"
-        return checked.ProtocolError(
-            f"{self._module} broke a rule in {where}: {fault}",
-            page="your_own_environment.md#what-it-may-not-do",
-        )
+        return checked.broken(self._module, self._steps, fault)
 
 
 def build(recipe: Recipe, render_mode: str | None = None) -> "ParallelEnv":
