@@ -1,5 +1,6 @@
 """From settings to a pipeline: builds the roles of a training run, and wires them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hts_tf import errors, operative, seeding, specs
@@ -73,7 +74,10 @@ def build(
     chosen = choice.bind(environment)
     planned = sketch.sketch(environment)
     _check_learning(settings, schedule, planned)
-    _check_memory(settings, schedule, crew, planned, num_agents=2 + delayed)
+    num_agents = 2 + delayed
+    if settings.opponents is not None:
+        num_agents += settings.opponents.most_at_once(num_updates)
+    _check_memory(settings, schedule, crew, planned, num_agents)
 
     weights_seed = seeding.integer(seed, "weights")
     target, behaviour = (ActorCritic(environment, weights_seed) for _ in range(2))
@@ -127,7 +131,9 @@ def build(
     pipeline = Pipeline(parts, steps_per_update, tracer, evaluations, settings.stop_at_score)
     configuration = operative.text(seed)
     try:
-        pipeline.open(configuration, _scope(configuration, policy))
+        played = _played(configuration)
+        check_alike(team.all(played))
+        pipeline.open(configuration, _scope(played, policy))
     except BaseException:  # such as a machine that is lost: who begins again wants the workdir
         pipeline.close()
         raise
@@ -154,14 +160,40 @@ def _pool(
     )
 
 
-def _scope(configuration: str, policy: Policy) -> dict[str, str]:
-    """Returns all that the run's bits depend on but its configuration; see `files.scope`."""
+def _played(configuration: str) -> dict[str, str]:
+    """Returns what others' environments, and the user's modules, consist of here."""
     bound = operative.bindings(configuration)
     watching = {*bound.get(operative.WATCHING, ())}
+    modules = sorted({*bound.get(operative.IMPORTS, ())} - watching)
+    return {**scope.simulators(), **scope.modules(modules)}
+
+
+def check_alike(machines: Sequence[dict[str, str]]) -> None:
+    """Checks that environments are the same on all machines; of software, the first one has.
+
+    What differs there would be learnt from, to other bits than on one machine, without a sign.
+
+    Args:
+      machines: of each, what environments consist of, see `files.scope`; some may load more.
+
+    Raises:
+      ConfigError: they differ.
+    """
+    for number, there in enumerate(machines):
+        for name in sorted(machines[0].keys() & there.keys()):
+            if there[name] != machines[0][name]:
+                raise errors.ConfigError(
+                    f"machine {number} has {name} {there[name]}, machine 0 {machines[0][name]}: "
+                    "install the same on all machines",
+                    page="cluster.md#what-has-to-be-the-same-on-all-machines",
+                )
+
+
+def _scope(played: dict[str, str], policy: Policy) -> dict[str, str]:
+    """Returns all that the run's bits depend on but its configuration; see `files.scope`."""
     return {
         **scope.describe(),
-        **scope.simulators(),
-        **scope.modules(sorted({*bound.get(operative.IMPORTS, ())} - watching)),
+        **played,
         **compute.describe(),
         "inference": _inference(policy),
     }

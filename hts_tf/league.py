@@ -17,7 +17,7 @@ from pathlib import Path
 from absl import flags
 
 from hts_tf import comparison
-from hts_tf.opponents.members import members
+from hts_tf.opponents.members import ALL_MEET, members
 from hts_tf.system import command, terminal
 from hts_tf.trainings import Training, together
 
@@ -25,7 +25,12 @@ _SCENARIO = flags.DEFINE_string("scenario", None, "see hts_tf.train", required=T
 _METHOD = flags.DEFINE_string("method", "hts_ppo", "the same")
 _SEED = flags.DEFINE_integer("seed", 0, "of all runs", lower_bound=0)
 _GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files, for all runs")
-_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further bindings, for all runs")
+_GIN_BINDINGS = flags.DEFINE_multi_string(
+    "gin_bindings",
+    [],
+    "further bindings, for all runs; not what makes a member: whom it meets (Opponents.frozen), "
+    "who it begins as (Trainer.start_from, after main-1), and that exploiters play nobody else",
+)
 _GENERATIONS = flags.DEFINE_integer("generations", 3, "of main agents", lower_bound=1)
 _OUTPUT = flags.DEFINE_string("output", None, "directory of the runs", required=True)
 
@@ -46,7 +51,8 @@ def play() -> None:
             directory / member.name,
             comparison.Run(_METHOD.value, _SCENARIO.value, _SEED.value).flags,
             _GIN_FILES.value,
-            [*member.bindings(directory), *_GIN_BINDINGS.value],
+            # Last, what a member is: of the user's, so that an exploiter exploits.
+            [*ALL_MEET, *_GIN_BINDINGS.value, *member.bindings(directory)],
         )
         together([lambda _, training=training: training.steps()])
     names = ",".join(str(directory / member.name) for member in members(_GENERATIONS.value))

@@ -126,6 +126,8 @@ class Pipeline:
                     self._evaluations.begin(self.learner.updates)
                 if not self._is_complete():
                     self.collector.start()
+                elif self._evaluations:
+                    self._evaluate()
                 self._rounds()
                 if self._reporter and self._is_good_enough():
                     self._reporter.say(
@@ -252,9 +254,8 @@ class Pipeline:
         if self._team.size > 1:
             waited, self._waited_sec = self._waited_sec, self._team.waited_sec
             activity["time/learner_exchange"] = (self._waited_sec - waited) / seconds
-        if activity:
-            for part in filter(None, (self._pool, self._progress)):
-                activity |= part.figures()
+        for part in filter(None, (self._pool, self._progress)):
+            activity |= part.figures()
         if self._reporter:
             self._reporter.round_over(
                 outcome, seconds, self._state.env_steps, activity, self._keeper, ended

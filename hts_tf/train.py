@@ -39,15 +39,18 @@ _RAY_ADDRESS = flags.DEFINE_string(
 )
 _MACHINE_TIMEOUT_SEC = flags.DEFINE_float(
     "machine_timeout_sec",
-    300.0,
-    "after which a machine that does not answer is lost",
+    None,
+    "after which a machine that does not answer is lost; default: twice Trainer.step_timeout_sec, "
+    "so that it can replace an executor before, but 300 or more",
     lower_bound=1,
+    upper_bound=1_000_000,
 )
 _MACHINE_REPLACEMENT_SEC = flags.DEFINE_float(
     "machine_replacement_sec",
     60.0,
     "to wait for another in place of one that is lost, before going on with fewer",
     lower_bound=0,
+    upper_bound=1_000_000,
 )
 
 
@@ -84,7 +87,7 @@ def _train_together(settings: Settings) -> int:
     """Trains on several machines, and goes on without those that are lost on the way."""
     wishes = head.Wishes(
         _NUM_MACHINES.value,
-        timeout_sec=_MACHINE_TIMEOUT_SEC.value,
+        timeout_sec=_MACHINE_TIMEOUT_SEC.value or max(300.0, 2 * (settings.step_timeout_sec or 0)),
         replacement_sec=_MACHINE_REPLACEMENT_SEC.value,
     )
     with (

@@ -1,15 +1,23 @@
+import importlib
+from unittest import mock
+
 import gin
 import pytest
 
 from hts_tf import errors
 from hts_tf.algorithms.ppo import PPO
-from hts_tf.build import build
+from hts_tf.build import build, check_alike
+from hts_tf.environments.football.football import Football
 from hts_tf.environments.synthetic import Synthetic
 from hts_tf.files.policies import Snapshots
+from hts_tf.networks import sketch
+from hts_tf.opponents.pool import Opponents
 from hts_tf.schedules.hts import HTS
 from hts_tf.settings import Settings
-from hts_tf.system import compute
+from hts_tf.system import compute, memory
 from hts_tf.team import MachineLostError
+
+build_module = importlib.import_module("hts_tf.build")
 
 pytestmark = pytest.mark.usefixtures("clean_gin")
 
@@ -48,6 +56,31 @@ def test_a_core_needs_an_algorithm_that_learns_from_sequences(tmp_path):
 )
 def test_what_does_not_go_with_a_core(bindings, says, tmp_path):
     assert says in refused(f"ActorCritic.core = @gru\n{bindings}", tmp_path)
+
+
+def test_environments_that_differ_between_machines():
+    first = {"mujoco": "3.3.1", "module mine": "0123"}
+    check_alike([first, first, {"mujoco": "3.3.1"}])
+    with pytest.raises(errors.ConfigError, match="machine 1 has module mine 4567, machine 0 0123"):
+        check_alike([first, {**first, "module mine": "4567"}])
+
+
+def test_opponents_are_counted_in_what_memory_must_suffice_for(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(memory, "require", lambda nbytes, advice: asked.append(nbytes))
+    monkeypatch.setattr(build_module, "_pool", mock.Mock(side_effect=ZeroDivisionError))
+    for pool_size in (1, 5):
+        gin.clear_config()
+        settings = Settings(
+            environment=Football(scenario="5_vs_5", left_players=1, right_players=1),
+            algorithm=PPO(),
+            schedule=HTS,
+            opponents=Opponents(pool_size=pool_size),
+        )
+        with pytest.raises(ZeroDivisionError):
+            build(settings, str(tmp_path / "run"), seed=0)
+    agent = sketch.nbytes(sketch.sketch(settings.environment.spec))
+    assert asked[1] - asked[0] == 4 * agent
 
 
 def test_minibatches_are_of_whole_sequences(tmp_path):

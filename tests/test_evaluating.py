@@ -250,6 +250,13 @@ def test_football(tmp_path):
     assert [(row.updates, row.episodes) for row in rows] == [(4, 3), (8, 3)]
 
 
+def test_one_that_is_complete_and_was_not_evaluated(evaluated, calm, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(calm, workdir)
+    finish(start(workdir, *EVALUATED))
+    assert Evaluations(workdir).read() == Evaluations(evaluated).read()[-1:]
+
+
 def test_stop_at_score(calm, tmp_path):
     """The run is over there, is as the other one up to there, and goes on if it is to."""
     stop = "--gin_bindings=Trainer.stop_at_score = 0.5"

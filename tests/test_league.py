@@ -17,6 +17,7 @@ FLAGS = [
     "--gin_bindings=PPO.epochs = 2",
     "--gin_bindings=mlp.units = (32,)",
     command_line.ONE_EXECUTOR,
+    "--gin_bindings=Opponents.snapshot_every_updates = 2",
     "--generations=2",
 ]
 
@@ -42,6 +43,9 @@ def test_a_league_and_again(tmp_path):
         log = (tmp_path / name / "log.txt").read_text()
         [parameters[name]] = re.findall(r"parameters (\w+)", log)
     assert len(set(parameters.values())) == 3
+    every = "Opponents.snapshot_every_updates"
+    for name, bound in (("main-1", 2), ("exploiter-1", None), ("main-2", 2)):
+        assert f"{every} = {bound}\n" in (tmp_path / name / "config.gin").read_text()
     frozen = tmp_path / "main-2" / "snapshots" / "frozen"
     assert sorted(path.name for path in frozen.iterdir()) == ["000000000.ckpt", "000000001.ckpt"]
     # Complete runs stay as they are; what has gone is made again, to the same bits.

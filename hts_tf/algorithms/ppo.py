@@ -115,21 +115,25 @@ class PPO(Algorithm):
         Under the `hts` schedule the behaviour policy is one update older than the agent; the
         stored log-probabilities of its actions account for that.
         """
-        behaviour_log_prob = agent.distribution(rollout.policy).log_prob(rollout.action)
-        proximal_log_prob = behaviour_log_prob
+        proximal = rollout.policy
         if self.decoupled:
             # As many rows at a time as are trained on: all at once take hundreds of megabytes.
             num_steps = rollout.reward.shape.num_elements() // len(shards.here)
             rows_at_once = num_steps // self.num_minibatches
             policy, value = update_steps.evaluate_in_chunks(agent, rollout, rows_at_once, shards)
-            proximal = agent.distribution(trees.map(lambda x: x[:-1], policy))
-            proximal_log_prob = proximal.log_prob(rollout.action)
+            proximal = trees.map(lambda x: x[:-1], policy)
             rollout = rollout._replace(value=value)
+        proximal_log_prob, importance = shards.map(
+            functools.partial(_log_probs, agent),
+            rollout.policy,
+            proximal,
+            rollout.action,
+            rollout.counts,
+        )
         advantages, value_targets = returns.generalized_advantage_estimation(
             rollout, self.discount, self.gae_lambda, self.bootstrap_truncated
         )
         normalised = returns.normalised(advantages, rollout.counts, shards)
-        importance = tf.exp(losses.only(proximal_log_prob - behaviour_log_prob, rollout.counts))
         batch = (
             update_steps.steps(rollout),
             proximal_log_prob,
@@ -224,3 +228,21 @@ class PPO(Algorithm):
         if self.last_entropy_cost is None:
             return self.entropy_cost
         return self.entropy_cost + (self.last_entropy_cost - self.entropy_cost) * progress
+
+
+def _log_probs(
+    agent: Agent, behaviour: trees.Tree, proximal: trees.Tree, action: tf.Tensor, counts: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns actions' log-probabilities, proximal, and how often as probable they have become.
+
+    Args:
+      agent: whose policies these are.
+      behaviour: what its distribution is made from, of who chose the actions.
+      proximal: the same of the policy around which ratios are clipped.
+      action: [T, B, ...].
+      counts: see `losses`.
+    """
+    log_prob, of_behaviour = (
+        agent.distribution(policy).log_prob(action) for policy in (proximal, behaviour)
+    )
+    return log_prob, tf.exp(losses.only(log_prob - of_behaviour, counts))

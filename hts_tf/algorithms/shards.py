@@ -83,6 +83,19 @@ class Shards:
                 results.append(traced(tf.constant(index)))
         return results
 
+    def map(self, function: Callable[..., Result], *arrays: Any) -> Result:
+        """Returns what a function says of each shard here, side by side.
+
+        Functions such as exp round otherwise at an array's end: with this, no array has columns of
+        two shards, and results do not depend on which of them are here.
+
+        Args:
+          function: of structures of tensors [T, B / S, ...]; returns one of such tensors.
+          *arrays: structures of them, [T, B here, ...].
+        """
+        answers = self.each(lambda index: function(*self.columns(arrays, index)))
+        return tf.nest.map_structure(lambda *x: tf.concat(x, axis=1), *answers)
+
     def all(self, results: Sequence[Result]) -> list[Result]:
         """Returns what `each` has returned, here and on all other machines, in the shards' order.
 

@@ -81,10 +81,7 @@ def evaluate_in_chunks(
         terminated=rollout.terminated,
         truncated=rollout.truncated,
     )
-    answers = shards.each(
-        lambda index: _evaluate_in_chunks(agent, shards.columns(needed, index), rows_at_once)
-    )
-    return tf.nest.map_structure(lambda *x: tf.concat(x, axis=1), *answers)
+    return shards.map(lambda part: _evaluate_in_chunks(agent, part, rows_at_once), needed)
 
 
 def _evaluate_in_chunks(

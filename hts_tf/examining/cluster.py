@@ -102,5 +102,5 @@ def _differences(name: str, here: dict[str, str], there: dict[str, str]) -> Iter
         if what in scope.OF_SOFTWARE:
             advice = "install the same on all machines; training refuses these"
         else:
-            advice = "use machines of one kind; training ends where these compute other bits"
+            advice = "use machines of one kind: if it computes other bits, results are others"
         yield Finding(name, f"{what} {theirs}, this one {ours}", advice=advice)

@@ -21,7 +21,7 @@ import hts_tf
 PACKAGES = ("numpy", "tensorflow", "keras", "tensorflow-probability", "gfootball")
 
 # What has to be the same where machines make one run together.
-OF_SOFTWARE = ("hts_tf", "python", *PACKAGES)
+OF_SOFTWARE = ("hts_tf", "python", *PACKAGES, "gfootball engine", "C library")
 
 # Of environments of Gymnasium and PettingZoo: module -> package.
 SIMULATORS = {

@@ -8,6 +8,8 @@ from hts_tf import errors
 from hts_tf.machines import ray_cluster
 from hts_tf.system.child import Child, ChildError
 
+_BEGIN_SEC = 300.0  # for a node that has to start Python, or to end something else
+
 
 class _Outcome(NamedTuple):
     """Whether a child has ended, and how, if not well."""
@@ -47,11 +49,13 @@ class DistantChild:
 
         Raises:
           ConfigError: the node does not have the directory of the log.
-          ChildError: the node is lost.
+          ChildError: the node is lost, or has no processor for it.
         """
         self._ray = ray
+        self._node = node
         self._keeper = ray_cluster.hire(ray, _Keeper, node)
-        if not self._get(self._keeper.begin.remote(module, list(arguments), str(log.resolve()))):
+        asked = self._keeper.begin.remote(module, list(arguments), str(log.resolve()))
+        if not self._get(asked, _BEGIN_SEC):
             raise errors.ConfigError(
                 f"--output: node {node} does not have {log.parent.resolve()}; all nodes must share "
                 "the directory",
@@ -75,11 +79,13 @@ class DistantChild:
         """Asks it to end. Raises: ChildError: its node is lost."""
         self._get(self._keeper.ask_to_end.remote())
 
-    def _get(self, reference: Any) -> Any:
+    def _get(self, reference: Any, timeout_sec: float | None = None) -> Any:
         try:
-            return self._ray.get(reference)
-        except self._ray.exceptions.RayActorError:
-            raise ChildError("its node is lost; the same command goes on", 1) from None
+            return self._ray.get(reference, timeout=timeout_sec)
+        except self._ray.exceptions.RayError as error:
+            why = f"node {self._node} is lost, or has no processor free"
+            reason = errors.in_a_line(error)
+            raise ChildError(f"{why}; the same command goes on ({reason})", 1) from None
 
 
 def on_nodes(ray: Any) -> list[Callable[..., DistantChild]]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import ray
 
+from hts_tf import errors
 from hts_tf.team import MachineLostError
 
 Item = TypeVar("Item")
@@ -167,7 +168,7 @@ class RayTeam:
             why = f"machine {self._late(meeting)} has not answered for {self._timeout_sec:g} s"
             raise self._lose(why) from error
         except ray.exceptions.RayError as error:
-            raise self._lose(str(getattr(error, "cause", error))) from error
+            raise self._lose(errors.in_a_line(getattr(error, "cause", error))) from error
         for n, x in zip(elsewhere, read, strict=True):
             found[n] = x
         found[self.number] = item

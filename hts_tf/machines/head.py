@@ -50,6 +50,8 @@ class Machines:
         self._seed = seed
         self._hired: list[_Hired] = []
         self._exchange: Any = None
+        self._are_on_one = False
+        self._has_begun = False
         self._errors: list[BaseException] = []
         self._watcher: threading.Thread | None = None
 
@@ -62,12 +64,13 @@ class Machines:
         """
         from hts_tf.machines.exchange import RayTeam
 
-        is_first = self._exchange is None
-        nodes = self._nodes(wait=not is_first)
-        size = self._size(len(nodes), is_first)
+        nodes = self._nodes()
+        if not self._has_begun:
+            self._are_on_one = len(nodes) == 1
+        size = self._size(len(nodes))
         self._hire([nodes[number % len(nodes)] for number in range(size - 1)])
         self._exchange = self._new_exchange(size)
-        self._compare(is_first)
+        self._compare()
         text = gin.config_str(max_line_length=10_000)
         modules = operative.bindings(text).get(operative.IMPORTS, ())
         for number, hired in enumerate(self._hired, start=1):
@@ -76,30 +79,31 @@ class Machines:
         watched = [hired.run for hired in self._hired], self._exchange
         self._watcher = threading.Thread(target=self._watch, args=watched, daemon=True)
         self._watcher.start()
-        if not is_first:
-            terminal.warn(f"going on with {size} machines")
+        if self._has_begun:
+            terminal.warn(f"going on with {size} machine{'s' * (size > 1)}")
+        self._has_begun = True
         return RayTeam(self._exchange, 0, size, self._wishes.timeout_sec)
 
     def reason(self) -> BaseException | None:
         """Returns what a follower has raised itself, if that is why it was lost."""
         return next(iter(self._errors), None)
 
-    def _nodes(self, wait: bool) -> list[str]:
-        """Returns the nodes of the cluster; waits for as many as are asked for, if it is to."""
+    def _nodes(self) -> list[str]:
+        """Returns the nodes of the cluster; once the run has begun, waits for those that lack."""
         end = time.monotonic() + self._wishes.replacement_sec
         while True:
             nodes = ray_cluster.nodes(self._ray)
-            enough = len(nodes) == 1 or len(nodes) >= self._wishes.num_machines
-            if enough or not wait or time.monotonic() > end:
+            enough = self._are_on_one or len(nodes) >= self._wishes.num_machines
+            if enough or not self._has_begun or time.monotonic() > end:
                 return nodes
             time.sleep(_BETWEEN_LOOKS_SEC)
 
-    def _size(self, num_nodes: int, is_first: bool) -> int:
-        """Returns how many machines are to make the run; with one node, all on that."""
+    def _size(self, num_nodes: int) -> int:
+        """Returns how many machines are to make the run; where there was one node, all on that."""
         wanted = self._wishes.num_machines
-        if num_nodes == 1 or num_nodes >= wanted:
+        if self._are_on_one or num_nodes >= wanted:
             return wanted
-        if is_first:
+        if not self._has_begun:
             raise errors.ConfigError(
                 f"--num_machines={wanted}: the cluster has {num_nodes} machines",
                 page="cluster.md#on-a-cluster-that-there-is",
@@ -114,9 +118,8 @@ class Machines:
             known = next((hired for hired in there if hired.node == node), None)
             if known:
                 there.remove(known)
-            is_alone = len({*nodes}) == 1
             if not known:
-                actor = ray_cluster.hire(self._ray, Follower, node, 0 if is_alone else 1)
+                actor = ray_cluster.hire(self._ray, Follower, node, 0 if self._are_on_one else 1)
                 known = _Hired(node, actor)
             self._hired.append(known)
         for hired in there:
@@ -168,7 +171,7 @@ class Machines:
             .remote(size)
         )
 
-    def _compare(self, is_first: bool) -> None:
+    def _compare(self) -> None:
         """Raises: ConfigError: a machine has other software."""
         here = scope.describe()
         asked = [hired.actor.scope.remote() for hired in self._hired]
@@ -186,9 +189,9 @@ class Machines:
                         f"{text}: install the same on all machines",
                         page="cluster.md#what-has-to-be-the-same-on-all-machines",
                     )
-                if is_first:
+                if not self._has_begun:
                     terminal.warn(
-                        f"{text}: if it computes other bits, the run will end",
+                        f"{text}: if it computes other bits, results are not those of one machine",
                         page="cluster.md#what-has-to-be-the-same-on-all-machines",
                     )
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+ALL_MEET = ("Trainer.opponents = @Opponents()", "Opponents.weighting = @prioritised")
+
 
 class Member(NamedTuple):
     """A run of the league.
@@ -21,9 +23,7 @@ class Member(NamedTuple):
     exploits: bool = False
 
     def bindings(self, directory: Path) -> Iterator[str]:
-        """Yields what gin is told of it; the members' workdirs are in that directory."""
-        yield "Trainer.opponents = @Opponents()"
-        yield "Opponents.weighting = @prioritised"
+        """Yields what gin is told of it alone; the members' workdirs are in that directory."""
         yield f"Opponents.frozen = {[str(directory / name) for name in self.meets]!r}"
         if self.begins_as:
             yield f"Trainer.start_from = {str(directory / self.begins_as)!r}"

@@ -49,6 +49,12 @@ class Opponents:
     scripted: Sequence[Callable[[specs.EnvironmentSpec], Scripted]] = ()
     frozen: Sequence[str] = ()
 
+    def most_at_once(self, num_updates: int) -> int:
+        """Returns how many others' agents are in memory, at most, in a run of so many updates."""
+        every = self.snapshot_every_updates
+        taken = min(self.pool_size, num_updates // every) if every else 0
+        return len(self.frozen) + taken + 1  # one that has left the pool, but is still met
+
 
 class Snapshots(Protocol):
     """Where frozen parameters are kept, by number; see `files.policies.Snapshots`."""

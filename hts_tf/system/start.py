@@ -8,13 +8,16 @@ import time
 from types import FrameType
 
 LAUNCHED = time.monotonic()
+is_tied = False  # whether another command of ours has started this process
 _PARENT = "HTS_TF_PARENT"  # environment variable: see `tied`
 _PR_SET_PDEATHSIG = 1
 
 
 def begin() -> None:
     """Makes the process one that may be left alone: whatever its streams are, whoever stops it."""
-    if _PARENT in os.environ:
+    global is_tied
+    is_tied = _PARENT in os.environ
+    if is_tied:
         end_with_parent(int(os.environ.pop(_PARENT)))  # which is not that of its own children
     _open_closed_streams()
     end_on_signals()

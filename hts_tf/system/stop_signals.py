@@ -2,12 +2,14 @@
 
 import contextlib
 import signal
+import time
 from collections.abc import Iterator
 from types import FrameType
 
-from hts_tf.system import terminal
+from hts_tf.system import start, terminal
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
+_PASSED_ON_SEC = 5.0
 
 
 class Interrupted(BaseException):
@@ -82,6 +84,10 @@ class StopSignals:
 
     def _note(self, number: int, _: FrameType | None) -> None:
         if self.received is not None:
+            # Who ends a whole job has signalled this process and its parent, which passes it on.
+            if start.is_tied and time.monotonic() - self._at < _PASSED_ON_SEC:
+                return
             raise Interrupted(self.received)
         self.received = signal.Signals(number)
+        self._at = time.monotonic()
         terminal.tell(f"\n{self.received.name}: stopping {self._stops} (again: at once)")

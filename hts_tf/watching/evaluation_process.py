@@ -51,14 +51,17 @@ class EvaluationProcess:
     def begin(self, updates: int) -> None:
         """Takes up what is waiting of a run with so many updates; what came after is made again.
 
+        Its policy of now is evaluated, too, should `round_over` be told that the run is over.
+
         Raises:
           ConfigError: the table of evaluations is damaged.
         """
-        self._evaluations.read()
-        self._last_updates = updates
+        known = {row.updates for row in self._evaluations.read()}
         for path in self._evaluations.waiting():
+            known.add(int(path.stem))
             if int(path.stem) > updates:
                 self._evaluations.drop(path)
+        self._last_updates = updates if updates in known else max(0, updates - 1)
 
     def round_over(
         self, agent: Agent, updates: int, env_steps: int, is_last: bool

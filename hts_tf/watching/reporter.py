@@ -90,7 +90,7 @@ class Reporter:
           outcome: of the round.
           seconds: from sync point to sync point, with what is done while the workers wait.
           env_steps: made so far.
-          activity: see `Workers.activity`.
+          activity: see `Workers.activity`; and figures of opponents, tasks and other machines.
           keeper: knows the episodes.
           ended: episodes that have, in this round.
         """
@@ -98,7 +98,7 @@ class Reporter:
         if outcome.collected is not None:
             self._sps = outcome.collected.reward[..., 0].size / seconds
             scalars["throughput/sps"] = self._sps
-            scalars |= activity
+        scalars |= activity
         if outcome.logs is not None:
             scalars |= {f"learner/{name}": value for name, value in outcome.logs.items()}
             scalars["learner/policy_lag"] = outcome.policy_lag

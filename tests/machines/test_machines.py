@@ -201,9 +201,9 @@ def followers():
 
 
 def test_kills_of_nodes_and_workers(calm, nodes, tmp_path):
-    """After the last node that is killed, there is one machine less for good."""
+    """After each of the last two nodes that are killed, there is one machine less for good."""
     game = "synthetic, hts_ppo"
-    blows = ["node and worker", "node", "worker", "node for good"]
+    blows = ["node and worker", "node", "worker", "node for good", "node for good"]
     flags = [
         *(f"--num_machines={NUM_NODES}", f"--ray_address={nodes.address}"),
         "--machine_replacement_sec=5",
@@ -227,10 +227,12 @@ def test_kills_of_nodes_and_workers(calm, nodes, tmp_path):
             if blow in ("node", "node and worker"):
                 nodes.tell("add")
         outcome = command_line.finish(process)
-    nodes.tell("add")  # other tests count on it
+    for _ in range(2):
+        nodes.tell("add")  # other tests count on it
     errors = went_well(*outcome)
     assert errors.count("going on from the last sync point") >= len(blows) - 2
     assert "going on with 2 machines" in errors
+    assert "going on with 1 machine\n" in errors
     assert_same(tmp_path, calm(game), NUM_UPDATES)
     assert not processes.in_session(process.pid)
     wait_for_none(followers)
@@ -325,6 +327,7 @@ def test_a_sweep(nodes, tmp_path):
             ["--num_machines=2", "Compute.inter_op_threads = 2"],
             "Compute.inter_op_threads = 2 must be at least 8 with --num_machines",
         ),
+        (["--num_machines=2", "--machine_timeout_sec=inf"], "--machine_timeout_sec="),
         (["--num_machines=2", "PPO.num_minibatches = 5"], "PPO.num_minibatches = 5 does not"),
         (
             ["--num_machines=2", "Trainer.num_shards = 3"],

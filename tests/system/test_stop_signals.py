@@ -3,6 +3,7 @@ import signal
 
 import pytest
 
+from hts_tf.system import start, stop_signals
 from hts_tf.system.stop_signals import Interrupted, StopSignals, held, unwind
 
 
@@ -29,6 +30,19 @@ def test_the_first_is_noted_and_the_second_does_not_wait(capfd, number):
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
     expected = f"\n{number.name}: stopping at the next sync point (again: at once)\n"
     assert capfd.readouterr().err == expected
+
+
+def test_one_that_is_passed_on_by_who_started_the_process_is_no_second_one(monkeypatch):
+    """As where both are signalled."""
+    monkeypatch.setattr(start, "is_tied", True)
+    signals = StopSignals("at the next sync point")
+    with signals:
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        assert signals.received == signal.SIGTERM
+        monkeypatch.setattr(stop_signals, "_PASSED_ON_SEC", 0.0)
+        with pytest.raises(Interrupted):
+            signal.raise_signal(signal.SIGTERM)
 
 
 def test_one_that_was_swallowed_is_noted(unwinding, capfd):
