@@ -43,8 +43,9 @@ _CHECKPOINT = flags.DEFINE_string(
 _OPPONENT = flags.DEFINE_string(
     "opponent",
     None,
-    "who plays the other side: the newest policy of a WORKDIR, or its snapshot WORKDIR@UPDATES; in "
-    "football there is that side, with as many players, also if the run was without",
+    "who plays the other side: the newest policy of a WORKDIR, WORKDIR@UPDATES, WORKDIR@best, or a "
+    "model's name; in football there is that side, with as many players, also if the run was "
+    "without",
 )
 _OUTPUT = flags.DEFINE_string(
     "output", None, "the table, FILE.csv, beside which the episodes are; default: in the workdir"

@@ -3,8 +3,9 @@
   .venv/bin/python -m hts_tf.tournament --workdirs=runs/a,runs/b@400 --ai=0.05,0.6,0.95 \
     --output=runs/tournament
 
-A participant is the newest checkpoint of a workdir, or with `@UPDATES` a snapshot of it
-(`Trainer.opponents` takes some), or by `--ai` gfootball's own AI. Two AIs do not play each other.
+A participant is the newest checkpoint of a workdir, with `@UPDATES` a snapshot or checkpoint of it
+that is still there, with `@best` the best that was evaluated; a model, by its name; or by `--ai`
+gfootball's own AI. Two AIs do not play each other.
 Without AIs the mean rating is 0; else it is that of the first AI, and all ratings and intervals are
 differences to it. Written are a table of matches and one of ratings, as CSV, and a picture.
 """

@@ -15,7 +15,8 @@ from hts_tf.team import MachineLostError, Team
 _SCENARIO = flags.DEFINE_string(
     "scenario",
     "academy_empty_goal_close",
-    "a file of gin_configs/scenarios, a scenario of gfootball, or an id of Gymnasium",
+    "a file of gin_configs/scenarios, a scenario of gfootball, an id of Gymnasium (MODULE:ID for "
+    "one of yours), or pettingzoo:MODULE",
 )
 _METHOD = flags.DEFINE_string("method", "hts_ppo", "a file of gin_configs/methods")
 _WORKDIR = flags.DEFINE_string("workdir", None, "where the run is kept", required=True)

@@ -155,7 +155,8 @@ def train(
     What it says is printed. Interrupted, it ends at its next sync point; the same call goes on.
 
     Args:
-      scenario: a file of `gin_configs/scenarios`, a scenario of gfootball, or an id of Gymnasium.
+      scenario: a file of `gin_configs/scenarios`, a scenario of gfootball, an id of Gymnasium
+        ("MODULE:ID" for one of yours), or "pettingzoo:MODULE".
       method: a file of `gin_configs/methods`.
       workdir: where the run is kept.
       seed: of everything random in the run.

@@ -16,7 +16,7 @@ class Algorithm(abc.ABC):
       epochs: how many random orders of the batch `update` is given; 0 where it takes the batch as
         a whole.
       delayed_gradient: whether `update` must take its gradient at the parameters that collected
-        the rollout. Its last argument, `gradient_agent`, is then an agent that has them; None
+        the rollout. It is then called with `gradient_agent`, too, an agent that has them; None
         says that the target agent itself does. Such an algorithm cannot be used where the
         policy lag varies. Those that correct for the lag with the stored logits have no such
         argument.

@@ -32,7 +32,8 @@ class PPO(Algorithm):
     Attributes:
       epochs: at least 1.
       num_minibatches: into which the shuffled batch is divided, in each epoch, with as many steps
-        of each shard; must divide a shard's sync_interval * num_envs / num_shards.
+        of each shard; must divide a shard's sync_interval * num_envs * players / num_shards, and
+        what an agent that remembers has of sequences in it.
       clip: of the probability ratio, to 1 +- clip.
       value_clip: of the value's movement in one update, in units of the returns; 'clip' takes that
         of the ratio, which is for rewards of about 1, and None lets it move freely.

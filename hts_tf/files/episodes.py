@@ -18,8 +18,9 @@ class Episode(NamedTuple):
     """A finished episode.
 
     Attributes:
-      score: sum of the scores (football: goals for minus goals against).
-      episode_return: sum of the rewards.
+      score: sum of the scores (football: goals for minus goals against), of several players the
+        mean over those that are no rivals.
+      episode_return: sum of the rewards; the same.
       length: in env steps.
     """
 

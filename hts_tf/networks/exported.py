@@ -29,7 +29,7 @@ class Exported:
     them (of a choice, standard Gumbel; of real numbers, standard normal).
 
     It returns `action`, as the environment takes it; the parameters of the distribution, such as
-    `logits`; `value`; and, of an agent with a memory, `state...` for the next observation.
+    `logits`; `value`; and, of an agent with a memory, `next_state...` for the next observation.
 
     Attributes:
       agent: whose parameters they are.

@@ -31,7 +31,8 @@ class EndedEpisode(NamedTuple):
       env: number of the environment that played it.
       episode: its number there, from 0.
       seed: what the environment was reset with.
-      score: sum of the scores; NaN if the episode was cut short.
+      score: sum of the scores, of several players the mean over those that are no rivals; NaN if
+        the episode was cut short.
       episode_return: sum of the rewards; the same.
       length: in env steps.
       task: that it is of, see `environments.tasks`; else 0.

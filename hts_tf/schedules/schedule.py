@@ -30,10 +30,10 @@ class Round(NamedTuple):
       collected: the experience that was collected, or None in the last round of `hts`.
       logs: the learner's scalars, or None where there was nothing to learn from yet.
       policy_lag: updates by which the learner was ahead of the policy that collected what it
-        learnt from, on average over `collected`; None where there was nothing to learn from.
+        learnt from in this round, on average; None where there was nothing to learn from.
       learning: when the learner made its update.
       waiting: when it waited for the rollout; where there are sync points, one ends it.
-      slots: [B], the environments that `collected` is of; None for each of them, in order.
+      slots: [N], the environments that `collected` is of; None for each of them, in order.
     """
 
     collected: specs.Rollout | None
@@ -58,7 +58,8 @@ class Schedule(abc.ABC):
       collector_type: the collector that the schedule works with.
       num_storages: how many storages the collector fills in turn.
       lockstep: whether actors answer only when every environment is ready.
-      rollout_width: B of the rollouts that the learner gets.
+      rollout_width: N of the rollouts that the learner gets: environments, or unrolls, of each of
+        which there is a column for each player.
     """
 
     policy_lag: int | None
