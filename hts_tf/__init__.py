@@ -20,7 +20,7 @@ if sys.argv[:1] == ["-m"]:  # Python is looking for the module that `python -m h
 
 # What is here without its module having been imported.
 _ALGORITHMS = ("losses", "returns")
-_FUNCTIONS = {"load": "loading", "train": "trainings"}
+_FUNCTIONS = {"load": "loading", "train": "calling"}
 
 
 def __getattr__(name: str) -> ModuleType | Callable[..., Any]:

@@ -1,23 +1,16 @@
-"""Trainings as processes of their own: called from Python, or several, perhaps at once."""
+"""Trainings as processes of their own: one after the other, or several at once."""
 
 import collections
 import contextlib
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
-
-from hts_tf import errors
-from hts_tf.system import start, stop_signals, terminal
+from hts_tf.system import stop_signals, terminal
 from hts_tf.system.child import Child, ChildError
 
 _POLL_SEC = 0.5
-_REFUSAL = "error: "  # what a command says last begins so
 
 _Place = TypeVar("_Place")
 # Of a task, while it goes on; yields why it ends, once it has been interrupted.
@@ -138,101 +131,3 @@ def _goes_on(interruption: stop_signals.Interrupted, step: Callable[..., None], 
     except StopIteration:
         return False
     return True
-
-
-def train(
-    scenario: str,
-    method: str = "hts_ppo",
-    *,
-    workdir: str | Path,
-    seed: int = 0,
-    bindings: Mapping[str, Any] | None = None,
-    gin_files: Sequence[str | Path] = (),
-    **flags: Any,
-) -> Path:
-    """Trains as `python -m hts_tf.train` does, with the same checks and to the same bits.
-
-    What it says is printed. Interrupted, it ends at its next sync point; the same call goes on.
-
-    Args:
-      scenario: a file of `gin_configs/scenarios`, a scenario of gfootball, an id of Gymnasium
-        ("MODULE:ID" for one of yours), or "pettingzoo:MODULE".
-      method: a file of `gin_configs/methods`.
-      workdir: where the run is kept.
-      seed: of everything random in the run.
-      bindings: name -> value, such as {"Trainer.num_envs": 16}; texts that begin with @ or % are
-        references, as in gin files: {"ActorCritic.core": "@gru"}.
-      gin_files: further ones.
-      **flags: further ones of the command, such as trace=True.
-
-    Returns:
-      The workdir, for `hts_tf.load`.
-
-    Raises:
-      ConfigError: something is unknown, misspelt, or cannot be used.
-      RunError: the run cannot go on.
-      DivergenceError: learning went out of bounds.
-    """
-    arguments = [
-        f"--scenario={scenario}",
-        f"--method={method}",
-        f"--workdir={workdir}",
-        f"--seed={seed}",
-        *(f"--gin_files={path}" for path in gin_files),
-        *(f"--gin_bindings={_line(*binding)}" for binding in (bindings or {}).items()),
-        *(f"--{name}={value}" for name, value in flags.items()),
-    ]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hts_tf.train", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",  # an engine may print anything
-        start_new_session=True,  # Ctrl-C is for this process, which passes it on
-        env={**os.environ, **start.tied()},
-    )
-    held = ""  # the last line, if it may be why the training ends
-    with process:
-        try:
-            for line in process.stdout:
-                print(held, end="", flush=True)
-                held = line if line.startswith(_REFUSAL) else ""
-                if not held:
-                    print(line, end="", flush=True)
-        except KeyboardInterrupt:
-            process.terminate()
-            try:
-                for line in process.stdout:
-                    print(line, end="", flush=True)
-            except KeyboardInterrupt:  # once more: at once
-                process.kill()
-            raise
-        except BaseException:  # such as that nobody reads what is printed
-            process.terminate()
-            raise
-    if process.returncode:
-        kinds = {kind.code: kind for kind in (errors.ConfigError, errors.DivergenceError)}
-        kind = kinds.get(process.returncode, errors.RunError)
-        why = held.removeprefix(_REFUSAL).strip()
-        raise kind(why or f"the training ended with exit code {process.returncode}")
-    print(held, end="", flush=True)
-    return Path(workdir)
-
-
-def _line(name: str, value: Any) -> str:
-    return f"{name} = {_written(value)}"
-
-
-def _written(value: Any) -> str:
-    """Returns a value as gin files have it."""
-    if isinstance(value, Path):
-        value = str(value)
-    if isinstance(value, str) and value.startswith(("@", "%")):
-        return value
-    if isinstance(value, (list, tuple)):
-        parts = "".join(f"{_written(part)}, " for part in value)
-        return f"[{parts}]" if isinstance(value, list) else f"({parts})"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{key!r}: {_written(part)}' for key, part in value.items())}}}"
-    return repr(value.item() if isinstance(value, np.generic) else value)

@@ -26,7 +26,7 @@ FLOORS = [
     {"files"},
     {"watching"},
     {"run_state"},
-    {"pipeline", "evaluator", "comparison", "trainings", "standings"},
+    {"pipeline", "evaluator", "comparison", "trainings", "calling", "standings"},
     {"build", "round_robin", "loading"},
     {"machines"},
     {"examining"},

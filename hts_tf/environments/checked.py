@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 
 from hts_tf import errors, seeding, specs, trees
-from hts_tf.environments import base, written
-
-_LARGEST = float(np.finfo(np.float32).max)  # rewards are kept as float32
-_NO_FIGURES = ()  # of which Python has but one
+from hts_tf.environments import base, results, written
+from hts_tf.environments.results import LARGEST, NO_FIGURES
 
 
 class ProtocolError(errors.RunError):
@@ -95,18 +93,18 @@ class Checked(base.Environment):
             # The usual case, without a call: this is done in every env step.
             if (
                 type(reward) is type(score) is float
-                and -_LARGEST <= reward <= _LARGEST
-                and -_LARGEST <= score <= _LARGEST
+                and -LARGEST <= reward <= LARGEST
+                and -LARGEST <= score <= LARGEST
                 and type(terminated) is type(truncated) is bool
                 and not (terminated and truncated)
-                and figures is _NO_FIGURES
+                and figures is NO_FIGURES
                 and not (self._num_figures and (terminated or truncated))
             ):
                 if self._choices is not None and not (terminated or truncated):
                     self._check_mask(observation)
                 return result
         try:
-            result = _plain(result, self._num_figures)
+            result = results.plain(result, self._num_figures)
         except ValueError as error:
             raise self._error(str(error)) from None
         if self._choices is not None and not (result.terminated or result.truncated):
@@ -115,12 +113,12 @@ class Checked(base.Environment):
 
     def _of_all_players(self, result: Any, observation: trees.Tree) -> base.StepResult:
         try:
-            result = _plain_arrays(result, self._players)
+            result = results.plain_arrays(result, self._players)
             there = self._there
             terminated = result.terminated | ~there
             truncated = result.truncated & ~terminated
             self._there = ~(terminated | truncated)
-            figures = _figures(result.figures, self._num_figures, not self._there.any())
+            figures = results.figures(result.figures, self._num_figures, not self._there.any())
         except ValueError as error:
             raise self._error(str(error)) from None
         if self._choices is not None and self._there.any():
@@ -185,131 +183,3 @@ def _choices(spec: specs.EnvironmentSpec) -> np.ndarray | None:
     if isinstance(spec.action, specs.MultiDiscreteSpec):
         return np.cumsum([0, *spec.action.num_values[:-1]])
     return np.zeros(1, int) if isinstance(spec.action, specs.DiscreteSpec) else None
-
-
-def of_part(environment: base.Environment, result: Any, num_players: int, num_figures: int) -> Any:
-    """Returns the result of an environment that is part of another one, in its one form.
-
-    Args:
-      environment: whose it is.
-      result: of an env step.
-      num_players: of that environment; 1 for one whose results are no arrays.
-      num_figures: that the spec names.
-
-    Raises:
-      ProtocolError: the result means nothing.
-    """
-    try:
-        if num_players == 1:
-            return _plain(result, num_figures)
-        return _plain_arrays(result, (num_players,))
-    except ValueError as error:
-        raise ProtocolError(
-            f"{type(environment).__name__} broke a rule: {error}",
-            page="your_own_environment.md#what-it-may-not-do",
-        ) from None
-
-
-def _parts(result: Any) -> base.StepResult:
-    """Returns what a result consists of. Raises: ValueError: it is none."""
-    try:
-        parts = base.StepResult(*result)
-        if not isinstance(parts.figures, (tuple, list, np.ndarray)):  # such as Gymnasium's info
-            raise TypeError
-    except (TypeError, ValueError):
-        raise ValueError(f"step returned {result!r:.80}, not a StepResult") from None
-    return parts
-
-
-def _plain(result: Any, num_figures: int) -> base.StepResult:
-    """Returns a result in its one form.
-
-    Raises:
-      ValueError: it means nothing.
-    """
-    reward, score, terminated, truncated, figures = _parts(result)
-    terminated, truncated = flag("terminated", terminated), flag("truncated", truncated)
-    return base.StepResult(
-        number("reward", reward),
-        number("score", score),
-        terminated,
-        truncated and not terminated,
-        _figures(figures, num_figures, terminated or truncated),
-    )
-
-
-def _figures(figures: Any, number: int, is_over: bool) -> np.ndarray | tuple[()]:
-    """Returns an episode's figures, [F] float32, or nothing where it is not over."""
-    array = np.asarray(figures)
-    if not number and array.size:
-        raise ValueError(f"the figures are {figures!r:.80}, but the spec names none")
-    if not is_over or not number:
-        return _NO_FIGURES
-    if array.shape != (number,) or array.dtype.kind not in "buif":
-        raise ValueError(f"the figures are {figures!r:.80}, not {number} numbers")
-    if not (np.abs(array) <= _LARGEST).all():
-        raise ValueError(f"the figures are {figures!r:.80}, which are not finite as float32")
-    return array.astype(np.float32)
-
-
-def _plain_arrays(result: Any, players: tuple[int, ...]) -> base.StepResult:
-    """Returns a result of several players in its one form.
-
-    Raises:
-      ValueError: it means nothing.
-    """
-    reward, score, terminated, truncated, figures = _parts(result)
-    return base.StepResult(
-        _numbers("reward", reward, players),
-        _numbers("score", score, players),
-        _flags("terminated", terminated, players),
-        _flags("truncated", truncated, players),
-        figures,
-    )
-
-
-def _numbers(name: str, value: Any, players: tuple[int, ...]) -> np.ndarray:
-    array = np.asarray(value)
-    if array.shape != players or array.dtype.kind not in "buif":
-        raise ValueError(
-            f"the {name} is {value!r:.80}, not a number for each of {players[0]} players"
-        )
-    if not (np.abs(array) <= _LARGEST).all():
-        raise ValueError(f"the {name} is {value!r:.80}, which is not finite as a float32")
-    return array.astype(np.float32)
-
-
-def _flags(name: str, value: Any, players: tuple[int, ...]) -> np.ndarray:
-    array = np.asarray(value)
-    if array.shape != players or not np.isin(array, (0, 1)).all():
-        raise ValueError(
-            f"{name} is {value!r:.80}, not true or false for each of {players[0]} players"
-        )
-    return array.astype(bool)
-
-
-def number(name: str, value: Any) -> float:
-    """Returns a finite number, given as anything that is one: numpy's, an array of one element.
-
-    Raises:
-      ValueError: it is none; says of which name.
-    """
-    array = np.asarray(value)
-    if array.size != 1 or array.dtype.kind not in "buif":
-        raise ValueError(f"the {name} is {value!r:.80}, not a number")
-    found = float(array.item())
-    if not -_LARGEST <= found <= _LARGEST:
-        raise ValueError(f"the {name} is {found}, which is not finite as a float32")
-    return found
-
-
-def flag(name: str, value: Any) -> bool:
-    """Returns whether something is true, given as anything that can be: True, 1, numpy's.
-
-    Raises:
-      ValueError: it is neither true nor false; says of which name.
-    """
-    array = np.asarray(value)
-    if array.size != 1 or array.item() not in (0, 1):
-        raise ValueError(f"{name} is {value!r:.80}, neither true nor false")
-    return bool(array.item())

@@ -13,7 +13,7 @@ from annotated_types import Len
 
 from hts_tf import errors, seeding, specs, trees
 from hts_tf.configurables import configurable
-from hts_tf.environments import base, checked
+from hts_tf.environments import base, checked, results
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -123,8 +123,16 @@ class TasksEnvironment(base.Environment):
         if played == num_players:
             return self._environment.step(action, observation)
         result = self._environment.step(self._taken(action), self._part(observation))
-        num_figures = len(self._spec.figures)
-        result = checked.of_part(self._environment, result, played, num_figures)
+        try:
+            if played == 1:
+                result = results.plain(result, len(self._spec.figures))
+            else:
+                result = results.plain_arrays(result, (played,))
+        except ValueError as error:
+            raise checked.ProtocolError(
+                f"{type(self._environment).__name__} broke a rule: {error}",
+                page="your_own_environment.md#what-it-may-not-do",
+            ) from None
         filled = []
         for part, absent in zip(result[:4], (0.0, 0.0, True, False), strict=True):
             array = np.full(num_players, absent)

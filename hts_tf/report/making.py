@@ -10,7 +10,16 @@ from matplotlib.figure import Figure
 from hts_tf import errors
 from hts_tf.files import scope
 from hts_tf.files.episodes import WINDOW
-from hts_tf.report import claims, figures, origin, page, statistics, style, tables
+from hts_tf.report import (
+    claims,
+    figures,
+    origin,
+    page,
+    statistics,
+    style,
+    system_figures,
+    tables,
+)
 from hts_tf.report.page import Picture
 from hts_tf.report.runs import Run, final_score, mean_score
 from hts_tf.report.systems import speedups
@@ -49,9 +58,9 @@ def make(
         "env_steps": figures.scores(runs, "env_steps"),
         "estimates": _draw_estimates(samples),
         "time_shares": None if shares.empty else figures.time_shares(_mean_shares(shares)),
-        "throughput": None if systems is None else figures.throughput(systems),
-        "speedup": None if systems is None else figures.speedup(ratios),
-        "interval_times": None if systems is None else figures.interval_times(systems),
+        "throughput": None if systems is None else system_figures.throughput(systems),
+        "speedup": None if systems is None else system_figures.speedup(ratios),
+        "interval_times": None if systems is None else system_figures.interval_times(systems),
     }
     words = {
         "title": f"{_methods(table)} on {_counted(table, 'scenario')}",

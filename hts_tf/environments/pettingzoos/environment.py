@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces as gymnasium_spaces
 
 from hts_tf import configurables, errors, specs, trees
-from hts_tf.environments import base, checked
+from hts_tf.environments import base, checked, results
 from hts_tf.environments.gymnasiums import masks, spaces
 
 if TYPE_CHECKING:
@@ -168,9 +168,9 @@ class PettingZooEnvironment(base.Environment):
         reward, *ends = (
             [self._said(read, name, said, agent) for agent in self._agents]
             for read, name, said in (
-                (checked.number, "reward", rewards),
-                (checked.flag, "terminated", terminated),
-                (checked.flag, "truncated", truncated),
+                (results.number, "reward", rewards),
+                (results.flag, "terminated", terminated),
+                (results.flag, "truncated", truncated),
             )
         )
         for index, agent in enumerate(self._agents):
