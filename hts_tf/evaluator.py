@@ -45,7 +45,7 @@ class _Side(NamedTuple):
     count: int
 
     def initial_state(self) -> trees.Tree:
-        return trees.map(lambda s: np.zeros((self.count, *s.shape), s.dtype), self.policy.state)
+        return self.policy.initial_state((self.count,))
 
     def draw_noise(self, random: np.random.Generator) -> np.ndarray:
         return self.policy.draw_noise(random, (self.count,))

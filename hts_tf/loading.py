@@ -62,7 +62,7 @@ class LoadedPolicy:
         numbers = list(episodes) if is_batch else [episodes]
         shape = (len(numbers), self._spec.num_players)
         return State(
-            trees.map(lambda s: np.zeros((*shape, *s.shape), s.dtype), self._policy.state),
+            self._policy.initial_state(shape),
             tuple(seeding.generator(seed, "evaluation noise", number) for number in numbers),
             is_batch,
         )

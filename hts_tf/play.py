@@ -145,7 +145,7 @@ def _opponent(name: str) -> tuple[base.EnvironmentConfig, _Others]:
 
     def begin(seed: int) -> Callable[[trees.Tree], np.ndarray]:
         random = np.random.default_rng(seed)
-        state = trees.map(lambda s: np.zeros((players, *s.shape), s.dtype), policy.state)
+        state = policy.initial_state((players,))
 
         def act(seen: trees.Tree) -> np.ndarray:
             nonlocal state

@@ -125,7 +125,7 @@ class Compared:
     """A policy that asks formats all that it is asked; for an evaluation, in place of `Policy`."""
 
     def __init__(self, policy: Policy, asked: exported.Exported, formats: Sequence[Format]) -> None:
-        self.state = policy.state
+        self.initial_state = policy.initial_state
         self.draw_noise = policy.draw_noise
         self.seconds: list[float] = []
         self._policy = policy

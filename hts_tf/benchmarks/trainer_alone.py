@@ -71,11 +71,11 @@ def _prepare(
     rows = batch_size * num_players
     observations = trees.map(lambda x: x.reshape(-1, *x.shape[3:]), storage.observation)
     random = np.random.default_rng(0)
-    noise = policy.draw_noise(random, (rows,))
+    noise, state = policy.draw_noise(random, (rows,)), policy.initial_state((rows,))
     starts = random.integers(storage.value.size - rows, size=_WARM_UP_BATCHES + _BATCHES)
 
     def answer(start: int) -> None:
-        policy.act(trees.map(lambda x: x[start : start + rows], observations), noise)
+        policy.act(trees.map(lambda x: x[start : start + rows], observations), noise, state)
 
     def body() -> dict[str, float]:
         learning = time.process_time()

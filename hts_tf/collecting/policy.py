@@ -44,7 +44,6 @@ class Policy:
     meanwhile (they change only at sync points, when no actor has work; but see `Asynchronous`).
 
     Attributes:
-      state: what the agent remembers, as its specs.
       max_batch: the most observations in one call of `act`.
       batching: the fastest way that was found to give every observation the same bits, whatever
         the size of the batch, its place in it, and its company.
@@ -60,7 +59,7 @@ class Policy:
         """
         self.max_batch = max(max_batch, _MIN_BATCH)
         self.draw_noise = agent.draw_noise
-        self.state = agent.step.state
+        self._state = agent.step.state
 
         @tf.function(
             autograph=False,
@@ -103,6 +102,10 @@ class Policy:
         elif self.batching is Batching.FIXED_SIZE:
             rows = _rounded_up(self.max_batch, math.lcm(compute.MATRIX_ROWS, _VECTOR_ROWS))
         return self._padded(questions, rows)
+
+    def initial_state(self, shape: tuple[int, ...]) -> trees.Tree:
+        """Returns what an agent that remembers begins episodes with, [*shape, ...]: zeros."""
+        return trees.map(lambda leaf: np.zeros((*shape, *leaf.shape), leaf.dtype), self._state)
 
     def _padded(
         self, questions: tuple[trees.Tree, np.ndarray, trees.Tree], rows: int

@@ -32,7 +32,7 @@ def judge() -> None:
     spec = environment.spec
     policy = Policy(found.agent, spec.num_players)
     player = environment.make()
-    state = trees.map(lambda s: np.zeros((spec.num_players, *s.shape), s.dtype), policy.state)
+    state = policy.initial_state((spec.num_players,))
     noise = np.zeros_like(policy.draw_noise(np.random.default_rng(0), (spec.num_players,)))
     values, probabilities = [], []
     try:
