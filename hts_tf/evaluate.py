@@ -69,7 +69,6 @@ def evaluate() -> None:
     _, environment, agent, found = participants.load(
         _name(), run_flags.MODULES.value, compute.configure, sides
     )
-    path = _table(workdir, _OUTPUT.value or run_flags.results() / _file_name(found))
     max_batch = _PARALLEL * environment.spec.num_players
     policy, rivals = Policy(agent, max_batch), None
     against = ITSELF if environment.spec.num_rivals else ""
@@ -77,6 +76,7 @@ def evaluate() -> None:
         opponent = participants.load(_OPPONENT.value, run_flags.MODULES.value)
         participants.check_that_they_can_meet(agent, opponent.agent, opponent.name)
         rivals, against = Policy(opponent.agent, max_batch), opponent.name
+    path = _table(_OUTPUT.value or run_flags.results() / _file_name(found, against))
     played = evaluator.play(
         environment,
         policy,
@@ -96,17 +96,19 @@ def evaluate() -> None:
         [n, r.score, r.episode_return, r.length, r.task, *r.figures] for n, r in enumerate(records)
     )
     with whole.refusing("the evaluation"):
-        path.parent.mkdir(parents=True, exist_ok=True)
         whole.write_csv(path, columns, rows)
         archive.write(path.with_suffix(".bin"), records)
-    if _VIDEO.value and isinstance(environment, base.Watchable):
-        _show(workdir, path.with_suffix(".bin"), found.env_steps or 0)
     whom = f" against {against}" if _OPPONENT.value else ""
     made = f"{found.updates:,} updates"
     if found.env_steps is not None:
         made = f"{found.env_steps:,} env steps"
     print(f"{len(records)} episodes with the policy of {made}{whom}, also in {path}")
     _print_outcomes(records, environment.spec)
+    if _VIDEO.value and isinstance(environment, base.Watchable):
+        try:
+            _show(workdir, path.with_suffix(".bin"), found.env_steps or 0)
+        except OSError as error:  # such as that the workdir is another one's
+            terminal.warn(f"no video of the first episode: {error}")
 
 
 def _print_outcomes(records: Sequence[archive.Record], spec: specs.EnvironmentSpec) -> None:
@@ -121,18 +123,25 @@ def _print_outcomes(records: Sequence[archive.Record], spec: specs.EnvironmentSp
         print(histogram(values))
 
 
-def _table(workdir: Workdir, output: str | Path) -> Path:
-    """Returns where the table goes. Raises: ConfigError: it, or what lies beside it, may not."""
+def _table(output: str | Path) -> Path:
+    """Returns where the table goes, which can be written there.
+
+    Raises:
+      ConfigError: it cannot; or it, or what lies beside it, may not, as it is some training's.
+    """
     path = Path(output)
     if path.suffix != ".csv":
         raise errors.ConfigError(f"--output={path} must end in .csv")
     names = (archive.FILE_NAME, fingerprint_log.TABLE, evaluations.FILE_NAME, csv_log.FILE_NAME)
     for written in (path, path.with_suffix(".bin")):
         is_there = written.name in names and written.exists()
-        if is_there and written.parent.resolve() == workdir.path.resolve():
+        if is_there and Workdir(written.parent).config.exists():
             raise errors.ConfigError(
                 f"--output={path}: {written} is the training's; take another name"
             )
+    with whole.refusing("--output"):  # before all is played
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
     return path
 
 
@@ -148,10 +157,10 @@ def _name() -> str:
     return f"{run_flags.workdir()}@{which}"
 
 
-def _file_name(found: policies.Parameters) -> str:
+def _file_name(found: policies.Parameters, against: str) -> str:
     made = f"update{found.updates:09d}" if found.env_steps is None else f"{found.env_steps:09d}"
     policy = "most_probable" if _DETERMINISTIC.value else "sampled"
-    whom = f"_against_{whole.as_name(_OPPONENT.value)}" if _OPPONENT.value else ""
+    whom = f"_against_{whole.as_name(against)}" if _OPPONENT.value else ""
     return f"evaluation_{made}_{policy}{whom}_seed{_SEED.value}_episodes{_EPISODES.value}.csv"
 
 

@@ -52,7 +52,6 @@ def evaluate() -> None:
       ProtocolError: an environment broke a rule.
     """
     answers = child.answer_channel()
-    child.end_session_with_this_process()
     priority.give_way()
     workdir = Workdir(run_flags.workdir())
     config.load_text(workdir.configuration(), workdir.config, run_flags.MODULES.value)

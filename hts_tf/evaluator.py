@@ -181,8 +181,8 @@ def play(
     matches: list[_Match] = []
     numbers = itertools.count(parallel)
     finished: dict[int, Played] = {}
-    with futures.ThreadPoolExecutor(processors.usable_cores()) as threads:
-        try:
+    try:  # around the threads, which may still be stepping others when one fails
+        with futures.ThreadPoolExecutor(processors.usable_cores()) as threads:
             for _ in range(parallel):
                 matches.append(_Match(environment, seed, sides, on_progress))
             list(threads.map(_Match.begin, matches, range(parallel)))
@@ -197,9 +197,9 @@ def play(
                     else:
                         match.close()
                         matches.remove(match)
-        finally:
-            for match in matches:
-                match.close()
+    finally:
+        for match in matches:
+            match.close()
     return [finished[number] for number in sorted(finished)]
 
 

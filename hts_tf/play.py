@@ -43,7 +43,13 @@ _Others = Callable[[int], Callable[[trees.Tree], np.ndarray]]
 
 
 class Game:
-    """Episodes that a person plays."""
+    """Episodes that a person plays.
+
+    Attributes:
+      keyboard: what keys do.
+      fps: env steps a second that look natural.
+      is_left: whether the person wants no more.
+    """
 
     def __init__(self, environment: base.EnvironmentConfig, others: _Others | None) -> None:
         """Builds the environment.
@@ -60,6 +66,7 @@ class Game:
                 "plays the others",
                 page="football.md#play-yourself",
             )
+        self.is_left = False
         self._spec = spec
         self._others = others
         self._view = environment.watch()
@@ -78,7 +85,7 @@ class Game:
           fps: env steps a second.
 
         Returns:
-          How it went; None if the person has left.
+          How it went; None if the person has left before its end.
         """
         self._checked.reset(seed, self._observation)
         act = self._others(seed) if self._others else None
@@ -98,6 +105,7 @@ class Game:
                 time.sleep(0.05)
                 key = stage.pressed() or _PAUSE
             if key == keyboard.ESCAPE:
+                self.is_left = True
                 return None
             action = self.keyboard.actions.get(key, action if idle is None else idle)
             played = action
@@ -110,8 +118,11 @@ class Game:
             steps += 1
         stage.show(self._view.picture(), [f"{self._view.title}: over, score {score:g}"])
         until = time.monotonic() + _HOLD_SEC
-        while time.monotonic() < until and not stage.pressed():
+        key = None
+        while time.monotonic() < until and not key:
             time.sleep(0.05)
+            key = stage.pressed()
+        self.is_left = key == keyboard.ESCAPE
         return f"score {score:g}, return {total:.2f}, {steps} env steps"
 
     def _help(self) -> list[str]:
@@ -183,9 +194,10 @@ def play() -> None:
                     _SEED.value, len(outcomes), environment.spec.num_tasks
                 )
                 outcome = game.play(seed, stage, _FPS.value or game.fps)
-                if outcome is None:
+                if outcome is not None:
+                    outcomes.append(outcome)
+                if game.is_left:
                     break
-                outcomes.append(outcome)
     finally:
         game.close()
     for number, outcome in enumerate(outcomes):

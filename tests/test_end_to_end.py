@@ -239,14 +239,28 @@ def test_evaluate_writes_what_it_prints(reference):
     assert b"GIF89a" in events.read_bytes()
 
 
+def test_evaluate_says_how_it_went_whatever_becomes_of_the_video(reference, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(reference[0], workdir, ignore=shutil.ignore_patterns("evaluation"))
+    (workdir / "evaluation").write_text("in the way")
+    code, output, errors = command_line.run(
+        "hts_tf.evaluate", f"--workdir={workdir}", "--episodes=1", f"--output={tmp_path / 'e.csv'}"
+    )
+    assert code == 0, errors
+    assert "score: mean " in output
+    assert "no video of the first episode: " in errors
+
+
 @pytest.mark.parametrize("name", ["episodes.csv", fingerprint_log.TABLE])
-def test_evaluate_does_not_write_over_what_the_training_wrote(reference, name):
+@pytest.mark.parametrize("policy", ["its own", "a model"])
+def test_evaluate_does_not_write_over_what_the_training_wrote(reference, name, policy):
     """Such as the episodes, which are beside a table."""
     workdir, bits = reference
     episodes = (workdir / archive.FILE_NAME).read_bytes()
-    code, _, errors = command_line.run(
-        "hts_tf.evaluate", f"--workdir={workdir}", f"--output={workdir / name}"
-    )
+    which = "--model=academy_empty_goal_close"
+    if policy == "its own":
+        which = f"--workdir={workdir}"
+    code, _, errors = command_line.run("hts_tf.evaluate", which, f"--output={workdir / name}")
     assert code == 2
     assert "is the training's" in errors
     assert len(errors.splitlines()) == 1, errors

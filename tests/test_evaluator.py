@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import time
 
 import numpy as np
 import pytest
@@ -138,6 +139,43 @@ def test_tasks_take_turns(op_determinism):
 @pytest.mark.parametrize("max_parallel", [1, 7])
 def test_who_is_played_together_does_not_matter(op_determinism, max_parallel):
     assert played(max_parallel) == played(3)
+
+
+class Fragile(Bidding):
+    """One of which fails, while another takes its time."""
+
+    def __init__(self):
+        self.made = []
+
+    def make(self):
+        self.made.append(_Slow() if self.made else _Failing())
+        return self.made[-1]
+
+
+class _Failing(_Auction):
+    def step(self, action, observation):
+        raise ZeroDivisionError
+
+
+class _Slow(_Auction):
+    is_stepping = False
+    was_closed_at_work = None
+
+    def step(self, action, observation):
+        self.is_stepping = True
+        time.sleep(0.3)
+        self.is_stepping = False
+        return super().step(action, observation)
+
+    def close(self):
+        self.was_closed_at_work = self.is_stepping
+
+
+def test_none_is_closed_while_it_is_stepped(op_determinism):
+    environment = Fragile()
+    with pytest.raises(ZeroDivisionError):
+        evaluator.play(environment, policy_that_bids(1), 2, 0, 2)
+    assert environment.made[1].was_closed_at_work is False
 
 
 @given(st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=1, max_size=30))

@@ -1,5 +1,7 @@
 """What is exported plays whole episodes as the policy itself does."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -81,6 +83,54 @@ def test_two_inputs_of_one_name_are_refused(names):
     spec = specs.EnvironmentSpec(dict.fromkeys(names, array), choice, max_episode_steps=5)
     with pytest.raises(errors.ConfigError, match="two inputs of the policy would be called"):
         Exported(ActorCritic(spec, 0, torsos.mlp), spec)
+
+
+ARRAY = specs.ArraySpec((3,), "float32")
+
+
+@pytest.mark.parametrize(
+    ("seen", "inputs"),
+    [
+        ({"x": ARRAY, "critic-state": ARRAY}, {"x", "critic_state", "noise"}),
+        ({"x": ARRAY, specs.CRITIC_STATE: {"a": ARRAY, "b": ARRAY}}, {"x", "noise"}),
+    ],
+)
+def test_what_only_a_critic_sees_is_no_input(seen, inputs):
+    """Whatever else has a name like that is one."""
+    spec = specs.EnvironmentSpec(seen, specs.DiscreteSpec(num_values=3), max_episode_steps=5)
+    policy = Exported(ActorCritic(spec, 0, torsos.mlp, value_torso=torsos.mlp), spec)
+    assert policy.inputs.keys() == inputs
+    rows = {name: np.zeros((2, *x.shape[1:]), x.dtype.name) for name, x in policy.inputs.items()}
+    for name in inputs - {"noise"}:
+        before, after = (
+            policy.function(*({**rows, name: row}[key] for key in policy.inputs))["logits"]
+            for row in (rows[name], rows[name] + 1)
+        )
+        assert not np.array_equal(before, after), name
+
+
+@pytest.mark.parametrize("name", ["action", "logits"])
+def test_onnx_has_one_name_for_one_array(name, tmp_path):
+    pytest.importorskip("tf2onnx", reason="the extra 'onnx' is not installed")
+    choice = specs.DiscreteSpec(num_values=3)
+    spec = specs.EnvironmentSpec({"x": ARRAY, name: ARRAY}, choice, max_episode_steps=5)
+    policy = Exported(ActorCritic(spec, 0, torsos.mlp), spec)
+    with pytest.raises(errors.ConfigError, match=f"--format=onnx has one name.* '{name}'"):
+        FORMATS["onnx"](policy, tmp_path / "policy.onnx")
+
+
+def test_half_a_saved_model_is_none(tmp_path, monkeypatch):
+    def write_some(_, path, **__):
+        (Path(path) / "variables").mkdir(parents=True)
+        raise tf.errors.PermissionDeniedError(None, None, "not here")
+
+    monkeypatch.setattr(keras.export.ExportArchive, "write_out", write_some)
+    choice = specs.DiscreteSpec(num_values=3)
+    spec = specs.EnvironmentSpec(ARRAY, choice, max_episode_steps=5)
+    policy = Exported(ActorCritic(spec, 0, torsos.mlp), spec)
+    with pytest.raises(OSError, match="not here"):
+        FORMATS["saved_model"](policy, tmp_path / "policy")
+    assert not [*tmp_path.iterdir()]
 
 
 @given(

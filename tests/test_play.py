@@ -3,10 +3,15 @@
 import os
 import re
 import signal
+from types import SimpleNamespace
 
 import pyte
 import pytest
+from PIL import Image
 
+from hts_tf import play, specs
+from hts_tf.environments import base
+from hts_tf.watching import keyboard
 from tests import command_line, pseudo_terminal
 from tests.command_line import SMALL_FOOTBALL
 
@@ -84,6 +89,49 @@ def test_cartpole():
     said = f"episode 0: score {score}, return {score}.00, {score} env steps"
     assert said in player.raw.decode()
     assert b"\x1b[?1049l" in player.raw  # the screen is as it was
+
+
+class _Shown(base.Environment):
+    """An episode of one env step."""
+
+    title, fps = "shown", None
+
+    def reset(self, seed, observation):
+        observation[...] = 0
+
+    def step(self, action, observation):
+        observation[...] = 1
+        return base.StepResult(1.0, 1.0, terminated=True, truncated=False)
+
+    def picture(self):
+        return Image.new("RGB", (4, 4))
+
+    def action_name(self, action):
+        return str(action)
+
+    def close(self):
+        pass
+
+
+class Showing:
+    spec = specs.EnvironmentSpec(
+        specs.ArraySpec((1,), "float32"), specs.DiscreteSpec(num_values=2), max_episode_steps=1
+    )
+
+    def make(self):
+        return _Shown()
+
+    def watch(self, render=False):
+        return _Shown()
+
+
+@pytest.mark.parametrize(("key", "is_left"), [(keyboard.ESCAPE, True), ("x", False)])
+def test_a_key_when_the_episode_is_over(key, is_left):
+    keys = iter([None, None, key])
+    stage = SimpleNamespace(show=lambda picture, lines: None, pressed=lambda: next(keys))
+    game = play.Game(Showing(), None)
+    assert game.play(0, stage, fps=1000.0) == "score 1, return 1.00, 1 env steps"
+    assert game.is_left == is_left
 
 
 def test_football_moves_as_it_is_told():

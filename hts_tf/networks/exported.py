@@ -1,6 +1,7 @@
 """A policy by itself: one function of plain arrays, in formats that other programs read."""
 
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -46,7 +47,7 @@ class Exported:
         self._observation = agent.step.observation
         shown = trees.map(_dense, self._observation)
         named = [
-            *(pair for pair in _observed(shown) if pair[0] != specs.CRITIC_STATE),
+            *_observed(_without_critic_state(shown)),
             *_remembered(agent.step.state),
             ("noise", agent.noise),
         ]
@@ -94,8 +95,8 @@ class Exported:
         noise: np.ndarray,
     ) -> dict[str, np.ndarray]:
         """Returns as its inputs what `Agent.act` takes, all [B, ...]; maps must be images."""
-        named = [*_observed(observation), *_remembered(state), ("noise", noise)]
-        return {name: array for name, array in named if name in self.inputs}
+        seen = _without_critic_state(observation)
+        return dict([*_observed(seen), *_remembered(state), ("noise", noise)])
 
     def wanted(self, answer: specs.Answer) -> dict[str, tf.Tensor]:
         """Returns as its outputs, but for the value, what `Agent.act` answers, all [B, ...]."""
@@ -107,24 +108,31 @@ class Exported:
 
     def _act(self, *arrays: tf.Tensor) -> dict[str, tf.Tensor]:
         given = dict(zip(self.inputs, arrays, strict=True))
-        names = iter(name for name, _ in _observed(self._observation))
+        seen = _without_critic_state(self._observation)
+        names = iter(name for name, _ in _observed(seen))
 
         def observed(spec: specs.ArraySpec) -> tf.Tensor:
-            name = next(names)
-            if name not in given:
-                return _unseen(spec, given["noise"])
-            array = given[name]
+            array = given[next(names)]
             if not isinstance(spec, specs.PixelMapSpec):
                 return array
             return keras.ops.cast(keras.ops.cast(array, "float32") > 0.0, "float32")
 
-        observation = trees.map(observed, self._observation)
+        observation = trees.map(observed, seen)
+        if specs.has_critic_state(self._observation):
+            unseen = self._observation[specs.CRITIC_STATE]
+            made_up = trees.map(lambda spec: _unseen(spec, given["noise"]), unseen)
+            observation = {name: observation.get(name, made_up) for name in self._observation}
         places = iter(name for name, _ in _remembered(self.agent.step.state))
         state = trees.map(lambda _: given[next(places)], self.agent.step.state)
         answer = self.agent.act(observation, state, given["noise"])
         value = {} if specs.has_critic_state(self._observation) else {"value": answer.value}
-        # The names of inputs are not those of outputs, where a format has both in one place.
         return {**self.wanted(answer), **value}
+
+
+def _without_critic_state(observation: trees.Tree) -> trees.Tree:
+    if not specs.has_critic_state(observation):
+        return observation
+    return {name: part for name, part in observation.items() if name != specs.CRITIC_STATE}
 
 
 def _unseen(spec: specs.ArraySpec, noise: tf.Tensor) -> tf.Tensor:
@@ -172,7 +180,15 @@ def _to_saved_model(policy: Exported, path: Path) -> None:
     archive = keras.export.ExportArchive()
     archive.track(policy.agent)
     archive.add_endpoint("serving_default", policy.function)
-    archive.write_out(str(path), verbose=False)
+    partial = path.with_name(f"{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        archive.write_out(str(partial), verbose=False)
+        partial.rename(path)
+    except tf.errors.OpError as error:
+        raise OSError(errors.in_a_line(error)) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _to_tflite(policy: Exported, path: Path) -> None:
@@ -194,6 +210,13 @@ def _to_tflite(policy: Exported, path: Path) -> None:
 def _to_onnx(policy: Exported, path: Path) -> None:
     with installation.needing("onnx", "--format=onnx"):
         import tf2onnx
+    both = sorted(policy.inputs.keys() & policy.outputs.keys())
+    if both:
+        raise errors.ConfigError(
+            f"--format=onnx has one name for one array, and {both[0]!r} is an entry of the "
+            "observation and something that the policy returns: write another format, or give that "
+            "entry another name"
+        )
     model, _ = tf2onnx.convert.from_function(
         policy.function, input_signature=[*policy.inputs.values()], opset=_OPSET
     )

@@ -36,6 +36,8 @@ class ObservationNormaliser(Transparent):
         super().__init__(dtype="float64", autocast=False)
         self._spec = spec
         self._limit = limit
+        if limit != 10.0:  # files from before have nothing of it
+            self.function = f"limit {limit:g}"
         self._moments = [
             RunningMoments(leaf.shape) for leaf in trees.leaves(spec) if _is_normalised(leaf)
         ]

@@ -28,10 +28,11 @@ class Observers:
         """
         for observer in self._all:
             try:
-                observer.begin(run)
+                copies = dict(run.configuration), dict(run.scope)
+                observer.begin(run._replace(configuration=copies[0], scope=copies[1]))
             except errors.ConfigError:
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise errors.RunError(
                     f"{_name(observer)}.begin has failed: {_line(error)}",
                     page="watching.md#figures-elsewhere",
@@ -44,7 +45,7 @@ class Observers:
             try:
                 copies = (dict(part) if isinstance(part, dict) else part for part in about)
                 wants_end = getattr(observer, what)(*copies)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._begun.remove(observer)
                 terminal.warn(
                     f"{_name(observer)}.{what} has failed ({_line(error)}): it is told no more",
@@ -65,5 +66,5 @@ def _name(observer: Observer) -> str:
     return type(observer).__name__
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     return errors.in_a_line(f"{type(error).__name__}: {error}")

@@ -1,6 +1,7 @@
 """What commands have in common: how they begin and end."""
 
 import math
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from typing import NoReturn
 
 from hts_tf import errors
 from hts_tf.system import start, stop_signals, terminal, whole
-from hts_tf.system.child import ChildError
+from hts_tf.system.child import ChildError, end_session_with_this_process
 
 
 def run(body: Callable[..., int | None], takes_arguments: bool = False) -> NoReturn:
@@ -25,6 +26,8 @@ def run(body: Callable[..., int | None], takes_arguments: bool = False) -> NoRet
             raise errors.ConfigError(f"unexpected argument {argv[1]!r}")
         return body(*argv[1:])
 
+    if start.is_tied and os.getsid(0) == os.getpid():  # so that nobody's session is another's
+        end_session_with_this_process()
     end(lambda: app.run(main, flags_parser=parse))
 
 

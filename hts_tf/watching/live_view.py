@@ -60,9 +60,12 @@ def is_possible() -> bool:
         sys.stdout.isatty()
         and os.environ.get("TERM") not in (None, "", "dumb")
         and (sys.stdout.encoding or "").lower().startswith("utf")
-        and size.lines >= _ROWS + _ROWS_ABOVE
-        and size.columns >= _COLUMNS
+        and _fits(size)
     )
+
+
+def _fits(size: os.terminal_size) -> bool:
+    return size.lines >= _ROWS + _ROWS_ABOVE and size.columns >= _COLUMNS
 
 
 class LiveView:
@@ -101,15 +104,16 @@ class LiveView:
 
     def close(self) -> None:
         """Leaves the last view where it is, and gives its rows back; may be called twice."""
-        if self._size is None:
-            return
-        self._draw()
-        terminal.say(f"\x1b[r\x1b[{self._size.lines};1H\n", end="")
-        self._size = None
+        if self._size is not None:
+            self._draw()
+            self._give_rows_back()
 
     def _draw(self) -> None:
         self._drawn_at = time.monotonic()
         size = shutil.get_terminal_size()
+        if not _fits(size):  # any more
+            self._give_rows_back()
+            return
         if size != self._size:
             self._take_rows(size)
         lines = self._lines(size.columns)
@@ -117,6 +121,11 @@ class LiveView:
         placed = (f"\x1b[{first + n};1H\x1b[2K{line}" for n, line in enumerate(lines))
         # Where all else is printed is left as it is.
         terminal.say(f"\x1b7{''.join(placed)}\x1b8", end="")
+
+    def _give_rows_back(self) -> None:
+        if self._size is not None:
+            terminal.say(f"\x1b[r\x1b[{shutil.get_terminal_size().lines};1H\n", end="")
+            self._size = None
 
     def _take_rows(self, size: os.terminal_size) -> None:
         """Keeps the last rows of a terminal of this size for the view."""

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from hts_tf import specs, trees
 from hts_tf.collecting.policy import FLEXIBLE, Policy
+from hts_tf.learner import network
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.networks.normalisation import ObservationNormaliser
@@ -193,3 +194,17 @@ def test_torsos_are_told_what_they_see():
     spec = dataclasses.replace(environment(MIXED), observation=MIXED["position"])
     ActorCritic(spec, 0, torso, value_torso=torso, normalise_observations=True)
     assert given == [specs.ArraySpec((3,), "float32")] * 2
+
+
+def test_the_limit_is_part_of_the_network(clean_gin):
+    """Else a policy would be taken for one that is another function."""
+    spec = specs.EnvironmentSpec(
+        specs.ArraySpec((3,), "float32"), specs.DiscreteSpec(num_values=2), max_episode_steps=5
+    )
+    found = {}
+    for limit in (10.0, 5.0):
+        gin.clear_config()
+        gin.bind_parameter("ObservationNormaliser.limit", limit)
+        found[limit] = str(network(ActorCritic(spec, 0, torsos.mlp, normalise_observations=True)))
+    assert "limit 5" in found[5.0]
+    assert "limit" not in found[10.0]  # as in files from before it was one

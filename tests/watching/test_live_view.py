@@ -140,6 +140,22 @@ def test_the_terminal_changes_its_size(screen, monkeypatch):
     assert "2,000 of 10,000" in "\n".join(screen.lines[-live_view._ROWS :])
 
 
+@pytest.mark.parametrize(("name", "small"), [("COLUMNS", "8"), ("LINES", "10")])
+def test_a_terminal_that_has_become_too_small_has_its_rows_back(screen, monkeypatch, name, small):
+    view = LiveView(Path("run"), 10_000)
+    view.show(moment(1, scores=[1.0]))
+    before = os.environ[name]
+    monkeypatch.setenv(name, small)
+    view.show(moment(2, scores=[1.0]))
+    assert screen.screen.margins is None
+    monkeypatch.setenv(name, before)
+    view.show(moment(3))
+    assert screen.screen.margins is not None
+    monkeypatch.setenv(name, small)
+    view.close()
+    assert screen.screen.margins is None
+
+
 @pytest.mark.parametrize(
     ("name", "value", "possible"),
     [

@@ -1,0 +1,63 @@
+"""Whatever observers do, the run goes on, and each is told the same."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from hts_tf import errors
+from hts_tf.observers.observer import Observer, Run
+from hts_tf.observers.told import Observers
+
+RUN = Run(Path("run"), {"--seed": 0}, {"numpy": "2.4.6"}, 0, 1000)
+
+
+class Leaving(Observer):
+    def after_update(self, env_steps, figures):
+        sys.exit()
+
+
+class LeavingAtOnce(Observer):
+    def begin(self, run):
+        sys.exit()
+
+
+class Careless(Observer):
+    def begin(self, run):
+        run.configuration.clear()
+        run.scope.clear()
+
+    def after_update(self, env_steps, figures):
+        figures.clear()
+
+
+class Listening(Observer):
+    def begin(self, run):
+        self.told = [run]
+
+    def after_update(self, env_steps, figures):
+        self.told.append(figures)
+
+
+def test_one_that_ends_the_program_is_told_no_more(capsys):
+    listening = Listening()
+    observers = Observers([Leaving(), listening])
+    observers.begin(RUN)
+    for _ in range(2):
+        observers.tell("after_update", 512, {"score": 1.0})
+    assert listening.told == [RUN, {"score": 1.0}, {"score": 1.0}]
+    assert capsys.readouterr().err.count("Leaving.after_update has failed (SystemExit: )") == 1
+
+
+def test_one_that_ends_the_program_at_its_beginning_ends_the_run():
+    with pytest.raises(errors.RunError, match=r"LeavingAtOnce\.begin has failed: SystemExit"):
+        Observers([LeavingAtOnce()]).begin(RUN)
+
+
+def test_each_is_told_the_same():
+    listening = Listening()
+    observers = Observers([Careless(), listening])
+    observers.begin(RUN)
+    observers.tell("after_update", 512, {"score": 1.0})
+    assert listening.told == [RUN, {"score": 1.0}]
+    assert RUN.scope
