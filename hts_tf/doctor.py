@@ -13,9 +13,11 @@ import argparse
 import contextlib
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NoReturn
 
 from hts_tf import errors
@@ -114,10 +116,25 @@ def _run(line: str) -> int:
         return process.wait()
     except BaseException:  # a signal's, which the line may not have got
         if process is not None:
-            with contextlib.suppress(PermissionError):  # of sudo, which ends by the terminal's
-                process.terminate()
+            for pid in _with_descendants(process.pid):
+                # Of sudo, which ends by the terminal's; or it has just ended.
+                with contextlib.suppress(PermissionError, ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
             process.wait()
         raise
+
+
+def _with_descendants(pid: int) -> list[int]:
+    """Returns a process, those that it has started, those that these have, and so on."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            fields = path.read_text().rpartition(")")[2].split()
+            parents[int(path.parent.name)] = int(fields[1])
+    found = [pid]
+    for one in found:  # which grows meanwhile
+        found += [child for child, parent in parents.items() if parent == one]
+    return found
 
 
 def main() -> None:

@@ -178,7 +178,7 @@ def replay(
     Raises:
       ConfigError: the environment has no pictures, or the video cannot be written.
     """
-    if record.against and not environment.spec.num_rivals:
+    if record.against:
         environment = two_sided.two_sided(environment)  # as `hts_tf.evaluate --opponent` has it
     if output is None:
         player = environment.make()

@@ -123,10 +123,11 @@ subprocess.Popen = Late
 """
 
 
+@pytest.mark.parametrize("does", ["read line", "sleep 1000"])
 @pytest.mark.parametrize("before", ["", STARTS_LATE])
-def test_a_command_ends_with_the_doctor(before):
-    """Also one that has just begun."""
-    code = 'doctor.examine = lambda: [Finding("a", "1", "echo begun; read line; echo went on")]'
+def test_a_command_ends_with_the_doctor(before, does):
+    """Also one that has just begun, and what it has started."""
+    code = f'doctor.examine = lambda: [Finding("a", "1", "echo begun; {does}; echo went on")]'
     command = [sys.executable, "-c", FIX.format(before + code)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=ROOT, **pipes) as process:

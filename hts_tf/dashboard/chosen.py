@@ -35,6 +35,6 @@ def find() -> Chosen:
     if EPISODE.value >= len(records):
         raise errors.ConfigError(f"--episode={EPISODE.value}: there are {len(records):,}")
     record = records[EPISODE.value]
-    if record.against and not environment.spec.num_rivals:
+    if record.against:
         environment = two_sided.two_sided(environment)
     return Chosen(record, environment)

@@ -42,6 +42,10 @@ class Status(NamedTuple):
     figures: Mapping[str, float] = types.MappingProxyType({})
     ended: Sequence[Record] = ()
 
+    def sec_left(self, total_env_steps: int) -> float:
+        """Returns how long the rest of a run will take at that speed; 0 if it is not known."""
+        return (total_env_steps - self.env_steps) / self.sps if self.sps else 0.0
+
 
 class ProgressLine:
     """One live line on a terminal; elsewhere a plain line now and then."""
@@ -58,7 +62,7 @@ class ProgressLine:
         score = "score -  return -"
         if means:
             score = f"score {means.score:.2f}  return {means.episode_return:.2f}"
-        left = (self._total - env_steps) / sps if sps else 0
+        left = status.sec_left(self._total)
         self._pending = (
             f"{env_steps:,} of {self._total:,} env steps ({env_steps / self._total:.0%})  "
             f"{sps:,.0f} SPS  {score}  {duration(left)} left"

@@ -136,7 +136,6 @@ class LiveView:
 
     def _lines(self, columns: int) -> list[str]:
         status = self._status
-        left = (self._total - status.env_steps) / status.sps if status.sps else 0
         share = status.env_steps / self._total
         head = Table.grid(padding=(0, 2), expand=True)
         head.add_column()
@@ -145,7 +144,7 @@ class LiveView:
         head.add_row(
             f"{status.env_steps:,} of {self._total:,} env steps ({share:.0%})",
             ProgressBar(total=1.0, completed=share),
-            f"[bold]{status.sps:,.0f}[/] SPS  {duration(left)} left",
+            f"[bold]{status.sps:,.0f}[/] SPS  {duration(status.sec_left(self._total))} left",
         )
         parts = [
             Rule(Text(self._workdir.name, "bold"), align="left", style="dim"),
