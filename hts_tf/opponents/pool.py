@@ -11,14 +11,12 @@ from hts_tf import errors, seeding, specs, trees, values
 from hts_tf.collecting.policy import Policy
 from hts_tf.configurables import configurable
 from hts_tf.networks.agent import Agent
-from hts_tf.opponents import ratings, weightings
+from hts_tf.opponents import weightings
+from hts_tf.opponents.results import Results
 from hts_tf.opponents.scripted import Scripted
 
 SELF = 0  # the number of the current policy
 ITSELF = "itself"  # and its name
-
-WIN, DRAW, LOSS = range(3)
-_POINTS = (1.0, 0.5, 0.0)
 
 
 @configurable
@@ -121,9 +119,7 @@ class Pool:
         self._first_snapshot = len(self._names)
         self._taken: list[int] = []  # the updates of all snapshots, in their order
         self._met = list(range(1, len(self._names)))  # numbers that can be met, beside `SELF`
-        self._results = np.zeros((len(self._names), 3), np.int64)
-        self._points = np.zeros((len(self._names),) * 2)
-        self._rating: float | None = None
+        self._results = Results(len(self._names))
         self._frozen: dict[int, _Frozen] = {}
         self._spare: list[_Frozen] = []
         self._weights(np.zeros((1, 3), np.int64))  # which also tells gin what it is called with
@@ -199,22 +195,13 @@ class Pool:
         Raises:
           OSError: a snapshot cannot be written; names it.
         """
-        for number, score in results:
-            outcome = WIN if score > 0 else LOSS if score < 0 else DRAW
-            self._results[number, outcome] += 1
-            self._points[SELF, number] += _POINTS[outcome]
-            self._points[number, SELF] += 1.0 - _POINTS[outcome]
+        self._results.add(results)
         every = self._settings.snapshot_every_updates
         if every and updates and updates % every == 0 and updates not in self._taken:
             self._store.snapshots.save(updates, agent)
-            self._rate()
+            self._results.freeze()
             self._taken.append(updates)
             self._names.append(f"update {updates:,}")
-            self._results = np.concatenate([self._results, np.zeros((1, 3), np.int64)])
-            # What it has scored since the last snapshot, it has scored as who is frozen now.
-            self._points = np.pad(self._points, (0, 1))
-            self._points[-1], self._points[:, -1] = self._points[SELF], self._points[:, SELF]
-            self._points[SELF] = self._points[:, SELF] = 0.0
             self._met.append(len(self._names) - 1)
             self._thin()
         self._load(playing)
@@ -227,10 +214,11 @@ class Pool:
         rating, too: Elo points above the opponent of number 1, who stays who it is, by all results
         of the run so far (`ratings.bradley_terry`).
         """
-        rates = weightings.win_rates(self._results)
+        rates = self._results.win_rates()
         figures = {f"opponents/win_rate/{self._names[n]}": float(rates[n]) for n in self._met}
-        if self._rating is not None:
-            figures["opponents/rating"], self._rating = self._rating, None
+        rating = self._results.new_rating()
+        if rating is not None:
+            figures["opponents/rating"] = rating
         return {"opponents/pool": float(len(self._met)), **figures}
 
     def state(self) -> dict[str, np.ndarray]:
@@ -238,8 +226,7 @@ class Pool:
         return {
             "opponents/taken": np.array(self._taken, np.int64),
             "opponents/met": np.array(self._met, np.int64),
-            "opponents/results": self._results,
-            "opponents/points": self._points,
+            **self._results.state(),
         }
 
     def restore(self, state: dict[str, np.ndarray], playing: np.ndarray) -> None:
@@ -250,17 +237,11 @@ class Pool:
         """
         self._taken = state["opponents/taken"].tolist()
         self._met = state["opponents/met"].tolist()
-        self._results = state["opponents/results"].copy()
-        self._points = state["opponents/points"].copy()
+        self._results.restore(state)
         self._names = self._names[: self._first_snapshot]
         self._names += [f"update {updates:,}" for updates in self._taken]
         self._load(playing)
         self._set_table()
-
-    def _rate(self) -> None:
-        if len(self._names) > 1:
-            found = ratings.bradley_terry(self._points).rating
-            self._rating = float(found[SELF] - found[1])
 
     def _thin(self) -> None:
         """Leaves out the snapshot whose neighbours in time are nearest to each other."""
@@ -301,7 +282,7 @@ class Pool:
 
         Replaced as a whole: actors may be looking.
         """
-        weights = self._weights(self._results[self._met]) if self._met else np.zeros(0)
+        weights = self._weights(self._results.outcomes[self._met]) if self._met else np.zeros(0)
         total = weights.sum()
         own = self._settings.self_play if total > 0 else 1.0
         shares = [own, *((1.0 - own) * weights / total if total > 0 else weights)]

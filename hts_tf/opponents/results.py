@@ -1,0 +1,62 @@
+"""What has come of meeting opponents, and how good the policy is by that."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from hts_tf.opponents import ratings, weightings
+
+WIN, DRAW, LOSS = range(3)
+_POINTS = (1.0, 0.5, 0.0)
+_SELF = 0  # the number of the current policy
+
+
+class Results:
+    """Of a run's episodes so far, by the number of whom they met.
+
+    Attributes:
+      outcomes: [n, 3], wins, draws and losses against each.
+    """
+
+    def __init__(self, num_opponents: int) -> None:
+        """Begins without any, of so many, the current policy among them."""
+        self.outcomes = np.zeros((num_opponents, 3), np.int64)
+        self._points = np.zeros((num_opponents, num_opponents))
+        self._rating: float | None = None
+
+    def add(self, ended: Iterable[tuple[int, float]]) -> None:
+        """Counts episodes: whom they met, and the learner's score."""
+        for number, score in ended:
+            outcome = WIN if score > 0 else LOSS if score < 0 else DRAW
+            self.outcomes[number, outcome] += 1
+            self._points[_SELF, number] += _POINTS[outcome]
+            self._points[number, _SELF] += 1.0 - _POINTS[outcome]
+
+    def freeze(self) -> None:
+        """Rates the current policy, and has it be another opponent, as it is now."""
+        if len(self.outcomes) > 1:
+            found = ratings.bradley_terry(self._points).rating
+            self._rating = float(found[_SELF] - found[1])
+        self.outcomes = np.concatenate([self.outcomes, np.zeros((1, 3), np.int64)])
+        # What it has scored since the last time, it has scored as who is frozen now.
+        self._points = np.pad(self._points, (0, 1))
+        self._points[-1], self._points[:, -1] = self._points[_SELF], self._points[:, _SELF]
+        self._points[_SELF] = self._points[:, _SELF] = 0.0
+
+    def win_rates(self) -> np.ndarray:
+        """Returns those against each, [n]."""
+        return weightings.win_rates(self.outcomes)
+
+    def new_rating(self) -> float | None:
+        """Returns the last one, once; in Elo points above the opponent of number 1."""
+        rating, self._rating = self._rating, None
+        return rating
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Returns what `restore` takes, for a checkpoint."""
+        return {"opponents/results": self.outcomes, "opponents/points": self._points}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Goes on from a saved state."""
+        self.outcomes = state["opponents/results"].copy()
+        self._points = state["opponents/points"].copy()
