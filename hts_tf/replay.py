@@ -11,7 +11,7 @@ from hts_tf import config, errors
 from hts_tf.environments import base, two_sided
 
 # Not TensorFlow: besides taking its time, it brings an LLVM that the 3-D renderer's clashes with.
-from hts_tf.files import archive, run_flags
+from hts_tf.files import archive, listing, run_flags
 from hts_tf.files.archive import Record
 from hts_tf.files.workdir import Workdir
 from hts_tf.system import child, command, whole
@@ -65,7 +65,6 @@ _RENDER = flags.DEFINE_bool(
     "through EGL (Debian: libegl1, libgl1-mesa-dri), no display or GPU; with DISPLAY, an X server",
 )
 
-_ROWS = 6  # of each kind in a list
 _CHANGES = 20  # of the score, at most, which are named
 
 
@@ -89,12 +88,12 @@ def run() -> None:
     if not records:
         raise errors.ConfigError(f"{path} holds no finished episode")
     if _LIST.value:
-        print(listing(records))
+        print(listing.screen(records))
         return
     if _OPPONENT.value:  # in the first of the tasks that has another side
         number = next(n for n, record in enumerate(records) if record.against)
     else:
-        number = choose(
+        number = listing.choose(
             records, _EPISODE.value, _UPDATE.value, _ENV.value, _BEST.value, _WORST.value
         )
     output = None
@@ -217,77 +216,6 @@ def _noting(moments: Iterable[playback.Moment], changes: list[int]) -> Iterator[
         if moment.gained:
             changes.append(moment.step)
         yield moment
-
-
-def choose(
-    records: list[Record],
-    episode: int | None = None,
-    update: int | None = None,
-    env: int | None = None,
-    best: bool = False,
-    worst: bool = False,
-) -> int:
-    """Returns the number of the chosen episode: the last one if nothing is chosen.
-
-    Raises:
-      ConfigError: there is no such episode, or more than one choice.
-    """
-    if (update is None) != (env is None):
-        raise errors.ConfigError("--update and --env choose an episode together")
-    if sum([episode is not None, update is not None, best, worst]) > 1:
-        raise errors.ConfigError("choose one: --episode, --update with --env, --best or --worst")
-    if episode is not None:
-        if episode >= len(records):
-            raise errors.ConfigError(
-                f"--episode={episode} is not in the archive: its last is {len(records) - 1}"
-            )
-        return episode
-    if update is not None:
-        for number, record in enumerate(records):
-            if record.env == env and record.update >= update:
-                return number
-        last = max(record.env for record in records)
-        if env > last:
-            raise errors.ConfigError(f"--env={env} is not in the archive: its last is {last}")
-        raise errors.ConfigError(
-            f"environment {env} has finished no episode since the interval of update {update}"
-        )
-    if best or worst:
-        order = _from_best(records)
-        if not order:
-            raise errors.ConfigError("no episode in the archive has a known score")
-        return order[0 if best else -1]
-    return len(records) - 1
-
-
-def listing(records: list[Record]) -> str:
-    """Returns one screen about an archive: its best, worst and last episodes."""
-    steps = sum(record.length for record in records)
-    order = _from_best(records)
-    lines = [f"{len(records):,} episodes, {steps:,} env steps"]
-    against = "  against" if any(record.against for record in records) else ""
-    for name, numbers in [
-        ("best", order[:_ROWS]),
-        ("worst", order[-_ROWS:][::-1]),
-        ("last", range(max(0, len(records) - _ROWS), len(records))),
-    ]:
-        lines += ["", f"{name:<6}  episode   update  env   score  return  steps{against}"]
-        for number in numbers:
-            record = records[number]
-            lines.append(
-                f"{number:15}  {record.update:7}  {record.env:3}  {record.score:6g}"
-                f"  {record.episode_return:6.2f}  {record.length:5}  {record.against}".rstrip()
-            )
-    return "\n".join(lines)
-
-
-def _from_best(records: list[Record]) -> list[int]:
-    """Returns the numbers of the episodes of known score: best first, of equals the shortest."""
-    known = [number for number, record in enumerate(records) if not math.isnan(record.score)]
-    return sorted(
-        known,
-        key=lambda n: (-records[n].score, -round(records[n].episode_return, 4), records[n].length),
-    )
 
 
 def _describe(record: Record) -> str:
