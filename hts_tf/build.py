@@ -246,7 +246,8 @@ def _check_memory(
         + _PERMUTATION_BYTES * settings.algorithm.epochs * length * width * environment.num_players
         # The agents; gradients, and the optimizer's two means.
         + sketch.nbytes(planned) * (num_agents + 2 + settings.num_shards),
-        "lower Trainer.num_envs, Trainer.sync_interval or what the network is made of",
+        "lower Trainer.num_envs, Trainer.sync_interval, Opponents.pool_size or what the network is "
+        "made of",
     )
 
 

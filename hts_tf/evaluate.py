@@ -139,7 +139,8 @@ def _table(output: str | Path) -> Path:
             raise errors.ConfigError(
                 f"--output={path}: {written} is the training's; take another name"
             )
-    with whole.refusing("--output"):  # before all is played
+    # Before all is played.
+    with whole.refusing("--output" if _OUTPUT.value else "the evaluation"):
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
     return path

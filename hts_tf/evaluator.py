@@ -21,7 +21,7 @@ class Played(NamedTuple):
     """What came of an episode, for the side of the first player.
 
     Attributes:
-      record: of the episode, as that of slot 0 and interval 0.
+      record: of the episode, as that of environment 0 and interval 0.
       gained: its positive scores, added up; in football, the goals for it.
       conceded: its negative ones, without their sign; in football, the goals against it.
     """

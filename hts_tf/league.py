@@ -29,7 +29,8 @@ _GIN_BINDINGS = flags.DEFINE_multi_string(
     "gin_bindings",
     [],
     "further bindings, for all runs; not what makes a member: whom it meets (Opponents.frozen), "
-    "who it begins as (Trainer.start_from, after main-1), and that exploiters play nobody else",
+    "who it begins as (Trainer.start_from, after main-1), and that exploiters play nobody else. "
+    "Opponents.weighting, here @prioritised, can be bound in these alone, not in files",
 )
 _GENERATIONS = flags.DEFINE_integer("generations", 3, "of main agents", lower_bound=1)
 _OUTPUT = flags.DEFINE_string("output", None, "directory of the runs", required=True)

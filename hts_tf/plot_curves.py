@@ -23,7 +23,7 @@ _HEAD = ",".join(_COLUMNS)
 def _named(workdirs: Sequence[str]) -> dict[str, Path]:
     """Returns workdirs by their last names, or, if some have the same, as they are given."""
     paths = list(map(Path, workdirs))
-    names = [path.resolve().name for path in paths]
+    names = [path.absolute().name for path in paths]  # of links, their own
     return dict(zip(names if len({*names}) == len(names) else workdirs, paths, strict=True))
 
 

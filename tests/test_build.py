@@ -131,12 +131,18 @@ def test_a_run_that_was_killed_at_once_begins_with_the_same_policy_again(tmp_pat
 
 
 class Lost:
-    """A team of two, of whom the other is lost before they have agreed on anything."""
+    """A team of two, of whom the other is lost when they have only compared what they play."""
 
     number, size, lost, waited_sec = 0, 2, None, 0.0
 
+    def __init__(self):
+        self._has_compared = False
+
     def all(self, item):
-        raise MachineLostError("machine 1 is lost")
+        if self._has_compared:
+            raise MachineLostError("machine 1 is lost")
+        self._has_compared = True
+        return [item, item]
 
     def gather(self, array, channel):
         raise AssertionError

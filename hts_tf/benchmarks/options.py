@@ -1,4 +1,4 @@
-"""Flags that several benchmarks have, and what they are checked for."""
+"""What several benchmarks have in common: how flags are checked, and where they write."""
 
 import contextlib
 import os

@@ -97,7 +97,7 @@ def _of_cluster(ray: Any, address: str) -> Iterator[Finding]:
 def _differences(name: str, here: dict[str, str], there: dict[str, str]) -> Iterator[Finding]:
     found = scope.differences(here, there)
     if not found:
-        yield Finding(name, "the same as this one in all that bits may depend on")
+        yield Finding(name, "the same as this one in all that bits depend on, but for environments")
     for what, ours, theirs in found:
         if what in scope.OF_SOFTWARE:
             advice = "install the same on all machines; training refuses these"

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from hts_tf import errors
 from hts_tf.machines import ray_cluster
+from hts_tf.system import terminal
 from hts_tf.system.child import Child, ChildError
 
-_BEGIN_SEC = 300.0  # for a node that has to start Python, or to end something else
+_BEGIN_SEC = 60.0  # for a node that has to start Python
 
 
 class _Outcome(NamedTuple):
@@ -49,13 +50,15 @@ class DistantChild:
 
         Raises:
           ConfigError: the node does not have the directory of the log.
-          ChildError: the node is lost, or has no processor for it.
+          ChildError: the node is lost.
         """
         self._ray = ray
         self._node = node
         self._keeper = ray_cluster.hire(ray, _Keeper, node)
         asked = self._keeper.begin.remote(module, list(arguments), str(log.resolve()))
-        if not self._get(asked, _BEGIN_SEC):
+        if ray.wait([asked], timeout=_BEGIN_SEC)[1]:
+            terminal.warn(f"node {node} has no processor free for another trial: waiting")
+        if not self._get(asked):
             raise errors.ConfigError(
                 f"--output: node {node} does not have {log.parent.resolve()}; all nodes must share "
                 "the directory",
@@ -79,13 +82,16 @@ class DistantChild:
         """Asks it to end. Raises: ChildError: its node is lost."""
         self._get(self._keeper.ask_to_end.remote())
 
-    def _get(self, reference: Any, timeout_sec: float | None = None) -> Any:
+    def _get(self, reference: Any) -> Any:
         try:
-            return self._ray.get(reference, timeout=timeout_sec)
+            return self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:
+            raise ChildError(f"node {self._node}: {errors.in_a_line(error.cause)}", 1) from None
         except self._ray.exceptions.RayError as error:
-            why = f"node {self._node} is lost, or has no processor free"
             reason = errors.in_a_line(error)
-            raise ChildError(f"{why}; the same command goes on ({reason})", 1) from None
+            raise ChildError(
+                f"node {self._node} is lost; the same command goes on ({reason})", 1
+            ) from None
 
 
 def on_nodes(ray: Any) -> list[Callable[..., DistantChild]]:

@@ -51,7 +51,7 @@ class Machines:
         self._hired: list[_Hired] = []
         self._exchange: Any = None
         self._are_on_one = False
-        self._has_begun = False
+        self._has_warned = False
         self._errors: list[BaseException] = []
         self._watcher: threading.Thread | None = None
 
@@ -64,13 +64,15 @@ class Machines:
         """
         from hts_tf.machines.exchange import RayTeam
 
-        nodes = self._nodes()
-        if not self._has_begun:
+        is_first = self._exchange is None
+        nodes = self._nodes(wait=not is_first)
+        if is_first:
             self._are_on_one = len(nodes) == 1
-        size = self._size(len(nodes))
+        size = self._size(len(nodes), is_first)
         self._hire([nodes[number % len(nodes)] for number in range(size - 1)])
         self._exchange = self._new_exchange(size)
         self._compare()
+        self._has_warned = True
         text = gin.config_str(max_line_length=10_000)
         modules = operative.bindings(text).get(operative.IMPORTS, ())
         for number, hired in enumerate(self._hired, start=1):
@@ -79,31 +81,30 @@ class Machines:
         watched = [hired.run for hired in self._hired], self._exchange
         self._watcher = threading.Thread(target=self._watch, args=watched, daemon=True)
         self._watcher.start()
-        if self._has_begun:
+        if not is_first:
             terminal.warn(f"going on with {size} machine{'s' * (size > 1)}")
-        self._has_begun = True
         return RayTeam(self._exchange, 0, size, self._wishes.timeout_sec)
 
     def reason(self) -> BaseException | None:
         """Returns what a follower has raised itself, if that is why it was lost."""
         return next(iter(self._errors), None)
 
-    def _nodes(self) -> list[str]:
-        """Returns the nodes of the cluster; once the run has begun, waits for those that lack."""
+    def _nodes(self, wait: bool) -> list[str]:
+        """Returns the nodes of the cluster; waits for as many as are asked for, if it is to."""
         end = time.monotonic() + self._wishes.replacement_sec
         while True:
             nodes = ray_cluster.nodes(self._ray)
             enough = self._are_on_one or len(nodes) >= self._wishes.num_machines
-            if enough or not self._has_begun or time.monotonic() > end:
+            if enough or not wait or time.monotonic() > end:
                 return nodes
             time.sleep(_BETWEEN_LOOKS_SEC)
 
-    def _size(self, num_nodes: int) -> int:
+    def _size(self, num_nodes: int, is_first: bool) -> int:
         """Returns how many machines are to make the run; where there was one node, all on that."""
         wanted = self._wishes.num_machines
         if self._are_on_one or num_nodes >= wanted:
             return wanted
-        if not self._has_begun:
+        if is_first:
             raise errors.ConfigError(
                 f"--num_machines={wanted}: the cluster has {num_nodes} machines",
                 page="cluster.md#on-a-cluster-that-there-is",
@@ -189,7 +190,7 @@ class Machines:
                         f"{text}: install the same on all machines",
                         page="cluster.md#what-has-to-be-the-same-on-all-machines",
                     )
-                if not self._has_begun:
+                if not self._has_warned:
                     terminal.warn(
                         f"{text}: if it computes other bits, results are not those of one machine",
                         page="cluster.md#what-has-to-be-the-same-on-all-machines",

@@ -1,5 +1,7 @@
 """A policy by itself: one function of plain arrays, in formats that other programs read."""
 
+import errno
+import os
 import re
 import shutil
 import tempfile
@@ -185,6 +187,8 @@ def _to_saved_model(policy: Exported, path: Path) -> None:
     try:
         archive.write_out(str(partial), verbose=False)
         partial.rename(path)
+    except tf.errors.ResourceExhaustedError as error:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
     except tf.errors.OpError as error:
         raise OSError(errors.in_a_line(error)) from error
     finally:

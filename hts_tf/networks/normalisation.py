@@ -36,7 +36,7 @@ class ObservationNormaliser(Transparent):
         super().__init__(dtype="float64", autocast=False)
         self._spec = spec
         self._limit = limit
-        if limit != 10.0:  # files from before have nothing of it
+        if limit != 10.0:  # of which files from before have nothing
             self.function = f"limit {limit:g}"
         self._moments = [
             RunningMoments(leaf.shape) for leaf in trees.leaves(spec) if _is_normalised(leaf)

@@ -48,10 +48,13 @@ class Opponents:
     frozen: Sequence[str] = ()
 
     def most_at_once(self, num_updates: int) -> int:
-        """Returns how many others' agents are in memory, at most, in a run of so many updates."""
+        """Returns how many others' agents are in memory in a run of so many updates.
+
+        At most, but for snapshots that have left the pool and are still met by several episodes.
+        """
         every = self.snapshot_every_updates
         taken = min(self.pool_size, num_updates // every) if every else 0
-        return len(self.frozen) + taken + 1  # one that has left the pool, but is still met
+        return len(self.frozen) + taken + 1
 
 
 class Snapshots(Protocol):

@@ -26,9 +26,12 @@ def run(body: Callable[..., int | None], takes_arguments: bool = False) -> NoRet
             raise errors.ConfigError(f"unexpected argument {argv[1]!r}")
         return body(*argv[1:])
 
-    if start.is_tied and os.getsid(0) == os.getpid():  # so that nobody's session is another's
-        end_session_with_this_process()
-    end(lambda: app.run(main, flags_parser=parse))
+    def begin() -> None:
+        if start.is_tied and os.getsid(0) == os.getpid():  # what environments start is in there
+            end_session_with_this_process()
+        app.run(main, flags_parser=parse)
+
+    end(begin)
 
 
 def parse(argv: list[str]) -> list[str]:

@@ -23,7 +23,7 @@ from rich.text import Text
 
 from hts_tf.files.evaluations import Evaluation
 from hts_tf.system import terminal
-from hts_tf.watching.display import Status, duration
+from hts_tf.watching.display import ProgressLine, Status, duration
 
 _ROWS = 14
 _ROWS_ABOVE = 8  # that are left to all else
@@ -69,13 +69,17 @@ def _fits(size: os.terminal_size) -> bool:
 
 
 class LiveView:
-    """Shows score curve, throughput, who works and who waits, last episodes, and crashes."""
+    """Shows score curve, throughput, who works and who waits, last episodes, and crashes.
+
+    While the terminal is too small for it, as it has become, there is a line.
+    """
 
     def __init__(self, workdir: Path, total_env_steps: int) -> None:
         """Shows nothing yet."""
         self._workdir = workdir
         self._total = total_env_steps
         self._size: os.terminal_size | None = None  # of the terminal, while there is a view
+        self._line = ProgressLine(total_env_steps)
         self._status: Status | None = None
         self._drawn_at = -math.inf
         self._curve: list[tuple[int, float]] = []
@@ -106,13 +110,15 @@ class LiveView:
         """Leaves the last view where it is, and gives its rows back; may be called twice."""
         if self._size is not None:
             self._draw()
-            self._give_rows_back()
+        self._give_rows_back()
+        self._line.close()
 
     def _draw(self) -> None:
         self._drawn_at = time.monotonic()
         size = shutil.get_terminal_size()
-        if not _fits(size):  # any more
+        if not _fits(size):
             self._give_rows_back()
+            self._line.show(self._status)
             return
         if size != self._size:
             self._take_rows(size)
@@ -129,6 +135,7 @@ class LiveView:
 
     def _take_rows(self, size: os.terminal_size) -> None:
         """Keeps the last rows of a terminal of this size for the view."""
+        self._line.close()
         last = size.lines - _ROWS
         room = "\n" * _ROWS if self._size is None else ""
         terminal.say(f"{room}\x1b[1;{last}r\x1b[{last};1H", end="")

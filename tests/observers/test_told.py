@@ -39,14 +39,14 @@ class Listening(Observer):
         self.told.append(figures)
 
 
-def test_one_that_ends_the_program_is_told_no_more(capsys):
+def test_one_that_ends_the_program_is_told_no_more(capfd):
     listening = Listening()
     observers = Observers([Leaving(), listening])
     observers.begin(RUN)
     for _ in range(2):
         observers.tell("after_update", 512, {"score": 1.0})
     assert listening.told == [RUN, {"score": 1.0}, {"score": 1.0}]
-    assert capsys.readouterr().err.count("Leaving.after_update has failed (SystemExit: )") == 1
+    assert capfd.readouterr().err.count("Leaving.after_update has failed (SystemExit:)") == 1
 
 
 def test_one_that_ends_the_program_at_its_beginning_ends_the_run():
