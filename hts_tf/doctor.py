@@ -11,11 +11,13 @@ With RAY_ADDRESS, or `--ray_address`, it asks the machines of that Ray cluster, 
 
 import argparse
 import contextlib
+import ctypes
 import os
 import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
@@ -24,6 +26,9 @@ from hts_tf import errors
 from hts_tf.examining import cluster, distribution, engine_build, machine, python_packages
 from hts_tf.examining.finding import SET_UP, Finding
 from hts_tf.system import command, installation, stop_signals
+
+_PR_SET_CHILD_SUBREAPER = 36
+_POLL_SEC = 0.05
 
 
 def examine() -> list[Finding]:
@@ -109,32 +114,40 @@ def _mend(commands: list[str]) -> NoReturn:
 
 def _run(line: str) -> int:
     """Runs a line of the shell, and returns its exit code."""
-    process = None
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)  # so that none gets lost below
     try:
         with stop_signals.held():  # else one that has begun may be known to nobody
             process = subprocess.Popen(line, shell=True)
         return process.wait()
     except BaseException:  # a signal's, which the line may not have got
-        if process is not None:
-            for pid in _with_descendants(process.pid):
-                # Of sudo, which ends by the terminal's; or it has just ended.
-                with contextlib.suppress(PermissionError, ProcessLookupError):
-                    os.kill(pid, signal.SIGTERM)
-            process.wait()
+        _end_descendants()
         raise
 
 
-def _with_descendants(pid: int) -> list[int]:
-    """Returns a process, those that it has started, those that these have, and so on."""
+def _end_descendants() -> None:
+    """Asks all that this process has started, and what these have, to end, and waits for it."""
+    asked = set()
+    while there := {*_descendants()}:
+        for pid in there - asked:
+            # Of sudo, which ends by the terminal's; or it has just ended.
+            with contextlib.suppress(PermissionError, ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        asked |= there
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
+        time.sleep(_POLL_SEC)
+
+
+def _descendants() -> list[int]:
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it has just ended
             fields = path.read_text().rpartition(")")[2].split()
             parents[int(path.parent.name)] = int(fields[1])
-    found = [pid]
+    found = [os.getpid()]
     for one in found:  # which grows meanwhile
         found += [child for child, parent in parents.items() if parent == one]
-    return found
+    return found[1:]
 
 
 def main() -> None:
