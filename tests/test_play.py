@@ -3,15 +3,10 @@
 import os
 import re
 import signal
-from types import SimpleNamespace
 
 import pyte
 import pytest
-from PIL import Image
 
-from hts_tf import play, specs
-from hts_tf.environments import base
-from hts_tf.watching import keyboard
 from tests import command_line, pseudo_terminal
 from tests.command_line import SMALL_FOOTBALL
 
@@ -91,9 +86,18 @@ def test_cartpole():
     assert b"\x1b[?1049l" in player.raw  # the screen is as it was
 
 
-class _Shown(base.Environment):
-    """An episode of one env step."""
+# Its flags are of a command of its own.
+ONE_ENV_STEP = """
+import sys
+from types import SimpleNamespace
 
+from PIL import Image
+
+from hts_tf import play, specs
+from hts_tf.environments import base
+
+
+class _Shown(base.Environment):
     title, fps = "shown", None
 
     def reset(self, seed, observation):
@@ -125,13 +129,18 @@ class Showing:
         return _Shown()
 
 
-@pytest.mark.parametrize(("key", "is_left"), [(keyboard.ESCAPE, True), ("x", False)])
+keys = iter([None, None, sys.argv[1]])
+stage = SimpleNamespace(show=lambda picture, lines: None, pressed=lambda: next(keys))
+game = play.Game(Showing(), None)
+print(game.play(0, stage, fps=1000.0), game.is_left)
+"""
+
+
+@pytest.mark.parametrize(("key", "is_left"), [("escape", True), ("x", False)])
 def test_a_key_when_the_episode_is_over(key, is_left):
-    keys = iter([None, None, key])
-    stage = SimpleNamespace(show=lambda picture, lines: None, pressed=lambda: next(keys))
-    game = play.Game(Showing(), None)
-    assert game.play(0, stage, fps=1000.0) == "score 1, return 1.00, 1 env steps"
-    assert game.is_left == is_left
+    code, said, errors = command_line.run("tests.program", ONE_ENV_STEP, key)
+    assert code == 0, errors
+    assert said == f"score 1, return 1.00, 1 env steps {is_left}\n"
 
 
 def test_football_moves_as_it_is_told():
