@@ -126,13 +126,15 @@ def _run(line: str) -> int:
 
 def _end_descendants() -> None:
     """Asks all that this process has started, and what these have, to end, and waits for it."""
-    asked = set()
-    while there := {*_descendants()}:
-        for pid in there - asked:
+    asked: set[int] = set()
+    while there := _descendants():
+        for pid in there:  # who waits for another comes first: it must not go on
+            if pid in asked:
+                continue
             # Of sudo, which ends by the terminal's; or it has just ended.
             with contextlib.suppress(PermissionError, ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-        asked |= there
+            asked.add(pid)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(-1, os.WNOHANG)
         time.sleep(_POLL_SEC)
