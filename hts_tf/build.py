@@ -169,9 +169,10 @@ def _played(configuration: str) -> dict[str, str]:
 
 
 def check_alike(machines: Sequence[dict[str, str]]) -> None:
-    """Checks that environments are the same on all machines; of software, the first one has.
+    """Checks that what environments consist of is the same on all machines.
 
-    What differs there would be learnt from, to other bits than on one machine, without a sign.
+    Else they would be learnt from as they are: to other bits than on one machine, without a sign.
+    (`machines.head` compares what all runs need, before TensorFlow is loaded.)
 
     Args:
       machines: of each, what environments consist of, see `files.scope`; some may load more.

@@ -234,14 +234,17 @@ class PPO(Algorithm):
 def _log_probs(
     agent: Agent, behaviour: trees.Tree, proximal: trees.Tree, action: tf.Tensor, counts: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns actions' log-probabilities, proximal, and how often as probable they have become.
+    """Returns actions' log-probabilities under the proximal policy, and importance weights.
 
     Args:
       agent: whose policies these are.
-      behaviour: what its distribution is made from, of who chose the actions.
-      proximal: the same of the policy around which ratios are clipped.
+      behaviour: the parameters of the policy that chose the actions, [T, B, ...].
+      proximal: those of the policy around which ratios are clipped.
       action: [T, B, ...].
       counts: see `losses`.
+
+    Returns:
+      [T, B] each; a weight is the proximal policy's probability over the behaviour policy's.
     """
     log_prob, of_behaviour = (
         agent.distribution(policy).log_prob(action) for policy in (proximal, behaviour)

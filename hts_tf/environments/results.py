@@ -41,19 +41,19 @@ def plain(result: Any, num_figures: int) -> base.StepResult:
     )
 
 
-def figures(told: Any, number: int, is_over: bool) -> np.ndarray | tuple[()]:
+def figures(told: Any, num_figures: int, is_over: bool) -> np.ndarray | tuple[()]:
     """Returns an episode's figures, [F] float32, or nothing where it is not over.
 
     Raises:
       ValueError: they are not as many numbers.
     """
     array = np.asarray(told)
-    if not number and array.size:
+    if not num_figures and array.size:
         raise ValueError(f"the figures are {told!r:.80}, but the spec names none")
-    if not is_over or not number:
+    if not is_over or not num_figures:
         return NO_FIGURES
-    if array.shape != (number,) or array.dtype.kind not in "buif":
-        raise ValueError(f"the figures are {told!r:.80}, not {number} numbers")
+    if array.shape != (num_figures,) or array.dtype.kind not in "buif":
+        raise ValueError(f"the figures are {told!r:.80}, not {num_figures} numbers")
     if not (np.abs(array) <= LARGEST).all():
         raise ValueError(f"the figures are {told!r:.80}, which are not finite as float32")
     return array.astype(np.float32)

@@ -132,6 +132,7 @@ class Exported:
 
 
 def _without_critic_state(observation: trees.Tree) -> trees.Tree:
+    """Returns what the policy sees, under the names that it has (unlike `torsos.without`)."""
     if not specs.has_critic_state(observation):
         return observation
     return {name: part for name, part in observation.items() if name != specs.CRITIC_STATE}

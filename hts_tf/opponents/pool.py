@@ -12,11 +12,10 @@ from hts_tf.collecting.policy import Policy
 from hts_tf.configurables import configurable
 from hts_tf.networks.agent import Agent
 from hts_tf.opponents import weightings
-from hts_tf.opponents.results import Results
+from hts_tf.opponents.results import SELF, Results
 from hts_tf.opponents.scripted import Scripted
 
-SELF = 0  # the number of the current policy
-ITSELF = "itself"  # and its name
+ITSELF = "itself"  # the name of the current policy, whose number is `SELF`
 
 
 @configurable

@@ -8,7 +8,7 @@ from hts_tf.opponents import ratings, weightings
 
 WIN, DRAW, LOSS = range(3)
 _POINTS = (1.0, 0.5, 0.0)
-_SELF = 0  # the number of the current policy
+SELF = 0  # the number of the current policy
 
 
 class Results:
@@ -29,19 +29,19 @@ class Results:
         for number, score in ended:
             outcome = WIN if score > 0 else LOSS if score < 0 else DRAW
             self.outcomes[number, outcome] += 1
-            self._points[_SELF, number] += _POINTS[outcome]
-            self._points[number, _SELF] += 1.0 - _POINTS[outcome]
+            self._points[SELF, number] += _POINTS[outcome]
+            self._points[number, SELF] += 1.0 - _POINTS[outcome]
 
     def freeze(self) -> None:
         """Rates the current policy, and has it be another opponent, as it is now."""
         if len(self.outcomes) > 1:
             found = ratings.bradley_terry(self._points).rating
-            self._rating = float(found[_SELF] - found[1])
+            self._rating = float(found[SELF] - found[1])
         self.outcomes = np.concatenate([self.outcomes, np.zeros((1, 3), np.int64)])
         # What it has scored since the last time, it has scored as who is frozen now.
         self._points = np.pad(self._points, (0, 1))
-        self._points[-1], self._points[:, -1] = self._points[_SELF], self._points[:, _SELF]
-        self._points[_SELF] = self._points[:, _SELF] = 0.0
+        self._points[-1], self._points[:, -1] = self._points[SELF], self._points[:, SELF]
+        self._points[SELF] = self._points[:, SELF] = 0.0
 
     def win_rates(self) -> np.ndarray:
         """Returns those against each, [n]."""
