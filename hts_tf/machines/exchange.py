@@ -157,6 +157,7 @@ class RayTeam:
         start = time.perf_counter()
         meeting = self._meeting(int(channel))  # TensorFlow brings a scalar array
         size = len(item) if isinstance(item, bytes) else item.nbytes
+        elsewhere: dict[int, ray.ObjectRef] = {}
         try:
             brought = item if size <= _INLINE_BYTES else [ray.put(item)]
             asked = self._exchange.meet.remote(meeting, self.number, brought)
@@ -165,7 +166,8 @@ class RayTeam:
             elsewhere.pop(self.number, None)
             read = ray.get([*elsewhere.values()], timeout=self._timeout_sec)
         except ray.exceptions.GetTimeoutError as error:
-            why = f"machine {self._late(meeting)} has not answered for {self._timeout_sec:g} s"
+            late = self._late(meeting, elsewhere)
+            why = f"{late} has not answered for {self._timeout_sec:g} s"
             raise self._lose(why) from error
         except ray.exceptions.RayError as error:
             raise self._lose(errors.in_a_line(getattr(error, "cause", error))) from error
@@ -176,12 +178,16 @@ class RayTeam:
             self.waited_sec += time.perf_counter() - start
         return found
 
-    def _late(self, meeting: Meeting) -> str:
-        """Returns the numbers of those that have not come to a meeting, if the exchange answers."""
+    def _late(self, meeting: Meeting, elsewhere: dict[int, ray.ObjectRef]) -> str:
+        """Returns who has not come to a meeting or has, but does not hand over what it has there.
+
+        The latter is one that has stopped between the two: Ray asks it for its objects.
+        """
         late = []
         with contextlib.suppress(ray.exceptions.RayError):
             late = ray.get(self._exchange.missing.remote(meeting), timeout=_LATE_SEC)
-        return ", ".join(map(str, late)) or "one"
+            late = late or [n for n, x in elsewhere.items() if not ray.wait([x], timeout=0)[0]]
+        return f"machine {', '.join(map(str, late))}" if late else "another machine"
 
     def _lose(self, why: str) -> MachineLostError:
         self.lost = self.lost or MachineLostError(why)

@@ -259,6 +259,44 @@ def test_one_that_hangs(calm, nodes, tmp_path):
     assert_same(tmp_path, calm(game), NUM_UPDATES)
 
 
+# Machine 1 comes to a meeting, and stops before machine 0 has asked it for what it has there.
+BETWEEN = """
+import os, signal, sys, time
+import numpy as np
+from hts_tf import team
+from hts_tf.machines import ray_cluster
+with ray_cluster.connected(sys.argv[1], 1) as ray:
+    from hts_tf.machines.exchange import Exchange, Meeting, RayTeam
+
+    class Other:
+        def pid(self):
+            return os.getpid()
+
+        def come(self, exchange):
+            RayTeam(exchange, 1, 2).gather(np.zeros(1 << 16), 0)
+
+    exchange = ray.remote(Exchange).options(max_concurrency=9).remote(2)
+    other = ray_cluster.hire(ray, Other, ray_cluster.nodes(ray)[0])
+    pid = ray.get(other.pid.remote())
+    other.come.remote(exchange)
+    while ray.get(exchange.missing.remote(Meeting(0, 0))) != [0]:
+        time.sleep(0.1)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        RayTeam(exchange, 0, 2, timeout_sec=10).gather(np.zeros(1 << 16), 0)
+    except team.MachineLostError as error:
+        print(error)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+"""
+
+
+def test_one_that_hangs_between_coming_and_being_asked(nodes):
+    code, said, errors = command_line.run("tests.program", BETWEEN, nodes.address)
+    assert code == 0, errors
+    assert "machine 1 has not answered for 10 s\n" in said  # and what Ray says of its death
+
+
 def test_another_machine_is_asked_to_stop(calm, nodes, tmp_path):
     """As when its node is taken away: the run is not over."""
     game = "players, ppo"
