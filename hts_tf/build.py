@@ -161,11 +161,16 @@ def _pool(
 
 
 def _played(configuration: str) -> dict[str, str]:
-    """Returns what others' environments, and the user's modules, consist of here."""
+    """Returns what others' environments, scenarios and the user's modules consist of here."""
     bound = operative.bindings(configuration)
+    scenarios = {value for name, value in bound.items() if name.endswith("Football.scenario")}
     watching = {*bound.get(operative.WATCHING, ())}
     modules = sorted({*bound.get(operative.IMPORTS, ())} - watching)
-    return {**scope.simulators(), **scope.modules(modules)}
+    return {
+        **scope.simulators(),
+        **scope.scenarios(sorted(scenarios)),
+        **scope.modules(modules),
+    }
 
 
 def check_alike(machines: Sequence[dict[str, str]]) -> None:

@@ -72,6 +72,10 @@ def reference(tmp_path_factory):
     return workdir, train(workdir, "--gin_bindings=Trainer.checkpoint_every_updates = 2")
 
 
+def test_scope(reference):
+    assert "scenario academy_empty_goal_close" in Workdir(reference[0]).scope()
+
+
 def test_another_seed_other_bits(reference, tmp_path):
     assert train(tmp_path, "--seed=1") != reference[1]
     code, line = compare(reference[0], tmp_path)

@@ -105,6 +105,20 @@ def modules(names: Iterable[str]) -> dict[str, str]:
     return {f"module {name}": _hash_of_module(Path(file)) for name, file in found if file}
 
 
+def scenarios(names: Iterable[str]) -> dict[str, str]:
+    """Returns hashes of the programs that football's scenarios are, some of which users write."""
+    spec = importlib.util.find_spec("gfootball")  # without loading it
+    if spec is None:
+        return {}
+    folder = Path(spec.origin).parent / "scenarios"
+    files = {name: folder / f"{name}.py" for name in names}
+    return {
+        f"scenario {name}": hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+        for name, file in files.items()
+        if file.is_file()
+    }
+
+
 def simulators() -> dict[str, str]:
     """Returns the versions of what environments of others in this process consist of."""
     if "gymnasium" not in sys.modules:  # others of them football loads, but does not use

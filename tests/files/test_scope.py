@@ -128,6 +128,22 @@ def test_engine(tmp_path, monkeypatch):
     assert scope.engine().split()[0] != stock.split()[0]
 
 
+def test_scenarios(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "gfootball", raising=False)
+    assert scope.scenarios(["mine"]) == {}
+    folder = tmp_path / "gfootball" / "scenarios"
+    folder.mkdir(parents=True)
+    (folder.parent / "__init__.py").write_text("raise AssertionError('it was loaded')")
+    importlib.invalidate_caches()
+    found = []
+    for program in ("a", "b"):
+        (folder / "mine.py").write_text(program)
+        found.append(scope.scenarios(["mine", "nobody's"]))
+    assert found[0] != found[1]
+    assert list(found[0]) == list(found[1]) == ["scenario mine"]
+
+
 def test_package_that_is_not_installed():
     assert scope.package_version("hts-tf-nothing") == "not installed"
 
