@@ -16,8 +16,6 @@ from hts_tf.schedules.schedule import Schedule
 from hts_tf.team import Share, Team, from_first
 from hts_tf.watching.reporter import Reporter
 
-_KEPT_ROUNDS = 3  # whose environments may still be on their way to the first machine
-
 
 class Parts(NamedTuple):
     """What a run's state is of, on this machine, and what takes it up again.
@@ -65,7 +63,6 @@ class RunState:
         self.next_round = 0
         self._parts = parts
         self.steps_per_round = steps_per_round
-        self._own_states: dict[int, dict[str, np.ndarray]] = {}  # next round -> see `_own_state`
 
     @property
     def env_steps(self) -> int:
@@ -111,7 +108,7 @@ class RunState:
         """
         if self._parts.team.size > 1:
             kept = self._parts.team.kept(wait=True)
-            collected = collectors.joined([state for _, state in kept])
+            collected = collectors.joined([state for _, state, _ in kept])
         else:
             collected = self._parts.collector.state(self.next_round)
         return {**self._own_state(), **collected}
@@ -122,13 +119,8 @@ class RunState:
         What the others bring comes while the next round runs.
         """
         number, team = self.next_round, self._parts.team
-        team.keep((number, self._parts.collector.state(number)))
-        if team.number == 0:
-            self._own_states[number] = {
-                name: np.array(array) for name, array in self._own_state().items()
-            }
-            for old in sorted(self._own_states)[:-_KEPT_ROUNDS]:
-                del self._own_states[old]
+        own = self._own_state() if team.number == 0 else {}
+        team.keep((number, self._parts.collector.state(number), own))
 
     def last_kept(self) -> tuple[int, dict[str, np.ndarray]] | None:
         """Returns the last sync point that is safe, its next round and what `read` would have said.
@@ -138,9 +130,9 @@ class RunState:
         kept = self._parts.team.kept(wait=False)
         if self._parts.team.number > 0 or not kept:
             return None
-        number = kept[0][0]
-        collected = collectors.joined([state for _, state in kept])
-        return number, {**self._own_states[number], **collected}
+        number, _, own = kept[0]
+        collected = collectors.joined([state for _, state, _ in kept])
+        return number, {**own, **collected}
 
     def _own_state(self) -> dict[str, np.ndarray]:
         """Returns what is in a state of all but the environments; for the first machine."""

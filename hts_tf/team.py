@@ -23,7 +23,7 @@ class Team(Protocol):
     """The machines, numbered from 0; the first one keeps the run.
 
     All of them call the same methods in the same order. Whoever waits for one that is lost gets a
-    `MachineLostError`.
+    `MachineLostError`. `gather`, `keep` and `kept` are for where there are several.
 
     Attributes:
       number: of this machine.
@@ -58,7 +58,7 @@ class Team(Protocol):
 
 
 class Alone:
-    """One machine."""
+    """One machine, which has nobody to tell: all that is asked of a `Team` of one."""
 
     number = 0
     size = 1
@@ -68,18 +68,6 @@ class Alone:
     def all(self, item: Item) -> list[Item]:
         """See `Team`."""
         return [item]
-
-    def gather(self, array: np.ndarray, channel: int) -> np.ndarray:
-        """See `Team`."""
-        return array
-
-    def keep(self, item: Any) -> None:
-        """See `Team`."""
-        self._kept = [item]
-
-    def kept(self, wait: bool) -> list[Any]:
-        """See `Team`."""
-        return self._kept
 
 
 def from_first(team: Team, item: Item) -> Item:

@@ -27,8 +27,9 @@ class Machines:
         return self.both(len(self.told) - 1)
 
     def both(self, index):
-        number, state = self.told[index]
-        return [(number, state), (number, {name: array + 1 for name, array in state.items()})]
+        number, state, own = self.told[index]
+        there = {name: array + 1 for name, array in state.items()}
+        return [(number, state, own), (number, there, {})]
 
 
 @pytest.fixture

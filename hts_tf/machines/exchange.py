@@ -144,7 +144,8 @@ class RayTeam:
         return self._kept and [pickle.loads(data) for data in self._kept]
 
     def _take(self, data: bytes) -> None:
-        self._kept = self._meet(_KEEPING, data)
+        _, *others = self._meet(_KEEPING, b"")  # this machine's own stays here
+        self._kept = [data, *others]
 
     def _meeting(self, channel: int) -> Meeting:
         meeting = Meeting(channel, self._meetings[channel])

@@ -1,6 +1,6 @@
 """The actor-critic agent: a torso for the kind of observation, perhaps a core, and two heads."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ from hts_tf.networks.action_head import ActionHead, Distribution
 from hts_tf.networks.agent import Agent
 from hts_tf.networks.cores import CoreMaker
 from hts_tf.networks.normalisation import ObservationNormaliser
-from hts_tf.networks.torsos import Seeds, Torso, dense, seen_by_critic, seen_by_policy
+from hts_tf.networks.torsos import Seeds, Torso, dense, seen_by_critic, seen_by_policy, through
 
 # From features to what a core makes of them, and what it remembers then.
 _Remember = Callable[[tf.Tensor], tuple[tf.Tensor, trees.Tree]]
@@ -135,10 +135,10 @@ class ActorCritic(Agent):
         seen = seen_by_critic(observation)
         if self._normaliser is not None:
             seen = self._normaliser(seen)
-        features, state = remember(_through(self._torso, seen_by_policy(seen)))
+        features, state = remember(through(self._torso, seen_by_policy(seen)))
         policy = self._head(features, observation)
         if self._value_torso is not None:
-            remembered, features = features, _through(self._value_torso, seen)
+            remembered, features = features, through(self._value_torso, seen)
             if self._core:
                 features = keras.ops.cast(features, remembered.dtype)
                 features = keras.ops.concatenate([remembered, features], -1)
@@ -199,9 +199,3 @@ class ActorCritic(Agent):
         """See base class."""
         if self._normaliser is not None:
             self._normaliser.merge(statistics)
-
-
-def _through(layers: Sequence[keras.layers.Layer], x: trees.Tree) -> tf.Tensor:
-    for layer in layers:
-        x = layer(x)
-    return x

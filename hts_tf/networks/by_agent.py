@@ -11,7 +11,7 @@ from annotated_types import Ge, Le
 from hts_tf import errors, specs, trees
 from hts_tf.configurables import configurable
 from hts_tf.networks.by_entry import suited
-from hts_tf.networks.torsos import Seeds, Torso, without
+from hts_tf.networks.torsos import Seeds, Torso, through, without
 from hts_tf.networks.transparent import Transparent
 
 
@@ -40,9 +40,7 @@ class Roles(Transparent):
         seen = without(observation, specs.AGENT)
         made = []
         for layers, agents in zip(self._branches, self._agents, strict=True):
-            features = seen
-            for layer in layers:
-                features = layer(features)
+            features = through(layers, seen)
             own = keras.ops.any(keras.ops.equal(agent, agents), axis=-1, keepdims=True)
             made.append(keras.ops.where(own, features, keras.ops.zeros_like(features)))
         return keras.ops.concatenate(made, axis=-1)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from hts_tf import errors, specs, trees
 from hts_tf.configurables import configurable
-from hts_tf.networks.torsos import Seeds, Torso, image_shape, mlp, nature_cnn, small_cnn
+from hts_tf.networks.torsos import Seeds, Torso, image_shape, mlp, nature_cnn, small_cnn, through
 from hts_tf.networks.transparent import Transparent
 
 # What the three convolutions of the Nature CNN need, and what a convolution that is 3 wide does.
@@ -30,9 +30,7 @@ class Branches(Transparent):
         """Returns features [B, n] of a dict or tuple of [B, ...]."""
         made = []
         for key, layers in zip(self._keys, self._branches, strict=True):
-            features = observation[key]
-            for layer in layers:
-                features = layer(features)
+            features = through(layers, observation[key])
             made.append(keras.ops.cast(features, self.compute_dtype))
         return keras.ops.concatenate(made, axis=-1)
 

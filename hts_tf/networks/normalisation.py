@@ -69,11 +69,9 @@ class ObservationNormaliser(Transparent):
 
     def moments(self, observation: trees.Tree) -> list[Moments]:
         """Returns those of observations [T, B, ...], or [n, ...], for `merge`."""
-        pairs = zip(trees.named(self._spec), trees.named(observation), strict=True)
+        pairs = zip(trees.leaves(self._spec), trees.leaves(observation), strict=True)
         return [
-            moments(tf.reshape(x, (-1, *leaf.shape)))
-            for (_, leaf), (_, x) in pairs
-            if _is_normalised(leaf)
+            moments(tf.reshape(x, (-1, *leaf.shape))) for leaf, x in pairs if _is_normalised(leaf)
         ]
 
     def merge(self, found: list[Moments]) -> None:

@@ -81,6 +81,13 @@ class Concatenate(Transparent):
 Torso = Callable[[trees.Tree, Seeds], Sequence[keras.layers.Layer]]
 
 
+def through(layers: Sequence[keras.layers.Layer], x: trees.Tree) -> tf.Tensor:
+    """Returns what layers, one after the other, make of an observation."""
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
 def seen_by_policy(observation: trees.Tree) -> trees.Tree:
     """Returns what a policy's torso sees of an observation, or of its spec.
 

@@ -176,14 +176,4 @@ class Reporter:
 
 
 def _ended(record: Record) -> EndedEpisode:
-    return EndedEpisode(
-        record.env,
-        record.episode,
-        record.seed,
-        record.score,
-        record.episode_return,
-        record.length,
-        record.task,
-        record.against,
-        record.figures,
-    )
+    return EndedEpisode(*(getattr(record, name) for name in EndedEpisode._fields))

@@ -121,7 +121,6 @@ class Window:
         self._pygame = pygame
         self._window = None
         self._held: list[str] = []
-        self._last: str | None = None
         return self
 
     def __exit__(self, *_: object) -> None:

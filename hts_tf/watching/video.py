@@ -145,7 +145,7 @@ def write(path: Path, pictures: Iterable[Image.Image], fps: float) -> None:
     check(path)
     with whole.refusing("the video"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = gif(pictures, fps)[0] if path.suffix == ".gif" else _mp4(pictures, fps)
+        content = gif(pictures, fps) if path.suffix == ".gif" else _mp4(pictures, fps)
         whole.write(path, content)
 
 
@@ -158,8 +158,8 @@ def check(path: Path) -> None:
             import imageio_ffmpeg  # noqa: F401  with a whole ffmpeg inside
 
 
-def gif(pictures: Iterable[Image.Image], fps: float) -> tuple[bytes, tuple[int, int]]:
-    """Returns an animated GIF that repeats forever, and its (width, height) in pixels.
+def gif(pictures: Iterable[Image.Image], fps: float) -> bytes:
+    """Returns an animated GIF that repeats forever.
 
     Of pictures that are too many, or follow each other faster than browsers show them, it has every
     second, or third, ..., for as long as these: at most 1000.
@@ -182,7 +182,7 @@ def gif(pictures: Iterable[Image.Image], fps: float) -> tuple[bytes, tuple[int, 
     small[0].save(
         content, "GIF", save_all=True, append_images=small[1:], duration=durations, loop=0
     )
-    return content.getvalue(), small[0].size
+    return content.getvalue()
 
 
 def _small(picture: Image.Image, others: list[Image.Image]) -> Image.Image:

@@ -163,17 +163,5 @@ class Football:
     @property
     def _game(self) -> Game:
         left, right = self.players
-        return Game(
-            self.scenario,
-            self.rewards,
-            self.frames,
-            self.representation,
-            left,
-            right,
-            self.left_difficulty,
-            self.right_difficulty,
-            self.checkpoint_weight,
-            self.shared_reward,
-            self.shots_in_front,
-            self.first_time_shots,
-        )
+        game = Game(*(getattr(self, name) for name in Game._fields))
+        return game._replace(left_players=left, right_players=right)  # "all" in numbers

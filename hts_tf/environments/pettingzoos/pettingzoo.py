@@ -65,14 +65,22 @@ class PettingZoo:
                 page="your_own_environment.md#several-players",
             )
 
-    @property
+    @functools.cached_property
     def spec(self) -> specs.EnvironmentSpec:
         """Builds an environment, the first time. It travels with this when pickled.
 
         Raises:
           ConfigError: it cannot be built, or has spaces that we do not serve.
         """
-        return self._spec
+        try:
+            pickle.dumps(self)
+        except Exception as error:
+            raise errors.ConfigError(
+                f"PettingZoo.kwargs cannot travel to executors: {errors.in_a_line(error)}"
+            ) from error
+        built = self.make()
+        built.close()
+        return dataclasses.replace(built.spec, history_free=self.history_free)
 
     def make(self) -> "environment.PettingZooEnvironment":
         """Builds one environment."""
@@ -108,18 +116,6 @@ class PettingZoo:
             self.critic_state,
             self.bounded_by,
         )
-
-    @functools.cached_property
-    def _spec(self) -> specs.EnvironmentSpec:
-        try:
-            pickle.dumps(self)
-        except Exception as error:
-            raise errors.ConfigError(
-                f"PettingZoo.kwargs cannot travel to executors: {errors.in_a_line(error)}"
-            ) from error
-        built = self.make()
-        built.close()
-        return dataclasses.replace(built.spec, history_free=self.history_free)
 
 
 def _check_installed() -> None:
