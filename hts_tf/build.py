@@ -1,15 +1,14 @@
 """From settings to a pipeline: builds the roles of a training run, and wires them."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from hts_tf import errors, operative, seeding, specs
+from hts_tf import errors, operative, run_scope, seeding, specs
 from hts_tf.algorithms.shards import Shards
 from hts_tf.collecting import data_storage, shared_memory, workers
-from hts_tf.collecting.policy import FLEXIBLE, Policy
+from hts_tf.collecting.policy import Policy
 from hts_tf.collecting.workers import Crew, Workers
 from hts_tf.curriculum.curriculum import Progress
-from hts_tf.files import policies, scope
+from hts_tf.files import policies
 from hts_tf.files.keeper import Keeper
 from hts_tf.files.policies import Snapshots
 from hts_tf.files.workdir import Workdir
@@ -53,48 +52,68 @@ def build(
         suffice; the message says what to change.
       MachineLostError: another machine of the team is lost.
     """
+    team, path = team or Alone(), Path(workdir)
     schedule = settings.schedule(settings.num_envs)
     steps_per_update = settings.sync_interval * schedule.rollout_width
     num_updates = -(-settings.total_env_steps // steps_per_update)
-
-    path = Path(workdir)
-    team = team or Alone()
-    is_first = team.number == 0
     part = share(team, settings.num_shards, settings.num_envs)
-    learnt = schedule.rollout_width
     if team.size > 1:
-        learnt = len(part.envs)
         # Several exchanges may wait at the same time, in other orders on other machines, and each
         # of them takes a thread.
         compute.require_inter_op_threads(8, "with --num_machines")
-
-    environment = settings.environment.spec
     crew = _crew(settings, schedule, part, traced=trace_intervals > 0)
-    delayed = bool(settings.algorithm.delayed_gradient and schedule.policy_lag)
-    chosen = choice.bind(environment)
-    planned = sketch.sketch(environment)
-    _check_learning(settings, schedule, planned)
-    num_agents = 2 + delayed
-    if settings.opponents is not None:
-        num_agents += settings.opponents.most_at_once(num_updates)
-    _check_memory(settings, schedule, crew, planned, num_agents)
+    chosen = choice.bind(settings.environment.spec)
+    _check(settings, schedule, crew, num_updates)
 
+    parts = _parts(settings, path, seed, schedule, crew, num_updates, team, part)
+    workers_ = parts.collector.workers
+    tracer = None
+    if trace_intervals:
+        tracer = Tracer(path, workers_, trace_intervals, schedule.policy_lag is not None)
+    evaluations = None
+    if team.number == 0 and settings.evaluate_every_updates is not None:
+        evaluations = EvaluationProcess(path, settings)
+    pipeline = Pipeline(parts, steps_per_update, tracer, evaluations, settings.stop_at_score)
+    configuration = operative.text(seed)
+    try:
+        played = run_scope.played(configuration)
+        run_scope.check_alike(team.all(played))
+        pipeline.open(configuration, run_scope.describe(played, workers_.policy))
+    except BaseException:  # such as a machine that is lost: who begins again wants the workdir
+        pipeline.close()
+        raise
+    if chosen and team.number == 0:
+        terminal.say(f"chosen by what the environment says: {', '.join(chosen)}")
+    return pipeline
+
+
+def _parts(
+    settings: Settings,
+    workdir: Path,
+    seed: int,
+    schedule: Schedule,
+    crew: Crew,
+    num_updates: int,
+    team: Team,
+    part: Share,
+) -> Parts:
+    environment = settings.environment.spec
     weights_seed = seeding.integer(seed, "weights")
     target, behaviour = (ActorCritic(environment, weights_seed) for _ in range(2))
-    gradient_agent = ActorCritic(environment, weights_seed) if delayed else None
-    step = target.step
+    gradient_agent = None
+    if _is_gradient_delayed(settings, schedule):
+        gradient_agent = ActorCritic(environment, weights_seed)
     # Checked for num_envs, as results must not depend on actor_batch_size.
     policy = Policy(behaviour, settings.num_envs * environment.num_players)
     pool = None
     if settings.opponents is not None:
-        pool = _pool(settings.opponents, environment, policy, weights_seed, path, seed)
-    workers_ = Workers(settings.environment, step, policy, seed, crew, pool)
-    collector = schedule.collector_type(workers_)
-
+        pool = _pool(settings.opponents, environment, policy, weights_seed, workdir, seed)
+    workers_ = Workers(settings.environment, target.step, policy, seed, crew, pool)
+    width = len(part.envs) if team.size > 1 else schedule.rollout_width
     learner = Learner(
         target,
         settings.algorithm,
-        data_storage.empty(step, settings.sync_interval, learnt, environment.num_players),
+        data_storage.empty(target.step, settings.sync_interval, width, environment.num_players),
         num_updates,
         seed,
         gradient_agent,
@@ -109,37 +128,27 @@ def build(
     progress = None
     if environment.num_tasks > 1:
         progress = Progress(settings.curriculum, environment.num_tasks)
-    keeper = Keeper(settings, Workdir(path), seed, team, part)
     reporter = None
-    if is_first:
+    if team.number == 0:
         reporter = Reporter(
-            path,
+            workdir,
             policy.batching,
             settings.unrepeatable,
-            num_updates * steps_per_update,
+            num_updates * settings.sync_interval * schedule.rollout_width,
             settings.observers,
         )
-    tracer = None
-    if trace_intervals:
-        tracer = Tracer(path, workers_, trace_intervals, schedule.policy_lag is not None)
-    evaluations = None
-    if is_first and settings.evaluate_every_updates is not None:
-        evaluations = EvaluationProcess(path, settings)
-    parts = Parts(
-        schedule, collector, learner, behaviour, pool, progress, keeper, reporter, team, part
+    return Parts(
+        schedule=schedule,
+        collector=schedule.collector_type(workers_),
+        learner=learner,
+        behaviour=behaviour,
+        pool=pool,
+        progress=progress,
+        keeper=Keeper(settings, Workdir(workdir), seed, team, part),
+        reporter=reporter,
+        team=team,
+        share=part,
     )
-    pipeline = Pipeline(parts, steps_per_update, tracer, evaluations, settings.stop_at_score)
-    configuration = operative.text(seed)
-    try:
-        played = _played(configuration)
-        check_alike(team.all(played))
-        pipeline.open(configuration, _scope(played, policy))
-    except BaseException:  # such as a machine that is lost: who begins again wants the workdir
-        pipeline.close()
-        raise
-    if chosen and is_first:
-        terminal.say(f"chosen by what the environment says: {', '.join(chosen)}")
-    return pipeline
 
 
 def _pool(
@@ -160,51 +169,6 @@ def _pool(
     )
 
 
-def _played(configuration: str) -> dict[str, str]:
-    """Returns what others' environments, scenarios and the user's modules consist of here."""
-    bound = operative.bindings(configuration)
-    scenarios = {value for name, value in bound.items() if name.endswith("Football.scenario")}
-    watching = {*bound.get(operative.WATCHING, ())}
-    modules = sorted({*bound.get(operative.IMPORTS, ())} - watching)
-    return {
-        **scope.simulators(),
-        **scope.scenarios(sorted(scenarios)),
-        **scope.modules(modules),
-    }
-
-
-def check_alike(machines: Sequence[dict[str, str]]) -> None:
-    """Checks that what environments consist of is the same on all machines.
-
-    Else they would be learnt from as they are: to other bits than on one machine, without a sign.
-    (`machines.head` compares what all runs need, before TensorFlow is loaded.)
-
-    Args:
-      machines: of each, what environments consist of, see `files.scope`; some may load more.
-
-    Raises:
-      ConfigError: they differ.
-    """
-    for number, there in enumerate(machines):
-        for name in sorted(machines[0].keys() & there.keys()):
-            if there[name] != machines[0][name]:
-                raise errors.ConfigError(
-                    f"machine {number} has {name} {there[name]}, machine 0 {machines[0][name]}: "
-                    "install the same on all machines",
-                    page="cluster.md#what-has-to-be-the-same-on-all-machines",
-                )
-
-
-def _scope(played: dict[str, str], policy: Policy) -> dict[str, str]:
-    """Returns all that the run's bits depend on but its configuration; see `files.scope`."""
-    return {
-        **scope.describe(),
-        **played,
-        **compute.describe(),
-        "inference": _inference(policy),
-    }
-
-
 def _crew(settings: Settings, schedule: Schedule, part: Share, traced: bool) -> Crew:
     num_envs = len(part.envs)
     return Crew(
@@ -221,6 +185,20 @@ def _crew(settings: Settings, schedule: Schedule, part: Share, traced: bool) -> 
         step_timeout_sec=settings.step_timeout_sec,
         traced=traced,
     )
+
+
+def _check(settings: Settings, schedule: Schedule, crew: Crew, num_updates: int) -> None:
+    """Raises: ConfigError: the agent cannot be trained like this, or memory does not suffice."""
+    planned = sketch.sketch(settings.environment.spec)
+    _check_learning(settings, schedule, planned)
+    num_agents = 2 + _is_gradient_delayed(settings, schedule)
+    if settings.opponents is not None:
+        num_agents += settings.opponents.most_at_once(num_updates)
+    _check_memory(settings, schedule, crew, planned, num_agents)
+
+
+def _is_gradient_delayed(settings: Settings, schedule: Schedule) -> bool:
+    return bool(settings.algorithm.delayed_gradient and schedule.policy_lag)
 
 
 def _check_learning(settings: Settings, schedule: Schedule, planned: Agent) -> None:
@@ -255,8 +233,3 @@ def _check_memory(
         "lower Trainer.num_envs, Trainer.sync_interval, Opponents.pool_size or what the network is "
         "made of",
     )
-
-
-def _inference(policy: Policy) -> str:
-    verdict = "passed" if policy.batching in FLEXIBLE else "failed for any size"
-    return f"{policy.batching.value} (self-check {verdict})"

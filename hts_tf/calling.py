@@ -67,7 +67,23 @@ def train(
         start_new_session=True,  # Ctrl-C is for this process, which passes it on
         env={**os.environ, **start.tied()},
     )
-    held = ""  # the last line, if it may be why the training ends
+    held = _relayed(process)
+    if process.returncode:
+        kinds = {kind.code: kind for kind in (errors.ConfigError, errors.DivergenceError)}
+        kind = kinds.get(process.returncode, errors.RunError)
+        why = held.removeprefix(_REFUSAL).strip()
+        raise kind(why or f"the training ended with exit code {process.returncode}")
+    print(held, end="", flush=True)
+    return Path(workdir)
+
+
+def _relayed(process: subprocess.Popen) -> str:
+    """Prints what a training says, until it ends.
+
+    Returns:
+      Its last line, which is not printed, if that may be why it has ended; else nothing.
+    """
+    held = ""
     with process:
         try:
             for line in process.stdout:
@@ -86,13 +102,7 @@ def train(
         except BaseException:  # such as that nobody reads what is printed
             process.terminate()
             raise
-    if process.returncode:
-        kinds = {kind.code: kind for kind in (errors.ConfigError, errors.DivergenceError)}
-        kind = kinds.get(process.returncode, errors.RunError)
-        why = held.removeprefix(_REFUSAL).strip()
-        raise kind(why or f"the training ended with exit code {process.returncode}")
-    print(held, end="", flush=True)
-    return Path(workdir)
+    return held
 
 
 def _line(name: str, value: Any) -> str:

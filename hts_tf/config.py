@@ -17,6 +17,7 @@ from hts_tf import (
     bindings,  # which checks all when they are finalized
     configurables,
     errors,
+    gin_errors,
     operative,
 )
 from hts_tf.environments import base, recall, synthetic, tasks  # noqa: F401  gin configurables
@@ -81,7 +82,7 @@ def _scenario(name: str) -> tuple[str, list[str]]:
             binding = f"Gymnasium.id = {name!r}"
     except (Exception, SystemExit) as error:
         if is_pettingzoo or registry.looks_like_id(name):
-            raise errors.ConfigError(f"--scenario={name}: {_reason(error)}") from error
+            raise errors.ConfigError(f"--scenario={name}: {gin_errors.reason(error)}") from error
         known = {*names("scenarios"), *scenarios.names()}
         raise errors.ConfigError(
             f"unknown scenario {name!r}; {errors.nearest(name, known, registry.names())}"
@@ -162,40 +163,9 @@ def _loading() -> Iterator[None]:
     except errors.ConfigError as error:  # gin adds lines that say what was called
         raise errors.ConfigError(str(error).partition("\n")[0]) from error
     except (Exception, SystemExit) as error:  # out of imported modules, too
-        raise errors.ConfigError(_reason(error)) from error
+        raise errors.ConfigError(gin_errors.reason(error)) from error
     finally:
         logging.set_verbosity(verbosity)
-
-
-def _reason(error: BaseException) -> str:
-    """Returns an error in one line, without all of the configuration, which gin may add to it."""
-    if isinstance(error, tokenize.TokenError):
-        return f"a binding or gin file ends before a bracket or string is closed ({error.args[0]})"
-    reason = " ".join(str(error).split(" in config string")[0].split())
-    unbound = re.search(r"No bindings specified for '(.+)/gin\.macro'", reason)
-    if unbound:
-        return f"%{unbound[1]} is referred to, but nothing binds {unbound[1]}"
-    reason = re.sub(r"^malformed node or string.*?object at 0x\w+> ", "", reason)
-    ours = isinstance(error, (ValueError, SyntaxError, OSError, ImportError))
-    return f"{reason}{_hint(reason)}" if ours and reason else f"{type(error).__name__}: {reason}"
-
-
-def _hint(reason: str) -> str:
-    """Returns what a name that gin does not know may have been meant to be, if that can be told."""
-    unknown = re.search(r"No configurable matching (?:reference )?'@?(?:\w+/)*(\w+)", reason)
-    if unknown:
-        near = errors.nearest(unknown[1], (), configurables.names())
-        return f"; {near}" if near else ""
-    unknown = re.search(r"Failed to parse token '([A-Za-z_]\w*)'", reason)
-    if unknown and unknown[1].capitalize() in ("True", "False", "None"):
-        return f"; did you mean {unknown[1].capitalize()}?"
-    if unknown:
-        return f": a word is written '{unknown[1]}', a class or function @{unknown[1]}"
-    unknown = re.search(r"Configurable '(.+)' doesn't have a parameter named '(.+?)'", reason)
-    if unknown:
-        near = errors.nearest(unknown[2], configurables.bindable(unknown[1]))
-        return f"; {near}" if near else ""
-    return ""
 
 
 def load_text(text: str, source: str | Path, modules: Sequence[str] = ()) -> None:
@@ -241,7 +211,8 @@ def _import_modules(text: str, source: str | Path, modules: Sequence[str]) -> No
         try:
             importlib.import_module(module)
         except (Exception, SystemExit) as error:
-            raise errors.ConfigError(f"{source} imports {module}: {_reason(error)}") from error
+            reason = gin_errors.reason(error)
+            raise errors.ConfigError(f"{source} imports {module}: {reason}") from error
 
 
 def environment() -> base.EnvironmentConfig:

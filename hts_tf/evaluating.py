@@ -15,11 +15,12 @@ import numpy as np
 from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, evaluator, learner, settings, specs  # noqa: F401  gin configurables
+from hts_tf import config, evaluator, settings, specs  # noqa: F401  gin configurables
 from hts_tf.collecting.policy import Policy
 from hts_tf.files import checkpoint, run_flags
 from hts_tf.files.evaluations import Evaluation
 from hts_tf.files.workdir import Workdir
+from hts_tf.networks import parameters
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.system import child, command, compute, priority
 
@@ -62,7 +63,7 @@ def evaluate() -> None:
     pulse = _Pulse(answers)
     for line in sys.stdin:
         state = checkpoint.load(Path(line.rstrip("\n")))
-        learner.assign(agent.variables, state)
+        parameters.assign(agent.variables, state)
         played = evaluator.play(
             environment,
             policy,

@@ -1,8 +1,7 @@
 """The learner: trains the target agent, one compiled function per update."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -10,11 +9,10 @@ from hts_tf import errors, seeding, specs, trees
 from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.algorithms.reward_scaling import ReturnScaling
 from hts_tf.algorithms.shards import WHOLE, Shards
+from hts_tf.networks import parameters
 from hts_tf.networks.agent import Agent
-from hts_tf.networks.transparent import Transparent
 
-# In checkpoints and snapshots: what their agent observes and does, and what it is made of.
-SPACES, NETWORK = "agent/spaces", "agent/network"
+_Logs = dict[str, tf.Tensor]  # scalars
 
 
 class Learner:
@@ -60,33 +58,36 @@ class Learner:
         self.gradient_agent = gradient_agent
         self.optimizer = algorithm.make_optimizer()
         self.optimizer.build(agent.trainable_variables)
+        self._num_columns = rollout_shapes.reward[0].size
         self.reward_scaling = None
         if reward_scaling is not None:
-            num_columns = rollout_shapes.reward[0].size // len(shards.here) * shards.total
-            self.reward_scaling = reward_scaling(num_columns, algorithm.discount)
+            of_all_machines = self._num_columns // len(shards.here) * shards.total
+            self.reward_scaling = reward_scaling(of_all_machines, algorithm.discount)
         self.updates = 0
         self.after_update: Callable[[specs.Rollout], None] | None = None
         self._seed = seed
         self.num_updates = num_updates
         length = agent.sequence_length(len(rollout_shapes.reward)) or 1
         self._shards = shards
-        self._num_columns = rollout_shapes.reward[0].size
         self._permutations_shape = algorithm.epochs, rollout_shapes.reward.size // length
-        further = {} if gradient_agent is None else {"gradient_agent": gradient_agent}
+        self._update = self._compiled(algorithm, specs.columns(rollout_shapes))
+
+    def _compiled(self, algorithm: Algorithm, columns: specs.Rollout) -> Callable[..., _Logs]:
+        """Returns the update of rollouts of such columns, compiled when it is first called."""
+        agent, shards = self.agent, self._shards
+        further = {} if self.gradient_agent is None else {"gradient_agent": self.gradient_agent}
         if algorithm.sharded:
             further["shards"] = shards
 
         @tf.function(
             autograph=False,  # whose translation of Python takes longer than tracing it
             input_signature=[
-                trees.map(lambda x: tf.TensorSpec(x.shape, x.dtype), specs.columns(rollout_shapes)),
+                trees.map(lambda x: tf.TensorSpec(x.shape, x.dtype), columns),
                 tf.TensorSpec(self._permutations_shape, tf.int32),
                 tf.TensorSpec((), tf.float32),
             ],
         )
-        def update(
-            rollout: specs.Rollout, permutations: tf.Tensor, progress: tf.Tensor
-        ) -> dict[str, tf.Tensor]:
+        def update(rollout: specs.Rollout, permutations: tf.Tensor, progress: tf.Tensor) -> _Logs:
             if not trees.is_left_out(rollout.chosen_by):  # others' choices are not learnt from
                 own = tf.equal(rollout.chosen_by, 0)
                 rollout = rollout._replace(counts=rollout.counts & own)
@@ -100,7 +101,7 @@ class Learner:
                 agent.observe(statistics)
             return logs
 
-        self._update = update
+        return update
 
     def step(self, rollout: specs.Rollout) -> dict[str, float]:
         """Makes one update.
@@ -120,7 +121,7 @@ class Learner:
         logs = self._update(columns, permutations, progress)
         self.updates += 1
         logs = {name: float(value) for name, value in logs.items()}
-        if not are_finite(self.agent.variables) or not are_finite(self.state_variables):
+        if not parameters.are_finite([*self.agent.variables, *self.state_variables]):
             raise errors.DivergenceError(
                 f"update {self.updates:,} made parameters that are not finite ("
                 + ", ".join(f"{name} {value:g}" for name, value in logs.items())
@@ -153,8 +154,8 @@ class Learner:
         """Returns what `restore` takes: the agent's variables first."""
         return {
             "run/updates": np.array(self.updates),
-            SPACES: spaces(self.agent),
-            NETWORK: network(self.agent),
+            parameters.SPACES: parameters.spaces(self.agent),
+            parameters.NETWORK: parameters.network(self.agent),
             **{f"variable/{i}": v.numpy() for i, v in enumerate(self._variables())},
         }
 
@@ -164,7 +165,7 @@ class Learner:
         Raises:
           ConfigError: it is of another agent.
         """
-        assign(self._variables(), state)
+        parameters.assign(self._variables(), state)
         self.updates = int(state["run/updates"])
 
     def take_state(self, state: dict[str, np.ndarray], source: str) -> None:
@@ -178,7 +179,7 @@ class Learner:
           ConfigError: it has none, or of another kind.
         """
         episodes = self.reward_scaling.of_episodes if self.reward_scaling else []
-        assign(
+        parameters.assign(
             [
                 None if any(variable is one for one in episodes) else variable
                 for variable in [*self.agent.variables, *self.state_variables]
@@ -192,65 +193,3 @@ class Learner:
     def _variables(self) -> list[tf.Variable]:
         delayed = self.gradient_agent.variables if self.gradient_agent else []
         return [*self.agent.variables, *self.state_variables, *delayed]
-
-
-def spaces(agent: Agent) -> np.ndarray:
-    """Returns what an agent observes and does, in words: equal for those that can stand in."""
-    return np.array(f"observation {agent.step.observation!r}, action {agent.step.action!r}")
-
-
-def network(agent: Agent) -> np.ndarray:
-    """Returns what its layers are, in words: equal shapes alone may be another function."""
-    layers = (
-        " ".join(filter(None, [type(layer).__name__, _activation(layer), _function(layer)]))
-        for layer in agent._flatten_layers(include_self=False)
-    )
-    return np.array(", ".join(layers))
-
-
-def _activation(layer: keras.Layer) -> str:
-    return getattr(getattr(layer, "activation", None), "__name__", "")
-
-
-def _function(layer: keras.Layer) -> str:
-    return layer.function if isinstance(layer, Transparent) else ""
-
-
-def frozen(agent: Agent) -> dict[str, np.ndarray]:
-    """Returns an agent as files have it: what `assign` takes, its spaces, and its network."""
-    variables = {f"variable/{i}": v.numpy() for i, v in enumerate(agent.variables)}
-    return {**variables, SPACES: spaces(agent), NETWORK: network(agent)}
-
-
-def are_finite(variables: Iterable[tf.Variable]) -> bool:
-    """Returns whether no variable holds a NaN or an infinity."""
-    # asarray: without copying
-    return all(specs.all_finite(np.asarray(tf.convert_to_tensor(v))) for v in variables)
-
-
-def assign(
-    variables: Sequence[tf.Variable | None],
-    state: dict[str, np.ndarray],
-    source: str = "the checkpoint in --workdir",
-    otherwise: str = "is of another network",
-) -> None:
-    """Gives variables, such as an agent's, the values of the first ones in a saved state.
-
-    Args:
-      variables: to be given them; None passes one over.
-      state: that was saved.
-      source: of the state, for messages.
-      otherwise: what is said of it if it does not fit.
-
-    Raises:
-      ConfigError: it is of another agent, or they are not finite.
-    """
-    for i, variable in enumerate(variables):
-        if variable is None:
-            continue
-        array = state.get(f"variable/{i}")
-        if array is None or tuple(variable.shape) != array.shape:
-            raise errors.ConfigError(f"{source} {otherwise}")
-        if not specs.all_finite(array):
-            raise errors.ConfigError(f"{source} has parameters that are not finite")
-        variable.assign(array)

@@ -15,10 +15,11 @@ import numpy as np
 from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, errors, evaluator, learner, settings  # noqa: F401  gin configurables
+from hts_tf import config, errors, evaluator, settings  # noqa: F401  gin configurables
 from hts_tf.environments import base
 from hts_tf.files import archive, participants, policies
 from hts_tf.files.workdir import Workdir
+from hts_tf.networks import parameters
 from hts_tf.networks.agent import Agent
 from hts_tf.system import child, command, compute, terminal, whole
 
@@ -68,7 +69,7 @@ def publish() -> None:
 
 def _state(agent: Agent, found: policies.Parameters, run: Workdir) -> dict[str, np.ndarray]:
     """Returns what a model's checkpoint holds: not what a training could go on from."""
-    state = {**learner.frozen(agent), "run/updates": np.array(found.updates)}
+    state = {**parameters.frozen(agent), "run/updates": np.array(found.updates)}
     if found.env_steps is not None:
         state["run/env_steps"] = np.array(found.env_steps)
     return state | {"run/scope": np.array(json.dumps(run.scope()))}

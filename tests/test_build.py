@@ -6,7 +6,7 @@ import pytest
 
 from hts_tf import errors
 from hts_tf.algorithms.ppo import PPO
-from hts_tf.build import build, check_alike
+from hts_tf.build import build
 from hts_tf.environments.football.football import Football
 from hts_tf.environments.synthetic import Synthetic
 from hts_tf.files.policies import Snapshots
@@ -56,13 +56,6 @@ def test_a_core_needs_an_algorithm_that_learns_from_sequences(tmp_path):
 )
 def test_what_does_not_go_with_a_core(bindings, says, tmp_path):
     assert says in refused(f"ActorCritic.core = @gru\n{bindings}", tmp_path)
-
-
-def test_environments_that_differ_between_machines():
-    first = {"mujoco": "3.3.1", "module mine": "0123"}
-    check_alike([first, first, {"mujoco": "3.3.1"}])
-    with pytest.raises(errors.ConfigError, match="machine 1 has module mine 4567, machine 0 0123"):
-        check_alike([first, {**first, "module mine": "4567"}])
 
 
 def test_opponents_are_counted_in_what_memory_must_suffice_for(monkeypatch, tmp_path):

@@ -15,7 +15,7 @@ PACKAGE = Path(hts_tf.__file__).parent
 FLOORS = [
     {"errors", "trees", "values"},
     {"specs", "seeding", "configurables", "team"},
-    {"system", "bindings", "operative"},
+    {"system", "bindings", "operative", "gin_errors"},
     {"environments"},
     {"networks", "config", "football"},
     {"algorithms"},
@@ -25,7 +25,7 @@ FLOORS = [
     {"settings"},
     {"files"},
     {"watching"},
-    {"run_state"},
+    {"run_state", "run_scope"},
     {"pipeline", "evaluator", "comparison", "trainings", "calling", "standings"},
     {"build", "round_robin", "loading"},
     {"machines"},

@@ -11,7 +11,7 @@ from hts_tf.algorithms.ppo import PPO
 from hts_tf.algorithms.reward_scaling import ReturnScaling
 from hts_tf.collecting import data_storage
 from hts_tf.environments import synthetic
-from hts_tf.networks import torsos
+from hts_tf.networks import parameters, torsos
 from hts_tf.networks.actor_critic import ActorCritic
 
 T, N = 8, 4
@@ -40,15 +40,6 @@ def test_an_update_that_diverges_says_so_and_is_given_no_fingerprint(learning):
     with pytest.raises(errors.DivergenceError, match="update 2 made parameters that are not fin"):
         trained.step(rollout)
     assert len(given) == 1
-
-
-def test_what_is_finite():
-    import tensorflow as tf
-
-    sound = [tf.Variable([1.0, -2.0]), tf.Variable(7), tf.Variable([[3e38, 3e38]])]
-    assert learner.are_finite(sound)
-    for value in (np.nan, np.inf, -np.inf):
-        assert not learner.are_finite([*sound, tf.Variable([[0.0, value]])])
 
 
 def test_values_that_are_not_finite_are_not_taken_from_a_checkpoint(learning):
@@ -134,7 +125,7 @@ def test_an_agent_for_evaluation_takes_the_statistics_from_a_checkpoint(op_deter
     trained = with_statistics(PPO(num_minibatches=2))
     trained.step(rollout_of(trained.agent, 0))
     alone = with_statistics(PPO(num_minibatches=2)).agent
-    learner.assign(alone.variables, trained.state())
+    parameters.assign(alone.variables, trained.state())
     assert alone.parameters_hash() == trained.agent.parameters_hash()
 
 

@@ -7,7 +7,7 @@ data, and the proximal policy, near which the update is to stay.
 
 import dataclasses
 import functools
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import keras
 import tensorflow as tf
@@ -116,32 +116,8 @@ class PPO(Algorithm):
         Under the `hts` schedule the behaviour policy is one update older than the agent; the
         stored log-probabilities of its actions account for that.
         """
-        proximal = rollout.policy
-        if self.decoupled:
-            # As many rows at a time as are trained on: all at once take hundreds of megabytes.
-            num_steps = rollout.reward.shape.num_elements() // len(shards.here)
-            rows_at_once = num_steps // self.num_minibatches
-            policy, value = update_steps.evaluate_in_chunks(agent, rollout, rows_at_once, shards)
-            proximal = trees.map(lambda x: x[:-1], policy)
-            rollout = rollout._replace(value=value)
-        proximal_log_prob, importance = shards.map(
-            functools.partial(_log_probs, agent),
-            rollout.policy,
-            proximal,
-            rollout.action,
-            rollout.counts,
-        )
-        advantages, value_targets = returns.generalized_advantage_estimation(
-            rollout, self.discount, self.gae_lambda, self.bootstrap_truncated
-        )
-        normalised = returns.normalised(advantages, rollout.counts, shards)
-        batch = (
-            update_steps.steps(rollout),
-            proximal_log_prob,
-            rollout.value[:-1],
-            importance * normalised,
-            value_targets,
-        )
+        batch = self._batch(agent, rollout, shards)
+        _, _, values, _, value_targets = batch
         length = agent.sequence_length(rollout.reward.shape[0])
         batch = update_steps.pieces(batch, length)
         learning_rate = update_steps.decay_learning_rate(optimizer, self.learning_rate, progress)
@@ -172,9 +148,38 @@ class PPO(Algorithm):
             **{name: total / count for name, total in sums.items()},
             "learning_rate": learning_rate,
             "explained_variance": returns.explained_variance(
-                rollout.value[:-1], value_targets, rollout.counts, shards
+                values, value_targets, rollout.counts, shards
             ),
         }
+
+    def _batch(self, agent: Agent, rollout: specs.Rollout, shards: Shards) -> tuple[Any, ...]:
+        """Returns what `loss` takes of each step, [T, B, ...] each."""
+        proximal = rollout.policy
+        if self.decoupled:
+            # As many rows at a time as are trained on: all at once take hundreds of megabytes.
+            num_steps = rollout.reward.shape.num_elements() // len(shards.here)
+            rows_at_once = num_steps // self.num_minibatches
+            policy, value = update_steps.evaluate_in_chunks(agent, rollout, rows_at_once, shards)
+            proximal = trees.map(lambda x: x[:-1], policy)
+            rollout = rollout._replace(value=value)
+        proximal_log_prob, importance = shards.map(
+            functools.partial(_log_probs, agent),
+            rollout.policy,
+            proximal,
+            rollout.action,
+            rollout.counts,
+        )
+        advantages, value_targets = returns.generalized_advantage_estimation(
+            rollout, self.discount, self.gae_lambda, self.bootstrap_truncated
+        )
+        normalised = returns.normalised(advantages, rollout.counts, shards)
+        return (
+            update_steps.steps(rollout),
+            proximal_log_prob,
+            rollout.value[:-1],
+            importance * normalised,
+            value_targets,
+        )
 
     def loss(
         self,

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hts_tf import errors, learner
+from hts_tf import errors
 from hts_tf.files import checkpoint
+from hts_tf.networks import parameters
 from hts_tf.networks.agent import Agent
 from hts_tf.system import terminal, whole
 
@@ -58,7 +59,7 @@ class Evaluations:
           OSError: it cannot be written; names it.
         """
         made = {"run/updates": np.array(updates), "run/env_steps": np.array(env_steps)}
-        return checkpoint.save(self._waiting, updates, {**learner.frozen(agent), **made})
+        return checkpoint.save(self._waiting, updates, {**parameters.frozen(agent), **made})
 
     def drop(self, path: Path) -> None:
         """Has a policy wait no more."""

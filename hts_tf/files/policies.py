@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hts_tf import errors, learner
+from hts_tf import errors
 from hts_tf.files import checkpoint, models
 from hts_tf.files.evaluations import Evaluations
 from hts_tf.files.workdir import Workdir
+from hts_tf.networks import parameters
 from hts_tf.networks.agent import Agent
 
 _NAME = re.compile(r"(?P<workdir>.+?)(?:@(?P<which>\d+|best))?", re.DOTALL)
@@ -33,7 +34,7 @@ class Parameters(NamedTuple):
     Attributes:
       updates: that have made them.
       env_steps: of the run, when it had them; None if that is not known, of snapshots.
-      arrays: by name, see `learner.assign`.
+      arrays: by name, see `parameters.assign`.
       source: where they are from, for messages.
     """
 
@@ -45,13 +46,13 @@ class Parameters(NamedTuple):
     def give(self, agent: Agent) -> None:
         """Gives them to an agent. Raises: ConfigError: it is of other spaces or network."""
         for name, own, differs in (
-            (learner.SPACES, learner.spaces(agent), "observes or acts otherwise"),
-            (learner.NETWORK, learner.network(agent), "is of another network"),
+            (parameters.SPACES, parameters.spaces(agent), "observes or acts otherwise"),
+            (parameters.NETWORK, parameters.network(agent), "is of another network"),
         ):
             found = self.arrays.get(name)
             if found is not None and found != own:  # those of older versions do not say
                 raise errors.ConfigError(f"{self.source} {differs}: {found}, not {own}")
-        learner.assign(agent.variables, self.arrays, self.source)
+        parameters.assign(agent.variables, self.arrays, self.source)
 
 
 def read(name: str) -> Parameters:
@@ -81,7 +82,7 @@ def read(name: str) -> Parameters:
         return Snapshots(run.path).read(int(which))
     else:
         state = _of_updates(int(which), run, name)
-    told = (learner.SPACES, learner.NETWORK)
+    told = (parameters.SPACES, parameters.NETWORK)
     own = {k: v for k, v in state.items() if k.startswith("variable/") or k in told}
     env_steps = state.get("run/env_steps")
     return Parameters(
@@ -163,7 +164,7 @@ class Snapshots:
         Raises:
           OSError: it cannot be written; names it.
         """
-        checkpoint.save(self._directory, number, learner.frozen(agent))
+        checkpoint.save(self._directory, number, parameters.frozen(agent))
 
     def keep(self, found: Parameters) -> None:
         """Writes what is another run's, under the number of its updates.

@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from hts_tf import specs, trees
 from hts_tf.collecting.policy import FLEXIBLE, Policy
-from hts_tf.learner import network
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.networks.normalisation import ObservationNormaliser
+from hts_tf.networks.parameters import network
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 

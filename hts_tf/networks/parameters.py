@@ -1,0 +1,76 @@
+"""An agent's parameters as files have them: its variables by number, and what they are of."""
+
+from collections.abc import Iterable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from hts_tf import errors, specs
+from hts_tf.networks.agent import Agent
+from hts_tf.networks.transparent import Transparent
+
+# In checkpoints and snapshots: what their agent observes and does, and what it is made of.
+SPACES, NETWORK = "agent/spaces", "agent/network"
+
+
+def spaces(agent: Agent) -> np.ndarray:
+    """Returns what an agent observes and does, in words: equal for those that can stand in."""
+    return np.array(f"observation {agent.step.observation!r}, action {agent.step.action!r}")
+
+
+def network(agent: Agent) -> np.ndarray:
+    """Returns what its layers are, in words: equal shapes alone may be another function."""
+    layers = (
+        " ".join(filter(None, [type(layer).__name__, _activation(layer), _function(layer)]))
+        for layer in agent._flatten_layers(include_self=False)
+    )
+    return np.array(", ".join(layers))
+
+
+def _activation(layer: keras.Layer) -> str:
+    return getattr(getattr(layer, "activation", None), "__name__", "")
+
+
+def _function(layer: keras.Layer) -> str:
+    return layer.function if isinstance(layer, Transparent) else ""
+
+
+def frozen(agent: Agent) -> dict[str, np.ndarray]:
+    """Returns an agent as files have it: what `assign` takes, its spaces, and its network."""
+    variables = {f"variable/{i}": v.numpy() for i, v in enumerate(agent.variables)}
+    return {**variables, SPACES: spaces(agent), NETWORK: network(agent)}
+
+
+def are_finite(variables: Iterable[tf.Variable]) -> bool:
+    """Returns whether no variable holds a NaN or an infinity."""
+    # asarray: without copying
+    return all(specs.all_finite(np.asarray(tf.convert_to_tensor(v))) for v in variables)
+
+
+def assign(
+    variables: Sequence[tf.Variable | None],
+    state: dict[str, np.ndarray],
+    source: str = "the checkpoint in --workdir",
+    otherwise: str = "is of another network",
+) -> None:
+    """Gives variables, such as an agent's, the values of the first ones in a saved state.
+
+    Args:
+      variables: to be given them; None passes one over.
+      state: that was saved.
+      source: of the state, for messages.
+      otherwise: what is said of it if it does not fit.
+
+    Raises:
+      ConfigError: it is of another agent, or they are not finite.
+    """
+    for i, variable in enumerate(variables):
+        if variable is None:
+            continue
+        array = state.get(f"variable/{i}")
+        if array is None or tuple(variable.shape) != array.shape:
+            raise errors.ConfigError(f"{source} {otherwise}")
+        if not specs.all_finite(array):
+            raise errors.ConfigError(f"{source} has parameters that are not finite")
+        variable.assign(array)

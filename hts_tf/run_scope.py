@@ -1,0 +1,58 @@
+"""What a run's bits depend on beside its configuration, and whether all machines have the same."""
+
+from collections.abc import Sequence
+
+from hts_tf import errors, operative
+from hts_tf.collecting.policy import FLEXIBLE, Policy
+from hts_tf.files import scope
+from hts_tf.system import compute
+
+
+def played(configuration: str) -> dict[str, str]:
+    """Returns what others' environments, scenarios and the user's modules consist of here."""
+    bound = operative.bindings(configuration)
+    scenarios = {value for name, value in bound.items() if name.endswith("Football.scenario")}
+    watching = {*bound.get(operative.WATCHING, ())}
+    modules = sorted({*bound.get(operative.IMPORTS, ())} - watching)
+    return {
+        **scope.simulators(),
+        **scope.scenarios(sorted(scenarios)),
+        **scope.modules(modules),
+    }
+
+
+def check_alike(machines: Sequence[dict[str, str]]) -> None:
+    """Checks that what environments consist of is the same on all machines.
+
+    Else they would be learnt from as they are: to other bits than on one machine, without a sign.
+    (`machines.head` compares what all runs need, before TensorFlow is loaded.)
+
+    Args:
+      machines: of each, what environments consist of, see `files.scope`; some may load more.
+
+    Raises:
+      ConfigError: they differ.
+    """
+    for number, there in enumerate(machines):
+        for name in sorted(machines[0].keys() & there.keys()):
+            if there[name] != machines[0][name]:
+                raise errors.ConfigError(
+                    f"machine {number} has {name} {there[name]}, machine 0 {machines[0][name]}: "
+                    "install the same on all machines",
+                    page="cluster.md#what-has-to-be-the-same-on-all-machines",
+                )
+
+
+def describe(played: dict[str, str], policy: Policy) -> dict[str, str]:
+    """Returns all that the run's bits depend on but its configuration; see `files.scope`."""
+    return {
+        **scope.describe(),
+        **played,
+        **compute.describe(),
+        "inference": _inference(policy),
+    }
+
+
+def _inference(policy: Policy) -> str:
+    verdict = "passed" if policy.batching in FLEXIBLE else "failed for any size"
+    return f"{policy.batching.value} (self-check {verdict})"
