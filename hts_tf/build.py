@@ -77,7 +77,7 @@ def build(
     configuration = operative.text(seed)
     try:
         played = run_scope.played(configuration)
-        run_scope.check_alike(team.all(played))
+        run_scope.check_alike(team.all_gather(played))
         pipeline.open(configuration, run_scope.describe(played, workers_.policy))
     except BaseException:  # such as a machine that is lost: who begins again wants the workdir
         pipeline.close()
@@ -122,7 +122,7 @@ def _parts(
             settings.num_shards,
             part.shards,
             settings.num_learners,
-            team.gather if team.size > 1 else None,
+            team.all_gather_array if team.size > 1 else None,
         ),
     )
     progress = None

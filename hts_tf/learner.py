@@ -97,7 +97,7 @@ class Learner:
                 agent, self.optimizer, rollout, permutations, progress, **further
             )
             seen = shards.each(lambda i: agent.statistics(shards.columns(rollout, i)))
-            for statistics in shards.all(seen):
+            for statistics in shards.all_gather(seen):
                 agent.observe(statistics)
             return logs
 

@@ -229,7 +229,7 @@ class Pipeline:
         if collected is not None:
             nothing = dict.fromkeys(("observation", "state", "policy", "value"), ())
             collected = collected._replace(**nothing, truncation_value=())
-        said = self._team.all((collected, cut_short, is_asked))
+        said = self._team.all_gather((collected, cut_short, is_asked))
         parts, cuts, stops = zip(*said, strict=True)
         self._stop = stops[0]
         if collected is not None:

@@ -13,7 +13,7 @@ from hts_tf.learner import Learner
 from hts_tf.networks.agent import Agent
 from hts_tf.opponents.pool import Pool
 from hts_tf.schedules.schedule import Schedule
-from hts_tf.team import Share, Team, from_first
+from hts_tf.team import Share, Team, broadcast
 from hts_tf.watching.reporter import Reporter
 
 
@@ -85,9 +85,7 @@ class RunState:
             keeper.give_first_parameters(learner)
             self._begin()
         if team.size > 1:
-            saved, parameters, files = from_first(
-                team, (saved, learner.state(), keeper.snapshots())
-            )
+            saved, parameters, files = broadcast(team, (saved, learner.state(), keeper.snapshots()))
             if team.number > 0:
                 keeper.take_snapshots(files)
                 if not saved:
@@ -158,7 +156,7 @@ class RunState:
         if parts.reporter:
             parts.reporter.restore(state)
         own = collectors.part(state, parts.share.envs) if parts.team.size > 1 else state
-        playing = parts.team.all(parts.collector.restore(own, self.next_round))
+        playing = parts.team.all_gather(parts.collector.restore(own, self.next_round))
         parts.keeper.restore(state, [episode for there in playing for episode in there])
         if parts.pool:
             parts.pool.restore(state, board.met)

@@ -23,7 +23,7 @@ class Team(Protocol):
     """The machines, numbered from 0; the first one keeps the run.
 
     All of them call the same methods in the same order. Whoever waits for one that is lost gets a
-    `MachineLostError`. `gather`, `keep` and `kept` are for where there are several.
+    `MachineLostError`. `all_gather_array`, `keep` and `kept` are for where there are several.
 
     Attributes:
       number: of this machine.
@@ -37,10 +37,10 @@ class Team(Protocol):
     lost: MachineLostError | None
     waited_sec: float
 
-    def all(self, item: Item) -> list[Item]:
+    def all_gather(self, item: Item) -> list[Item]:
         """Returns what each machine has called this with, in their order."""
 
-    def gather(self, array: np.ndarray, channel: int) -> np.ndarray:
+    def all_gather_array(self, array: np.ndarray, channel: int) -> np.ndarray:
         """Returns all machines' arrays [n, ...], one after the other; n may differ.
 
         Only calls with the same channel, 0 or more, have to come in the same order everywhere.
@@ -65,14 +65,14 @@ class Alone:
     lost = None
     waited_sec = 0.0
 
-    def all(self, item: Item) -> list[Item]:
+    def all_gather(self, item: Item) -> list[Item]:
         """See `Team`."""
         return [item]
 
 
-def from_first(team: Team, item: Item) -> Item:
+def broadcast(team: Team, item: Item) -> Item:
     """Returns what the first machine has called this with."""
-    return team.all(item if team.number == 0 else None)[0]
+    return team.all_gather(item if team.number == 0 else None)[0]
 
 
 class Share(NamedTuple):

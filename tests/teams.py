@@ -49,10 +49,10 @@ class _Member:
         self.number, self.size = number, threads.size
         self._threads, self._counts = threads, {}
 
-    def all(self, item):
+    def all_gather(self, item):
         return self._meet("between updates", item)
 
-    def gather(self, array, channel):
+    def all_gather_array(self, array, channel):
         return np.concatenate(self._meet(int(channel), array))
 
     def _meet(self, channel, item):

@@ -178,6 +178,6 @@ def explained_variance(
 def _known(arrays: list[tf.Tensor], counts: losses.Counts, shards: Shards) -> Sequence[tf.Tensor]:
     """Returns what counts of arrays [T, B] float32, of all machines."""
     if trees.is_left_out(counts):
-        return shards.gather(*arrays)
-    *arrays, counts = shards.gather(*arrays, counts)
+        return shards.all_gather_columns(*arrays)
+    *arrays, counts = shards.all_gather_columns(*arrays, counts)
     return [tf.boolean_mask(x, counts) for x in arrays]

@@ -45,7 +45,7 @@ class ReturnScaling:
           shards: if not all are here; the statistics are of all.
         """
         has_counts = not trees.is_left_out(rollout.counts)
-        rewards, ended, *counts = shards.gather(
+        rewards, ended, *counts = shards.all_gather_columns(
             rollout.reward,
             rollout.terminated | rollout.truncated,
             *([rollout.counts] if has_counts else []),

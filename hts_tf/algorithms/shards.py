@@ -104,7 +104,7 @@ class Shards:
 
         return tf.nest.map_structure(side_by_side, *answers)
 
-    def all(self, results: Sequence[Result]) -> list[Result]:
+    def all_gather(self, results: Sequence[Result]) -> list[Result]:
         """Returns what `each` has returned, here and on all other machines, in the shards' order.
 
         Args:
@@ -132,7 +132,7 @@ class Shards:
             for row in tf.unstack(gathered, self.total)
         ]
 
-    def gather(self, *arrays: tf.Tensor) -> Sequence[tf.Tensor]:
+    def all_gather_columns(self, *arrays: tf.Tensor) -> Sequence[tf.Tensor]:
         """Returns the columns of all machines: [T, B here] -> [T, B], all in one exchange.
 
         Args:
@@ -141,7 +141,7 @@ class Shards:
         if self._gather is None:
             return arrays
         stacked = tf.stack([tf.cast(x, tf.float32) for x in arrays], axis=-1)
-        parts = self.all([self.columns(stacked, i) for i in range(len(self.here))])
+        parts = self.all_gather([self.columns(stacked, i) for i in range(len(self.here))])
         gathered = tf.unstack(tf.concat(parts, axis=1), axis=-1)
         return [tf.cast(x, like.dtype) for x, like in zip(gathered, arrays, strict=True)]
 

@@ -210,7 +210,7 @@ def descend(
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         return gradients, logs, _number(own[0]) if shards.total > 1 else ()
 
-    *results, counts = zip(*shards.all(shards.each(gradient)), strict=True)
+    *results, counts = zip(*shards.all_gather(shards.each(gradient)), strict=True)
     gradients, logs = (mean(result, counts) for result in results)
     norm = tf.linalg.global_norm(gradients)
     if max_gradient_norm is not None:

@@ -51,11 +51,11 @@ class Member:
         team = RayTeam(exchange, number, size)
         array = np.zeros((1, max(1, num_bytes // 4)), np.float32)
         for _ in range(_WARM_UP):
-            team.gather(array, 0)
+            team.all_gather_array(array, 0)
         clocks = time.perf_counter, time.process_time
         before = [clock() for clock in clocks]
         for _ in range(meetings):
-            team.gather(array, 0)
+            team.all_gather_array(array, 0)
         wall, processor = (clock() - b for clock, b in zip(clocks, before, strict=True))
         return wall / meetings, processor / meetings
 

@@ -156,7 +156,7 @@ class Keeper:
                 if has_log
             ]
             if self._team.size > 1:
-                said = self._team.all((parts, parameters, optimizer))
+                said = self._team.all_gather((parts, parameters, optimizer))
                 self._compare(learner.updates, [[p, o] for _, p, o in said])
                 parts = [part for theirs, _, _ in said for part in theirs]
             if self._log:

@@ -116,12 +116,12 @@ class RayTeam:
         self._kept: list[bytes] | None = None
         self._sent: list[ray.ObjectRef] = []
 
-    def all(self, item: Item) -> list[Item]:
+    def all_gather(self, item: Item) -> list[Item]:
         """See `Team`."""
         found = self._meet(_BETWEEN_UPDATES, pickle.dumps(item))
         return [item if n == self.number else pickle.loads(x) for n, x in enumerate(found)]
 
-    def gather(self, array: np.ndarray, channel: int) -> np.ndarray:
+    def all_gather_array(self, array: np.ndarray, channel: int) -> np.ndarray:
         """See `Team`."""
         found = self._meet(channel, array)
         return np.concatenate(found)

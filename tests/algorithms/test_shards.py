@@ -128,7 +128,7 @@ def compare_machines():
 
         def body(member, name=name, counts=counts):
             part = team.share(member, NUM_SHARDS, B)
-            shards = Shards(NUM_SHARDS, part.shards, gather=member.gather)
+            shards = Shards(NUM_SHARDS, part.shards, gather=member.all_gather_array)
             return learn(name, shards, slice(part.envs.start, part.envs.stop), None, counts)
 
         for found in Threads(num_machines).run(body):
@@ -227,9 +227,9 @@ def test_columns_of_all_machines():
 
     def body(member):
         part = team.share(member, NUM_SHARDS, 8)
-        shards = Shards(NUM_SHARDS, part.shards, gather=member.gather)
+        shards = Shards(NUM_SHARDS, part.shards, gather=member.all_gather_array)
         here = tf.constant(x[:, part.envs.start : part.envs.stop])
-        (gathered,) = shards.gather(here)
+        (gathered,) = shards.all_gather_columns(here)
         np.testing.assert_array_equal(gathered, x)
         np.testing.assert_array_equal(shards.own(gathered), here)
         return True

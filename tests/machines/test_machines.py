@@ -273,7 +273,7 @@ with ray_cluster.connected(sys.argv[1], 1) as ray:
             return os.getpid()
 
         def come(self, exchange):
-            RayTeam(exchange, 1, 2).gather(np.zeros(1 << 16), 0)
+            RayTeam(exchange, 1, 2).all_gather_array(np.zeros(1 << 16), 0)
 
     exchange = ray.remote(Exchange).options(max_concurrency=9).remote(2)
     other = ray_cluster.hire(ray, Other, ray_cluster.nodes(ray)[0])
@@ -283,7 +283,7 @@ with ray_cluster.connected(sys.argv[1], 1) as ray:
         time.sleep(0.1)
     os.kill(pid, signal.SIGSTOP)
     try:
-        RayTeam(exchange, 0, 2, timeout_sec=10).gather(np.zeros(1 << 16), 0)
+        RayTeam(exchange, 0, 2, timeout_sec=10).all_gather_array(np.zeros(1 << 16), 0)
     except team.MachineLostError as error:
         print(error)
     finally:
