@@ -17,7 +17,7 @@ _PARALLEL = 16  # episodes in one call of the network, as in evaluations
 
 
 class State(NamedTuple):
-    """What a policy has at hand in the midst of an episode, or of several.
+    """What a policy has at hand during an episode, or several.
 
     Attributes:
       memory: [B, P, ...], what it remembers.

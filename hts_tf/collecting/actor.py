@@ -28,7 +28,7 @@ class Rivals(Protocol):
     def act(
         self, who: np.ndarray, observation: trees.Tree, noise: np.ndarray, state: trees.Tree
     ) -> specs.Answer:
-        """Answers observations [n, ...], each by who is to, [n]."""
+        """Answers observations [n, ...], each by the policy that is to, [n]."""
 
 
 class Claims:

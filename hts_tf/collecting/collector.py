@@ -34,7 +34,7 @@ class Collector:
         self.workers.start(self._finished.enqueue)
 
     def begin(self, interval: int) -> None:
-        """Lets executors and actors loose on an interval, and returns at once.
+        """Has executors and actors begin with an interval, and returns at once.
 
         Raises:
           WorkerError: an executor or actor has failed since the last interval.

@@ -149,7 +149,7 @@ class Executor:
         clock = time.perf_counter
         with contextlib.suppress(buffers.BufferClosedError):
             self._restore_all()
-            # A predecessor may have taken tickets to its grave. Tickets too many do no harm.
+            # A predecessor may have died holding tickets. Duplicates of others do no harm.
             self._serve(self._environments)
             self._states.enqueue(self._environments)
             while True:

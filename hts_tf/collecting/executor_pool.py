@@ -140,7 +140,7 @@ class ExecutorPool:
         os.close(wake)
 
     def _run(self) -> None:
-        # Executors are born so, which must not be stopped before they know how not to be.
+        # Executors inherit this: no signal must end one before it has handlers.
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
         try:
             for index in range(len(self._tasks)):

@@ -62,7 +62,7 @@ class UnrollCollector:
         self.workers.start(self._finish)
 
     def begin(self) -> None:
-        """Lets executors and actors loose, for the rest of the run.
+        """Has executors and actors begin, for the rest of the run.
 
         Raises:
           WorkerError: an executor or actor has failed already.

@@ -16,7 +16,7 @@ from hts_tf.environments import base
 
 @dataclasses.dataclass(frozen=True)
 class Crew:
-    """How many work at how much, and what is put up with.
+    """Numbers of environments and workers, and the faults that are put up with.
 
     Attributes:
       num_envs: environments stepped at once.

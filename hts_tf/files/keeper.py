@@ -133,7 +133,8 @@ class Keeper:
     def begin(self, learner: Learner, steps_per_update: int) -> None:
         """Begins with the rounds; from now on, the learner's updates get fingerprints.
 
-        With several machines their parameters are compared after each update, come what may.
+        With several machines their parameters are compared after each update, with or
+        without fingerprints.
         """
         self._saved_at = time.monotonic()
         has_log = self._settings.fingerprints and not self._settings.unrepeatable

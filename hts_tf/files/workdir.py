@@ -81,7 +81,7 @@ class Workdir:
     def disclaim(self) -> None:
         """Forgets the configuration of a run that cannot begin.
 
-        Who mends it wants the directory; a run that was there before stays.
+        Whoever mends it may use the directory then; a run that was there before stays.
         """
         if self._is_new:
             self.config.unlink(missing_ok=True)

@@ -151,7 +151,7 @@ class Pool:
     def act(
         self, who: np.ndarray, observation: trees.Tree, noise: np.ndarray, state: trees.Tree
     ) -> specs.Answer:
-        """Answers observations, each by who is to.
+        """Answers observations, each by the policy that is to.
 
         Args:
           who: [n], numbers.

@@ -12,7 +12,7 @@ SELF = 0  # the number of the current policy
 
 
 class Results:
-    """Of a run's episodes so far, by the number of whom they met.
+    """Of a run's episodes so far, by the number of the opponent.
 
     Attributes:
       outcomes: [n, 3], wins, draws and losses against each.

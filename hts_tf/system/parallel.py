@@ -43,7 +43,7 @@ def each(
             # With little to be given, which fits into the pipe that it is given by: should it die
             # before it has read that, nobody would be told.
             worker = context.Process(target=_work, args=(theirs, os.getpid()), daemon=True)
-            with _deaf_to_ctrl_c():  # theirs is our affair, also while they start
+            with _deaf_to_ctrl_c():  # we end them ourselves, also while they start
                 worker.start()
             theirs.close()  # else its end would not be seen
             workers[ours] = worker

@@ -44,7 +44,7 @@ def end_with_parent(parent: int) -> None:
 
 
 def end_on_signals() -> None:
-    """From now on, SIGINT and SIGTERM end the process at once: it has nothing to put away."""
+    """From now on, SIGINT and SIGTERM end the process at once: it has nothing to clean up."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     for number in numbers:
         signal.signal(number, _end)

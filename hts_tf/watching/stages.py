@@ -109,7 +109,7 @@ class Window:
     def __enter__(self) -> "Window":
         """Raises: ConfigError: there is no pygame, or no display."""
         try:
-            with contextlib.redirect_stdout(None):  # it greets
+            with contextlib.redirect_stdout(None):  # it prints a banner
                 import pygame
 
             pygame.display.init()

@@ -176,7 +176,7 @@ class FootballEnvironment:
         return FootballMatch(self._scenario)
 
     def _look(self) -> None:
-        """Takes notice of what the sides see now."""
+        """Updates what the sides see."""
         match = self._match
         self._sides = []
         if self._num_left:

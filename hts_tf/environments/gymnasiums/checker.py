@@ -12,7 +12,7 @@ _MARK = re.compile(r"\x1b\[\d+m(?:WARN: )?")  # of its logger; other warnings ar
 
 
 def complaints(env: gymnasium.Env) -> list[str]:
-    """Returns what the checker warns of, and at last what it stopped at, if it did.
+    """Returns what the checker warns of, and finally the error that stopped it, if one did.
 
     Args:
       env: any; what is checked is the environment inside of its wrappers. It is closed then.

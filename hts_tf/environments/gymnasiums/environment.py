@@ -166,7 +166,7 @@ class GymnasiumEnvironment(base.Environment):
             raise self._error("info that ends an episode", error) from error
 
     def observed(self, shown: Any, info: Any = None) -> trees.Tree:
-        """Returns what Gymnasium shows in the midst of an episode as it is observed.
+        """Returns what Gymnasium shows during an episode as it is observed.
 
         Args:
           shown: as the wrapped environment returns it.

@@ -14,7 +14,7 @@ _ENV_STEPS = 200
 
 
 def complaints(env: "ParallelEnv") -> list[str]:
-    """Returns what the test warns of, and at last what it stopped at, if it did.
+    """Returns what the test warns of, and finally the error that stopped it, if one did.
 
     Args:
       env: any; it is closed then.
@@ -25,7 +25,7 @@ def complaints(env: "ParallelEnv") -> list[str]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            with contextlib.redirect_stdout(io.StringIO()):  # it congratulates
+            with contextlib.redirect_stdout(io.StringIO()):  # it says that all is well
                 parallel_api_test(env, num_cycles=_ENV_STEPS)
         except Exception as error:
             stopped = [f"{type(error).__name__}: {errors.in_a_line(error)}"]
