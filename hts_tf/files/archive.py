@@ -46,7 +46,7 @@ class Record(NamedTuple):
       episode_return: sum of the rewards, kept as float32; NaN if it is not known.
       actions: from the first to the last, the bytes of one after those of the other.
       action_bytes: of one action.
-      opponent: the number of the one that it met, see `Rollout.chosen_by`; -1 if that is not known; not
+      opponent: the number of whom it met, see `Rollout.chosen_by`; -1 if that is not known; not
         kept in files.
       task: that it is of; not kept in files, where the seed tells, see `seeding.task_of`.
       against: what people call whom it met; "" where there are no rivals, or if it is not known.

@@ -64,7 +64,7 @@ class TanhGaussianDistribution(GaussianDistribution):
     """Of what environments get of normal numbers x: y = low + (high - low) * (1 + tanh(x)) / 2.
 
     The density is that of y, but what is stored of an action, and asked about here, is x: it cannot
-    be recovered from a y that rounding has put on a bound. Two policies' log_prob differ by the same
+    be recovered from a y that rounding has put on a bound. Two policies' log_prob differ by as much
     as for the normal numbers, and so does KL.
     """
 
