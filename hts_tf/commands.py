@@ -66,8 +66,8 @@ def listing() -> str:
 def run_console_command() -> None:
     """Entry point of every `hts-NAME`: does as `python -m hts_tf.NAME`, `--help` and all."""
     start.begin()
-    typed = Path(sys.argv[0]).name
-    [name] = [name for name in COMMANDS if console_name(name) == typed]
+    typed = {Path(sys.argv[0]).name, Path(sys.argv[0]).resolve().name}  # or a link to one
+    [name] = [name for name in COMMANDS if console_name(name) in typed]
     if not getattr(sys.flags, "safe_path", False):  # which Python 3.10 lacks
         sys.path.insert(0, str(Path.cwd()))  # as `-m` does: modules of the user's may be there
     runpy.run_module(f"hts_tf.{name}", run_name="__main__", alter_sys=True)

@@ -20,7 +20,7 @@ from hts_tf.files.curves import RunLog
 from hts_tf.files.workdir import Workdir
 from hts_tf.system import command, terminal
 from hts_tf.system.child import ChildError
-from hts_tf.trainings import Training, together
+from hts_tf.trainings import Training, nothing_left, together
 
 _SCENARIOS = flags.DEFINE_list(
     "scenarios", ["academy_empty_goal_close"], "see hts_tf.train; separated by commas"
@@ -106,6 +106,8 @@ def compare() -> None:
                 results[run] = (results[run] or nothing)._replace(ended=DIVERGED)
             begun = {run: measured for run, measured in results.items() if measured}
             comparison.write(directory, begun)
+        if results[run] is None:
+            raise nothing_left(str(run), directory / str(run))
         terminal.say(f"{number} of {len(runs)}, {run}: {comparison.line(results[run])}")
     terminal.say(f"\nMedians over seeds:\n{comparison.table(results)}")
 

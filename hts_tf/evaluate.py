@@ -142,7 +142,7 @@ def _table(output: str | Path) -> Path:
     # Before all is played.
     with whole.refusing("--output" if _OUTPUT.value else "the evaluation"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=path.parent).close()
+        whole.check(path)
     return path
 
 

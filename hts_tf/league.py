@@ -12,11 +12,13 @@ of `hts_tf.train` in a directory of its own, with all that such runs have; the s
 where it was interrupted. `hts_tf.tournament` rates them.
 """
 
+import shlex
 from pathlib import Path
 
 from absl import flags
 
-from hts_tf import comparison
+from hts_tf import comparison, errors, operative
+from hts_tf.files.workdir import Workdir
 from hts_tf.opponents.members import ALL_MEET, members
 from hts_tf.system import command, terminal
 from hts_tf.trainings import Training, together
@@ -43,7 +45,7 @@ def play() -> None:
       ConfigError: a flag cannot be used.
       ChildError: a training refused its configuration, or failed.
     """
-    directory = Path(_OUTPUT.value)
+    directory = _as_it_was_called(Path(_OUTPUT.value))
     comparison.claim(directory, _GIN_FILES.value, _GIN_BINDINGS.value)
     for member in members(_GENERATIONS.value):
         terminal.say(f"{member.name}: see {directory / member.name / 'log.txt'}")
@@ -57,7 +59,28 @@ def play() -> None:
         )
         together([lambda _, training=training: training.steps()])
     names = ",".join(str(directory / member.name) for member in members(_GENERATIONS.value))
-    terminal.say(f"to rate them: python -m hts_tf.tournament --workdirs={names}")
+    rate = shlex.join(["python", "-m", "hts_tf.tournament", f"--workdirs={names}"])
+    terminal.say(f"to rate them: {rate}")
+
+
+def _as_it_was_called(directory: Path) -> Path:
+    """Returns a league's directory by the name that its runs remember, as part of what they are.
+
+    Raises:
+      ConfigError: from here, that is no name of it.
+    """
+    for member in members(_GENERATIONS.value):
+        run = Workdir(directory / member.name)
+        if member.meets and run.config.exists():
+            met = operative.bindings(run.configuration())["Opponents.frozen"]
+            known = Path(met[0]).parent
+            if known.resolve() != directory.resolve():
+                raise errors.ConfigError(
+                    f"--output={directory}: this league was begun as --output={known}, which is "
+                    "something else from here: go on from where you began"
+                )
+            return known
+    return directory
 
 
 def main() -> None:

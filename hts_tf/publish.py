@@ -58,9 +58,11 @@ def publish() -> None:
         try:
             _run("hts_tf.replay", partial, "--best", f"--output={partial / 'best.gif'}")
         except child.ChildError as error:
-            if error.code != errors.ConfigError.code:
+            # It may make no pictures; with a history it may not play as it did.
+            is_there = (partial / "best.gif").exists()
+            if error.code != errors.ConfigError.code and not is_there:
                 raise
-            terminal.warn(f"no best.gif: {error}")  # such as that it makes no pictures
+            terminal.warn(f"{'of' if is_there else 'no'} best.gif: {error}")
     with whole.refusing("--output"):
         partial.rename(output)
     played = evaluator.described(archive.read(output / archive.FILE_NAME))

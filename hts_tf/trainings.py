@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from hts_tf import errors
 from hts_tf.system import stop_signals, terminal
 from hts_tf.system.child import Child, ChildError
 
@@ -15,6 +16,14 @@ _POLL_SEC = 0.5
 _Place = TypeVar("_Place")
 # Of a task, while it goes on; yields why it ends, once it has been interrupted.
 _Steps = Iterator[stop_signals.Interrupted | None]
+
+
+def nothing_left(name: str, workdir: Path) -> ChildError:
+    """Returns the error that a training has ended without curves, or that these were removed."""
+    return ChildError(
+        f"{name}: the training has ended, but there is nothing of it in {workdir}",
+        errors.RunError.code,
+    )
 
 
 class Training(NamedTuple):

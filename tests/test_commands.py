@@ -72,13 +72,18 @@ def test_without_the_packages_of_an_extra(name, package, flags, tmp_path):
 
 
 def test_modules_are_found_where_a_console_command_is_typed(tmp_path):
-    """As by `python -m`: what is installed as a script has its own directory there instead."""
+    """As by `python -m`: what is installed as a script has its own directory there instead.
+
+    Here it is called by another name.
+    """
     script = tmp_path / "bin" / "hts-check-environment"
     script.parent.mkdir()
     script.write_text("from hts_tf import commands\ncommands.run_console_command()\n")
+    link = tmp_path / "check"
+    link.symlink_to(script)
     (tmp_path / "of_mine.py").write_text("raise RuntimeError('it is here')")
     found = subprocess.run(
-        [sys.executable, script, "--scenario=synthetic", "--gin_bindings=import of_mine"],
+        [sys.executable, link, "--scenario=synthetic", "--gin_bindings=import of_mine"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(command_line.ROOT)},
         capture_output=True,

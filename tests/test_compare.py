@@ -110,6 +110,13 @@ def test_a_run_goes_on_to_a_score_above_the_targets(tmp_path):
     [row] = read(tmp_path / "runs.csv")
     assert row["ended"] == "reached"
     assert float(row["score"]) >= 0.9
+    for events in (tmp_path / "synthetic-hts_ppo-seed0").glob("events*"):
+        events.unlink()
+    code, _, errors = command_line.run("hts_tf.compare", *flags)
+    assert code == 1
+    assert (
+        "synthetic-hts_ppo-seed0: the training has ended, but there is nothing of it in" in errors
+    )
 
 
 def test_one_that_diverges_is_no_end(tmp_path):

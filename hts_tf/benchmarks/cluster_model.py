@@ -6,7 +6,6 @@ assumed; the flags say which, and take other numbers. How a round follows from t
 With --num_envs and --num_shards all rows are of one run, the results of which are the same.
 """
 
-import csv
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -283,12 +282,13 @@ def tell() -> None:
       ConfigError: a flag cannot be used.
     """
     rows = list(predictions())
-    with options.csv_file(_OUTPUT.value) as file:
-        writer = csv.writer(file)
-        writer.writerow(["workload", "exchange", *Prediction._fields])
-        for name, exchange, p in rows:
-            values = (f"{x:.9g}" if isinstance(x, float) else x for x in p)
-            writer.writerow([name, exchange, *values])
+    table = options.Table(_OUTPUT.value, ["workload", "exchange", *Prediction._fields])
+    table.add(
+        *(
+            [name, exchange, *(f"{x:.9g}" if isinstance(x, float) else x for x in p)]
+            for name, exchange, p in rows
+        )
+    )
     for (name, exchange), group in itertools.groupby(rows, key=lambda row: row[:2]):
         print(f"{name}, {exchange}\n{_HEADING}")
         for _, _, p in group:

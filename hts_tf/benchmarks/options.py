@@ -1,10 +1,7 @@
 """What several benchmarks have in common: how flags are checked, and where they write."""
 
-import contextlib
-import os
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import TextIO
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from hts_tf import errors
 from hts_tf.system import whole
@@ -17,14 +14,29 @@ def check_counts(flag: str, texts: Iterable[str]) -> None:
             raise errors.ConfigError(f"--{flag} takes whole numbers of at least 1, not {text!r}")
 
 
-@contextlib.contextmanager
-def csv_file(output: str | None) -> Iterator[TextIO]:
-    """Opens the file of `--output`, to be written with `csv.writer`; None keeps nothing.
+class Table:
+    """The CSV file of `--output`: whole whenever a row is added, and as it was until the first."""
 
-    Raises:
-      ConfigError: it cannot be written.
-    """
-    with whole.refusing("--output"):
-        file = Path(output or os.devnull).open("w", newline="")  # noqa: SIM115  closed below
-    with file:
-        yield file
+    def __init__(self, output: str | None, columns: Sequence[str]) -> None:
+        """Writes nothing yet.
+
+        Args:
+          output: the flag; None keeps nothing.
+          columns: of the table.
+
+        Raises:
+          ConfigError: it cannot be written.
+        """
+        self._path = whole.output(output) if output is not None else None
+        self._columns = columns
+        self._rows: list[Iterable[Any]] = []
+        if self._path is not None:
+            with whole.refusing("--output"):
+                whole.check(self._path)
+
+    def add(self, *rows: Iterable[Any]) -> None:
+        """Writes further rows; a None in them is written as nothing."""
+        self._rows += map(tuple, rows)
+        if self._path is not None:
+            with whole.refusing("--output"):
+                whole.write_csv(self._path, self._columns, self._rows)

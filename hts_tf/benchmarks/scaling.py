@@ -9,7 +9,6 @@ first sync point (the first update's compilation is counted, too) to the first o
 --env_steps, and no sooner than three intervals; memory is the peak of the proportional set size.
 """
 
-import csv
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ from absl import flags
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import config, settings  # noqa: F401  gin configurables
 from hts_tf.benchmarks import options, training_run
-from hts_tf.system import command
+from hts_tf.system import command, terminal
 
 _SCENARIOS = flags.DEFINE_list(
     "scenarios",
@@ -101,24 +100,19 @@ def benchmark() -> None:
       ChildError: a training refused its configuration, or failed.
     """
     todo = list(cases())
-    with options.csv_file(_OUTPUT.value) as file:
-        writer = csv.writer(file)
-        writer.writerow(Row._fields)
-        print(
-            f"{'scenario':28}{'':22}{'SPS':>8}{'batch':>8}{'trainer':>10}{'executors':>11}"
-            f"{'all [MB]':>10}",
-            flush=True,
+    table = options.Table(_OUTPUT.value, Row._fields)
+    terminal.say(
+        f"{'scenario':28}{'':22}{'SPS':>8}{'batch':>8}{'trainer':>10}{'executors':>11}"
+        f"{'all [MB]':>10}"
+    )
+    for case in todo:
+        row = measure(*case)
+        table.add(f"{x:.6g}" if isinstance(x, float) else x for x in row)
+        terminal.say(
+            f"{row.scenario:28}{row.sweep:14}{row.value:8d}{row.sps:8,.0f}"
+            f"{row.batch_size:8.1f}{row.trainer_mb:10,.0f}{row.executors_mb:11,.0f}"
+            f"{row.total_mb:10,.0f}"
         )
-        for case in todo:
-            row = measure(*case)
-            print(
-                f"{row.scenario:28}{row.sweep:14}{row.value:8d}{row.sps:8,.0f}"
-                f"{row.batch_size:8.1f}{row.trainer_mb:10,.0f}{row.executors_mb:11,.0f}"
-                f"{row.total_mb:10,.0f}",
-                flush=True,
-            )
-            writer.writerow(f"{x:.6g}" if isinstance(x, float) else x for x in row)
-            file.flush()
 
 
 def main() -> None:

@@ -16,7 +16,6 @@ with all that happens between them; but not the first, nor the second of `hts`: 
 are compiled.
 """
 
-import csv
 import itertools
 import time
 from collections import defaultdict
@@ -32,7 +31,7 @@ from hts_tf.benchmarks import options, training_run
 from hts_tf.environments import synthetic
 from hts_tf.environments.football import football
 from hts_tf.schedules import interval_times
-from hts_tf.system import command, processors
+from hts_tf.system import command, processors, terminal
 
 _SCENARIOS = flags.DEFINE_list(
     "scenarios",
@@ -309,19 +308,16 @@ def benchmark() -> None:
     check()
     timings: dict[Case, Timing] = {}
     rows: list[Row] = []
-    with options.csv_file(_OUTPUT.value) as file:
-        writer = csv.writer(file)
-        writer.writerow(Row._fields)
-        print(_HEADING, flush=True)
-        for sweep, case in cases():
-            if case not in timings:
-                timings[case] = measure(case)
-            rows.append(row(sweep, case, timings[case]))
-            print(line(rows[-1]), flush=True)
-            writer.writerow(rows[-1])  # None is written as nothing
-            file.flush()
+    table = options.Table(_OUTPUT.value, Row._fields)
+    terminal.say(_HEADING)
+    for sweep, case in cases():
+        if case not in timings:
+            timings[case] = measure(case)
+        rows.append(row(sweep, case, timings[case]))
+        table.add(rows[-1])
+        terminal.say(line(rows[-1]))
     if any(r.sweep == "variance" for r in rows):
-        print(f"\n{speedups(rows)}")
+        terminal.say(f"\n{speedups(rows)}")
 
 
 def main() -> None:

@@ -18,7 +18,6 @@ exactly is counted:
   memory: proportional set size, sampled once a second from launch on.
 """
 
-import csv
 from statistics import median
 
 from absl import flags
@@ -33,7 +32,7 @@ from hts_tf.benchmarks import (
     training_run,
 )
 from hts_tf.environments.football import football
-from hts_tf.system import command, processors
+from hts_tf.system import command, processors, terminal
 
 _SCENARIOS = flags.DEFINE_list(
     "scenarios", ["academy_3_vs_1_with_keeper"], "of gfootball, separated by commas"
@@ -67,10 +66,9 @@ def measure(scenario: str) -> list[figures.Figure]:
             ceiling.measure(played, _CEILING_SECONDS.value, repeat, _CEILING_PYTHON.value)
         )
         runs.append(training_run.measure(scenario, repeat, _ENV_STEPS.value, bindings, files))
-        print(
+        terminal.say(
             f"{scenario} {repeat + 1} of {_REPEATS.value}: ceiling {ceilings[-1].sps:,.1f} SPS, "
-            f"training {runs[-1].sps:,.1f} SPS over {runs[-1].env_steps:,} env steps",
-            flush=True,
+            f"training {runs[-1].sps:,.1f} SPS over {runs[-1].env_steps:,} env steps"
         )
     batch_size = max(1, round(median(run.batch_size for run in runs)))
     return figures.collect(
@@ -91,15 +89,12 @@ def benchmark() -> None:
     """
     for scenario in _SCENARIOS.value or [""]:
         football.Football(scenario)  # refuses what it does not know
-    with options.csv_file(_OUTPUT.value) as file:
-        writer = csv.writer(file)
-        writer.writerow(figures.COLUMNS)
-        for scenario in _SCENARIOS.value:
-            rows = measure(scenario)
-            cores = processors.usable_cores()
-            print(f"\n{scenario} on {cores} cores\n{figures.table(rows)}\n", flush=True)
-            writer.writerows(figures.tidy(scenario, rows))
-            file.flush()
+    table = options.Table(_OUTPUT.value, figures.COLUMNS)
+    for scenario in _SCENARIOS.value:
+        rows = measure(scenario)
+        table.add(*figures.tidy(scenario, rows))
+        cores = processors.usable_cores()
+        terminal.say(f"\n{scenario} on {cores} cores\n{figures.table(rows)}\n")
 
 
 def main() -> None:

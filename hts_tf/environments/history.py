@@ -224,6 +224,7 @@ def _in_another_process(
         stdout=subprocess.PIPE,
         check=False,
         env={**os.environ, **start.tied()},
+        start_new_session=True,
     )
     if result.returncode:
         raise errors.RunError(
@@ -235,6 +236,7 @@ def _in_another_process(
 
 def _play_for_another_process() -> None:
     """Answers `_in_another_process`."""
+    child.end_session_with_this_process()  # what environments start is in there
     with child.answer_channel() as answers:
         played = _each_in_a_fresh_one(*pickle.load(sys.stdin.buffer))
         pickle.dump([episode.moments for episode in played], answers.buffer)

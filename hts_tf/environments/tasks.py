@@ -79,7 +79,9 @@ class Tasks:
                 raise errors.ConfigError(
                     f"{type(environment).__name__} of Tasks.environments has no pictures"
                 )
-        return TasksEnvironment(self.spec, self.environments, lambda one: one.watch(render))
+        shown = TasksEnvironment(self.spec, self.environments, lambda one: one.watch(render))
+        shown.build()  # not later: a renderer that is tried may close the window of a stage
+        return shown
 
 
 class TasksEnvironment(base.Environment):
@@ -110,6 +112,12 @@ class TasksEnvironment(base.Environment):
         """See base class."""
         self._enter(seeding.task_of(seed, self._spec.num_tasks))
         self._environment.reset(seed, self._part(observation))
+
+    def build(self) -> None:
+        """Builds the environments of all tasks that are not yet built."""
+        for task, recipe in enumerate(self._recipes):
+            if task not in self._built:
+                self._built[task] = self._build(recipe)
 
     def _enter(self, task: int) -> None:
         if task not in self._built:

@@ -1,6 +1,7 @@
 """The keeper: what a run keeps in its workdir while it goes on, and takes up again afterwards."""
 
 import json
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -252,11 +253,13 @@ class Keeper:
         except OSError as error:
             return f"that episode (seed {seed}) was not kept: {error}"
         modules = operative.bindings(self._workdir.configuration()).get(operative.IMPORTS, ())
-        flags = ["--check_only", *config.modules_flags(modules)]
-        return (
-            f"to replay that episode (seed {seed}): python -m hts_tf.replay "
-            f"--workdir={self._workdir.path} --archive={path} {' '.join(flags)}"
+        replay = shlex.join(
+            [
+                *("python", "-m", "hts_tf.replay", f"--workdir={self._workdir.path}"),
+                *(f"--archive={path}", "--check_only", *config.modules_flags(modules)),
+            ]
         )
+        return f"to replay that episode (seed {seed}): {replay}"
 
     def close(self) -> None:
         """Closes the files; may be called twice."""

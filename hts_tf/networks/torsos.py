@@ -14,6 +14,8 @@ from hts_tf.configurables import configurable
 from hts_tf.networks import sparse_convolution
 from hts_tf.networks.transparent import Transparent
 
+_MOST_VALUES = 1 << 22  # of what is to be a one-hot vector
+
 
 class Seeds:
     """Hands every initialiser a seed of its own, in the order of asking."""
@@ -42,6 +44,13 @@ class ToFloat(Transparent):
 
     def __init__(self, spec: trees.Tree, **kwargs: object) -> None:
         super().__init__(**kwargs)
+        for leaf in filter(is_discrete, trees.leaves(spec)):
+            if sum(_counts(leaf)) > _MOST_VALUES:
+                raise errors.ConfigError(
+                    f"an observation with {sum(_counts(leaf)):,} values would be a one-hot vector "
+                    "of that length: have the environment tell it otherwise, such as by its digits",
+                    page="your_own_environment.md#what-is-served",
+                )
         self._spec = spec
 
     def call(self, observation: trees.Tree) -> trees.Tree:
@@ -56,12 +65,19 @@ class ToFloat(Transparent):
 
 def _one_hot(spec: specs.DiscreteSpec | specs.MultiDiscreteSpec, x: tf.Tensor) -> tf.Tensor:
     """Returns [B, sum of num_values] bool of integers [B, ...]."""
-    size = math.prod(spec.shape)
-    counts = [spec.num_values] * size if isinstance(spec, specs.DiscreteSpec) else spec.num_values
+    counts = _counts(spec)
+    size = len(counts)
     places = np.repeat(np.arange(size), counts)  # of the integer that each bool asks
     values_ = np.concatenate([np.arange(count) for count in counts])  # for which value
     flat = keras.ops.reshape(keras.ops.cast(x, "int64"), (-1, size))
     return keras.ops.equal(keras.ops.take(flat, places, axis=1), values_)
+
+
+def _counts(spec: specs.DiscreteSpec | specs.MultiDiscreteSpec) -> Sequence[int]:
+    """Returns how many values each of its integers has."""
+    if isinstance(spec, specs.DiscreteSpec):
+        return [spec.num_values] * math.prod(spec.shape)
+    return spec.num_values
 
 
 class Concatenate(Transparent):

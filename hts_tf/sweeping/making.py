@@ -10,7 +10,7 @@ from hts_tf.files.curves import RunLog
 from hts_tf.sweeping.record import UNFINISHED, Outcome
 from hts_tf.system import terminal
 from hts_tf.system.child import Child, ChildError
-from hts_tf.trainings import Training
+from hts_tf.trainings import Training, nothing_left
 
 if TYPE_CHECKING:
     from hts_tf.sweeping.study import Trial  # which needs Optuna
@@ -77,11 +77,7 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
             # itself before its env steps, as Trainer.stop_at_score has it.
             log.read()
             if not (diverged or log.env_steps):
-                raise ChildError(
-                    f"trial {trial.number}, {run}: the training has ended, but there is nothing of "
-                    f"it in {plan.workdir(trial.number, number)}",
-                    errors.RunError.code,
-                )
+                raise nothing_left(training.name, training.workdir)
             _judge(plan, trial, number, log, ended=not diverged)
             if diverged and trial.state == UNFINISHED:
                 trial.diverge()

@@ -39,6 +39,20 @@ def write(path: Path, *parts: bytes) -> None:
             raise
 
 
+def check(path: Path) -> None:
+    """Finds out before the work is done whether `write` can write there.
+
+    Raises:
+      OSError: it cannot; names the file. What is there stays as it is.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
+    with naming(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        temporary.open("wb").close()
+        temporary.unlink()
+
+
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
     """Writes a table; see `write`."""
     text = io.StringIO(newline="")
@@ -83,7 +97,8 @@ def naming(path: Path | str) -> Iterator[None]:
 
 def as_name(text: str) -> str:
     """Returns what a file can be called after a text such as a path: its end, for the most part."""
-    return re.sub(r"[^\w@.-]+", "-", text).strip("-")[-100:]
+    name = re.sub(r"[^\w@.-]+", "-", text).strip("-")
+    return name.encode()[-100:].decode(errors="ignore")  # what file systems limit are bytes
 
 
 def output(path: str) -> Path:

@@ -37,18 +37,22 @@ def test_on_football(tmp_path):
     assert len(rows) == 22
 
 
-def test_refuses():
+def test_refuses(tmp_path):
+    known = tmp_path / "known.csv"
+    known.write_text("of an hour")
     cases = [
         ("--scenarios=academy_cornr", "did you mean academy_corner"),
         ("--scenarios=synthetic", "synthetic"),
         ("--output=/nowhere/figures.csv", "--output"),
+        (f"--output={tmp_path}", "--output cannot be written: "),
         ("--gin_bindings=Trainer.num_env = 3", "num_env"),
         ("--scenarios=", "scenario"),
     ]
-    commands = [[*SMALL, flag] for flag, _ in cases]
+    commands = [[*SMALL, f"--output={known}", flag] for flag, _ in cases]
     results = refusals.of("hts_tf.benchmarks.throughput", "benchmark", commands)
     for result, (_, says) in zip(results, cases, strict=True):
         refusals.check(result, says)
+    assert known.read_text() == "of an hour"
     refusals.check(command_line.run("hts_tf.benchmarks.throughput", *SMALL, "extra"), "extra")
 
 

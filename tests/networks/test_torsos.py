@@ -140,6 +140,19 @@ def test_the_mlp_refuses_positions_of_pixels(inside):
         torsos.mlp({"map": maps, "x": MINATAR} if inside else maps, Seeds(0))
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        specs.DiscreteSpec(num_values=10**9),
+        specs.DiscreteSpec((1000, 1000), num_values=5),
+        specs.MultiDiscreteSpec(num_values=(3, 10**9)),
+    ],
+)
+def test_what_is_too_long_for_a_one_hot_vector(spec):
+    with pytest.raises(errors.ConfigError, match=r"would be a one-hot vector of that length"):
+        torsos.mlp({"x": spec, "y": MINATAR}, Seeds(0))
+
+
 @pytest.mark.parametrize("seen", [torsos.seen_by_policy, torsos.seen_by_critic])
 def test_torsos_do_not_see_masks(seen):
     mask = np.ones((2, 3), bool)

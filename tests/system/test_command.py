@@ -68,6 +68,7 @@ from absl import flags
 from hts_tf.system import command
 
 flags.DEFINE_integer("number", 1, "of something", lower_bound=1)
+flags.DEFINE_string("workdir", None, "a directory")
 command.run(lambda: print("run"))
 """
 
@@ -81,6 +82,11 @@ command.run(lambda: print("run"))
         (["--number=0"], 2, "error: flag --number=0: 0 is not a positive integer ("),
         (["--number"], 2, "error: Missing value for flag --number ("),
         (["more"], 2, "error: unexpected argument 'more'\n"),
+        (
+            ["--workdir="],
+            2,
+            "error: --workdir= names no place: is a variable of the shell unset?\n",
+        ),
     ],
 )
 def test_flags(arguments, code, says):

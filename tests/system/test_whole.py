@@ -48,6 +48,24 @@ def test_who_is_to_blame(tmp_path):
     assert whole.describe(OSError(errno.ENOSPC, "full")) == "standard output: full"
 
 
+def test_where_nothing_can_be_written(tmp_path):
+    (tmp_path / "there").write_text("text")
+    whole.check(tmp_path / "there")
+    whole.check(tmp_path / "new")
+    assert (tmp_path / "there").read_text() == "text"
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+    for path in (tmp_path, tmp_path / "none" / "file", tmp_path / ("long" * 100)):
+        with pytest.raises(OSError, match=path.name):
+            whole.check(path)
+
+
+@pytest.mark.parametrize("text", ["runs/a b@7", "試" * 90, "x" * 300])
+def test_names_fit_into_a_directory(tmp_path, text):
+    name = whole.as_name(text)
+    assert name
+    whole.check(tmp_path / f"evaluation_000000001_most_probable_against_{name}_seed0.csv")
+
+
 def test_a_table(tmp_path):
     whole.write_csv(tmp_path / "table.csv", ["a", "b"], [(1, "x, y"), (2, None)])
     assert (tmp_path / "table.csv").read_bytes() == b'a,b\r\n1,"x, y"\r\n2,\r\n'

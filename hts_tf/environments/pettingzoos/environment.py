@@ -50,7 +50,13 @@ class PettingZooEnvironment(base.Environment):
         self._module = recipe.module
         self.env = build(recipe, render_mode)
         try:
-            self._agents = list(self.env.possible_agents)
+            self._agents = list(getattr(self.env, "possible_agents", ()))
+            if not self._agents:
+                raise errors.ConfigError(
+                    f"{recipe.module} has no possible_agents: it must name all that may ever take "
+                    "part",
+                    page="your_own_environment.md#several-players",
+                )
             self._lay_out(recipe)
         except BaseException:
             self.close()

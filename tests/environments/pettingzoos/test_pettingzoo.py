@@ -162,6 +162,8 @@ class Odd(zoo.Herd):
         self._what = what
         if what == "no limit":
             del self.max_cycles
+        if what == "nobody":
+            self.possible_agents = []
 
     def observation_space(self, agent):
         if self._what == "spaces" and agent == "sheep_1":
@@ -221,6 +223,7 @@ zoo.odd = zoo._module("odd", Odd)
         ({"module": "tests.zoo", "kwargs": {"wool": 1}}, "cannot be built: TypeError"),
         ({"module": "tests.zoo.odd", "kwargs": {"what": "spaces"}}, "observations that differ"),
         ({"module": "tests.zoo.odd", "kwargs": {"what": "no limit"}}, "has no max_cycles"),
+        ({"module": "tests.zoo.odd", "kwargs": {"what": "nobody"}}, "odd has no possible_agents"),
     ],
 )
 def test_what_is_refused(settings, says):
