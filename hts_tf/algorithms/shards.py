@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import numpy as np
 import tensorflow as tf
 
+from hts_tf import trees
+
 Result = TypeVar("Result")
 
 # (array [S here, ...], channel) -> [S, ...]: one machine's shards -> those of all machines, in
@@ -110,8 +112,10 @@ class Shards:
         Args:
           results: structures of tensors of one type, in one exchange between the machines.
         """
-        if self._gather is None:
+        if self.total == 1:
             return list(results)
+        if self._gather is None:
+            return [tf.nest.map_structure(_set_apart, result) for result in results]
         leaves = tf.nest.flatten(results[0])
         if not leaves:
             return [results[0]] * self.total
@@ -138,8 +142,10 @@ class Shards:
         Args:
           *arrays: of bools or float32.
         """
-        if self._gather is None:
+        if self.total == 1:
             return arrays
+        if self._gather is None:
+            return [_set_apart(x) for x in arrays]
         stacked = tf.stack([tf.cast(x, tf.float32) for x in arrays], axis=-1)
         parts = self.all_gather([self.columns(stacked, i) for i in range(len(self.here))])
         gathered = tf.unstack(tf.concat(parts, axis=1), axis=-1)
@@ -159,10 +165,12 @@ def mean(results: Sequence[Result], counts: Sequence[tf.Tensor]) -> Result:
 
     Args:
       results: of each shard, a structure of tensors: means over its steps.
-      counts: of each shard, how many steps these are of.
+      counts: of each shard, how many steps these are of; or () if that is the same for all.
     """
     if len(results) == 1:
         return results[0]
+    if trees.is_left_out(counts[0]):
+        return tf.nest.map_structure(lambda *parts: _sum(parts) * (1.0 / len(parts)), *results)
     number = tf.maximum(_sum(counts), 1.0)
     weights = [count / number for count in counts]
 
@@ -172,9 +180,18 @@ def mean(results: Sequence[Result], counts: Sequence[tf.Tensor]) -> Result:
     return tf.nest.map_structure(weighted, *results)
 
 
+def _set_apart(x: tf.Tensor) -> tf.Tensor:
+    """Returns the same; whatever follows rounds as behind an exchange between machines.
+
+    Without this, TensorFlow's optimizer takes operations before and after as one, and changes their
+    order, such as of factors, which it cannot where an exchange is between them.
+    """
+    return tf.raw_ops.Snapshot(input=x)
+
+
 def _sum(terms: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Adds in this order; `tf.add_n` promises none."""
+    """Adds in this order; `tf.add_n` promises none, and TensorFlow's optimizer may make one."""
     total = terms[0]
     for term in terms[1:]:
-        total = total + term
+        total = _set_apart(total + term)
     return total

@@ -219,8 +219,8 @@ def descend(
     return {**logs, "gradient_norm": norm}
 
 
-def _number(rollout: specs.Rollout) -> tf.Tensor:
-    """Returns how many steps count; 1 where all do, as there are as many in each shard."""
+def _number(rollout: specs.Rollout) -> tf.Tensor | tuple[()]:
+    """Returns how many steps count; () where all do, as there are as many in each shard."""
     if trees.is_left_out(rollout.counts):
-        return tf.constant(1.0)
+        return ()
     return tf.reduce_sum(tf.cast(rollout.counts, tf.float32))

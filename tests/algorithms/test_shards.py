@@ -1,5 +1,6 @@
 """Results depend on the number of shards, and not on who computes how many of them when."""
 
+import dataclasses
 import functools
 import os
 import subprocess
@@ -34,18 +35,27 @@ ALGORITHMS = {
     "A2C": A2C(),
     "IMPALA": IMPALA(),
 }
-# (algorithm, whether players have left, machines)
+SPECS = {
+    "choices": reference.SPEC,
+    "numbers": dataclasses.replace(
+        reference.SPEC, action=specs.BoxSpec((2,), "float32", low=(-1.0, -1.0), high=(1.0, 1.0))
+    ),
+}
+# (algorithm, actions, whether players have left, shards, machines): weights of shards that are
+# powers of two, and others, which round.
 ON_MACHINES = [
-    ("PPO", False, 4),
-    ("PPO", True, 3),
-    ("A2C", False, 3),
-    ("IMPALA", True, 3),
+    ("PPO", "choices", False, 4, 4),
+    ("PPO", "choices", True, 4, 3),
+    ("A2C", "choices", False, 3, 2),
+    ("IMPALA", "choices", True, 4, 3),
+    ("A2C", "numbers", False, 3, 3),
+    ("A2C", "numbers", True, 4, 2),
 ]
 
 
-def make_agent(core=None):
+def make_agent(core=None, actions="choices"):
     torso = functools.partial(torsos.mlp, units=(16,))
-    agent = ActorCritic(reference.SPEC, 1, torso, core=core, normalise_observations=True)
+    agent = ActorCritic(SPECS[actions], 1, torso, core=core, normalise_observations=True)
     random = np.random.default_rng(1)
     for variable in agent.trainable_variables:
         variable.assign_add(random.normal(0.0, 0.3, variable.shape).astype(np.float32))
@@ -69,6 +79,10 @@ def make_rollout(agent, counts=False):
         truncation_value=random.normal(size=(T, B)).astype(np.float32),
         counts=random.random((T, B)) < 0.7 if counts else (),
     )
+    if "mean" in step.policy:
+        mean, action = random.normal(size=(2, T, B, 2)).astype(np.float32)
+        policy = {"mean": mean, "std": np.exp(0.3 * mean)}
+        rollout = rollout._replace(action=action, policy=policy)
     if step.state:
         state = trees.map(
             lambda leaf: random.normal(size=(T + 1, B, *leaf.shape)).astype(leaf.dtype), step.state
@@ -77,9 +91,9 @@ def make_rollout(agent, counts=False):
     return trees.map(lambda x: x[:, :, None], rollout)
 
 
-def learn(name, shards, columns=slice(None), core=None, counts=False):
+def learn(name, shards, columns=slice(None), core=None, counts=False, actions="choices"):
     """Returns the parameters and logs after one and two updates on some columns of the rollout."""
-    agent = make_agent(core)
+    agent = make_agent(core, actions)
     rollout = trees.map(lambda x: x[:, columns], make_rollout(agent, counts))
     learner = Learner(
         agent,
@@ -123,17 +137,20 @@ def test_it_does_not_matter_how_many_at_once(name, counts):
 def compare_machines():
     """Prints, for each case, whether machines come to what one alone does."""
     tf.config.experimental.enable_op_determinism()
-    for name, counts, num_machines in ON_MACHINES:
-        expected = learn(name, Shards(NUM_SHARDS), counts=counts)
+    for case in ON_MACHINES:
+        name, actions, counts, num_shards, num_machines = case
+        num_columns = B // num_shards * num_shards
+        learnt = functools.partial(learn, name, counts=counts, actions=actions)
+        expected = learnt(Shards(num_shards), slice(num_columns))
 
-        def body(member, name=name, counts=counts):
-            part = team.share(member, NUM_SHARDS, B)
-            shards = Shards(NUM_SHARDS, part.shards, gather=member.all_gather_array)
-            return learn(name, shards, slice(part.envs.start, part.envs.stop), None, counts)
+        def body(member, num_shards=num_shards, num_columns=num_columns, learnt=learnt):
+            part = team.share(member, num_shards, num_columns)
+            shards = Shards(num_shards, part.shards, gather=member.all_gather_array)
+            return learnt(shards, slice(part.envs.start, part.envs.stop))
 
         for found in Threads(num_machines).run(body):
             assert_same(found, expected)
-        print(f"{name}, counts {counts}: same", flush=True)
+        print(f"{case}: same", flush=True)
 
 
 @pytest.fixture(scope="module")
@@ -152,10 +169,10 @@ def said_of_machines():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "counts", "_"), ON_MACHINES)
-def test_it_does_not_matter_on_how_many_machines(said_of_machines, name, counts, _):
+@pytest.mark.parametrize("case", ON_MACHINES, ids=str)
+def test_it_does_not_matter_on_how_many_machines(said_of_machines, case):
     output, errors = said_of_machines
-    assert f"{name}, counts {counts}: same\n" in output, errors
+    assert f"{case}: same\n" in output, errors
 
 
 def test_agents_that_remember():
@@ -188,6 +205,8 @@ def test_means_are_weighted_by_what_counts(parts):
     results = [{"x": tf.constant(value)} for value in values]
     found = shards_module.mean(results, [tf.constant(float(count)) for count in counts])
     assert float(found["x"]) == pytest.approx(np.average(values, weights=counts), abs=1e-5)
+    found = shards_module.mean(results, [()] * len(results))
+    assert float(found["x"]) == pytest.approx(np.mean(values), abs=1e-5)
 
 
 def test_minibatches_have_as_many_steps_of_each_shard():
