@@ -9,6 +9,7 @@ from hts_tf.algorithms.ppo import PPO
 from hts_tf.build import build
 from hts_tf.environments.football.football import Football
 from hts_tf.environments.synthetic import Synthetic
+from hts_tf.files.evaluations import Evaluation, Evaluations
 from hts_tf.files.policies import Snapshots
 from hts_tf.networks import sketch
 from hts_tf.opponents.pool import Opponents
@@ -120,7 +121,18 @@ def test_a_run_that_was_killed_at_once_begins_with_the_same_policy_again(tmp_pat
     assert begins("one") == hashes[0]
     snapshots.save(7, agents[1])
     assert begins("one") == hashes[0]
+    # What a run has left that is gone is not that of the next one.
+    gone, evaluations = Snapshots(tmp_path / "two"), Evaluations(tmp_path / "two")
+    gone.save(3, agents[0])
+    row = Evaluation(3, 300, 5, 1.0, 1.0, 7.5)
+    evaluations.end(evaluations.add(agents[0], 3, 300), row)
+    waiting = evaluations.add(agents[0], 4, 400)
+    assert evaluations.read() == [row]
     assert begins("two") == hashes[1]
+    assert not gone.numbers()
+    assert not evaluations.read()
+    assert evaluations.best_state() is None
+    assert not waiting.exists()
 
 
 class Lost:

@@ -61,6 +61,12 @@ class Evaluations:
         made = {"run/updates": np.array(updates), "run/env_steps": np.array(env_steps)}
         return checkpoint.save(self._waiting, updates, {**parameters.frozen(agent), **made})
 
+    def clear(self) -> None:
+        """Removes all."""
+        self._table.unlink(missing_ok=True)
+        for path in (*checkpoint.paths(self._waiting), *checkpoint.paths(self._best)):
+            path.unlink()
+
     def drop(self, path: Path) -> None:
         """Has a policy wait no more."""
         path.unlink(missing_ok=True)

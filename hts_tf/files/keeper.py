@@ -14,6 +14,7 @@ from hts_tf.collecting.executor_pool import Attempt
 from hts_tf.collecting.ledger import Place
 from hts_tf.files import archive, policies, scope
 from hts_tf.files.episodes import EpisodeTracker
+from hts_tf.files.evaluations import Evaluations
 from hts_tf.files.fingerprint_log import FingerprintLog
 from hts_tf.files.fingerprints import digest, fingerprint, of_storage
 from hts_tf.files.workdir import Workdir
@@ -72,8 +73,10 @@ class Keeper:
         """
         self._scope = now
         if self._workdir.claim(configuration):
-            for kind in ("start", "frozen"):  # those of a run that is gone are not for this one
-                policies.Snapshots(self._workdir.path, kind).clear()
+            path = self._workdir.path  # what a run that is gone has left is not this one's
+            for kind in ("", "start", "frozen"):
+                policies.Snapshots(path, kind).clear()
+            Evaluations(path).clear()
         state = self._workdir.newest()
         if state and "run/archive_bytes" not in state:
             raise errors.ConfigError(
