@@ -80,7 +80,11 @@ class Tasks:
                     f"{type(environment).__name__} of Tasks.environments has no pictures"
                 )
         shown = TasksEnvironment(self.spec, self.environments, lambda one: one.watch(render))
-        shown.build()  # not later: a renderer that is tried may close the window of a stage
+        try:
+            shown.build()  # not later: a renderer that is tried may close the window of a stage
+        except BaseException:
+            shown.close()
+            raise
         return shown
 
 
@@ -114,10 +118,9 @@ class TasksEnvironment(base.Environment):
         self._environment.reset(seed, self._part(observation))
 
     def build(self) -> None:
-        """Builds the environments of all tasks that are not yet built."""
-        for task, recipe in enumerate(self._recipes):
-            if task not in self._built:
-                self._built[task] = self._build(recipe)
+        """Builds the environments of all tasks, and is in the first one."""
+        for task in reversed(range(len(self._recipes))):
+            self._enter(task)
 
     def _enter(self, task: int) -> None:
         if task not in self._built:
@@ -157,18 +160,12 @@ class TasksEnvironment(base.Environment):
     @property
     def title(self) -> str:
         """What is played; of those that show themselves, as all below."""
-        return self._shown.title
+        return self._environment.title
 
     @property
     def fps(self) -> float | None:
         """See `base.Watched`."""
-        return self._shown.fps
-
-    @property
-    def _shown(self) -> Any:
-        if not self._built:  # who asks before the first episode learns of one of them
-            self._enter(0)
-        return self._environment
+        return self._environment.fps
 
     def picture(self) -> "Image.Image":
         """See `base.Watched`."""
@@ -176,11 +173,10 @@ class TasksEnvironment(base.Environment):
 
     def action_name(self, action: Any) -> str:
         """See `base.Watched`; of one player's action, too."""
-        shown = self._shown
         is_of_all = np.ndim(action) > len(self._spec.action.shape)
         if is_of_all and self._num_players < self._spec.num_players:
             action = self._taken(action)
-        return shown.action_name(action)
+        return self._environment.action_name(action)
 
     def _taken(self, action: np.ndarray) -> Any:
         """Returns what the environment is given of all players' actions."""
