@@ -71,8 +71,10 @@ def _as_it_was_called(directory: Path) -> Path:
     """
     for member in members(_GENERATIONS.value):
         run = Workdir(directory / member.name)
-        if member.meets and run.config.exists():
-            met = operative.bindings(run.configuration())["Opponents.frozen"]
+        if not run.config.exists():
+            continue
+        met = operative.bindings(run.configuration()).get("Opponents.frozen")
+        if met:
             known = Path(met[0]).parent
             if known.resolve() != directory.resolve():
                 raise errors.ConfigError(

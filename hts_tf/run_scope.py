@@ -43,11 +43,16 @@ def check_alike(machines: Sequence[dict[str, str]]) -> None:
                 )
 
 
-def describe(played: dict[str, str], policy: Policy) -> dict[str, str]:
-    """Returns all that the run's bits depend on but its configuration; see `files.scope`."""
+def describe(played_here: dict[str, str], policy: Policy) -> dict[str, str]:
+    """Returns all that the run's bits depend on but its configuration; see `files.scope`.
+
+    Args:
+      played_here: see `played`.
+      policy: that the actors run.
+    """
     return {
         **scope.describe(),
-        **played,
+        **played_here,
         **compute.describe(),
         "inference": _inference(policy),
     }

@@ -35,29 +35,35 @@ def test_members():
 
 @pytest.mark.slow
 def test_a_league_and_again(tmp_path):
-    code, output, errors = command_line.run("hts_tf.league", *FLAGS, f"--output={tmp_path}")
+    directory = tmp_path / "league"
+    code, output, errors = command_line.run("hts_tf.league", *FLAGS, f"--output={directory}")
     assert code == 0, errors
     assert re.search(r"--workdirs=\S+main-1,\S+exploiter-1,\S+main-2$", output.strip())
     parameters = {}
     for name in ("main-1", "exploiter-1", "main-2"):
-        log = (tmp_path / name / "log.txt").read_text()
+        log = (directory / name / "log.txt").read_text()
         [parameters[name]] = re.findall(r"parameters (\w+)", log)
     assert len(set(parameters.values())) == 3
     every = "Opponents.snapshot_every_updates"
     for name, bound in (("main-1", 2), ("exploiter-1", None), ("main-2", 2)):
-        assert f"{every} = {bound}\n" in (tmp_path / name / "config.gin").read_text()
-    frozen = tmp_path / "main-2" / "snapshots" / "frozen"
+        assert f"{every} = {bound}\n" in (directory / name / "config.gin").read_text()
+    frozen = directory / "main-2" / "snapshots" / "frozen"
     assert sorted(path.name for path in frozen.iterdir()) == ["000000000.ckpt", "000000001.ckpt"]
     # Complete runs stay as they are; what has gone is made again, to the same bits.
-    checkpoints = sorted((tmp_path / "exploiter-1").glob("checkpoints/*"))
-    for path in (*checkpoints, tmp_path / "exploiter-1" / "config.gin"):
+    checkpoints = sorted((directory / "exploiter-1").glob("checkpoints/*"))
+    for path in (*checkpoints, directory / "exploiter-1" / "config.gin"):
         path.unlink()
-    before = (tmp_path / "main-2" / "episodes.bin").read_bytes()
-    code, _, errors = command_line.run("hts_tf.league", *FLAGS, f"--output={tmp_path}")
+    before = (directory / "main-2" / "episodes.bin").read_bytes()
+    again = f"--output={directory}/../league"  # the same place, which is what counts
+    code, _, errors = command_line.run("hts_tf.league", *FLAGS, again)
     assert code == 0, errors
-    log = (tmp_path / "exploiter-1" / "log.txt").read_text()
+    log = (directory / "exploiter-1" / "log.txt").read_text()
     assert re.findall(r"parameters (\w+)", log) == [parameters["exploiter-1"]] * 2
-    assert (tmp_path / "main-2" / "episodes.bin").read_bytes() == before
+    assert (directory / "main-2" / "episodes.bin").read_bytes() == before
+    moved = directory.rename(tmp_path / "moved")
+    code, _, errors = command_line.run("hts_tf.league", *FLAGS, f"--output={moved}")
+    assert code == 2
+    assert f"this league was begun as --output={directory}" in errors
 
 
 def parameters(state):
