@@ -86,12 +86,6 @@ class GymnasiumEnvironment(base.Environment):
                 {key: part for key, part in space.items() if key != specs.ACTION_MASK}
             )
         spec, self._write_shown = spaces.observed(space)
-        if is_dict and specs.ACTION_MASK in spec:
-            raise errors.ConfigError(
-                f"Gymnasium.id = {self._id!r}: the observation has a key that is too much like "
-                f"{specs.ACTION_MASK!r}",
-                page="your_own_environment.md#what-is-served",
-            )
         self._mask = None
         self._inside = False  # an entry of a dict that has the mask, too
         if recipe.action_mask and (self.mask_is_observed or has_info_mask):

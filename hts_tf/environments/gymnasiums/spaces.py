@@ -153,8 +153,13 @@ def _dict(space: spaces.Dict, name: str) -> Observed:
     parts = {}
     for key, part in space.items():
         ours = re.sub(r"[^\w.-]", "_", str(key))
-        if not ours or ours in (other for other, _ in parts.values()):
-            raise errors.ConfigError(f"the {name} space has a key {key!r} that needs another name")
+        is_taken = ours in (other for other, _ in parts.values())
+        means_something = ours in (specs.ACTION_MASK, specs.CRITIC_STATE) and ours != key
+        if not ours or is_taken or means_something:
+            raise errors.ConfigError(
+                f"the {name} space has a key {key!r} that needs another name",
+                page="your_own_environment.md#what-is-served",
+            )
         parts[key] = ours, observed(part, f"{name}/{ours}")
     if not parts:
         raise errors.ConfigError(f"the {name} space, {space}, holds nothing")

@@ -301,7 +301,8 @@ def test_one_that_cannot_be_reset():
         ("nothing", "the observation space Box("),
         ("empty", "holds nothing"),
         ("keys", "needs another name"),
-        ("mask", "too much like 'action_mask'"),
+        ("critic", "a key 'critic state' that needs another name"),
+        ("mask", "that needs another name"),
     ],
 )
 def test_observations_that_are_not_served(kind, says):

@@ -140,6 +140,9 @@ class Odd(gymnasium.Env):
             "dict": lambda: spaces.Dict({"a": spaces.Discrete(2)}),
             "nothing": lambda: spaces.Box(0, 1, (0,)),
             "keys": lambda: spaces.Dict({"a b": spaces.Discrete(2), "a_b": spaces.Discrete(2)}),
+            "critic": lambda: spaces.Dict(
+                {"critic state": spaces.Discrete(2), "seen": spaces.Discrete(2)}
+            ),
             "mask": lambda: spaces.Dict(
                 {"action mask": spaces.Discrete(2), "b": spaces.Discrete(2)}
             ),
