@@ -68,7 +68,8 @@ class EpisodesPlugin(base_plugin.TBPlugin):
         found = {}
         if self._logdir is None:
             return found
-        for directory, inner, files in os.walk(self._logdir):
+        # As TensorBoard does; a link to what it is in leads in circles only as deep as we look.
+        for directory, inner, files in os.walk(self._logdir, followlinks=True):
             name = os.path.relpath(directory, self._logdir)
             if archive.FILE_NAME in files:
                 found[name] = Path(directory)

@@ -80,6 +80,17 @@ def test_nothing_to_show(tmp_path):
         assert tab.ask("runs") == []
 
 
+def test_workdirs_may_be_linked(tmp_path):
+    elsewhere, logs = tmp_path / "elsewhere", tmp_path / "logs"
+    elsewhere.mkdir()
+    logs.mkdir()
+    (elsewhere / archive.FILE_NAME).touch()
+    (logs / "run").symlink_to(elsewhere)
+    assert Tab(logs).ask("runs") == ["run"]
+    (elsewhere / "around").symlink_to(elsewhere)
+    assert "run" in Tab(logs).ask("runs")
+
+
 def test_tensorboard_finds_it():
     (found,) = (e for e in entry_points(group="tensorboard_plugins") if e.name.startswith("hts_tf"))
     assert found.load() is EpisodesPlugin
