@@ -17,6 +17,7 @@ from importlib import metadata
 from pathlib import Path
 
 import hts_tf
+from hts_tf.environments.football import scenarios as football_scenarios
 
 PACKAGES = ("numpy", "tensorflow", "keras", "tensorflow-probability", "gfootball")
 
@@ -107,10 +108,9 @@ def modules(names: Iterable[str]) -> dict[str, str]:
 
 def scenarios(names: Iterable[str]) -> dict[str, str]:
     """Returns hashes of the programs that football's scenarios are, some of which users write."""
-    spec = importlib.util.find_spec("gfootball")  # without loading it
-    if spec is None:
+    folder = football_scenarios.folder()
+    if folder is None:
         return {}
-    folder = Path(spec.origin).parent / "scenarios"
     files = {name: folder / f"{name}.py" for name in names}
     return {
         f"scenario {name}": hashlib.sha256(file.read_bytes()).hexdigest()[:12]

@@ -12,8 +12,13 @@ def names() -> tuple[str, ...]:
 
     gfootball itself is not imported, as that starts an engine.
     """
-    spec = importlib.util.find_spec("gfootball")
-    if spec is None:
+    there = folder()
+    if there is None:
         return ()
-    folder = pathlib.Path(spec.origin).parent / "scenarios"
-    return tuple(m.name for m in pkgutil.iter_modules([str(folder)]) if not m.ispkg)
+    return tuple(m.name for m in pkgutil.iter_modules([str(there)]) if not m.ispkg)
+
+
+def folder() -> pathlib.Path | None:
+    """Returns where they lie; None if gfootball is not installed."""
+    spec = importlib.util.find_spec("gfootball")
+    return pathlib.Path(spec.origin).parent / "scenarios" if spec else None
