@@ -12,6 +12,8 @@
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck source=launch/usage.sh
+source "$root/launch/usage.sh"
 names=(throughput systems scaling pipeline profile formats)
 module=
 for name in "${names[@]}"; do

@@ -17,6 +17,8 @@
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck source=launch/usage.sh
+source "$root/launch/usage.sh"
 scenario=()
 if (($#)) && [[ $1 != -* ]]; then
   scenario=("$1")

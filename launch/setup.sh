@@ -73,17 +73,13 @@ has_finished() { [[ -e $stamp && $(sed -n 1p "$stamp") ]]; }
 
 # ---- Extras -------------------------------------------------------------------------------------
 
-# read_extras ARGUMENT...: sets $extras, one a line, from --extras=A,B.
+# read_extras A,B: adds them to $extras, one a line.
 read_extras() {
-  local argument name
-  extras=
-  for argument; do
-    [[ $argument == --extras=* ]] || continue
-    for name in $(IFS=,; set -f; printf '%s ' ${argument#*=}); do
-      [[ " ${known_extras[*]} " == *" $name "* ]] ||
-        die "There is no extra '$name'; there are: ${known_extras[*]}"
-      extras+=$name$'\n'
-    done
+  local name
+  for name in $(IFS=,; set -f; printf '%s ' $1); do
+    [[ " ${known_extras[*]} " == *" $name "* ]] ||
+      die "There is no extra '$name'; there are: ${known_extras[*]}"
+    extras+=$name$'\n'
   done
 }
 
@@ -287,13 +283,22 @@ install_all() {
 # ---- The whole ----------------------------------------------------------------------------------
 
 main() {
-  local python wheel build wanted argument extras
-  read_extras "$@"
+  local python wheel build wanted argument extras= force=
   for argument; do
-    [[ $argument == --force ]] || continue
-    # shellcheck disable=SC2046  # words are what is wanted
-    [[ ! -e $stamp ]] || write_stamp "" "$(joined $(installed_extras))"
+    case $argument in
+      --extras=*) read_extras "${argument#*=}" ;;
+      --force) force=yes ;;
+      -h | --help)
+        sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$root/launch/setup.sh"
+        return
+        ;;
+      *) die "There is no argument '$argument'; there are: --extras=A,B --force --help" ;;
+    esac
   done
+  if [[ $force && -e $stamp ]]; then
+    # shellcheck disable=SC2046  # words are what is wanted
+    write_stamp "" "$(joined $(installed_extras))"
+  fi
   if python=$(find_python /usr) && is_complete "$python" && [[ ! $(missing_extras) ]]; then
     return
   fi

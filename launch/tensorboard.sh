@@ -5,6 +5,8 @@
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck source=launch/usage.sh
+source "$root/launch/usage.sh"
 "$root/launch/setup.sh"
 
 logdir=$root/runs

@@ -6,6 +6,9 @@
 set -euo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+root=$PWD
+# shellcheck source=launch/usage.sh
+source launch/usage.sh
 ./launch/setup.sh --extras=gymnasium,atari,mujoco,pettingzoo,cluster,sweep,onnx,trackers,docs
 .venv/bin/python -m ruff check .
 .venv/bin/python -m ruff format --check .

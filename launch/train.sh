@@ -9,6 +9,8 @@
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck source=launch/usage.sh
+source "$root/launch/usage.sh"
 
 # flag NAME DEFAULT [ARGUMENT...]: the value of --NAME=VALUE or --NAME VALUE, with one dash or two;
 # the last one counts.

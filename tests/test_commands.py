@@ -133,8 +133,9 @@ def test_zsh_gets_what_bash_gets():
 
 
 @pytest.mark.slow
-def test_flags_are_those_that_help_says():
-    code, said, _ = command_line.run("hts_tf.train", "--help")
+@pytest.mark.parametrize("command", ["train", "evaluate", "replay", "export"])
+def test_flags_are_those_that_help_says(command):
+    code, said, _ = command_line.run(f"hts_tf.{command}", "--help")
     assert code == 0
-    flags = {flag.name for flag in completion.flags_of("hts_tf.train")}
+    flags = {flag.name for flag in completion.flags_of(f"hts_tf.{command}")}
     assert flags == {*re.findall(r"^ {2}--(?:\[no\])?(\w+):", said, re.M)}

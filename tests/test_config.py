@@ -46,7 +46,7 @@ def test_a_scenario_without_a_file_of_its_own_is_gfootballs():
     ("scenario", "epochs"),
     [
         ("Acrobot-v1", 4),
-        ("gymnasium:FrozenLake-v1", 2),
+        ("gymnasium:FrozenLake-v1", 4),
         ("ALE/Pong-v5", 4),
         ("PongNoFrameskip-v4", 4),
         ("HalfCheetah-v5", 10),
@@ -64,6 +64,20 @@ def test_a_scenario_that_is_an_id_is_gymnasiums(scenario, epochs):
     config.load_text(text, "config.gin")
     assert config.environment() == environment
     assert config.environment_in(text, "config.gin") == environment
+
+
+@pytest.mark.parametrize("method", ["hts_ppo", "hts_ppo_fast", "ppo"])
+@pytest.mark.parametrize(
+    "scenario",
+    ["Acrobot-v1", "FrozenLake-v1", "ALE/Pong-v5", "HalfCheetah-v5", "pettingzoo:tests.zoo"],
+)
+def test_no_other_environment_is_learnt_with_footballs_numbers(scenario, method):
+    config.load("academy_corner", "hts_ppo")
+    names = ("clip", "discount", "max_gradient_norm", "learning_rate", "entropy_cost")
+    of_football = gin.get_bindings("PPO")
+    config.load(scenario, method)
+    ours = gin.get_bindings("PPO")
+    assert not [name for name in names if ours[name] == of_football[name]]
 
 
 def test_an_id_of_a_users_module_is_remembered_with_its_import(tmp_path, monkeypatch):

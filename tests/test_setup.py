@@ -320,6 +320,24 @@ def test_extras_that_there_are_not(set_up):
     assert not result.stdout
 
 
+@pytest.mark.parametrize("argument", ["--extra=atari", "--extras", "atari", "-f"])
+def test_arguments_that_there_are_not(set_up, argument):
+    result = set_up(arguments=f"--force {argument}")
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        f"[set-up] There is no argument '{argument}'; there are: --extras=A,B --force --help"
+    ]
+    assert not result.stdout
+
+
+@pytest.mark.parametrize("argument", ["-h", "--help"])
+def test_help_sets_nothing_up(set_up, argument):
+    result = set_up(arguments=argument)
+    assert result.stdout.startswith("Sets up everything")
+    assert "--extras=" in result.stdout
+    assert "set -euo" not in result.stdout
+
+
 def test_every_extra_of_the_set_up_is_the_packages(run):
     declared = run('sed -n "/^EXTRAS/,/^}/p" setup.py').stdout
     for name in run('printf "%s\n" "${known_extras[@]}"').stdout.split():
@@ -540,6 +558,21 @@ def test_test_runs_linter_and_tests(launch):
     ruff = ["ruff", "check", ".", "ruff", "format", "--check", "."]
     pytest = ["pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "-k", "a b"]
     assert result.stdout.splitlines() == [*ruff, *pytest]
+
+
+@pytest.mark.parametrize("name", ["train", "cluster", "compare", "sweep", "benchmark", "test"])
+def test_help_does_not_set_up(launch, tree, name):
+    told = launch(f"{name}.sh", "--help")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert f"./launch/{name}.sh" in told.stdout
+    assert "hts_tf." not in told.stdout.splitlines()[0]
+    (tree / ".venv/hts_tf-stamp").write_text("\n")  # of one that has not finished
+    assert launch(f"{name}.sh", "-h").stdout == told.stdout
+
+
+def test_help_of_what_is_set_up_has_all_flags(launch, tree):
+    (tree / ".venv/hts_tf-stamp").write_text("fingerprint\n")
+    assert launch("train.sh", "--help").stdout.splitlines()[0] == "hts_tf.train"
 
 
 @pytest.mark.parametrize("step", ["ruff", "pytest"])

@@ -45,6 +45,10 @@ def parse(argv: list[str]) -> list[str]:
     """
     from absl import flags
 
+    for module, defined in flags.FLAGS.flags_by_module_dict().items():
+        if module.startswith("hts_tf."):  # else --help knows the main module's alone
+            for flag in defined:
+                flags.FLAGS.register_key_flag_for_module(argv[0], flag)
     try:
         rest = flags.FLAGS(argv)
     except SystemExit:  # with 1, by absl
