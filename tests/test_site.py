@@ -1,5 +1,7 @@
 """The documentation: a site without warnings, whose commands exist as it says."""
 
+import ast
+import dataclasses
 import re
 import shlex
 import subprocess
@@ -7,9 +9,11 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import gin
 import pytest
 
 from hts_tf import completion, config, configurables, settings  # noqa: F401  gin configurables
+from hts_tf.algorithms.ppo import PPO
 from tests import command_line
 
 ROOT = command_line.ROOT
@@ -109,6 +113,29 @@ def test_bindings_exist(page):
         name, _, parameter = binding.partition(".")
         if name in known and binding not in BEFORE:  # else of the page's own example
             assert parameter in known[name], binding
+
+
+PRESETS = {  # column of the table -> a scenario that starts from it
+    "football": "academy_corner",
+    "`general.gin`": "FrozenLake-v1",
+    "`classic_control.gin`": "Acrobot-v1",
+    "`mujoco.gin`": "HalfCheetah-v5",
+    "`atari.gin`": "ALE/Pong-v5",
+}
+
+
+@pytest.mark.usefixtures("clean_gin")
+def test_the_table_of_ppos_numbers_is_right():
+    section = (ROOT / "docs/settings.md").read_text().partition("\n### PPO\n")[2].split("\n### ")[0]
+    table = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:1] == "|"]
+    head, _, *rows = table
+    assert head[1:-1] == [*PRESETS]
+    for column, scenario in enumerate(PRESETS.values(), 1):
+        config.load(scenario, "hts_ppo")
+        defaults = {field.name: field.default for field in dataclasses.fields(PPO)}
+        shown = {row[0].strip("`"): ast.literal_eval(row[column].strip("`")) for row in rows}
+        bound = {**defaults, **gin.get_bindings("PPO")}
+        assert shown == {f"PPO.{name}": value for name, value in bound.items()}
 
 
 def test_the_tests_above_find_something():

@@ -31,7 +31,8 @@ class A2C(Algorithm):
       value_cost: weight of the squared error of the values.
       entropy_cost: weight of the entropy bonus.
       max_gradient_norm: the gradient is scaled down to this global norm.
-      learning_rate: at the first update; it decays linearly to 0.
+      learning_rate: at the first update.
+      last_learning_rate: what it comes to by the end, linearly; as much, and it stays.
       optimizer: makes the optimizer from the learning rate: `@rmsprop` or `@adam`.
 
     Raises:
@@ -48,6 +49,7 @@ class A2C(Algorithm):
     entropy_cost: values.Cost = 0.01
     max_gradient_norm: values.Positive = 0.5
     learning_rate: values.LearningRate = 7e-4
+    last_learning_rate: values.Fraction = 0.0
     optimizer: Callable[[float], keras.optimizers.Optimizer] = optimizers.rmsprop
 
     def make_optimizer(self) -> keras.optimizers.Optimizer:
@@ -70,7 +72,9 @@ class A2C(Algorithm):
         interval = rollout.reward.shape[0]
         length = interval if agent.sequence_length(interval) else None
         batch = update_steps.steps(rollout), *targets
-        learning_rate = update_steps.decay_learning_rate(optimizer, self.learning_rate, progress)
+        learning_rate = update_steps.decay_learning_rate(
+            optimizer, self.learning_rate, self.last_learning_rate, progress
+        )
         logs = update_steps.descend(
             self.loss,
             lambda index: update_steps.pieces(shards.columns(batch, index), length),

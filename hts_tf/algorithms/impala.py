@@ -32,7 +32,8 @@ class IMPALA(Algorithm):
       value_cost: weight of the squared error of the values.
       entropy_cost: weight of the entropy bonus.
       max_gradient_norm: the gradient is scaled down to this global norm; None leaves it alone.
-      learning_rate: at the first update; it decays linearly to 0.
+      learning_rate: at the first update.
+      last_learning_rate: what it comes to by the end, linearly; as much, and it stays.
       optimizer: makes the optimizer from the learning rate: `@adam` or `@rmsprop`.
 
     Raises:
@@ -51,6 +52,7 @@ class IMPALA(Algorithm):
     entropy_cost: values.Cost = 7.331e-4
     max_gradient_norm: values.Positive | None = None
     learning_rate: values.LearningRate = 1.2542e-4
+    last_learning_rate: values.Fraction = 0.0
     optimizer: Callable[[float], keras.optimizers.Optimizer] = optimizers.adam
 
     def __post_init__(self) -> None:
@@ -73,7 +75,9 @@ class IMPALA(Algorithm):
         shards: Shards = WHOLE,
     ) -> dict[str, tf.Tensor]:
         """See base class."""
-        learning_rate = update_steps.decay_learning_rate(optimizer, self.learning_rate, progress)
+        learning_rate = update_steps.decay_learning_rate(
+            optimizer, self.learning_rate, self.last_learning_rate, progress
+        )
         logs = update_steps.descend(
             self.loss,
             lambda index: (shards.columns(rollout, index),),

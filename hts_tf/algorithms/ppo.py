@@ -52,7 +52,8 @@ class PPO(Algorithm):
       last_entropy_cost: what it comes to, linearly, as the learning rate comes to 0; None lets it
         stay: a policy explores first and settles later.
       max_gradient_norm: every minibatch's gradient is scaled down to this global norm.
-      learning_rate: of Adam at the first update; it decays linearly to 0.
+      learning_rate: of Adam at the first update.
+      last_learning_rate: what it comes to by the end, linearly; as much, and it stays.
       adam_epsilon: of Adam.
 
     Raises:
@@ -75,6 +76,7 @@ class PPO(Algorithm):
     last_entropy_cost: values.Cost | None = None
     max_gradient_norm: values.Positive = 0.64
     learning_rate: values.LearningRate = 3.43e-4
+    last_learning_rate: values.Fraction = 0.0
     adam_epsilon: values.Positive = 1e-5
 
     def check_batch(
@@ -120,7 +122,9 @@ class PPO(Algorithm):
         _, _, values, _, value_targets = batch
         length = agent.sequence_length(rollout.reward.shape[0])
         batch = update_steps.pieces(batch, length)
-        learning_rate = update_steps.decay_learning_rate(optimizer, self.learning_rate, progress)
+        learning_rate = update_steps.decay_learning_rate(
+            optimizer, self.learning_rate, self.last_learning_rate, progress
+        )
         loss = functools.partial(self.loss, entropy_cost=self._entropy_cost(progress))
 
         def add_step(sums: dict[str, tf.Tensor], numbers: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -160,16 +160,17 @@ def _evaluate_columns(
 
 
 def decay_learning_rate(
-    optimizer: keras.optimizers.Optimizer, initial: float, progress: tf.Tensor
+    optimizer: keras.optimizers.Optimizer, first: float, last: float, progress: tf.Tensor
 ) -> tf.Tensor:
-    """Sets the learning rate to what a linear decay to 0 has left of it, and returns it.
+    """Sets the learning rate to what a linear decay has left of it, and returns it.
 
     Args:
       optimizer: whose learning rate to set.
-      initial: the learning rate of the first update.
+      first: the learning rate of the first update.
+      last: what it comes to by the end; as much as the first, and it stays, to the bit.
       progress: scalar, the part of all updates that came before this one, 0 to 1.
     """
-    learning_rate = initial * (1.0 - tf.cast(progress, tf.float32))
+    learning_rate = last + (first - last) * (1.0 - tf.cast(progress, tf.float32))
     optimizer.learning_rate.assign(learning_rate)
     return learning_rate
 

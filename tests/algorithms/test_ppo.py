@@ -255,6 +255,16 @@ def test_every_minibatch_has_its_gradient_clipped(agent, rollout, permutations):
     assert min(norms[1e6]) > 0.2
 
 
+def test_learning_rate_that_stays(agent, rollout, permutations):
+    rates = []
+    for progress in (0.0, 0.3, 0.99):
+        algorithm = ppo.PPO(**{**SETTINGS, "learning_rate": 3e-4}, last_learning_rate=3e-4)
+        optimizer = algorithm.make_optimizer()
+        algorithm.update(agent, optimizer, rollout, permutations, tf.constant(progress))
+        rates.append(optimizer.learning_rate.numpy())
+    assert rates == [np.float32(3e-4)] * 3
+
+
 @pytest.mark.parametrize(("progress", "rate"), [(0.0, 0.01), (0.5, 0.005), (1.0, 0.0)])
 def test_learning_rate_decays_linearly_to_0(agent, rollout, permutations, progress, rate):
     before = agent.parameters_hash()
