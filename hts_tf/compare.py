@@ -1,6 +1,6 @@
 """Command line: trains by several methods on several scenarios, one run after the other.
 
-A run ends when it has reached all targets (`curves.TARGETS`), or `Trainer.stop_at_score` where that
+A run ends when it has reached all `--targets`, or `Trainer.stop_at_score` where that
 is bound, when its minutes are over, or when it has made its env steps. The same command goes on
 where it was interrupted. One whose learning goes out of bounds does not keep the others from being
 made; the same command would find that again.
@@ -10,13 +10,16 @@ columns `comparison.Measured`; they hold the runs of the last command.
 """
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
 
 from hts_tf import comparison, errors, operative
 from hts_tf.comparison import DIVERGED, REACHED, UNFINISHED, Measured, Run
-from hts_tf.files.curves import RunLog
+from hts_tf.environments.football import scenarios
+from hts_tf.files import curves
+from hts_tf.files.curves import TARGETS, RunLog
 from hts_tf.files.workdir import Workdir
 from hts_tf.system import command, terminal
 from hts_tf.system.child import ChildError
@@ -30,17 +33,29 @@ _SEEDS = flags.DEFINE_list("seeds", ["0"], "of each scenario and method")
 _MINUTES = flags.DEFINE_float(
     "minutes", 30.0, "the most that a run takes, start-up included", lower_bound=0.01
 )
+_TARGETS = flags.DEFINE_list(
+    "targets",
+    None,
+    "scores; once its last 100 episodes have had all of them on average, a run ends. Default: 0.4,0.8 "
+    "where all are scenarios of football, else none",
+)
 _OUTPUT = flags.DEFINE_string("output", None, "directory of runs and CSV files", required=True)
 _GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files, for all runs")
 _GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further gin bindings, for all runs")
 
 
-def measure(workdir: Path) -> Measured | None:
+def measure(workdir: Path, targets: Sequence[float]) -> Measured | None:
     """Returns what a run has measured so far, or None if it has not begun."""
     log = RunLog(workdir)
     if not log.env_steps:
         return None
-    return comparison.measure(log, _MINUTES.value, *_ends(workdir))
+    return comparison.measure(log, _MINUTES.value, targets, *_ends(workdir))
+
+
+def _targets() -> tuple[float, ...]:
+    if _TARGETS.value is not None:
+        return curves.targets(_TARGETS.value)
+    return TARGETS if {*_SCENARIOS.value} <= {*scenarios.names()} else ()
 
 
 def _ends(workdir: Path) -> tuple[int, float]:
@@ -49,7 +64,7 @@ def _ends(workdir: Path) -> tuple[int, float]:
     return operative.total_env_steps(configuration), operative.stop_at_score(configuration)
 
 
-def train(run: Run, workdir: Path) -> bool:
+def train(run: Run, workdir: Path, targets: Sequence[float]) -> bool:
     """Trains until the run is over; returns whether that is because learning went out of bounds.
 
     Raises:
@@ -71,7 +86,8 @@ def train(run: Run, workdir: Path) -> bool:
             return True
         _, stop_at_score = _ends(workdir)
         ends_by_itself = stop_at_score < math.inf
-        return not ends_by_itself and comparison.why_over(log, _MINUTES.value) == REACHED
+        why = comparison.why_over(log, _MINUTES.value, targets)
+        return not ends_by_itself and why == REACHED
 
     try:
         together([lambda _: training.steps(is_to_end)])
@@ -91,16 +107,17 @@ def compare() -> None:
       ChildError: a training refused its configuration, or failed.
     """
     runs = comparison.grid(_SCENARIOS.value, _METHODS.value, _SEEDS.value)
+    targets = _targets()
     directory = Path(_OUTPUT.value)
     comparison.claim(directory, _GIN_FILES.value, _GIN_BINDINGS.value)
-    results = {run: measure(directory / str(run)) for run in runs}
+    results = {run: measure(directory / str(run), targets) for run in runs}
     for number, run in enumerate(runs, 1):
         has_diverged = False
         try:
             if results[run] is None or results[run].ended == UNFINISHED:
-                has_diverged = train(run, directory / str(run))
+                has_diverged = train(run, directory / str(run), targets)
         finally:
-            results[run] = measure(directory / str(run))
+            results[run] = measure(directory / str(run), targets)
             if has_diverged:  # perhaps before anything was measured
                 nothing = Measured(RunLog(directory / str(run)).curve(), 0, 0.0, None, None, {}, "")
                 results[run] = (results[run] or nothing)._replace(ended=DIVERGED)
@@ -108,8 +125,8 @@ def compare() -> None:
             comparison.write(directory, begun)
         if results[run] is None:
             raise nothing_left(str(run), directory / str(run))
-        terminal.say(f"{number} of {len(runs)}, {run}: {comparison.line(results[run])}")
-    terminal.say(f"\nMedians over seeds:\n{comparison.table(results)}")
+        terminal.say(f"{number} of {len(runs)}, {run}: {comparison.line(results[run], targets)}")
+    terminal.say(f"\nMedians over seeds:\n{comparison.table(results, targets)}")
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hts_tf import config, errors
-from hts_tf.files.curves import TARGETS, Curve, RunLog
+from hts_tf.files.curves import Curve, RunLog
 from hts_tf.system import whole
 
 # Why a run ended.
@@ -122,14 +122,15 @@ def claim(directory: Path, gin_files: Sequence[str], gin_bindings: Sequence[str]
 def why_over(
     log: RunLog,
     minutes: float,
+    targets: Sequence[float],
     total_env_steps: float = math.inf,
     stop_at_score: float = math.inf,
 ) -> str:
     """Returns why a run is over; see `Measured.ended`."""
     curve = log.curve()
     # As event files have scores.
-    goals = TARGETS if math.isinf(stop_at_score) else (float(np.float32(stop_at_score)),)
-    if all(map(curve.first_reached, goals)):
+    goals = targets if math.isinf(stop_at_score) else (float(np.float32(stop_at_score)),)
+    if goals and all(map(curve.first_reached, goals)):
         return REACHED
     if log.env_steps >= total_env_steps:
         return ENV_STEPS
@@ -137,15 +138,20 @@ def why_over(
 
 
 def measure(
-    log: RunLog, minutes: float, total_env_steps: int, stop_at_score: float = math.inf
+    log: RunLog,
+    minutes: float,
+    targets: Sequence[float],
+    total_env_steps: int,
+    stop_at_score: float = math.inf,
 ) -> Measured:
     """Takes from a run's scalars what is compared.
 
     Args:
       log: of the run.
       minutes: that a run may take.
+      targets: scores; a run that has reached all of them is over, if there are any.
       total_env_steps: that a run makes.
-      stop_at_score: at which it ends before; infinity for `TARGETS`.
+      stop_at_score: at which it ends before, instead of at the targets; infinity for these.
     """
     # All rounds have the same number of env steps.
     sps = list(log.series.get("throughput/sps", {}).values())
@@ -163,7 +169,7 @@ def measure(
         sps=harmonic_mean(sps) if sps else None,
         policy_lag=fmean(lags) if lags else None,
         time_shares=shares,
-        ended=why_over(log, minutes, total_env_steps, stop_at_score),
+        ended=why_over(log, minutes, targets, total_env_steps, stop_at_score),
     )
 
 
@@ -192,36 +198,43 @@ def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     whole.write_csv(path, columns, shown)
 
 
-def line(measured: Measured) -> str:
+def line(measured: Measured, targets: Sequence[float]) -> str:
     """Says in a line how a run ended."""
     reached = []
-    for target in TARGETS:
+    for target in targets:
         at = measured.curve.first_reached(target)
         after = f"after {at[1]:.1f} minutes, {at[0]:,} env steps" if at else "never"
-        reached.append(f"score {target} {after}")
+        reached.append(f"score {target:g} {after}; ")
+    scores = measured.curve.score
+    if not targets and len(scores):
+        reached.append(f"score {scores[-1]:.4g}; ")
     sps = f"{measured.sps:,.0f}" if measured.sps else "-"
     return (
-        f"{'; '.join(reached)}; ended ({measured.ended}) "
+        f"{''.join(reached)}ended ({measured.ended}) "
         f"after {measured.seconds / 60:.1f} minutes, {measured.env_steps:,} env steps, {sps} SPS"
     )
 
 
-def table(results: Mapping[Run, Measured]) -> str:
+def table(results: Mapping[Run, Measured], targets: Sequence[float]) -> str:
     """Writes the medians over seeds of minutes and env steps to each target, for a screen.
 
-    A run that did not reach a target counts as one that takes for ever.
+    A run that did not reach a target counts as one that takes for ever. Without targets, it has the
+    last scores.
     """
     rows = dict.fromkeys((run.scenario, run.method) for run in results)
     widths = [max(map(len, names)) for names in zip(*rows, strict=True)]
-    heads = [f"minutes, env steps to {target}" for target in TARGETS]
+    heads = [f"minutes, env steps to {target:g}" for target in targets] or ["score at the end"]
     lines = [" " * (sum(widths) + 2) + "".join(f"{head:>28}" for head in heads)]
     for row in rows:
         name = "  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True))
         curves = [m.curve for run, m in results.items() if (run.scenario, run.method) == row]
         cells = []
-        for target in TARGETS:
+        for target in targets:
             reached = [curve.first_reached(target) or (math.inf, math.inf) for curve in curves]
             env_steps, minutes = map(median, zip(*reached, strict=True))
             cells.append("-" if minutes == math.inf else f"{minutes:,.1f}, {env_steps:,.0f}")
+        if not targets:
+            last = [curve.score[-1] for curve in curves if len(curve.score)]
+            cells.append(f"{median(last):.4g}" if last else "-")
         lines.append(name + "".join(f"{cell:>28}" for cell in cells))
     return "\n".join(lines)

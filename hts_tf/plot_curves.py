@@ -6,6 +6,7 @@ from pathlib import Path
 from absl import flags
 
 from hts_tf import errors
+from hts_tf.files import curves
 from hts_tf.files.curves import TARGETS, Curve, read_curve
 from hts_tf.system import command, installation, whole
 
@@ -51,27 +52,22 @@ def plot() -> None:
     """
     with installation.needing("plot", "a picture"):
         from hts_tf.watching import learning_curves
-    try:
-        targets = list(map(float, _TARGETS.value))
-    except ValueError:
-        raise errors.ConfigError(f"--targets={','.join(_TARGETS.value)} are no numbers") from None
+    targets = curves.targets(_TARGETS.value)
     if not _WORKDIRS.value:
         raise errors.ConfigError("--workdirs names no run")
     try:
-        curves = {name: read_curve(path) for name, path in _named(_WORKDIRS.value).items()}
+        runs = {name: read_curve(path) for name, path in _named(_WORKDIRS.value).items()}
     except FileNotFoundError as error:
         raise errors.ConfigError(str(error)) from None
     output = whole.output(_OUTPUT.value)
     table = _table(output)
     rows = (
-        [name, *map(_cell, row)]
-        for name, curve in curves.items()
-        for row in zip(*curve, strict=True)
+        [name, *map(_cell, row)] for name, curve in runs.items() for row in zip(*curve, strict=True)
     )
     with whole.refusing("--output"):
-        learning_curves.draw(curves, targets, _TITLE.value, output)
+        learning_curves.draw(runs, targets, _TITLE.value, output)
         whole.write_csv(table, _COLUMNS, rows)
-    for name, curve in curves.items():
+    for name, curve in runs.items():
         for target in targets:
             reached = curve.first_reached(target)
             text = (

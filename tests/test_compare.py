@@ -25,6 +25,7 @@ BINDINGS = [
     "--gin_bindings=PPO.learning_rate = 0.01",
     "--gin_bindings=A2C.learning_rate = 1e-6",
 ]
+FLAGS = ["--targets=0.8,0.4", *BINDINGS]
 TOTAL = 6016  # whole updates
 
 
@@ -46,7 +47,7 @@ def test_a_grid_that_is_interrupted(tmp_path):
         "--methods=a2c,hts_ppo",
         "--seeds=3",
         f"--output={output}",
-        *BINDINGS,
+        *FLAGS,
     ]
     with command_line.start(*command) as process:
         while not RunLog(output / names[0]).env_steps:
@@ -101,7 +102,7 @@ def test_a_grid_that_is_interrupted(tmp_path):
 
 
 def test_a_run_goes_on_to_a_score_above_the_targets(tmp_path):
-    flags = ["--scenarios=synthetic", "--methods=hts_ppo", f"--output={tmp_path}", *BINDINGS]
+    flags = ["--scenarios=synthetic", "--methods=hts_ppo", f"--output={tmp_path}", *FLAGS]
     # Updates take longer than it is between two looks at the run.
     slow = "--gin_bindings=Synthetic.mean_step_sec = 0.03"
     flags += [slow, "--gin_bindings=Trainer.stop_at_score = 0.9"]
@@ -121,7 +122,7 @@ def test_a_run_goes_on_to_a_score_above_the_targets(tmp_path):
 
 def test_one_that_diverges_is_no_end(tmp_path):
     gin_file, output = too_rich.write(tmp_path), tmp_path / "grid"
-    flags = ["--scenarios=synthetic", "--methods=ppo,hts_a2c", f"--output={output}", *BINDINGS]
+    flags = ["--scenarios=synthetic", "--methods=ppo,hts_a2c", f"--output={output}", *FLAGS]
     for _ in range(2):
         code, printed, errors = command_line.run(
             "hts_tf.compare", *flags, f"--gin_files={gin_file}", pythonpath=[tmp_path]
@@ -139,6 +140,7 @@ def test_one_that_diverges_is_no_end(tmp_path):
     [
         ("--methods=hts_ppo,pp", "unknown method 'pp'"),
         ("--minutes=0", "--minutes"),
+        ("--targets=0.4,high", "--targets=0.4,high are no numbers"),
         ("--minutes=nan", "--minutes must be a number, not nan"),
         ("extra", "extra"),
         ("--gin_bindings=Trainer.num_env = 3", "synthetic-hts_ppo-seed0: "),

@@ -50,14 +50,28 @@ def write_events(workdir, scores):
     ],
 )
 def test_why_a_run_is_over(tmp_path, scores, minutes, total, stop, why):
-    assert comparison.why_over(write_events(tmp_path, scores), minutes, total, stop) == why
+    log = write_events(tmp_path, scores)
+    assert comparison.why_over(log, minutes, (0.4, 0.8), total, stop) == why
+
+
+def test_without_targets_only_minutes_and_env_steps_end_a_run(tmp_path):
+    log = write_events(tmp_path, [0.1, 400.0])
+    assert comparison.why_over(log, 10, ()) == UNFINISHED
+    assert comparison.why_over(log, 10, (), stop_at_score=400.0) == REACHED
+    run, measured = Run("ppo", "CartPole-v1", 0), comparison.measure(log, 10, (), 200)
+    assert comparison.line(measured, ()).startswith("score 400; ended (env_steps) after 2.0 min")
+    head, row = comparison.table({run: measured}, ()).splitlines()
+    assert head.split() == ["score", "at", "the", "end"]
+    assert row.split() == ["CartPole-v1", "ppo", "400"]
 
 
 def test_what_a_run_measured_as_csv(tmp_path):
     log = write_events(tmp_path / "run", [None, 0.25, 0.5])
     results = {
-        Run("ppo", "academy_corner", 1): comparison.measure(log, 3, 1000),
-        Run("impala", "synthetic", 0): comparison.measure(RunLog(tmp_path / "none"), 3, 1000),
+        Run("ppo", "academy_corner", 1): comparison.measure(log, 3, (0.4,), 1000),
+        Run("impala", "synthetic", 0): comparison.measure(
+            RunLog(tmp_path / "none"), 3, (0.4,), 1000
+        ),
     }
     comparison.write(tmp_path, results)
     ppo = {"method": "ppo", "scenario": "academy_corner", "seed": "1"}
@@ -97,7 +111,7 @@ def test_medians_over_seeds_count_runs_that_never_arrive():
         Run("ppo", "a_scenario", 1): measured(0.1, 0.1, 0.1, 0.9),
         Run("ppo", "a_scenario", 2): measured(0.1, 0.1, 0.1, 0.0),
     }
-    _, hts_ppo, ppo = comparison.table(results).splitlines()
+    _, hts_ppo, ppo = comparison.table(results, (0.4, 0.8)).splitlines()
     assert hts_ppo.split() == ["a_scenario", "hts_ppo", "2.0,", "2,000", "2.5,", "2,500"]
     assert ppo.split() == ["a_scenario", "ppo", "4.0,", "4,000", "-"]
 

@@ -1,17 +1,35 @@
 """What a run's event files say of it: its scalars, and its learning curve."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from hts_tf import errors
 from hts_tf.files.episodes import WINDOW
 from hts_tf.files.event_tail import RESTART, EventTail
 
-TARGETS = (0.4, 0.8)  # scores; the time and the env steps that they take are compared
+TARGETS = (0.4, 0.8)  # of football: scores; the time and the env steps that they take are compared
 
 _FIRST_TAG = "run/minutes"  # of what the trainer writes in each round
 _TAGS = (_FIRST_TAG, "episodes/finished", "episodes/score", "episodes/return")
+
+
+def targets(texts: Sequence[str]) -> tuple[float, ...]:
+    """Returns the scores that a flag --targets names, from the lowest on.
+
+    Raises:
+      ConfigError: one is no number.
+    """
+    try:
+        scores = sorted({float(text) for text in texts})
+    except ValueError:
+        scores = [math.nan]
+    if not all(map(math.isfinite, scores)):
+        raise errors.ConfigError(f"--targets={','.join(texts)} are no numbers")
+    return tuple(scores)
 
 
 class Curve(NamedTuple):

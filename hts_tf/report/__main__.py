@@ -7,12 +7,16 @@ from pathlib import Path
 from absl import flags
 
 from hts_tf import errors
+from hts_tf.files import curves
 from hts_tf.system import command, installation, whole
 
 _COMPARISON = flags.DEFINE_list(
     "comparison", None, "directories that hts_tf.compare wrote, separated by commas", required=True
 )
 _SYSTEMS = flags.DEFINE_string("systems", None, "CSV file that the systems benchmark wrote")
+_TARGETS = flags.DEFINE_list(
+    "targets", list(map(str, curves.TARGETS)), "scores to reach, as those of hts_tf.compare"
+)
 _OUTPUT = flags.DEFINE_string("output", "report.html", "page; its pictures are written beside it")
 
 
@@ -31,6 +35,7 @@ def report() -> None:
         Path(_SYSTEMS.value) if _SYSTEMS.value else None,
         whole.output(_OUTPUT.value),
         shlex.join(["python", "-m", "hts_tf.report", *sys.argv[1:]]),
+        curves.targets(_TARGETS.value),
     )
     for path in paths:
         print(path)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from hts_tf.files.curves import TARGETS
 from hts_tf.report import statistics
 from hts_tf.report.runs import Reach, Run, common_range, mean_score, reaches
 from hts_tf.report.style import look, order, title
@@ -31,18 +32,25 @@ class Finding(NamedTuple):
     evidence: str
 
 
-def judge(runs: Sequence[Run], table: pd.DataFrame, speedups: pd.DataFrame | None) -> list[Finding]:
+def judge(
+    runs: Sequence[Run],
+    table: pd.DataFrame,
+    speedups: pd.DataFrame | None,
+    targets: Sequence[float] = TARGETS,
+) -> list[Finding]:
     """Judges every claim.
 
     Args:
       runs: of the comparison.
       table: the same runs; see `tables.read_runs`.
       speedups: see `systems.speedups`; None without a systems benchmark.
+      targets: the scores that runs are to reach.
     """
     return [
-        Finding("HTS-RL (PPO) reaches a score in the fewest minutes.", *fastest(runs)),
-        Finding("HTS-RL (PPO) is as data-efficient as PPO.", *as_data_efficient(runs)),
-        Finding("IMPALA is less data-efficient than HTS-RL (PPO).", *less_data_efficient(runs)),
+        Finding("HTS-RL (PPO) reaches a score in the fewest minutes.", *fastest(runs, targets)),
+        Finding("HTS-RL (PPO) is as data-efficient as PPO.", *as_data_efficient(runs, targets)),
+        Finding("IMPALA is less data-efficient than HTS-RL (PPO).",
+                *less_data_efficient(runs, targets)),
         Finding("HTS-RL makes about as many env steps per second as IMPALA, and more than PPO.",
                 *throughput(table)),
         Finding("The speedup of HTS-RL over PPO rises with the variance of the step time.",
@@ -50,12 +58,12 @@ def judge(runs: Sequence[Run], table: pd.DataFrame, speedups: pd.DataFrame | Non
     ]  # fmt: skip
 
 
-def fastest(runs: Sequence[Run]) -> tuple[str, str]:
+def fastest(runs: Sequence[Run], targets: Sequence[float] = TARGETS) -> tuple[str, str]:
     """Judges the minutes to the targets; returns verdict and evidence."""
     won, lost, undecided = [], [], 0
     others_met: set[str] = set()
     ratios: dict[str, list[float]] = {}
-    for (scenario, target), cell in reaches(runs, "minutes").items():
+    for (scenario, target), cell in reaches(runs, "minutes", targets).items():
         ours = cell.get(OURS)
         others = {name: cell[name] for name in (SYNCHRONOUS, ASYNCHRONOUS) if name in cell}
         if ours is None or not others:
@@ -94,14 +102,14 @@ def fastest(runs: Sequence[Run]) -> tuple[str, str]:
     return verdict, evidence + _seeds(runs, (OURS, *others_met))
 
 
-def as_data_efficient(runs: Sequence[Run]) -> tuple[str, str]:
+def as_data_efficient(runs: Sequence[Run], targets: Sequence[float] = TARGETS) -> tuple[str, str]:
     """Judges the curves over env steps against PPO's; returns verdict and evidence."""
-    return _judge_difference(runs, SYNCHRONOUS, -MARGIN)
+    return _judge_difference(runs, SYNCHRONOUS, -MARGIN, targets)
 
 
-def less_data_efficient(runs: Sequence[Run]) -> tuple[str, str]:
+def less_data_efficient(runs: Sequence[Run], targets: Sequence[float] = TARGETS) -> tuple[str, str]:
     """Judges the curves over env steps against IMPALA's; returns verdict and evidence."""
-    return _judge_difference(runs, ASYNCHRONOUS, 0)
+    return _judge_difference(runs, ASYNCHRONOUS, 0, targets)
 
 
 def throughput(table: pd.DataFrame) -> tuple[str, str]:
@@ -149,9 +157,11 @@ def _surely_before(a: Reach, b: Reach) -> bool:
     return a.mean is not None and a.mean < b.at_least
 
 
-def _judge_difference(runs: Sequence[Run], other: str, least: float) -> tuple[str, str]:
+def _judge_difference(
+    runs: Sequence[Run], other: str, least: float, targets: Sequence[float]
+) -> tuple[str, str]:
     """Judges whether mean scores are above another method's by more than so much."""
-    difference, evidence = _difference(runs, other)
+    difference, evidence = _difference(runs, other, targets)
     if difference is None:
         return (OPEN if evidence else MISSING), evidence or _lacking(other)
     evidence += f" The claim counts as holding if the interval lies above {least:g}."
@@ -160,7 +170,9 @@ def _judge_difference(runs: Sequence[Run], other: str, least: float) -> tuple[st
     return (FAILS if difference.high < least else OPEN), evidence
 
 
-def _difference(runs: Sequence[Run], other: str) -> tuple[statistics.Estimate | None, str]:
+def _difference(
+    runs: Sequence[Run], other: str, targets: Sequence[float]
+) -> tuple[statistics.Estimate | None, str]:
     """Compares mean scores over env steps with another method's.
 
     Returns:
@@ -176,7 +188,7 @@ def _difference(runs: Sequence[Run], other: str) -> tuple[statistics.Estimate | 
             f"({100 * statistics.CONFIDENCE:.0f}\u00a0% interval {difference.low:+.3f} to "
             f"{difference.high:+.3f})."
         )
-        return difference, text + _steps_ratio(runs, other) + _seeds(runs, (OURS, other))
+        return difference, text + _steps_ratio(runs, other, targets) + _seeds(runs, (OURS, other))
     differences = []
     for scenario in sorted({run.scenario for run in runs}):
         groups = [
@@ -194,13 +206,13 @@ def _difference(runs: Sequence[Run], other: str) -> tuple[statistics.Estimate | 
         f"scenario are wanted). On {_count(len(differences), 'scenario')} {what} is "
         f"{np.mean(differences):+.3f}."
     )
-    return None, text + _steps_ratio(runs, other) + _seeds(runs, (OURS, other))
+    return None, text + _steps_ratio(runs, other, targets) + _seeds(runs, (OURS, other))
 
 
-def _steps_ratio(runs: Sequence[Run], other: str) -> str:
+def _steps_ratio(runs: Sequence[Run], other: str, targets: Sequence[float]) -> str:
     ratios = [
         cell[OURS].mean / cell[other].mean
-        for cell in reaches(runs, "env_steps").values()
+        for cell in reaches(runs, "env_steps", targets).values()
         if {OURS, other} <= set(cell) and cell[OURS].mean and cell[other].mean
     ]
     if not ratios:

@@ -31,7 +31,7 @@ REST = ("the rest (hand-over, Python)", style.LIGHT_GREY)
 _PANEL = (3.1, 2.5)  # inches
 
 
-def scores(runs: Sequence[Run], axis: str) -> Figure:
+def scores(runs: Sequence[Run], axis: str, targets: Sequence[float] = TARGETS) -> Figure:
     """Draws score against env steps or minutes: a panel for each scenario, a line for a method.
 
     Lines are means over seeds, as far as all of them go, in a band from minimum to maximum; thin
@@ -44,7 +44,7 @@ def scores(runs: Sequence[Run], axis: str) -> Figure:
         scale, label = _axis_scale(here, axis)
         for method in style.order(run.method for run in here):
             _draw_method(panel, [run for run in here if run.method == method], axis, scale)
-        for target in TARGETS:
+        for target in targets:
             panel.axhline(target, color="black", linewidth=0.7, linestyle=":", zorder=1)
         panel.set_title(style.title(scenario))
         panel.set_xlabel(label)

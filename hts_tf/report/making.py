@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from hts_tf import errors
 from hts_tf.files import scope
+from hts_tf.files.curves import TARGETS
 from hts_tf.files.episodes import WINDOW
 from hts_tf.report import (
     claims,
@@ -27,7 +28,11 @@ from hts_tf.system import processors, whole
 
 
 def make(
-    comparisons: Sequence[Path], systems_path: Path | None, output: Path, command: str
+    comparisons: Sequence[Path],
+    systems_path: Path | None,
+    output: Path,
+    command: str,
+    targets: Sequence[float] = TARGETS,
 ) -> list[Path]:
     """Makes the page and its pictures.
 
@@ -36,6 +41,7 @@ def make(
       systems_path: CSV file of the systems benchmark, if there is one.
       output: the page; pictures are written beside it.
       command: that makes it, for the page to tell.
+      targets: the scores that runs are to reach.
 
     Returns:
       The files that were written.
@@ -54,8 +60,8 @@ def make(
         "IQM of the mean score over env steps": _sample(runs, mean_score),
     }
     drawings = {
-        "minutes": figures.scores(runs, "minutes"),
-        "env_steps": figures.scores(runs, "env_steps"),
+        "minutes": figures.scores(runs, "minutes", targets),
+        "env_steps": figures.scores(runs, "env_steps", targets),
         "estimates": _draw_estimates(samples),
         "time_shares": None if shares.empty else figures.time_shares(_mean_shares(shares)),
         "throughput": None if systems is None else system_figures.throughput(systems),
@@ -65,12 +71,13 @@ def make(
     words = {
         "title": f"{_methods(table)} on {_counted(table, 'scenario')}",
         "summary": _summary(table),
-        "findings": claims.judge(runs, table, ratios),
-        "minutes": page.minutes_table(runs),
+        "findings": claims.judge(runs, table, ratios, targets),
+        "minutes": page.minutes_table(runs, targets),
         "methods": table["method"].nunique(),
         "labels": {method: style.look(method).label for method in table["method"]},
-        "steps": page.steps_table(runs, table),
+        "steps": page.steps_table(runs, table, targets),
         "window": WINDOW,
+        "targets": " and ".join(f"{target:g}" for target in targets) or "(none)",
         "sample": next(iter(samples.values())),
         "confidence": round(100 * statistics.CONFIDENCE),
         "min_seeds": statistics.MIN_SEEDS,

@@ -78,11 +78,11 @@ def poster() -> pd.DataFrame:
     return pd.read_csv(_PACKAGE / "poster_required_time.csv", comment="#")
 
 
-def minutes_table(runs: Sequence[Run]) -> Table:
+def minutes_table(runs: Sequence[Run], targets: Sequence[float] = TARGETS) -> Table:
     """Returns minutes to the targets, ours and the poster's (if it has any of the scenarios)."""
     methods = style.order(run.method for run in runs)
     theirs = poster().set_index(["scenario", "target_score"])
-    cells = reaches(runs, "minutes")
+    cells = reaches(runs, "minutes", targets)
     printed = POSTER_METHODS if any(key in theirs.index for key in cells) else ()
     rows = []
     for (scenario, target), cell in cells.items():
@@ -93,20 +93,23 @@ def minutes_table(runs: Sequence[Run]) -> Table:
     return Table([*heads, *(f"poster: {style.look(m).label}" for m in printed)], rows)
 
 
-def steps_table(runs: Sequence[Run], table: pd.DataFrame) -> Table:
+def steps_table(
+    runs: Sequence[Run], table: pd.DataFrame, targets: Sequence[float] = TARGETS
+) -> Table:
     """Returns env steps to the targets, env steps per second and policy lag.
 
     Args:
       runs: of the comparison.
       table: the same; see `tables.read_runs`.
+      targets: scores.
     """
-    steps = reaches(runs, "env_steps")
+    steps = reaches(runs, "env_steps", targets)
     rows = []
     for scenario in sorted(set(table["scenario"])):
         methods = style.order(table.loc[table["scenario"] == scenario, "method"])
         columns = [
             _reach_cells([steps[scenario, target][method] for method in methods], "env steps")
-            for target in TARGETS
+            for target in targets
         ]
         for i, method in enumerate(methods):
             mine = table[(table["scenario"] == scenario) & (table["method"] == method)]
@@ -119,7 +122,7 @@ def steps_table(runs: Sequence[Run], table: pd.DataFrame) -> Table:
                 Cell(ended),
             ]
             rows.append(Row((style.title(scenario), style.look(method).label), cells))
-    heads = [f"env steps to {target:g}" for target in TARGETS]
+    heads = [f"env steps to {target:g}" for target in targets]
     return Table(
         ["scenario", "method", *heads, "env steps per second", "policy lag", "how runs ended"], rows
     )

@@ -87,7 +87,9 @@ def reach(runs: Sequence[Run], target: float, axis: str) -> Reach:
     return Reach(sorted(values), len(runs), min(missed, default=np.nan))
 
 
-def reaches(runs: Iterable[Run], axis: str) -> dict[tuple[str, float], dict[str, Reach]]:
+def reaches(
+    runs: Iterable[Run], axis: str, targets: Sequence[float] = TARGETS
+) -> dict[tuple[str, float], dict[str, Reach]]:
     """Returns (scenario, target) -> method -> when it was reached; see `reach`."""
     groups: dict[str, dict[str, list[Run]]] = {}
     for run in runs:
@@ -97,7 +99,7 @@ def reaches(runs: Iterable[Run], axis: str) -> dict[tuple[str, float], dict[str,
             method: reach(group, target, axis) for method, group in groups[scenario].items()
         }
         for scenario in sorted(groups)
-        for target in TARGETS
+        for target in targets
     }
 
 
