@@ -36,7 +36,7 @@ _MINUTES = flags.DEFINE_float(
 _TARGETS = flags.DEFINE_list(
     "targets",
     None,
-    "scores; once its last 100 episodes have had all of them on average, a run ends. Default: 0.4,0.8 "
+    "scores; once its last 100 episodes have had all of them, a run ends. Default: 0.4,0.8 "
     "where all are scenarios of football, else none",
 )
 _OUTPUT = flags.DEFINE_string("output", None, "directory of runs and CSV files", required=True)

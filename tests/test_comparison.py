@@ -68,7 +68,7 @@ def test_without_targets_only_minutes_and_env_steps_end_a_run(tmp_path):
 def test_what_a_run_measured_as_csv(tmp_path):
     log = write_events(tmp_path / "run", [None, 0.25, 0.5])
     results = {
-        Run("ppo", "academy_corner", 1): comparison.measure(log, 3, (0.4,), 1000),
+        Run("ppo", "academy_corner", 1): comparison.measure(log, 3, (0.8,), 1000),
         Run("impala", "synthetic", 0): comparison.measure(
             RunLog(tmp_path / "none"), 3, (0.4,), 1000
         ),
