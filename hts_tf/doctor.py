@@ -19,13 +19,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NoReturn
 
 from hts_tf import errors
 from hts_tf.examining import cluster, distribution, engine_build, machine, python_packages
 from hts_tf.examining.finding import SET_UP, Finding
-from hts_tf.system import command, installation, stop_signals
+from hts_tf.system import command, installation, processes, stop_signals
 
 _PR_SET_CHILD_SUBREAPER = 36
 _POLL_SEC = 0.05
@@ -141,11 +140,7 @@ def _end_descendants() -> None:
 
 
 def _descendants() -> list[int]:
-    parents = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has just ended
-            fields = path.read_text().rpartition(")")[2].split()
-            parents[int(path.parent.name)] = int(fields[1])
+    parents = {pid: int(parent) for pid, (_, parent, *_) in processes.all_fields()}
     found = [os.getpid()]
     for one in found:  # which grows meanwhile
         found += [child for child, parent in parents.items() if parent == one]

@@ -165,6 +165,7 @@ class Learner:
         Raises:
           ConfigError: it is of another agent.
         """
+        parameters.check(self.agent, state, parameters.CHECKPOINT)
         parameters.assign(self._variables(), state)
         self.updates = int(state["run/updates"])
 

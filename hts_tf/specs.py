@@ -252,7 +252,8 @@ class EnvironmentSpec:
       observation: of one player's: an `ArraySpec`, or dicts and tuples of them, also nested. In
         a dict, an array of bools `ACTION_MASK` says which values of a discrete action, or of each
         number of a multi-discrete one, one after another, are permitted.
-      action: of one player: a `DiscreteSpec`, `MultiDiscreteSpec`, `BoxSpec`, or bools.
+      action: of one player: a `DiscreteSpec` for one choice, a `MultiDiscreteSpec` for several, a
+        `BoxSpec`, floats without bounds, or bools.
       max_episode_steps: no episode lasts longer, in env steps.
       num_players: P, who act at the same time, each with an observation and an action of its own.
       num_rivals: how many of them, the last ones, are on another side: whom `Trainer.opponents`

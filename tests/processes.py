@@ -4,6 +4,7 @@ import contextlib
 from pathlib import Path
 
 from hts_tf.benchmarks import kernel
+from hts_tf.system import processes
 
 
 def training_processes(command):
@@ -16,7 +17,7 @@ def training_processes(command):
 
 def parent_of(path):
     try:
-        return int((path / "stat").read_text().rpartition(")")[2].split()[1])
+        return int(processes.fields(int(path.name))[1])
     except OSError:
         return None
 
@@ -32,18 +33,16 @@ def descendants(ancestor):
 
 def in_session(leader):
     """Returns the processes of a session that live."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has just ended
-            state, _, _, session, *_ = path.read_text().rpartition(")")[2].split()
-            if int(session) == leader and state != "Z":
-                found.append(int(path.parent.name))
-    return found
+    return [
+        pid
+        for pid, (state, _, _, session, *_) in processes.all_fields()
+        if int(session) == leader and state != "Z"
+    ]
 
 
 def is_alive(pid):
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return processes.fields(pid)[0] != "Z"
     except OSError:
         return False
 

@@ -51,6 +51,19 @@ def test_values_that_are_not_finite_are_not_taken_from_a_checkpoint(learning):
         trained.restore(state)
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [(parameters.SPACES, "observes or acts otherwise"), (parameters.NETWORK, "of another network")],
+)
+def test_a_checkpoint_of_another_spec_or_network_is_refused(learning, name, says):
+    trained, _ = learning
+    state = {**trained.state(), name: np.array("another")}
+    with pytest.raises(errors.ConfigError, match=f"^the checkpoint in --workdir .*{says}: another"):
+        trained.restore(state)
+    del state[name]  # as of older versions
+    trained.restore(state)
+
+
 def rollout_of(agent, seed):
     rollout = data_storage.empty(agent.step, T, N)
     random = np.random.default_rng(seed)

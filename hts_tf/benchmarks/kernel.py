@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from hts_tf.collecting.executor_pool import EXECUTOR
+from hts_tf.system import processes
 
 
 def processor_sec(pid: int) -> float:
@@ -12,8 +13,7 @@ def processor_sec(pid: int) -> float:
     Raises:
       OSError: there is no such process (any more).
     """
-    # From the third field on; the second, the name, may hold anything.
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = processes.fields(pid)
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hts_tf import specs
+from hts_tf import errors, specs
 from hts_tf.collecting import data_storage
 from hts_tf.collecting.ledger import Place
 from hts_tf.collecting.workers import Workers
@@ -87,11 +87,19 @@ class Collector:
 
         Returns:
           For each slot, where its running episode stands, and the actions so far [n, P, ...].
+
+        Raises:
+          ConfigError: it is of an environment with another spec.
         """
         for name, array in self.state(next_interval).items():
-            saved = state[name]
+            saved = state.get(name)
             if name == "ledger/record":  # older ones know of no tasks, nor of intervals
                 saved = np.pad(saved, [(0, 0), (0, 0), (0, array.shape[-1] - saved.shape[-1])])
+            if saved is None or saved.size != array.size:
+                raise errors.ConfigError(
+                    f"the checkpoint in --workdir has another {name}: the environment's spec is "
+                    "not what it was; bring that back, or begin in another --workdir"
+                )
             array[...] = saved.reshape(array.shape)  # older ones have no axis of players
         ledger = self._board.ledger
         ledger.set_interval(next_interval - 1)

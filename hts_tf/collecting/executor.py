@@ -13,6 +13,7 @@ import os
 import pickle
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +34,7 @@ _STEP, _RESET, _WAIT_ACTION, _WAIT_SYNC, _TOTAL = range(len(TIMES))
 STARTING, WAITING, RESETTING, STEPPING = range(4)
 
 _FAULT_BYTES = 512
+_CLOSING_SEC = 5.0  # that environments may take to close, after a failure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,14 +69,14 @@ class ExecutorTask:
 def control_fields(num_executors: int, traced: bool = False) -> shared_memory.Fields:
     """Returns name -> (shape, dtype) of the arrays by which the trainer knows what executors do.
 
-    executor_doing: [num_executors, 5] what (see `STARTING` and so on), in which slot and episode,
-      of which task, and since when (`time.monotonic_ns`).
+    executor_doing: [num_executors, 6] what (see `STARTING` and so on), in which slot and episode,
+      of which task, in which env step of it, and since when (`time.monotonic_ns`).
     executor_fault: [num_executors, ...], in UTF-8, which rule an environment broke.
     executor_time: [num_executors, len(TIMES)] seconds since the start of the run.
     executor_stretch, executor_stretches: see `timesheet.ring_fields`.
     """
     return {
-        "executor_doing": ((num_executors, 5), "int64"),
+        "executor_doing": ((num_executors, 6), "int64"),
         "executor_fault": ((num_executors, _FAULT_BYTES), "uint8"),
         "executor_time": ((num_executors, len(TIMES)), "float64"),
         **{f"executor_{k}": v for k, v in timesheet.ring_fields(num_executors, traced).items()},
@@ -187,7 +189,7 @@ class Executor:
             self._leave_episode(slot, place)
             return
         action, observation = board.begin_step(slot, place)
-        self._note(STEPPING, slot, place.episode, place.task)
+        self._note(STEPPING, slot, place, place.length)
         start = time.perf_counter()
         result = self._environments[slot].step(action, observation)
         self._times.add(_STEP, start, slot)
@@ -218,7 +220,7 @@ class Executor:
 
     def _reset(self, slot: int, place: Place, observation: trees.Tree) -> None:
         """Starts the episode that a place is in."""
-        self._note(RESETTING, slot, place.episode, place.task)
+        self._note(RESETTING, slot, place)
         seed = seeding.episode_seed(
             self._seed,
             self._board.env(slot),
@@ -256,26 +258,27 @@ class Executor:
         wanted = self._board.observation(slot, place)
         observation = trees.map(np.empty_like, wanted)
         self._reset(slot, place, observation)
-        for action in actions[:, 0] if self._board.num_players == 1 else actions:
-            self._note(STEPPING, slot, place.episode, place.task)
+        for step, action in enumerate(actions[:, 0] if self._board.num_players == 1 else actions):
+            self._note(STEPPING, slot, place, step)
             result = self._environments[slot].step(specs.plain(action), observation)
             if result.is_over:  # where the episode went on before
                 return False
         pairs = zip(trees.leaves(observation), trees.leaves(wanted), strict=True)
         return all(came.tobytes() == there.tobytes() for came, there in pairs)
 
-    def _note(self, what: int, slot: int, episode: int, task: int) -> None:
+    def _note(self, what: int, slot: int, place: Place, step: int = 0) -> None:
         """Tells the trainer what comes now, in case it takes for ever or is the last."""
         doing = self._doing
         # First since when: what comes now has not taken as long as what was before.
-        doing[4] = time.monotonic_ns()
-        doing[0], doing[1], doing[2], doing[3] = what, slot, episode, task
+        doing[5] = time.monotonic_ns()
+        doing[0], doing[1], doing[2], doing[3] = what, slot, place.episode, place.task
+        doing[4] = step
 
 
 def _make(environment: base.EnvironmentConfig, doing: memoryview) -> checked.Checked:
     """Builds one, and tells the trainer: each may take as long as an env step."""
     made = checked.make(environment)
-    doing[4] = time.monotonic_ns()
+    doing[5] = time.monotonic_ns()
     return made
 
 
@@ -305,7 +308,9 @@ def main() -> None:
         os.write(2, traceback.format_exc().encode())
     else:
         return
-    with contextlib.suppress(Exception):  # what has failed may do so again, or hang
+    # What has failed may do so again, or hang; the trainer is not to wait for that.
+    threading.Timer(_CLOSING_SEC, os._exit, [1]).start()
+    with contextlib.suppress(Exception):
         if executor:
             executor.close()
     sys.stdout.flush()

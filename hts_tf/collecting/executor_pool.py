@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ import numpy as np
 from hts_tf import errors
 from hts_tf.collecting import executor
 from hts_tf.collecting.board import Board
-from hts_tf.system import source, terminal
+from hts_tf.system import processes, source, terminal
 
 # Not `-m`: it would begin as commands do, and take signals before `main` says what they mean.
 EXECUTOR = "from hts_tf.collecting import executor; executor.main()"
@@ -81,7 +80,7 @@ class ExecutorPool:
         Args:
           tasks: one for each executor.
           board: of the environments.
-          doing: [num_executors, 5], see `executor.control_fields`.
+          doing: [num_executors, 6], see `executor.control_fields`.
           faults: [num_executors, ...], see there.
           crash_limit: an executor that dies so often in the same place is a failure.
           step_timeout_sec: an executor that takes longer for an env step or a reset, to start, to
@@ -173,7 +172,7 @@ class ExecutorPool:
     def _spawn(self, index: int) -> int:
         """Starts an executor and returns its pidfd."""
         task = self._tasks[index]
-        self._doing[index] = executor.STARTING, -1, -1, 0, time.monotonic_ns()
+        self._doing[index] = executor.STARTING, -1, -1, 0, 0, time.monotonic_ns()
         self._unseen.pop(index, None)
         # Not a pipe, which holds only so much: this thread has others to look after.
         with os.fdopen(os.memfd_create("executor task"), "w+b") as told:
@@ -207,19 +206,16 @@ class ExecutorPool:
             how = f"was killed by {signal.Signals(-code).name}"
         else:
             how = f"ended with exit code {code} (its own message is above)"
-        what, slot, episode, task, _ = self._doing[index].tolist()
+        what, slot, episode, task, step, _ = self._doing[index].tolist()
         env = self._board.env(slot)
         attempt = None
         where = "while starting" if what == executor.STARTING else "while waiting for actions"
         if what == executor.RESETTING:
-            attempt = Attempt(env, episode, task, self._ledger.attempted(slot)[:0])
+            attempt = Attempt(env, episode, task, self._ledger.attempted(slot, 0))
             where = f"while resetting environment {env} to its episode {episode}"
         elif what == executor.STEPPING:
-            attempt = Attempt(env, episode, task, self._ledger.attempted(slot))
-            where = (
-                f"while stepping environment {env}, episode {episode}, "
-                f"env step {len(attempt.actions) - 1}"
-            )
+            attempt = Attempt(env, episode, task, self._ledger.attempted(slot, step + 1))
+            where = f"while stepping environment {env}, episode {episode}, env step {step}"
         fault = self._faults[index].tobytes().rstrip(b"\0").decode(errors="ignore")
         if fault:  # trying again would not mend it
             raise WorkerError(f"{fault} ({where.removeprefix('while ')})", attempt)
@@ -252,7 +248,7 @@ class ExecutorPool:
         if self._step_timeout_sec is None:
             return
         for index, process in self._processes.items():
-            what, _, _, _, since = self._doing[index].tolist()
+            what, *_, since = self._doing[index].tolist()
             if what == executor.WAITING:
                 seconds = self._seconds_unseen(index)
             else:
@@ -291,9 +287,8 @@ def _end_session(leader: subprocess.Popen) -> int:
     As long as nobody has waited for the leader, its session's number is no other's.
     """
     os.kill(leader.pid, signal.SIGKILL)  # first, so that no more are started
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has just ended
-            session = path.read_text().rpartition(")")[2].split()[3]
-            if int(session) == leader.pid:
-                os.kill(int(path.parent.name), signal.SIGKILL)
+    for pid, (_, _, _, session, *_) in processes.all_fields():
+        if int(session) == leader.pid:
+            with contextlib.suppress(OSError):  # it has just ended
+                os.kill(pid, signal.SIGKILL)
     return leader.wait()

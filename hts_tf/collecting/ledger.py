@@ -124,9 +124,6 @@ class Ledger:
         """Notes the action that is to take a slot's episode from `length` to `length + 1`.
 
         It counts from the next `move` on.
-
-        Raises:
-          IndexError: the episode is longer than the environment's spec says.
         """
         self._played[slot, length] = action
 
@@ -135,6 +132,6 @@ class Ledger:
         place = self.place(slot)
         return place, self._action[slot, : place.length].copy()
 
-    def attempted(self, slot: int) -> np.ndarray:
-        """Returns the actions so far and the one noted after them, [length + 1, P, ...]."""
-        return self._action[slot, : self.place(slot).length + 1].copy()
+    def attempted(self, slot: int, num_steps: int) -> np.ndarray:
+        """Returns the first actions that are noted of a slot's episode, [num_steps, P, ...]."""
+        return self._action[slot, :num_steps].copy()

@@ -155,7 +155,8 @@ def play(
     start = time.perf_counter()
     environment.reset(seed, observation)
     look(start)
-    most = spec.max_episode_steps if max_steps is None else max_steps
+    longest = spec.max_episode_steps + 1  # which is one too long, as `Checked` will say
+    most = longest if max_steps is None else min(max_steps, longest)
     for step in range(most if actions is None else len(actions)):
         if actions is None:
             action = random_actions.draw_for_all(spec, observation, random)

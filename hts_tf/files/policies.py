@@ -45,13 +45,7 @@ class Parameters(NamedTuple):
 
     def give(self, agent: Agent) -> None:
         """Gives them to an agent. Raises: ConfigError: it is of other spaces or network."""
-        for name, own, differs in (
-            (parameters.SPACES, parameters.spaces(agent), "observes or acts otherwise"),
-            (parameters.NETWORK, parameters.network(agent), "is of another network"),
-        ):
-            found = self.arrays.get(name)
-            if found is not None and found != own:  # those of older versions do not say
-                raise errors.ConfigError(f"{self.source} {differs}: {found}, not {own}")
+        parameters.check(agent, self.arrays, self.source)
         parameters.assign(agent.variables, self.arrays, self.source)
 
 

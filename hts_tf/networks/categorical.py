@@ -73,7 +73,7 @@ class Categorical(ActionHead):
     @classmethod
     def serves(cls, action: specs.ArraySpec) -> bool:
         """See base class."""
-        return isinstance(action, specs.DiscreteSpec)
+        return isinstance(action, specs.DiscreteSpec) and not action.shape
 
     @property
     def num_logits(self) -> int:

@@ -12,6 +12,7 @@ from hts_tf.networks.transparent import Transparent
 
 # In checkpoints and snapshots: what their agent observes and does, and what it is made of.
 SPACES, NETWORK = "agent/spaces", "agent/network"
+CHECKPOINT = "the checkpoint in --workdir"  # for messages
 
 
 def spaces(agent: Agent) -> np.ndarray:
@@ -48,10 +49,30 @@ def are_finite(variables: Iterable[tf.Variable]) -> bool:
     return all(specs.all_finite(np.asarray(tf.convert_to_tensor(v))) for v in variables)
 
 
+def check(agent: Agent, state: dict[str, np.ndarray], source: str) -> None:
+    """Checks that a saved state is of an agent of the same spaces and network.
+
+    Args:
+      agent: that is to be given it.
+      state: that was saved; those of older versions do not say what they are of.
+      source: of the state, for messages.
+
+    Raises:
+      ConfigError: it is not.
+    """
+    for name, own, differs in (
+        (SPACES, spaces(agent), "observes or acts otherwise"),
+        (NETWORK, network(agent), "is of another network"),
+    ):
+        found = state.get(name)
+        if found is not None and found != own:
+            raise errors.ConfigError(f"{source} {differs}: {found}, not {own}")
+
+
 def assign(
     variables: Sequence[tf.Variable | None],
     state: dict[str, np.ndarray],
-    source: str = "the checkpoint in --workdir",
+    source: str = CHECKPOINT,
     otherwise: str = "is of another network",
 ) -> None:
     """Gives variables, such as an agent's, the values of the first ones in a saved state.

@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import functools
 import itertools
 import os
@@ -11,7 +12,7 @@ import types
 import numpy as np
 import pytest
 
-from hts_tf import seeding, specs, trees
+from hts_tf import errors, seeding, specs, trees
 from hts_tf.collecting import actor, executor, executor_pool
 from hts_tf.collecting.collector import Collector
 from hts_tf.collecting.executor_pool import WorkerError
@@ -40,7 +41,7 @@ BROKEN_GAMES = """
 import ctypes, dataclasses, os, random, signal, subprocess, sys, time
 import numpy as np
 from hts_tf import specs
-from hts_tf.collecting import buffers, ledger
+from hts_tf.collecting import buffers, executor, ledger
 from hts_tf.environments import base, synthetic
 
 def kill():
@@ -136,6 +137,41 @@ class BreaksARule(synthetic.Synthetic):
     def make(self):
         return Forgetful(self)
 
+class Endless(synthetic.SyntheticEnvironment):
+    def step(self, action, observation):
+        return super().step(action, observation)._replace(terminated=False)
+
+@dataclasses.dataclass(frozen=True)
+class NeverEnds(synthetic.Synthetic):
+    def make(self):
+        return Endless(self)
+
+class Stuck(Forgetful):
+    def close(self):
+        time.sleep(3600)
+
+@dataclasses.dataclass(frozen=True)
+class HangsWhenItIsClosed(synthetic.Synthetic):
+    def make(self):
+        executor._CLOSING_SEC = 0.1
+        return Stuck(self)
+
+class Tired(synthetic.SyntheticEnvironment):
+    def step(self, action, observation):
+        if self._step == 1:
+            fail()
+        return super().step(action, observation)
+
+@dataclasses.dataclass(frozen=True)
+class CannotBePlayedAgain(synthetic.Synthetic):
+    played: str = ""
+
+    def make(self):
+        if os.path.exists(self.played):
+            return Tired(self)
+        open(self.played, "w").close()
+        return super().make()
+
 @dataclasses.dataclass(frozen=True)
 class IgnoresItsSeed(synthetic.Synthetic):
     def make(self):
@@ -191,6 +227,8 @@ class StartsAChild(synthetic.Synthetic):
         return Parent(self, self.command)
 
 class Walk(base.Environment):
+    uses_up = False
+
     def reset(self, seed, observation):
         self._place = np.random.default_rng(seed).normal(size=2)
         self._step = 0
@@ -198,6 +236,8 @@ class Walk(base.Environment):
 
     def step(self, action, observation):
         self._place = self._place + action
+        if self.uses_up:
+            action *= 0
         self._step += 1
         self._show(observation)
         return base.StepResult(self._place[0], self._place[1], self._step == 5, False)
@@ -218,6 +258,14 @@ class Walking:
 
     def make(self):
         return Walk()
+
+class Greedy(Walk):
+    uses_up = True
+
+@dataclasses.dataclass(frozen=True)
+class UsesActionsUp(Walking):
+    def make(self):
+        return Greedy()
 """
 
 
@@ -458,6 +506,18 @@ def test_another_collector_can_go_on(time_limit):
         assert_same_episodes(episodes(second), expected_episodes)
 
 
+def test_a_saved_state_of_another_spec_is_refused():
+    with collecting(GAMES[False]) as first:
+        state = {name: array.copy() for name, array in first.state(0).items()}
+    longer = dataclasses.replace(GAMES[False], episode_steps=6)
+    says = "another ledger/action: the environment's spec is not what it was"
+    with collecting(longer) as second, pytest.raises(errors.ConfigError, match=says):
+        second.restore(state, 0)
+    del state["storage/reward"]
+    with collecting(GAMES[False]) as third, pytest.raises(errors.ConfigError, match="storage/rew"):
+        third.restore(state, 0)
+
+
 def test_activity_are_shares_of_time_and_the_mean_batch():
     with collecting(GAMES[True], actor_batch_size=2) as collector:
         collector.start()
@@ -577,6 +637,40 @@ def test_a_broken_rule_ends_the_run_at_that_step(broken_games):
     )
     assert attempt.actions.shape == (3, 1)
     assert_gone(collector)
+
+
+def test_an_episode_that_goes_on_is_a_broken_rule(broken_games):
+    fault = (
+        "Endless broke a rule in env step 5 of its episode: the episode goes on after 5 env steps, "
+        r"the spec's max_episode_steps .*\(stepping environment \d, episode 0, env step 5\)$"
+    )
+    with collecting(broken_games.NeverEnds(3, 5)) as collector:
+        collector.start()
+        with pytest.raises(WorkerError, match=fault) as raised:
+            run_intervals(collector, 0, 3)
+        assert collector.workers._pool.crashes == 0
+    assert raised.value.attempt.actions.shape == (5, 1), "all that there is room for"
+
+
+def test_a_broken_rule_is_told_although_the_environment_does_not_close(broken_games):
+    with collecting(broken_games.HangsWhenItIsClosed(3, 5), step_timeout_sec=None) as collector:
+        collector.start()
+        with pytest.raises(WorkerError, match="Stuck broke a rule in env step 2"):
+            run_intervals(collector, 0, 1)
+
+
+def test_a_death_while_an_episode_is_played_again_is_told_of_that_env_step(broken_games, tmp_path):
+    game = broken_games.CannotBePlayedAgain(3, 5, played=str(tmp_path / "played"))
+    with collecting(game, num_executors=1, num_envs=1, crash_limit=2) as collector:
+        collector.start()
+        [storage] = run_intervals(collector, 0, 1)
+        [pid] = pids(collector)
+        os.kill(pid, signal.SIGKILL)
+        expected = "while stepping environment 0, episode 0, env step 1; it died there 2 times"
+        with pytest.raises(WorkerError, match=expected) as raised:
+            collector.begin(1)
+            collector.wait()
+    np.testing.assert_array_equal(raised.value.attempt.actions[:, 0], storage.action[:2, 0])
 
 
 def test_an_environment_that_does_not_keep_to_its_seed_is_told_of(broken_games, capfd):
@@ -857,6 +951,16 @@ def test_dicts_and_arrays_are_what_a_replay_gives_also_after_a_death(broken_game
                     environment.reset(seeding.episode_seed(SEED, slot, episode), observation)
         assert ledger[slot][0] == episode
         assert ledger[slot][1][:, 0].tolist() == played
+
+
+def test_an_environment_may_write_to_its_actions(broken_games):
+    found = []
+    for game in (broken_games.Walking(), broken_games.UsesActionsUp()):
+        step = specs.step_spec(game.spec, {"mean": specs.ArraySpec((2,), "float32")})
+        with collecting(game, step=step, policy=RandomWalk()) as collector:
+            collector.start()
+            found.append(run_intervals(collector, 0, 2))
+    assert_same_bits(*found)
 
 
 def test_an_executor_that_dies_again_and_again_in_the_same_step_ends_the_run(broken_games, capfd):

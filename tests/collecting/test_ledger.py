@@ -54,7 +54,7 @@ def test_an_action_counts_from_the_next_move_on():
     begin_episode(book, 0)
     book.write_action(0, 0, 7)
     assert played(book, 0) == []
-    assert book.attempted(0)[:, 0].tolist() == [7]
+    assert book.attempted(0, 1)[:, 0].tolist() == [7]
     book.write_action(0, 0, 8)  # by the one who does it again
     book.move(0, Place(0, 1, 1, False))
     assert played(book, 0) == [8]

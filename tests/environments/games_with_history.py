@@ -63,6 +63,8 @@ class Faulty(base.Environment):
             result = result._replace(score=result.score + 1)
         if self._fault == "lucky" and self._game._step == 2:
             result = result._replace(reward=self._lucky)
+        if self._fault == "endless":
+            result = result._replace(terminated=False)
         if self._fault == "told" and result.terminated:
             result = result._replace(figures=(self._lucky,))
         return result

@@ -67,6 +67,12 @@ def test_long_episodes_are_broken_off():
     assert not any(played.has_ended for played in found.played)
 
 
+def test_an_episode_that_is_longer_than_the_spec_says():
+    with pytest.raises(checked.ProtocolError, match="in env step 5 .*goes on after 5 env steps"):
+        find_out("endless")
+    assert not find_out("endless", max_steps=5).played[0].has_ended, "it is broken off before"
+
+
 def test_a_game_that_writes_to_its_actions():
     with pytest.raises(checked.ProtocolError, match="written to in env step 0"):
         find_out("writes")

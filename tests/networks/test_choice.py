@@ -36,6 +36,11 @@ def test_other_actions_are_refused_in_a_line(dtype):
         choice.head_for(specs.ArraySpec((2,), dtype))
 
 
+def test_several_choices_are_no_discrete_action():
+    with pytest.raises(errors.ConfigError, match=r"^no action head is for .*\(2,\)"):
+        choice.head_for(specs.DiscreteSpec((2,), num_values=3))
+
+
 VECTOR = specs.ArraySpec((17,), "float64")
 NUMBER = specs.ArraySpec((), "float32")
 CHOICE = specs.DiscreteSpec(num_values=16)

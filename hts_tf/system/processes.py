@@ -1,0 +1,24 @@
+"""What the kernel says of processes, in /proc."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def fields(pid: int) -> list[str]:
+    """Returns the fields of /proc/PID/stat from the third on: state, parent, group, session, ...
+
+    The second one, the name, may hold anything: blanks, parentheses, and half a character, as it is
+    cut after 15 bytes.
+
+    Raises:
+      OSError: there is no such process (any more).
+    """
+    return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode().split()
+
+
+def all_fields() -> Iterator[tuple[int, list[str]]]:
+    """Yields the id and `fields` of all processes that there are."""
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has just ended
+            yield int(path.name), fields(int(path.name))
