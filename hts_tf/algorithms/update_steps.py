@@ -81,14 +81,13 @@ def evaluate_in_chunks(
         terminated=rollout.terminated,
         truncated=rollout.truncated,
     )
-    return shards.map(lambda part: _evaluate_in_chunks(agent, part, rows_at_once), needed)
+    evaluate = _evaluate_sequences if rollout.state else _evaluate_steps
+    return shards.map(lambda part: evaluate(agent, part, rows_at_once), needed)
 
 
-def _evaluate_in_chunks(
+def _evaluate_steps(
     agent: Agent, rollout: specs.Rollout, rows_at_once: int
 ) -> tuple[trees.Tree, tf.Tensor]:
-    if rollout.state:
-        return _evaluate_sequences(agent, rollout, rows_at_once)
     leading = tf.nest.flatten(rollout.observation)[0].shape[:2]
     rows = trees.map(lambda x: tf.reshape(x, (-1, *x.shape[2:])), rollout.observation)
     count = leading.num_elements()

@@ -22,8 +22,8 @@ _INFERENCE, _WAIT_STATE, _WAIT_SYNC, _TOTAL = range(len(TIMES))
 class Rivals(Protocol):
     """Who play the players of another side; see `opponents.pool.Pool`."""
 
-    def number(self, slot: int, episode: int) -> int:
-        """Returns whom an episode meets, if it begins now; 0 for the policy itself."""
+    def number(self, env: int, episode: int) -> int:
+        """Returns whom an environment's episode meets, if it begins now; 0: the policy itself."""
 
     def act(
         self, who: np.ndarray, observation: trees.Tree, noise: np.ndarray, state: trees.Tree

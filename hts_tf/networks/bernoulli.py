@@ -70,7 +70,7 @@ class Bernoulli(ActionHead):
     @property
     def noise(self) -> specs.ArraySpec:
         """See base class."""
-        return specs.ArraySpec(self.action.shape, "float32")
+        return self.parameters["logits"]
 
     def call(self, features: tf.Tensor, observation: trees.Tree) -> dict[str, tf.Tensor]:
         """See base class."""

@@ -93,7 +93,7 @@ class Categorical(ActionHead):
     @property
     def noise(self) -> specs.ArraySpec:
         """See base class."""
-        return specs.ArraySpec((self.num_logits,), "float32")
+        return self.parameters["logits"]
 
     def call(self, features: tf.Tensor, observation: trees.Tree) -> dict[str, tf.Tensor]:
         """See base class."""

@@ -156,7 +156,7 @@ class Gaussian(ActionHead):
     @property
     def noise(self) -> specs.ArraySpec:
         """See base class."""
-        return specs.ArraySpec(self.action.shape, "float32")
+        return self.parameters["mean"]
 
     def call(self, features: tf.Tensor, observation: trees.Tree) -> dict[str, tf.Tensor]:
         """See base class."""

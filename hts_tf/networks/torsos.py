@@ -44,7 +44,7 @@ class ToFloat(Transparent):
 
     def __init__(self, spec: trees.Tree, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        for leaf in filter(is_discrete, trees.leaves(spec)):
+        for leaf in filter(_is_discrete, trees.leaves(spec)):
             if sum(_counts(leaf)) > _MOST_VALUES:
                 raise errors.ConfigError(
                     f"an observation with {sum(_counts(leaf)):,} values would be a one-hot vector "
@@ -58,7 +58,7 @@ class ToFloat(Transparent):
         return trees.map(self._to_float, self._spec, observation)
 
     def _to_float(self, spec: specs.ArraySpec, x: tf.Tensor) -> tf.Tensor:
-        if is_discrete(spec):
+        if _is_discrete(spec):
             return keras.ops.cast(_one_hot(spec, x), self.compute_dtype)
         return keras.ops.cast(x, self.compute_dtype) * spec.scale
 
@@ -131,7 +131,7 @@ def without(observation: trees.Tree, *names: str) -> trees.Tree:
     return seen if len(seen) > 1 else next(iter(seen.values()))
 
 
-def is_discrete(spec: specs.ArraySpec) -> bool:
+def _is_discrete(spec: specs.ArraySpec) -> bool:
     """Returns whether arrays of a kind hold choices, not amounts."""
     return isinstance(spec, (specs.DiscreteSpec, specs.MultiDiscreteSpec))
 
@@ -144,7 +144,7 @@ def image_shape(spec: specs.ArraySpec) -> tuple[int, int, int] | None:
     """
     if isinstance(spec, specs.PixelMapSpec):
         return spec.dense_shape
-    if len(spec.shape) != 3 or is_discrete(spec):
+    if len(spec.shape) != 3 or _is_discrete(spec):
         return None
     return (*spec.shape[1:], spec.shape[0]) if _channels_first(spec) else spec.shape
 

@@ -143,10 +143,10 @@ class Pool:
 
     # ---- The actors' questions ------------------------------------------------------------------
 
-    def number(self, slot: int, episode: int) -> int:
-        """Returns whom an episode meets, if it begins now."""
+    def number(self, env: int, episode: int) -> int:
+        """Returns whom an environment's episode meets, if it begins now."""
         numbers, ends = self._table
-        return numbers[seeding.choice(ends, self._seed, "opponent", slot, episode)]
+        return numbers[seeding.choice(ends, self._seed, "opponent", env, episode)]
 
     def act(
         self, who: np.ndarray, observation: trees.Tree, noise: np.ndarray, state: trees.Tree
@@ -167,7 +167,7 @@ class Pool:
         answer = trees.map(np.array, answer)
         for number in others:
             rows = np.flatnonzero(who == number)
-            own = [trees.map(lambda x, r=rows: x[r], tree) for tree in (observation, noise, state)]
+            own = trees.map(lambda x, r=rows: x[r], (observation, noise, state))
             if number <= len(self._scripted):
                 answer.action[rows] = self._scripted[number - 1].act(*own[:2])
                 continue

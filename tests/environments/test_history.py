@@ -68,7 +68,7 @@ def test_long_episodes_are_broken_off():
 
 
 def test_an_episode_that_is_longer_than_the_spec_says():
-    with pytest.raises(checked.ProtocolError, match="in env step 5 .*goes on after 5 env steps"):
+    with pytest.raises(checked.ProtocolError, match=r"in env step 5 .*goes on after 5 env steps"):
         find_out("endless")
     assert not find_out("endless", max_steps=5).played[0].has_ended, "it is broken off before"
 
