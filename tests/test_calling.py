@@ -14,6 +14,7 @@ import pytest
 import hts_tf
 from hts_tf import calling, errors, operative
 from hts_tf.files.curves import RunLog
+from hts_tf.files.workdir import LOCK
 from tests import too_rich
 from tests.command_line import ROOT
 
@@ -143,6 +144,5 @@ def test_interrupted_twice_it_ends_at_once(tmp_path, interruptible, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         hts_tf.train("synthetic", workdir=tmp_path, bindings=never)
     thread.join()
-    directory = os.open(tmp_path, os.O_RDONLY)
-    fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)  # it is in use no more
-    os.close(directory)
+    with (tmp_path / LOCK).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # it is in use no more

@@ -14,6 +14,7 @@ from hts_tf.collecting.executor_pool import Attempt
 from hts_tf.files import archive, checkpoint
 from hts_tf.system import terminal, whole
 
+LOCK = "lock"  # the file that a run locks, which is empty
 _ANOTHER = "; give that, or another --workdir"
 
 
@@ -31,7 +32,7 @@ class Workdir:
         self.config = self.path / "config.gin"
         self._checkpoints = self.path / "checkpoints"
         self.archive = self.path / archive.FILE_NAME
-        self._directory: int | None = None
+        self._lock_fd: int | None = None
         self._is_new = False
 
     def claim(self, configuration: str) -> bool:
@@ -95,19 +96,22 @@ class Workdir:
 
     def close(self) -> None:
         """Lets others claim it; may be called twice."""
-        if self._directory is not None:
-            os.close(self._directory)
-            self._directory = None
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
 
     def _lock(self) -> None:
         """Locks the directory until it is closed, or this process ends.
 
+        By a file that stays there, opened for writing: NFS locks such a one for all machines, but a
+        directory for one alone.
+
         Raises:
           ConfigError: another process trains in it.
         """
-        self._directory = os.open(self.path, os.O_RDONLY)
+        self._lock_fd = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(self._directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise errors.ConfigError(
                 f"--workdir={self.path} is in use by another training run"

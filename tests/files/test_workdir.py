@@ -4,7 +4,7 @@ import pytest
 from hts_tf import errors
 from hts_tf.files import checkpoint
 from hts_tf.files.archive import Record
-from hts_tf.files.workdir import Workdir
+from hts_tf.files.workdir import LOCK, Workdir
 
 
 def test_an_archive_that_has_lost_episodes_is_reported(tmp_path, capfd):
@@ -51,6 +51,20 @@ def test_a_directory_is_a_runs_from_when_it_is_configured(tmp_path):
     workdir.close()
     with pytest.raises(errors.ConfigError, match="num_envs = 8"):
         workdir.claim("Trainer.num_envs = 4\n")
+
+
+def test_one_run_at_a_time(tmp_path):
+    one, other = Workdir(tmp_path), Workdir(tmp_path)
+    one.claim("Trainer.num_envs = 4\n")
+    with pytest.raises(errors.ConfigError, match="is in use by another training run"):
+        other.claim("Trainer.num_envs = 4\n")
+    other.close()
+    with (tmp_path / LOCK).open("r+b") as file:  # a regular one, as NFS locks for all machines
+        file.seek(0, 2)
+        assert not file.tell()
+    one.close()
+    other.claim("Trainer.num_envs = 4\n")
+    other.close()
 
 
 def test_checkpoints_of_a_run_whose_configuration_is_gone(tmp_path):
