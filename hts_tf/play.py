@@ -155,7 +155,7 @@ def _opponent(name: str) -> tuple[base.EnvironmentConfig, _Others]:
     policy = Policy(found.agent, players)
 
     def begin(seed: int) -> Callable[[trees.Tree], np.ndarray]:
-        random = np.random.default_rng(seed)
+        random = seeding.generator(seed, "opponent's noise")
         state = policy.initial_state((players,))
 
         def act(seen: trees.Tree) -> np.ndarray:
