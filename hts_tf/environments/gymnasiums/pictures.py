@@ -17,7 +17,8 @@ def prepare() -> None:
     """Sets the environment variables with which renderers work here."""
     if not os.environ.get("DISPLAY"):  # then only these work
         os.environ.setdefault("MUJOCO_GL", "egl")
-        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+        if not os.environ.get("WAYLAND_DISPLAY"):  # else there may be windows, too
+            os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
 
