@@ -76,12 +76,15 @@ def observed(space: spaces.Space, name: str = "observation") -> Observed:
     raise _refusal(name, space, _OBSERVED)
 
 
-def played(space: spaces.Space, bounded_by: Literal["clip", "tanh"]) -> Played:
+def played(
+    space: spaces.Space, bounded_by: Literal["clip", "tanh"], owner: str = "Gymnasium"
+) -> Played:
     """Translates a space of actions.
 
     Args:
       space: of one action.
       bounded_by: of a Box, see `specs.BoxSpec`.
+      owner: the configurable that says so.
 
     Raises:
       ConfigError: such spaces are not served.
@@ -101,7 +104,7 @@ def played(space: spaces.Space, bounded_by: Literal["clip", "tanh"]) -> Played:
                 specs.ArraySpec(space.shape, "bool"), lambda action: np.array(action, kind)
             )
         case spaces.Box() if space.dtype.name in _FLOATS and math.prod(space.shape) > 0:
-            return _box_action(space, bounded_by)
+            return _box_action(space, bounded_by, owner)
     raise _refusal("action", space, _PLAYED)
 
 
@@ -123,7 +126,7 @@ def _refusal(name: str, space: Any, served: str) -> errors.ConfigError:
     )
 
 
-def _box_action(space: spaces.Box, bounded_by: Literal["clip", "tanh"]) -> Played:
+def _box_action(space: spaces.Box, bounded_by: Literal["clip", "tanh"], owner: str) -> Played:
     def stored(bounds: np.ndarray) -> tuple[float, ...]:
         # What float32 has no number for is as good as infinite.
         bounds = bounds.ravel().astype(float)
@@ -138,7 +141,7 @@ def _box_action(space: spaces.Box, bounded_by: Literal["clip", "tanh"]) -> Playe
     except errors.ConfigError as error:
         shown = configurables.shorten(repr(space))
         raise errors.ConfigError(
-            f"Gymnasium.bounded_by = {bounded_by!r} does not go with {shown}: {error}"
+            f"{owner}.bounded_by = {bounded_by!r} does not go with {shown}: {error}"
         ) from None
     low, high, kind, shape = space.low, space.high, space.dtype, space.shape
 

@@ -76,7 +76,7 @@ class PettingZooEnvironment(base.Environment):
             self._alone = keys[0] if len(keys) == 1 else None
             seen = [_without_mask(space) for space in seen]
         observed, self._writers = _common(seen)
-        self._played = [spaces.played(space, recipe.bounded_by) for space in actions]
+        self._played = [spaces.played(space, recipe.bounded_by, "PettingZoo") for space in actions]
         action = self._common_action(actions)
         entries: dict[str, trees.Tree] = {}
         self._masks = None
@@ -104,10 +104,9 @@ class PettingZooEnvironment(base.Environment):
             return kinds[0]
         if all(isinstance(kind, specs.DiscreteSpec) for kind in kinds):
             return max(kinds, key=lambda kind: kind.num_values)
-        shown = ", ".join(dict.fromkeys(configurables.shorten(repr(space)) for space in actions))
         raise errors.ConfigError(
             f"PettingZoo.module = {self._module!r}: agents share a policy, which cannot serve "
-            f"actions that differ as these do: {shown}",
+            f"actions that differ as these do: {_listed(actions)}",
             page="your_own_environment.md#several-players",
         )
 
@@ -295,7 +294,6 @@ def _common(
     if all(space == seen[0] for space in seen):
         observed = spaces.observed(seen[0])
         return observed.spec, [observed.write] * len(seen)
-    shapes = [getattr(space, "shape", None) for space in seen]
     if all(
         isinstance(space, gymnasium_spaces.Box)
         and len(space.shape) == 1
@@ -306,9 +304,13 @@ def _common(
         return spaces.observed(longest).spec, [_filled_up(space) for space in seen]
     raise errors.ConfigError(
         "agents share a policy, which cannot serve observations that differ as these do: "
-        f"{', '.join(dict.fromkeys(map(str, shapes)))}; vectors of floats may",
+        f"{_listed(seen)}; vectors of floats may",
         page="your_own_environment.md#several-players",
     )
+
+
+def _listed(different: list[gymnasium_spaces.Space]) -> str:
+    return ", ".join(dict.fromkeys(configurables.shorten(repr(space)) for space in different))
 
 
 def _filled_up(space: gymnasium_spaces.Box) -> Callable[[Any, np.ndarray], None]:

@@ -170,6 +170,13 @@ class Odd(zoo.Herd):
             return self.action_space(agent)
         return super().observation_space(agent)
 
+    def action_space(self, agent):
+        if self._what == "actions" and agent == "sheep_1":
+            return spaces.MultiBinary(2)
+        if self._what == "boundless":
+            return spaces.Box(0, np.inf, (1,))
+        return super().action_space(agent)
+
     def render(self):
         return None
 
@@ -221,7 +228,18 @@ zoo.odd = zoo._module("odd", Odd)
         ({"module": "nowhere"}, "module names nowhere, which is not imported"),
         ({"module": "tests.command_line"}, "has no function parallel_env"),
         ({"module": "tests.zoo", "kwargs": {"wool": 1}}, "cannot be built: TypeError"),
-        ({"module": "tests.zoo.odd", "kwargs": {"what": "spaces"}}, "observations that differ"),
+        (
+            {"module": "tests.zoo.odd", "kwargs": {"what": "spaces"}},
+            r"observations that differ .*\), Discrete\(3\); ",
+        ),
+        (
+            {"module": "tests.zoo.odd", "kwargs": {"what": "actions"}},
+            r"actions that differ .*: Discrete\(3\), MultiBinary\(2\)",
+        ),
+        (
+            {"module": "tests.zoo.odd", "kwargs": {"what": "boundless"}, "bounded_by": "tanh"},
+            r"PettingZoo\.bounded_by = 'tanh' does not go with Box",
+        ),
         ({"module": "tests.zoo.odd", "kwargs": {"what": "no limit"}}, "has no max_cycles"),
         ({"module": "tests.zoo.odd", "kwargs": {"what": "nobody"}}, "odd has no possible_agents"),
     ],
