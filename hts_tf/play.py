@@ -6,11 +6,12 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from absl import flags
 
-from hts_tf import config, errors, seeding, trees
+from hts_tf import config, errors, seeding, specs, trees
 from hts_tf.environments import base, checked, two_sided
 from hts_tf.system import command
 from hts_tf.watching import keyboard, stages, video
@@ -107,7 +108,8 @@ class Game:
             if key == keyboard.ESCAPE:
                 self.is_left = True
                 return None
-            action = self.keyboard.actions.get(key, action if idle is None else idle)
+            wanted = self.keyboard.actions.get(key, action if idle is None else idle)
+            action = self._permitted(wanted)
             played = action
             if act:
                 played = act(self._seen)  # of several players: there are others
@@ -124,6 +126,14 @@ class Game:
             key = stage.pressed()
         self.is_left = key == keyboard.ESCAPE
         return f"score {score:g}, return {total:.2f}, {steps} env steps"
+
+    def _permitted(self, action: Any) -> Any:
+        """Returns an action; where it is not permitted now, idle, or else the first that is."""
+        mask = self._seen.get(specs.ACTION_MASK) if isinstance(self._seen, dict) else None
+        if mask is None or mask[0, action]:
+            return action
+        idle = self.keyboard.idle
+        return idle if idle is not None and mask[0, idle] else int(mask[0].argmax())
 
     def _help(self) -> list[str]:
         words = [f"{key}: {name}" for key, name in self.keyboard.names.items()]
