@@ -179,14 +179,7 @@ def replay(
     """
     if record.against:
         environment = two_sided.two_sided(environment)  # as `hts_tf.evaluate --opponent` has it
-    if output is None:
-        player = environment.make()
-    elif isinstance(environment, base.Watchable):
-        player = environment.watch(_RENDER.value)
-    else:
-        raise errors.ConfigError(
-            f"{type(environment).__name__} has no pictures to make a video of; add --check_only"
-        )
+    player = environment.make() if output is None else _watched(environment)
     # Before it is played, as it may be one that crashes the simulator.
     print(f"episode {number}: {_describe(record)}", flush=True)
     try:
@@ -208,6 +201,15 @@ def replay(
     if 0 < len(changes) <= _CHANGES:
         print(f"the score changes in env step {', '.join(map(str, changes))}")
     return playing.disagreements()
+
+
+def _watched(environment: base.EnvironmentConfig) -> base.Watched:
+    try:
+        if not isinstance(environment, base.Watchable):
+            raise errors.ConfigError(f"{type(environment).__name__} has no pictures")
+        return environment.watch(_RENDER.value)
+    except errors.ConfigError as error:
+        raise errors.ConfigError(f"{error}; add --check_only to do without a video") from error
 
 
 def _noting(moments: Iterable[playback.Moment], changes: list[int]) -> Iterator[playback.Moment]:

@@ -43,9 +43,7 @@ def check(name: str, build: Callable[[], Any]) -> None:
             trial.env.reset(seed=0)
             picture(trial.env)
     except Exception as error:
-        raise errors.ConfigError(
-            f"{name} has no pictures ({errors.in_a_line(error)}); add --check_only"
-        ) from error
+        raise errors.ConfigError(f"{name} has no pictures ({errors.in_a_line(error)})") from error
     finally:
         if trial is not None:
             trial.close()

@@ -64,9 +64,7 @@ def test_those_without_pictures():
         Gymnasium("Sampled-v0"),
         Gymnasium("Sampled-v0", wrappers=[f"{tiny.NAME}:Halved"]),
     ):
-        with pytest.raises(
-            errors.ConfigError, match=r"Sampled-v0 has no pictures.*--check_only"
-        ) as e:
+        with pytest.raises(errors.ConfigError, match=r"Sampled-v0 has no pictures \(.*\)$") as e:
             config.watch()
         assert len(str(e.value).splitlines()) == 1
 
