@@ -14,6 +14,7 @@ from hts_tf import configurables, errors, specs, trees
 _OBSERVED = "Box, Discrete, MultiDiscrete, MultiBinary, and Dict and Tuple of these"
 _PLAYED = "Discrete, MultiDiscrete, MultiBinary, and Box of floats"
 _FLOATS = ("float16", "float32", "float64")
+_NUMBERS_SHOWN = 8
 _LARGEST = float(np.finfo(np.float32).max)  # of an action that is stored
 
 
@@ -40,6 +41,14 @@ class Played(NamedTuple):
 
     spec: specs.ArraySpec
     action: Callable[[Any], Any]
+
+    def shown(self, action: Any) -> str:
+        """Returns the numbers that the environment plays for one, at most the first few."""
+        is_box = isinstance(self.spec, specs.BoxSpec)
+        numbers = np.ravel(self.action(self.spec.bounded(action) if is_box else action))
+        kind = ".1f" if is_box else "d"
+        shown = " ".join(f"{number:{kind}}" for number in numbers[:_NUMBERS_SHOWN])
+        return f"{shown} ..." if len(numbers) > _NUMBERS_SHOWN else shown
 
 
 def observed(space: spaces.Space, name: str = "observation") -> Observed:

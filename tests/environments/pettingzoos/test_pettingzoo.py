@@ -10,6 +10,7 @@ from gymnasium import spaces
 from hts_tf import errors, specs, trees
 from hts_tf.environments import checked, history, random_actions
 from hts_tf.environments.pettingzoos.pettingzoo import PettingZoo
+from hts_tf.watching import keyboard
 from tests import zoo
 
 DIFFERENT = {"sizes": (2, 4, 3), "values": (3, 2, 5)}
@@ -293,6 +294,8 @@ def test_pictures():
     view.reset(0, observation)
     assert view.picture().size == (30, 20)
     assert (view.title, view.fps) == ("zoo", 5.0)
+    assert view.action_name(np.array([0, 1, 2])) == ""
+    assert keyboard.of(view.spec.action, view.action_name).names == {n: n for n in "012"}
     view.close()
     with pytest.raises(errors.ConfigError, match=r"odd has no pictures .* renders object"):
         PettingZoo("tests.zoo.odd", {"what": "blind"}).watch()
