@@ -49,7 +49,7 @@ class Game:
     Attributes:
       keyboard: what keys do.
       fps: env steps a second that look natural.
-      is_left: whether the person wants no more.
+      has_left: whether the person wants no more.
     """
 
     def __init__(self, environment: base.EnvironmentConfig, others: _Others | None) -> None:
@@ -67,7 +67,7 @@ class Game:
                 "plays the others",
                 page="football.md#play-yourself",
             )
-        self.is_left = False
+        self.has_left = False
         self._spec = spec
         self._others = others
         self._view = environment.watch()
@@ -106,7 +106,7 @@ class Game:
                 time.sleep(0.05)
                 key = stage.pressed() or _PAUSE
             if key == keyboard.ESCAPE:
-                self.is_left = True
+                self.has_left = True
                 return None
             wanted = self.keyboard.actions.get(key, action if idle is None else idle)
             action = self._permitted(wanted)
@@ -124,7 +124,7 @@ class Game:
         while time.monotonic() < until and not key:
             time.sleep(0.05)
             key = stage.pressed()
-        self.is_left = key == keyboard.ESCAPE
+        self.has_left = key == keyboard.ESCAPE
         return f"score {score:g}, return {total:.2f}, {steps} env steps"
 
     def _permitted(self, action: Any) -> Any:
@@ -206,7 +206,7 @@ def play() -> None:
                 outcome = game.play(seed, stage, _FPS.value or game.fps)
                 if outcome is not None:
                     outcomes.append(outcome)
-                if game.is_left:
+                if game.has_left:
                     break
     finally:
         game.close()

@@ -132,15 +132,15 @@ class Showing:
 keys = iter([None, None, sys.argv[1]])
 stage = SimpleNamespace(show=lambda picture, lines: None, pressed=lambda: next(keys))
 game = play.Game(Showing(), None)
-print(game.play(0, stage, fps=1000.0), game.is_left)
+print(game.play(0, stage, fps=1000.0), game.has_left)
 """
 
 
-@pytest.mark.parametrize(("key", "is_left"), [("escape", True), ("x", False)])
-def test_a_key_when_the_episode_is_over(key, is_left):
+@pytest.mark.parametrize(("key", "has_left"), [("escape", True), ("x", False)])
+def test_a_key_when_the_episode_is_over(key, has_left):
     code, said, errors = command_line.run("tests.program", ONE_ENV_STEP, key)
     assert code == 0, errors
-    assert said == f"score 1, return 1.00, 1 env steps {is_left}\n"
+    assert said == f"score 1, return 1.00, 1 env steps {has_left}\n"
 
 
 MASKED = """

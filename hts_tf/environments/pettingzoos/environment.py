@@ -169,7 +169,7 @@ class PettingZooEnvironment(base.Environment):
         }
         shown, rewards, terminated, truncated, _ = self.env.step(chosen)
         is_last = self._steps == self._time_limit
-        left = set(self.env.agents)
+        staying = set(self.env.agents)
         reward, *ends = (
             [self._said(read, name, said, agent) for agent in self._agents]
             for read, name, said in (
@@ -182,16 +182,16 @@ class PettingZooEnvironment(base.Environment):
             was_there = agent in self._there
             if was_there and agent not in rewards:
                 raise self._error(f"{agent!r} was there, but has no reward")
-            if agent in left and not was_there:
+            if agent in staying and not was_there:
                 raise self._error(f"{agent!r} had left, but is there again")
-            if agent not in left and not ends[1][index]:
+            if agent not in staying and not ends[1][index]:
                 ends[0][index] = True  # gone, whatever it is called
             elif was_there and is_last:
                 ends[1][index] = True
             if was_there and not ends[0][index] and agent not in shown:
                 raise self._error(f"{agent!r} has not terminated, but observes nothing")
         self._write(shown, observation, over=[any(end) for end in zip(*ends, strict=True)])
-        self._there = left
+        self._there = staying
         if not self.spec.players:
             return base.StepResult(reward[0], reward[0], ends[0][0], ends[1][0])
         return base.StepResult(np.array(reward), np.array(reward), *map(np.array, ends))
