@@ -17,24 +17,29 @@ from hts_tf.system import command
 from hts_tf.watching import keyboard, stages, video
 
 _SCENARIO = flags.DEFINE_string(
-    "scenario", "academy_empty_goal_close", "what is played, see hts_tf.train"
+    "scenario", "academy_empty_goal_close", "scenario to play, as hts_tf.train takes it"
 )
 _AGAINST = flags.DEFINE_string(
     "against",
     None,
-    "a policy, WORKDIR, WORKDIR@UPDATES or WORKDIR@best, on what it was trained on; it plays all "
-    "but your player",
+    "policy that plays all but your player, on what it was trained on: WORKDIR, WORKDIR@UPDATES, "
+    "WORKDIR@best or a model's name",
 )
 _GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files")
 _GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further gin bindings")
 _MODULES = flags.DEFINE_list(
     config.MODULES_FLAG, [], "modules of your own that the run's configuration may import"
 )
-_SEED = flags.DEFINE_integer("seed", 0, "selects the episodes", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "random seed that selects the episodes", lower_bound=0)
 _STAGE = flags.DEFINE_enum(
-    "stage", "auto", ["auto", "window", "terminal"], "where; auto: a window if there is a display"
+    "stage",
+    "auto",
+    ["auto", "window", "terminal"],
+    "where to play; auto: in a window if there is a display",
 )
-_FPS = flags.DEFINE_float("fps", None, "env steps a second; default: the game's", lower_bound=0.1)
+_FPS = flags.DEFINE_float(
+    "fps", None, "env steps per second; default: the game's own", lower_bound=0.1
+)
 
 _PAUSE = "p"
 _HOLD_SEC = 1.5  # how long an episode's end is shown
