@@ -14,20 +14,34 @@ from hts_tf.environments import base, history
 from hts_tf.schedules import interval_times
 from hts_tf.system import command, processors
 
-_SCENARIO = flags.DEFINE_string("scenario", "academy_empty_goal_close", "see hts_tf.train")
+_SCENARIO = flags.DEFINE_string(
+    "scenario", "academy_empty_goal_close", "scenario to check, as hts_tf.train takes it"
+)
 _GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files")
 _GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further gin bindings")
-_SEED = flags.DEFINE_integer("seed", 0, "of the episodes and their actions", lower_bound=0)
-_EPISODES = flags.DEFINE_integer("episodes", 3, "how many to play in all ways", lower_bound=1)
-_STEPS = flags.DEFINE_integer(
-    "steps", 1000, "longer episodes are broken off after so many env steps", lower_bound=1
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "random seed that selects the episodes and their actions", lower_bound=0
 )
-_ENVS = flags.DEFINE_integer("envs", 16, "stepped at once, for the forecast", lower_bound=1)
+_EPISODES = flags.DEFINE_integer(
+    "episodes",
+    3,
+    "number of episodes to play in all ways; of several tasks, at least one of each",
+    lower_bound=1,
+)
+_STEPS = flags.DEFINE_integer(
+    "steps", 1000, "number of env steps after which longer episodes are broken off", lower_bound=1
+)
+_ENVS = flags.DEFINE_integer(
+    "envs", 16, "number of environments stepped at once, for the forecast", lower_bound=1
+)
 _SYNC_INTERVAL = flags.DEFINE_integer(
-    "sync_interval", 128, "env steps of an interval, for the forecast", lower_bound=1
+    "sync_interval", 128, "number of env steps of an interval, for the forecast", lower_bound=1
 )
 _LEARNING_SEC = flags.DEFINE_float(
-    "learning_sec", 0.0, "that an update takes, for the forecast; 0: not known", lower_bound=0.0
+    "learning_sec",
+    0.0,
+    "seconds that an update takes, for the forecast; 0: not known",
+    lower_bound=0.0,
 )
 
 
@@ -44,8 +58,11 @@ def check() -> None:
     if isinstance(environment, base.Checkable):
         for complaint in environment.check() or ["nothing to complain of"]:
             print(f"its own checker: {complaint}")
-    numbers = range(_EPISODES.value)
-    seeds = [seeding.episode_seed(_SEED.value, 0, number) for number in numbers]
+    tasks = environment.spec.num_tasks
+    seeds = [
+        seeding.episode_seed(_SEED.value, 0, number, task=number % tasks, num_tasks=tasks)
+        for number in range(max(_EPISODES.value, tasks))
+    ]
     findings = history.find_out(environment, seeds, _STEPS.value)
     print("\n" + "\n".join(compared(findings)))
     print("\n" + "\n".join(timed(findings.played)))

@@ -29,16 +29,16 @@ from hts_tf.opponents.pool import ITSELF
 from hts_tf.system import child, command, compute, terminal, whole
 from hts_tf.watching import display
 
-_EPISODES = flags.DEFINE_integer("episodes", 100, "how many to play", lower_bound=1)
-_SEED = flags.DEFINE_integer("seed", 0, "selects the episodes", lower_bound=0)
+_EPISODES = flags.DEFINE_integer("episodes", 100, "number of episodes to play", lower_bound=1)
+_SEED = flags.DEFINE_integer("seed", 0, "random seed that selects the episodes", lower_bound=0)
 _DETERMINISTIC = flags.DEFINE_bool(
     "deterministic_policy", False, "always take the most probable action"
 )
 _CHECKPOINT = flags.DEFINE_string(
     "checkpoint",
     "newest",
-    "newest; best, of those evaluated while the run trained; or the number of updates of one that "
-    "is still there",
+    "checkpoint to evaluate: newest; best, of those evaluated while the run trained; or the number "
+    "of updates of one that is still there",
 )
 _OPPONENT = flags.DEFINE_string(
     "opponent",
@@ -48,7 +48,9 @@ _OPPONENT = flags.DEFINE_string(
     "without",
 )
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "the table, FILE.csv, beside which the episodes are; default: in the workdir"
+    "output",
+    None,
+    "table to write, FILE.csv, beside which the episodes are; default: in the workdir",
 )
 _VIDEO = flags.DEFINE_bool("video", True, "show the first episode in TensorBoard")
 

@@ -106,8 +106,7 @@ class _Match:
     def step(self, actions: np.ndarray) -> bool:
         """Plays actions [P, ...]; returns whether the episode has ended."""
         with self._named():
-            action = actions[0] if self._spec.num_players == 1 else actions
-            result = self._environment.step(specs.plain(action), self._written)
+            result = self._environment.step(self._spec.played(actions), self._written)
         self._on_progress()
         self._actions += actions.tobytes()
         score = self._spec.mean_of_own(result.score)

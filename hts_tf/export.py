@@ -16,8 +16,10 @@ from hts_tf.files import participants, run_flags
 from hts_tf.networks import exported
 from hts_tf.system import command, compute, terminal, whole
 
-_FORMAT = flags.DEFINE_enum("format", "saved_model", [*exported.FORMATS], "what is written")
-_OUTPUT = flags.DEFINE_string("output", None, "file, or of a SavedModel directory", required=True)
+_FORMAT = flags.DEFINE_enum("format", "saved_model", [*exported.FORMATS], "format to write")
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "file to write, or directory of a SavedModel", required=True
+)
 
 
 def export() -> None:

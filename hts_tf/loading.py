@@ -112,7 +112,7 @@ class LoadedPolicy:
         chosen = answer.action.reshape(count, players, *answer.action.shape[1:])
         if isinstance(self._spec.action, specs.BoxSpec):
             chosen = self._spec.action.bounded(chosen)
-        actions = [specs.plain(a[0] if players == 1 else a) for a in chosen]
+        actions = [self._spec.played(of_all) for of_all in chosen]
         if self._gymnasium is not None:
             actions = [self._gymnasium.played.action(action) for action in actions]
         return actions if state.is_batch else actions[0], state._replace(memory=after)

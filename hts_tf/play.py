@@ -6,34 +6,40 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from absl import flags
 
-from hts_tf import config, errors, seeding, trees
+from hts_tf import config, errors, seeding, specs, trees
 from hts_tf.environments import base, checked, two_sided
 from hts_tf.system import command
 from hts_tf.watching import keyboard, stages, video
 
 _SCENARIO = flags.DEFINE_string(
-    "scenario", "academy_empty_goal_close", "what is played, see hts_tf.train"
+    "scenario", "academy_empty_goal_close", "scenario to play, as hts_tf.train takes it"
 )
 _AGAINST = flags.DEFINE_string(
     "against",
     None,
-    "a policy, WORKDIR, WORKDIR@UPDATES or WORKDIR@best, on what it was trained on; it plays all "
-    "but your player",
+    "policy that plays all but your player, on what it was trained on: WORKDIR, WORKDIR@UPDATES, "
+    "WORKDIR@best or a model's name",
 )
 _GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files")
 _GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further gin bindings")
 _MODULES = flags.DEFINE_list(
     config.MODULES_FLAG, [], "modules of your own that the run's configuration may import"
 )
-_SEED = flags.DEFINE_integer("seed", 0, "selects the episodes", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "random seed that selects the episodes", lower_bound=0)
 _STAGE = flags.DEFINE_enum(
-    "stage", "auto", ["auto", "window", "terminal"], "where; auto: a window if there is a display"
+    "stage",
+    "auto",
+    ["auto", "window", "terminal"],
+    "where to play; auto: in a window if there is a display",
 )
-_FPS = flags.DEFINE_float("fps", None, "env steps a second; default: the game's", lower_bound=0.1)
+_FPS = flags.DEFINE_float(
+    "fps", None, "env steps per second; default: the game's own", lower_bound=0.1
+)
 
 _PAUSE = "p"
 _HOLD_SEC = 1.5  # how long an episode's end is shown
@@ -48,7 +54,7 @@ class Game:
     Attributes:
       keyboard: what keys do.
       fps: env steps a second that look natural.
-      is_left: whether the person wants no more.
+      has_left: whether the person wants no more.
     """
 
     def __init__(self, environment: base.EnvironmentConfig, others: _Others | None) -> None:
@@ -66,7 +72,7 @@ class Game:
                 "plays the others",
                 page="football.md#play-yourself",
             )
-        self.is_left = False
+        self.has_left = False
         self._spec = spec
         self._others = others
         self._view = environment.watch()
@@ -105,9 +111,10 @@ class Game:
                 time.sleep(0.05)
                 key = stage.pressed() or _PAUSE
             if key == keyboard.ESCAPE:
-                self.is_left = True
+                self.has_left = True
                 return None
-            action = self.keyboard.actions.get(key, action if idle is None else idle)
+            wanted = self.keyboard.actions.get(key, action if idle is None else idle)
+            action = self._permitted(wanted)
             played = action
             if act:
                 played = act(self._seen)  # of several players: there are others
@@ -122,8 +129,16 @@ class Game:
         while time.monotonic() < until and not key:
             time.sleep(0.05)
             key = stage.pressed()
-        self.is_left = key == keyboard.ESCAPE
+        self.has_left = key == keyboard.ESCAPE
         return f"score {score:g}, return {total:.2f}, {steps} env steps"
+
+    def _permitted(self, action: Any) -> Any:
+        """Returns an action; where it is not permitted now, idle, or else the first that is."""
+        mask = self._seen.get(specs.ACTION_MASK) if isinstance(self._seen, dict) else None
+        if mask is None or mask[0, action]:
+            return action
+        idle = self.keyboard.idle
+        return idle if idle is not None and mask[0, idle] else int(mask[0].argmax())
 
     def _help(self) -> list[str]:
         words = [f"{key}: {name}" for key, name in self.keyboard.names.items()]
@@ -155,7 +170,7 @@ def _opponent(name: str) -> tuple[base.EnvironmentConfig, _Others]:
     policy = Policy(found.agent, players)
 
     def begin(seed: int) -> Callable[[trees.Tree], np.ndarray]:
-        random = np.random.default_rng(seed)
+        random = seeding.generator(seed, "opponent's noise")
         state = policy.initial_state((players,))
 
         def act(seen: trees.Tree) -> np.ndarray:
@@ -196,7 +211,7 @@ def play() -> None:
                 outcome = game.play(seed, stage, _FPS.value or game.fps)
                 if outcome is not None:
                     outcomes.append(outcome)
-                if game.is_left:
+                if game.has_left:
                     break
     finally:
         game.close()

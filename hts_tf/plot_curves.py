@@ -10,9 +10,13 @@ from hts_tf.files import curves
 from hts_tf.files.curves import TARGETS, Curve, read_curve
 from hts_tf.system import command, installation, whole
 
-_WORKDIRS = flags.DEFINE_list("workdirs", None, "of the runs, separated by commas", required=True)
-_OUTPUT = flags.DEFINE_string("output", "curves.png", "picture; a .csv is written beside it")
-_TITLE = flags.DEFINE_string("title", "", "above the picture")
+_WORKDIRS = flags.DEFINE_list(
+    "workdirs", None, "directories of the training runs, separated by commas", required=True
+)
+_OUTPUT = flags.DEFINE_string(
+    "output", "curves.png", "picture to write; a .csv is written beside it"
+)
+_TITLE = flags.DEFINE_string("title", "", "title above the picture")
 _TARGETS = flags.DEFINE_list(
     "targets", list(map(str, TARGETS)), "scores of which to say when they were reached"
 )

@@ -8,9 +8,9 @@ from hts_tf import errors
 from hts_tf.system import command, installation, whole
 from hts_tf.watching import trace
 
-_TRACE = flags.DEFINE_string("trace", None, "trace.json of a run", required=True)
-_OUTPUT = flags.DEFINE_string("output", "timeline.png", "picture")
-_TITLE = flags.DEFINE_string("title", "", "above the picture")
+_TRACE = flags.DEFINE_string("trace", None, "trace.json of the run to draw", required=True)
+_OUTPUT = flags.DEFINE_string("output", "timeline.png", "picture to write")
+_TITLE = flags.DEFINE_string("title", "", "title above the picture")
 _WINDOW = flags.DEFINE_list("window", None, "BEGIN,END of the upper part in seconds; default: all")
 _ZOOM = flags.DEFINE_list("zoom", None, "BEGIN,END of the lower part in seconds; default: 0.1 s")
 

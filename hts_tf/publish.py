@@ -24,12 +24,16 @@ from hts_tf.networks.agent import Agent
 from hts_tf.system import child, command, compute, terminal, whole
 
 _POLICY = flags.DEFINE_string(
-    "policy", None, "WORKDIR, WORKDIR@UPDATES or WORKDIR@best", required=True
+    "policy", None, "policy to publish: WORKDIR, WORKDIR@UPDATES or WORKDIR@best", required=True
 )
-_OUTPUT = flags.DEFINE_string("output", None, "directory of the model", required=True)
-_EPISODES = flags.DEFINE_integer("episodes", 1000, "of the evaluation", lower_bound=1)
-_SEED = flags.DEFINE_integer("seed", 0, "selects these episodes", lower_bound=0)
-_MODULES = flags.DEFINE_list(config.MODULES_FLAG, [], "see hts_tf.evaluate")
+_OUTPUT = flags.DEFINE_string("output", None, "directory to write the model to", required=True)
+_EPISODES = flags.DEFINE_integer(
+    "episodes", 1000, "number of episodes of the evaluation", lower_bound=1
+)
+_SEED = flags.DEFINE_integer("seed", 0, "random seed that selects the episodes", lower_bound=0)
+_MODULES = flags.DEFINE_list(
+    config.MODULES_FLAG, [], "modules of your own that the run's configuration may import"
+)
 
 
 def publish() -> None:

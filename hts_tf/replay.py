@@ -18,51 +18,69 @@ from hts_tf.system import child, command, whole
 from hts_tf.watching import playback, video
 
 _ARCHIVE = flags.DEFINE_string(
-    "archive", None, "file of episodes of that run's environment; default: the run's own"
+    "archive",
+    None,
+    "file of episodes, of the run's environment, to choose from; default: the run's own",
 )
 _UPDATE = flags.DEFINE_integer(
     "update",
     None,
-    "with --env: the episode that the environment was playing when the interval began that "
-    "this update (from 1) learnt from",
+    "number of an update (from 1); with --env: the episode that the environment was playing when "
+    "the interval began that this update learnt from",
     lower_bound=1,
 )
-_ENV = flags.DEFINE_integer("env", None, "an environment (from 0); see --update", lower_bound=0)
-_BEST = flags.DEFINE_bool(
-    "best", False, "the episode of the highest score, of these that of the highest return, ..."
+_ENV = flags.DEFINE_integer(
+    "env", None, "number of an environment (from 0); see --update", lower_bound=0
 )
-_WORST = flags.DEFINE_bool("worst", False, "the last in the order in which --best is the first")
+_BEST = flags.DEFINE_bool(
+    "best",
+    False,
+    "replay the episode of the highest score, of these that of the highest return, ...",
+)
+_WORST = flags.DEFINE_bool(
+    "worst", False, "replay the last in the order in which --best is the first"
+)
 _EPISODE = flags.DEFINE_integer(
-    "episode", None, "a number from --list; without any choice: the last", lower_bound=0
+    "episode",
+    None,
+    "number of the episode, from --list; without any choice: the last",
+    lower_bound=0,
 )
 _OPPONENT = flags.DEFINE_string(
     "opponent",
     None,
-    "a new episode, the run's newest policy against another one: the newest of a WORKDIR, or its "
-    "snapshot WORKDIR@UPDATES, or WORKDIR@best; see hts_tf.evaluate",
+    "opponent of the run's newest policy in a new episode: the newest of a WORKDIR, its snapshot "
+    "WORKDIR@UPDATES, or WORKDIR@best; see hts_tf.evaluate",
 )
 _MATCH = flags.DEFINE_integer(
-    "match", 0, "with --opponent: a number that selects the episode", lower_bound=0
+    "match", 0, "with --opponent: random seed that selects the episode", lower_bound=0
 )
 _LIST = flags.DEFINE_bool("list", False, "only show what is in the archive")
 _CHECK_ONLY = flags.DEFINE_bool("check_only", False, "play and compare, but write no video")
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "the video, .mp4 or .gif; default: replays/... in the workdir"
+    "output", None, "video to write, .mp4 or .gif; default: replays/... in the workdir"
 )
 _FIRST_STEP = flags.DEFINE_integer(
-    "first_step", 0, "the video begins after so many env steps", lower_bound=0
+    "first_step", 0, "number of env steps after which the video begins", lower_bound=0
 )
 _LAST_STEP = flags.DEFINE_integer(
-    "last_step", None, "and ends after so many; default: with the episode", lower_bound=0
+    "last_step",
+    None,
+    "number of env steps after which the video ends; default: with the episode",
+    lower_bound=0,
 )
 _FPS = flags.DEFINE_float(
-    "fps", None, "env steps per second; default: the environment's own", *video.FPS_RANGE
+    "fps",
+    None,
+    "env steps per second of the video; default: the environment's own",
+    *video.FPS_RANGE,
 )
 _RENDER = flags.DEFINE_bool(
     "render",
     False,
-    "of football: gfootball's own 3-D pictures, some 0.5 s each. Without DISPLAY they need OpenGL "
-    "through EGL (Debian: libegl1, libgl1-mesa-dri), no display or GPU; with DISPLAY, an X server",
+    "show football in gfootball's own 3-D pictures, some 0.5 s each. Without DISPLAY they need "
+    "OpenGL through EGL (Debian: libegl1, libgl1-mesa-dri), no display or GPU; with DISPLAY, an X "
+    "server",
 )
 
 _CHANGES = 20  # of the score, at most, which are named
@@ -179,14 +197,7 @@ def replay(
     """
     if record.against:
         environment = two_sided.two_sided(environment)  # as `hts_tf.evaluate --opponent` has it
-    if output is None:
-        player = environment.make()
-    elif isinstance(environment, base.Watchable):
-        player = environment.watch(_RENDER.value)
-    else:
-        raise errors.ConfigError(
-            f"{type(environment).__name__} has no pictures to make a video of; add --check_only"
-        )
+    player = environment.make() if output is None else _watched(environment)
     # Before it is played, as it may be one that crashes the simulator.
     print(f"episode {number}: {_describe(record)}", flush=True)
     try:
@@ -208,6 +219,15 @@ def replay(
     if 0 < len(changes) <= _CHANGES:
         print(f"the score changes in env step {', '.join(map(str, changes))}")
     return playing.disagreements()
+
+
+def _watched(environment: base.EnvironmentConfig) -> base.Watched:
+    try:
+        if not isinstance(environment, base.Watchable):
+            raise errors.ConfigError(f"{type(environment).__name__} has no pictures")
+        return environment.watch(_RENDER.value)
+    except errors.ConfigError as error:
+        raise errors.ConfigError(f"{error}; add --check_only to do without a video") from error
 
 
 def _noting(moments: Iterable[playback.Moment], changes: list[int]) -> Iterator[playback.Moment]:

@@ -169,7 +169,7 @@ def enter(
     Args:
       names: of policies, see `files.policies`.
       difficulties: of gfootball's AI, each a participant.
-      scenario: of football; None for that of the first run.
+      scenario: of football; None for that of the first run, whatever the others have learnt.
       modules: of the user's, that the runs' configurations may import.
 
     Returns:
@@ -191,6 +191,10 @@ def enter(
         own = environment_of(learnt.workdir, scenario)
         if environment is None:
             environment = own
+            if isinstance(own, Football):
+                scenario = own.scenario
+            elif scenario:
+                raise errors.ConfigError(f"--scenario is of football, which {name} is not")
         elif (type(own), own.spec) != (type(environment), environment.spec):
             raise errors.ConfigError(
                 f"{name} observes, acts or plays otherwise than {names[0]}: they cannot meet",
@@ -218,6 +222,10 @@ def environment_of(workdir: Workdir, scenario: str | None) -> base.EnvironmentCo
     Football's teams are as able as the scenario has it, however the run was trained. Of several
     tasks it is the last.
 
+    Args:
+      workdir: of the run, whose configuration has been loaded.
+      scenario: of football; None for the run's own. Other games have none.
+
     Raises:
       ConfigError: it has no other side.
     """
@@ -240,8 +248,6 @@ def environment_of(workdir: Workdir, scenario: str | None) -> base.EnvironmentCo
                 f"players, and {reason}",
                 page="comparing.md#tournaments",
             ) from None
-    elif scenario:
-        raise errors.ConfigError(f"--scenario is of football, which {workdir.path} is not")
     spec = environment.spec
     if 2 * spec.num_rivals != spec.num_players:
         raise errors.ConfigError(

@@ -334,6 +334,10 @@ class EnvironmentSpec:
         """
         return (self.num_players,) if self.num_players > 1 else ()
 
+    def played(self, actions: np.ndarray) -> Any:
+        """Returns what an environment is given of all players' actions, [P, ...]."""
+        return plain(actions if self.players else actions[0])
+
     def new_observation(self) -> trees.Tree:
         """Returns arrays that an environment can write an observation of all players to."""
         return trees.map(

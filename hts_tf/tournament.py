@@ -15,20 +15,33 @@ from absl import flags
 from hts_tf import config, round_robin, standings
 from hts_tf.system import command, installation, processors, terminal, whole
 
-_WORKDIRS = flags.DEFINE_list("workdirs", None, "of the participants, see above", required=True)
+_WORKDIRS = flags.DEFINE_list(
+    "workdirs",
+    None,
+    "policies that take part: WORKDIR, WORKDIR@UPDATES, WORKDIR@best or a model's name",
+    required=True,
+)
 _AI = flags.DEFINE_list("ai", [], "difficulties of gfootball's AI, 0 to 1; each takes part")
-_EPISODES = flags.DEFINE_integer("episodes", 20, "of each two, on each side", lower_bound=1)
-_SEED = flags.DEFINE_integer("seed", 0, "selects the episodes", lower_bound=0)
-_OUTPUT = flags.DEFINE_string("output", "tournament", "path of the files, without their endings")
-_SCENARIO = flags.DEFINE_string("scenario", None, "of football; default: the first participant's")
+_EPISODES = flags.DEFINE_integer(
+    "episodes", 20, "number of episodes that each two play on each side", lower_bound=1
+)
+_SEED = flags.DEFINE_integer("seed", 0, "random seed that selects the episodes", lower_bound=0)
+_OUTPUT = flags.DEFINE_string(
+    "output", "tournament", "path of the files to write, without their endings"
+)
+_SCENARIO = flags.DEFINE_string(
+    "scenario", None, "scenario of football to play; default: the first participant's"
+)
 _PROCESSES = flags.DEFINE_integer(
     "processes",
     None,
-    "matches at the same time, each in a process of some 0.5 GB; default: one per usable core; no "
-    "influence on results",
+    "number of matches at the same time, each in a process of some 0.5 GB; default: one per usable "
+    "core; no influence on results",
     lower_bound=1,
 )
-_MODULES = flags.DEFINE_list(config.MODULES_FLAG, [], "see hts_tf.evaluate")
+_MODULES = flags.DEFINE_list(
+    config.MODULES_FLAG, [], "modules of your own that the policies' configurations may import"
+)
 
 
 def play() -> None:

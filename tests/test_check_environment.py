@@ -57,6 +57,19 @@ def test_an_environment_with_history():
     assert "hts is" in output  # how fast it will be is said all the same
 
 
+def test_each_of_several_tasks_is_played():
+    code, output, _ = run(
+        "--scenario=synthetic",
+        f"--gin_files={HERE / 'diary.gin'}",
+        "--gin_bindings=Trainer.environment = @Tasks()",
+        "--gin_bindings=Tasks.environments = (@Synthetic(), @Synthetic(), @Diary())",
+        "--episodes=2",
+    )
+    assert code == 1
+    assert "episodes played again (3, " in output
+    assert "  in a used environment: episode 2 (seed " in output
+
+
 def test_an_environment_that_says_so_itself():
     """Its first episode in a new environment is like any other's."""
     code, _, errors = run(

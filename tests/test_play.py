@@ -132,15 +132,85 @@ class Showing:
 keys = iter([None, None, sys.argv[1]])
 stage = SimpleNamespace(show=lambda picture, lines: None, pressed=lambda: next(keys))
 game = play.Game(Showing(), None)
-print(game.play(0, stage, fps=1000.0), game.is_left)
+print(game.play(0, stage, fps=1000.0), game.has_left)
 """
 
 
-@pytest.mark.parametrize(("key", "is_left"), [("escape", True), ("x", False)])
-def test_a_key_when_the_episode_is_over(key, is_left):
+@pytest.mark.parametrize(("key", "has_left"), [("escape", True), ("x", False)])
+def test_a_key_when_the_episode_is_over(key, has_left):
     code, said, errors = command_line.run("tests.program", ONE_ENV_STEP, key)
     assert code == 0, errors
-    assert said == f"score 1, return 1.00, 1 env steps {is_left}\n"
+    assert said == f"score 1, return 1.00, 1 env steps {has_left}\n"
+
+
+MASKED = """
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+from PIL import Image
+
+from hts_tf import play, specs
+from hts_tf.environments import base
+
+NAMES = sys.argv[1].split(",")
+PERMITTED = [[False, True, True], [True, True, False], [False, False, True], [True] * 3]
+
+
+class _Masked(base.Environment):
+    title, fps = "masked", None
+
+    def reset(self, seed, observation):
+        self._played = []
+        self._show(observation)
+
+    def step(self, action, observation):
+        self._played.append(action)
+        self._show(observation)
+        over = len(self._played) == 3
+        if over:
+            print(self._played)
+        return base.StepResult(0.0, 0.0, terminated=over, truncated=False)
+
+    def _show(self, observation):
+        observation["seen"][...] = 0
+        observation["action_mask"][...] = PERMITTED[len(self._played)]
+
+    def picture(self):
+        return Image.new("RGB", (4, 4))
+
+    def action_name(self, action):
+        return NAMES[action]
+
+    def close(self):
+        pass
+
+
+class Masked:
+    spec = specs.EnvironmentSpec(
+        {"seen": specs.ArraySpec((1,), "float32"), "action_mask": specs.ArraySpec((3,), "bool")},
+        specs.DiscreteSpec(num_values=3),
+        max_episode_steps=3,
+    )
+
+    def make(self):
+        return _Masked()
+
+    def watch(self, render=False):
+        return _Masked()
+
+
+keys = iter([None, "2", "1", "escape"])
+stage = SimpleNamespace(show=lambda picture, lines: None, pressed=lambda: next(keys))
+play.Game(Masked(), None).play(0, stage, fps=1000.0)
+"""
+
+
+@pytest.mark.parametrize(("names", "played"), [("1,x,2", [1, 0, 2]), ("1,noop,2", [1, 1, 2])])
+def test_what_a_mask_forbids_is_not_played(names, played):
+    code, said, errors = command_line.run("tests.program", MASKED, names)
+    assert code == 0, errors
+    assert said == f"{played}\n"
 
 
 def test_football_moves_as_it_is_told():

@@ -51,7 +51,7 @@ def test_a_game_without_pictures_can_be_checked(workdir):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ([], "Synthetic has no pictures"),
+        ([], "Synthetic has no pictures; add --check_only"),
         (["--output=video.avi"], "--output=video.avi must end in .mp4 or .gif"),
         (["--archive=nowhere.bin"], "nowhere.bin"),
         (["--best", "--worst"], "choose one"),

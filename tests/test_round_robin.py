@@ -1,4 +1,6 @@
 import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from hts_tf import config, errors, round_robin, specs
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base
 from hts_tf.environments.football.football import Football
+from hts_tf.environments.synthetic import Synthetic
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
@@ -137,6 +140,51 @@ def test_who_plays_on_which_side(op_determinism):
 def test_what_is_no_difficulty_is_refused(difficulties):
     with pytest.raises(errors.ConfigError, match=r"--ai=.* difficulties from 0 to 1, each once"):
         round_robin._difficulties(difficulties)
+
+
+def enter(monkeypatch, environments, **given):
+    """Enters policies that fit their environments, by bindings of these."""
+
+    def read(name, modules):
+        return round_robin.Learnt(Workdir(Path(name)), environments[name], modules, None)
+
+    monkeypatch.setattr(round_robin, "_read", read)
+    ready = SimpleNamespace(batching=None)
+    monkeypatch.setattr(round_robin.Learnt, "policy", lambda self, environment: ready)
+    return round_robin.enter(list(environments), **given)
+
+
+def football(scenario):
+    return f"""
+Trainer.environment = @Football()
+Football.scenario = '{scenario}'
+Football.right_players = 1
+"""
+
+
+def test_all_play_the_scenario_of_the_first(clean_gin, monkeypatch):
+    """Their episodes may be of other lengths."""
+    learnt = {name: football(name) for name in ("1_vs_1_easy", "academy_empty_goal_close")}
+    environment, participants = enter(monkeypatch, learnt)
+    assert environment == Football("1_vs_1_easy", right_players=1)
+    assert [participant.name for participant in participants] == list(learnt)
+
+
+SYNTHETIC = "Trainer.environment = @Synthetic()"
+FOR_TWO = EMPTY_GOAL.spec
+
+
+def test_what_is_no_football_has_no_scenario(clean_gin, monkeypatch):
+    monkeypatch.setattr(Synthetic, "spec", FOR_TWO)
+    with pytest.raises(errors.ConfigError, match="--scenario is of football, which game is not"):
+        enter(monkeypatch, {"game": SYNTHETIC, "other": SYNTHETIC}, scenario="5_vs_5")
+
+
+def test_other_games_do_not_meet_footballers(clean_gin, monkeypatch):
+    monkeypatch.setattr(Synthetic, "spec", FOR_TWO)
+    learnt = {"one": football("1_vs_1_easy"), "game": SYNTHETIC}
+    with pytest.raises(errors.ConfigError, match="game observes, acts or plays otherwise than one"):
+        enter(monkeypatch, learnt)
 
 
 def test_of_several_tasks_it_is_the_last(clean_gin, tmp_path):

@@ -258,3 +258,11 @@ def test_plain_actions():
     assert type(specs.plain(np.array(3, np.uint8))) is int
     array = np.zeros(2, np.float32)
     assert specs.plain(array) is array
+
+
+def test_environments_of_one_player_are_given_its_action_alone():
+    actions = np.array([[[1, 2]], [[3, 4]]], np.uint8)
+    one, two = (dataclasses.replace(DICT, num_players=number) for number in (1, 2))
+    np.testing.assert_array_equal(one.played(actions[:1]), [[1, 2]])
+    assert two.played(actions) is actions
+    assert type(one.played(np.uint8([3]))) is int

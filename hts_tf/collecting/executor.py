@@ -258,9 +258,9 @@ class Executor:
         wanted = self._board.observation(slot, place)
         observation = trees.map(np.empty_like, wanted)
         self._reset(slot, place, observation)
-        for step, action in enumerate(actions[:, 0] if self._board.num_players == 1 else actions):
+        for step, action in enumerate(map(self._board.environment.played, actions)):
             self._note(STEPPING, slot, place, step)
-            result = self._environments[slot].step(specs.plain(action), observation)
+            result = self._environments[slot].step(action, observation)
             if result.is_over:  # where the episode went on before
                 return False
         pairs = zip(trees.leaves(observation), trees.leaves(wanted), strict=True)

@@ -112,7 +112,10 @@ class Watched(Environment, Protocol):
         """Returns a picture of how the last env step, or reset, has left things: RGB."""
 
     def action_name(self, action: Any) -> str:
-        """Returns an action, as `step` gets it before it is bounded, in a word or few numbers."""
+        """Returns an action, as `step` gets it before it is bounded, in a word or few numbers.
+
+        Of several players also one's, for who plays with a keyboard.
+        """
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hts_tf import errors, specs, trees
+from hts_tf import errors, seeding, specs, trees
 from hts_tf.environments import base, checked, random_actions
 from hts_tf.system import child, command, start
 
@@ -143,7 +143,8 @@ def play(
       ProtocolError: the environment broke a rule.
       ConfigError: it is not known what its actions may be.
     """
-    random = np.random.default_rng(seed if draws is None else draws)
+    # A stream of its own: by that of the environment's seed, what it hides would be guessed.
+    random = seeding.generator(seed if draws is None else draws, "random actions")
     observation = spec.new_observation()
     played = Played(seed, [], [], [], has_ended=False)
 

@@ -8,8 +8,10 @@ from hts_tf import config, errors
 from hts_tf.files import models
 from hts_tf.files.workdir import Workdir
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "of the training run")
-_MODEL = flags.DEFINE_string("model", None, "of those that come with hts_tf, instead of a workdir")
+_WORKDIR = flags.DEFINE_string("workdir", None, "directory of the training run")
+_MODEL = flags.DEFINE_string(
+    "model", None, "name of a model that comes with hts_tf, instead of a workdir"
+)
 flags.mark_flags_as_mutual_exclusive(["workdir", "model"], required=True)
 MODULES = flags.DEFINE_list(
     config.MODULES_FLAG,

@@ -41,7 +41,6 @@ def bradley_terry(points: np.ndarray, anchor: int | None = None) -> Ratings:
     """
     count = len(points)
     matches = points + points.T
-    # Player n is the one of strength 0.
     strength = np.zeros(count)
     for _ in range(_ROUNDS):
         gradient, information = _derivatives(strength, points, matches)
@@ -63,7 +62,7 @@ def _derivatives(
     """Returns the gradient of the log likelihood, and minus its second derivative."""
     odds = strength[:, None] - strength[None, :]
     chance = 1.0 / (1.0 + np.exp(-odds))
-    alone = 1.0 / (1.0 + np.exp(-strength))
+    alone = 1.0 / (1.0 + np.exp(-strength))  # against the player of strength 0
     gradient = (points - matches * chance).sum(axis=1) + 0.5 - alone
     weights = matches * chance * (1.0 - chance)
     information = np.diag(weights.sum(axis=1) + alone * (1.0 - alone)) - weights

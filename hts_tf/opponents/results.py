@@ -39,9 +39,9 @@ class Results:
             self._rating = float(found[SELF] - found[1])
         self.outcomes = np.concatenate([self.outcomes, np.zeros((1, 3), np.int64)])
         # What it has scored since the last time, it has scored as who is frozen now.
-        self._points = np.pad(self._points, (0, 1))
-        self._points[-1], self._points[:, -1] = self._points[SELF], self._points[:, SELF]
-        self._points[SELF] = self._points[:, SELF] = 0.0
+        order = np.arange(len(self._points) + 1)
+        order[[SELF, -1]] = order[[-1, SELF]]
+        self._points = np.pad(self._points, (0, 1))[np.ix_(order, order)]
 
     def win_rates(self) -> np.ndarray:
         """Returns those against each, [n]."""

@@ -17,7 +17,9 @@ _SYSTEMS = flags.DEFINE_string("systems", None, "CSV file that the systems bench
 _TARGETS = flags.DEFINE_list(
     "targets", list(map(str, curves.TARGETS)), "scores to reach, as those of hts_tf.compare"
 )
-_OUTPUT = flags.DEFINE_string("output", "report.html", "page; its pictures are written beside it")
+_OUTPUT = flags.DEFINE_string(
+    "output", "report.html", "page to write; its pictures are written beside it"
+)
 
 
 def report() -> None:

@@ -114,6 +114,8 @@ class Window:
 
             pygame.display.init()
             pygame.font.init()
+            if pygame.display.get_driver() == "dummy" and not _has_display():
+                raise RuntimeError("there is no display")
         except Exception as error:
             raise errors.ConfigError(
                 f"no window can be opened ({error}): --stage=terminal"
@@ -170,6 +172,9 @@ def _broken(lines: Sequence[str], columns: int) -> list[str]:
 
 def choose(name: str) -> type[Terminal] | type[Window]:
     """Returns a stage by its name; 'auto' is a window where there is a display."""
-    has_display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    is_window = name == "window" or (name == "auto" and bool(has_display))
+    is_window = name == "window" or (name == "auto" and _has_display())
     return Window if is_window else Terminal
+
+
+def _has_display() -> bool:
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

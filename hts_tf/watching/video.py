@@ -145,6 +145,7 @@ def write(path: Path, pictures: Iterable[Image.Image], fps: float) -> None:
     check(path)
     with whole.refusing("the video"):
         path.parent.mkdir(parents=True, exist_ok=True)
+        whole.check(path)  # refused now rather than after all pictures
         content = gif(pictures, fps) if path.suffix == ".gif" else _mp4(pictures, fps)
         whole.write(path, content)
 

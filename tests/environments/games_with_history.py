@@ -50,13 +50,6 @@ class Faulty(base.Environment):
         if self._fault == "writes":
             action[0] = not action[0]
             action = 0
-        if (
-            self._fault == "process"
-            and os.getpid() != self._config.parent
-            and self._game._step == 1
-        ):
-            os.write(1, b"elsewhere\n")
-            action += 1
         result = self._game.step(action, observation["light"])
         self.left = not result.terminated
         if self._fault == "left" and self._was_left and self._game._step == 3:
@@ -65,6 +58,13 @@ class Faulty(base.Environment):
             result = result._replace(reward=self._lucky)
         if self._fault == "endless":
             result = result._replace(terminated=False)
+        if (
+            self._fault == "process"
+            and os.getpid() != self._config.parent
+            and self._game._step == 2
+        ):
+            os.write(1, b"elsewhere\n")
+            result = result._replace(reward=result.reward + 1)
         if self._fault == "told" and result.terminated:
             result = result._replace(figures=(self._lucky,))
         return result

@@ -15,6 +15,7 @@ def window(monkeypatch):
     """A window of a driver that shows nothing."""
     pytest.importorskip("pygame")
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setenv("DISPLAY", ":0")
     with stages.Window() as made:
         yield made
 
@@ -64,6 +65,16 @@ def test_where_no_window_can_be_opened(monkeypatch):
     monkeypatch.setenv("SDL_VIDEODRIVER", "x11")
     monkeypatch.delenv("DISPLAY", raising=False)
     with pytest.raises(errors.ConfigError, match="no window can be opened"), stages.Window():
+        pass
+
+
+def test_no_window_is_opened_that_nobody_can_see(monkeypatch):
+    """What draws an environment's pictures may have chosen such a driver."""
+    pytest.importorskip("pygame")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(errors.ConfigError, match=r"\(there is no display\)"), stages.Window():
         pass
 
 

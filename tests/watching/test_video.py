@@ -186,6 +186,15 @@ def test_unwritable_place(tmp_path):
         video.write(tmp_path / "file" / "video.gif", show_frames(1), fps=10)
 
 
+def test_an_unwritable_place_is_refused_before_pictures_are_made(tmp_path):
+    path = tmp_path / "video.gif"
+    path.mkdir()
+    pictures = iter(show_frames(1))
+    with pytest.raises(errors.ConfigError, match="the video cannot be written"):
+        video.write(path, pictures, fps=10)
+    assert len(list(pictures)) == 1
+
+
 def test_a_full_disk_leaves_the_video_before(tmp_path):
     path = tmp_path / "show.gif"
     path.write_bytes(b"before")

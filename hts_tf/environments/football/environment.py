@@ -161,8 +161,7 @@ class FootballEnvironment:
         Raises:
           RuntimeError: no episode has begun, or this has been closed.
         """
-        if self._match is None:
-            raise RuntimeError("no episode has begun: call reset")
+        self._check_begun()
         return np.frombuffer(simple115v2.encode(self._sides[0])[0], np.float32)
 
     def close(self) -> None:
@@ -171,6 +170,10 @@ class FootballEnvironment:
         if self._match is not None:
             self._match.close()
             self._match = None
+
+    def _check_begun(self) -> None:
+        if self._match is None:
+            raise RuntimeError("no episode has begun: call reset")
 
     def _new_match(self) -> FootballMatch:
         return FootballMatch(self._scenario)

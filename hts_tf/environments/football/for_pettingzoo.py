@@ -132,8 +132,11 @@ class FootballParallelEnv(ParallelEnv[str, np.ndarray, int]):
 
         Returns:
           [height, width, 3] uint8, or None if `render_mode` is None.
+
+        Raises:
+          RuntimeError: no episode has begun, or this has been closed.
         """
-        return None if self.render_mode is None else np.array(self._offered.environment.picture())
+        return self._offered.render()
 
     def close(self) -> None:
         """Releases the engine; may be called twice."""

@@ -87,6 +87,7 @@ class Offered:
             self.observation_space = gymnasium.spaces.Box(0, 65535, shape, np.uint16)
         else:
             self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, shape, np.float32)
+        self._render_mode = render_mode
         self._encoded = spec.new_observation()
         self._players = self._encoded.reshape(-1, *spec.observation.shape)  # the same memory
         self.environment = self.game.make() if render_mode is None else self.game.watch(render_3d)
@@ -128,6 +129,14 @@ class Offered:
         action = chosen if players else chosen.item()
         result = self.environment.step(action, self._encoded)
         return self._observations(), result
+
+    def render(self) -> np.ndarray | None:
+        """Returns a picture of how the last env step, or reset, has left things; None without.
+
+        Raises:
+          RuntimeError: no episode has begun, or this has been closed.
+        """
+        return None if self._render_mode is None else np.array(self.environment.picture())
 
     def _observations(self) -> list[np.ndarray]:
         return [self._decode(player) for player in self._players]

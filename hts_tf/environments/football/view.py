@@ -62,7 +62,11 @@ class FootballView(FootballEnvironment):
         """Returns a picture of how the last env step, or reset, has left things.
 
         Of several players, below it, what each has done in that step.
+
+        Raises:
+          RuntimeError: no episode has begun, or this has been closed.
         """
+        self._check_begun()
         picture = self._match.picture()
         if self._is_alone:
             return picture

@@ -14,6 +14,7 @@ from hts_tf import configurables, errors, specs, trees
 _OBSERVED = "Box, Discrete, MultiDiscrete, MultiBinary, and Dict and Tuple of these"
 _PLAYED = "Discrete, MultiDiscrete, MultiBinary, and Box of floats"
 _FLOATS = ("float16", "float32", "float64")
+_NUMBERS_SHOWN = 8
 _LARGEST = float(np.finfo(np.float32).max)  # of an action that is stored
 
 
@@ -40,6 +41,14 @@ class Played(NamedTuple):
 
     spec: specs.ArraySpec
     action: Callable[[Any], Any]
+
+    def shown(self, action: Any) -> str:
+        """Returns the numbers that the environment plays for one, at most the first few."""
+        is_box = isinstance(self.spec, specs.BoxSpec)
+        numbers = np.ravel(self.action(self.spec.bounded(action) if is_box else action))
+        kind = ".1f" if is_box else "d"
+        shown = " ".join(f"{number:{kind}}" for number in numbers[:_NUMBERS_SHOWN])
+        return f"{shown} ..." if len(numbers) > _NUMBERS_SHOWN else shown
 
 
 def observed(space: spaces.Space, name: str = "observation") -> Observed:
@@ -76,12 +85,15 @@ def observed(space: spaces.Space, name: str = "observation") -> Observed:
     raise _refusal(name, space, _OBSERVED)
 
 
-def played(space: spaces.Space, bounded_by: Literal["clip", "tanh"]) -> Played:
+def played(
+    space: spaces.Space, bounded_by: Literal["clip", "tanh"], owner: str = "Gymnasium"
+) -> Played:
     """Translates a space of actions.
 
     Args:
       space: of one action.
       bounded_by: of a Box, see `specs.BoxSpec`.
+      owner: the configurable that says so.
 
     Raises:
       ConfigError: such spaces are not served.
@@ -101,7 +113,7 @@ def played(space: spaces.Space, bounded_by: Literal["clip", "tanh"]) -> Played:
                 specs.ArraySpec(space.shape, "bool"), lambda action: np.array(action, kind)
             )
         case spaces.Box() if space.dtype.name in _FLOATS and math.prod(space.shape) > 0:
-            return _box_action(space, bounded_by)
+            return _box_action(space, bounded_by, owner)
     raise _refusal("action", space, _PLAYED)
 
 
@@ -123,7 +135,7 @@ def _refusal(name: str, space: Any, served: str) -> errors.ConfigError:
     )
 
 
-def _box_action(space: spaces.Box, bounded_by: Literal["clip", "tanh"]) -> Played:
+def _box_action(space: spaces.Box, bounded_by: Literal["clip", "tanh"], owner: str) -> Played:
     def stored(bounds: np.ndarray) -> tuple[float, ...]:
         # What float32 has no number for is as good as infinite.
         bounds = bounds.ravel().astype(float)
@@ -138,7 +150,7 @@ def _box_action(space: spaces.Box, bounded_by: Literal["clip", "tanh"]) -> Playe
     except errors.ConfigError as error:
         shown = configurables.shorten(repr(space))
         raise errors.ConfigError(
-            f"Gymnasium.bounded_by = {bounded_by!r} does not go with {shown}: {error}"
+            f"{owner}.bounded_by = {bounded_by!r} does not go with {shown}: {error}"
         ) from None
     low, high, kind, shape = space.low, space.high, space.dtype, space.shape
 

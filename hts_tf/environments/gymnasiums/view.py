@@ -2,14 +2,11 @@
 
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from hts_tf import specs
 from hts_tf.environments.gymnasiums import pictures, registry
 from hts_tf.environments.gymnasiums.environment import GymnasiumEnvironment, Recipe
-
-_NUMBERS_SHOWN = 8
 
 
 class GymnasiumView(GymnasiumEnvironment):
@@ -43,9 +40,4 @@ class GymnasiumView(GymnasiumEnvironment):
         spec = self.spec.action
         if isinstance(spec, specs.DiscreteSpec) and spec.num_values == len(self._meanings):
             return self._meanings[action]
-        if isinstance(spec, specs.BoxSpec):
-            action = spec.bounded(action)
-        numbers = np.ravel(self.played.action(action))
-        kind = ".1f" if isinstance(spec, specs.BoxSpec) else "d"
-        shown = " ".join(f"{number:{kind}}" for number in numbers[:_NUMBERS_SHOWN])
-        return f"{shown} ..." if len(numbers) > _NUMBERS_SHOWN else shown
+        return self.played.shown(action)

@@ -76,7 +76,7 @@ class PettingZooEnvironment(base.Environment):
             self._alone = keys[0] if len(keys) == 1 else None
             seen = [_without_mask(space) for space in seen]
         observed, self._writers = _common(seen)
-        self._played = [spaces.played(space, recipe.bounded_by) for space in actions]
+        self._played = [spaces.played(space, recipe.bounded_by, "PettingZoo") for space in actions]
         action = self._common_action(actions)
         entries: dict[str, trees.Tree] = {}
         self._masks = None
@@ -104,10 +104,9 @@ class PettingZooEnvironment(base.Environment):
             return kinds[0]
         if all(isinstance(kind, specs.DiscreteSpec) for kind in kinds):
             return max(kinds, key=lambda kind: kind.num_values)
-        shown = ", ".join(dict.fromkeys(configurables.shorten(repr(space)) for space in actions))
         raise errors.ConfigError(
             f"PettingZoo.module = {self._module!r}: agents share a policy, which cannot serve "
-            f"actions that differ as these do: {shown}",
+            f"actions that differ as these do: {_listed(actions)}",
             page="your_own_environment.md#several-players",
         )
 
@@ -170,7 +169,7 @@ class PettingZooEnvironment(base.Environment):
         }
         shown, rewards, terminated, truncated, _ = self.env.step(chosen)
         is_last = self._steps == self._time_limit
-        left = set(self.env.agents)
+        staying = set(self.env.agents)
         reward, *ends = (
             [self._said(read, name, said, agent) for agent in self._agents]
             for read, name, said in (
@@ -183,16 +182,16 @@ class PettingZooEnvironment(base.Environment):
             was_there = agent in self._there
             if was_there and agent not in rewards:
                 raise self._error(f"{agent!r} was there, but has no reward")
-            if agent in left and not was_there:
+            if agent in staying and not was_there:
                 raise self._error(f"{agent!r} had left, but is there again")
-            if agent not in left and not ends[1][index]:
+            if agent not in staying and not ends[1][index]:
                 ends[0][index] = True  # gone, whatever it is called
             elif was_there and is_last:
                 ends[1][index] = True
             if was_there and not ends[0][index] and agent not in shown:
                 raise self._error(f"{agent!r} has not terminated, but observes nothing")
         self._write(shown, observation, over=[any(end) for end in zip(*ends, strict=True)])
-        self._there = left
+        self._there = staying
         if not self.spec.players:
             return base.StepResult(reward[0], reward[0], ends[0][0], ends[1][0])
         return base.StepResult(np.array(reward), np.array(reward), *map(np.array, ends))
@@ -295,7 +294,6 @@ def _common(
     if all(space == seen[0] for space in seen):
         observed = spaces.observed(seen[0])
         return observed.spec, [observed.write] * len(seen)
-    shapes = [getattr(space, "shape", None) for space in seen]
     if all(
         isinstance(space, gymnasium_spaces.Box)
         and len(space.shape) == 1
@@ -306,9 +304,13 @@ def _common(
         return spaces.observed(longest).spec, [_filled_up(space) for space in seen]
     raise errors.ConfigError(
         "agents share a policy, which cannot serve observations that differ as these do: "
-        f"{', '.join(dict.fromkeys(map(str, shapes)))}; vectors of floats may",
+        f"{_listed(seen)}; vectors of floats may",
         page="your_own_environment.md#several-players",
     )
+
+
+def _listed(different: list[gymnasium_spaces.Space]) -> str:
+    return ", ".join(dict.fromkeys(configurables.shorten(repr(space)) for space in different))
 
 
 def _filled_up(space: gymnasium_spaces.Box) -> Callable[[Any, np.ndarray], None]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from hts_tf.environments.gymnasiums import pictures
@@ -28,5 +29,6 @@ class PettingZooView(PettingZooEnvironment):
         return pictures.picture(self.env)
 
     def action_name(self, action: Any) -> str:
-        """Returns nothing: each agent has an action of its own."""
-        return ""
+        """Returns what the first agent plays for an action; nothing for those of all."""
+        is_of_all = np.ndim(action) > len(self.spec.action.shape)
+        return "" if is_of_all else self._played[0].shown(action)

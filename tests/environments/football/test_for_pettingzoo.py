@@ -62,15 +62,19 @@ def test_agents_and_pictures():
 
 
 def test_out_of_turn():
-    environment = make()
-    with pytest.raises(RuntimeError, match="no episode has begun"):
-        environment.state()
+    environment = make(render_mode="rgb_array")
+    for ask in (environment.state, environment.render):
+        with pytest.raises(RuntimeError, match="no episode has begun"):
+            ask()
     with pytest.raises(RuntimeError, match="no running episode"):
         environment.step({})
     environment.reset(seed=1)
     with pytest.raises(ValueError, match="'left_1' has no action"):
         environment.step({"left_0": 0})
     environment.close()
+    with pytest.raises(RuntimeError, match="no episode has begun"):
+        environment.render()
+    assert make().render() is None
 
 
 def test_players_that_there_are_not():

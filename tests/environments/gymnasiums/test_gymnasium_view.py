@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hts_tf import errors, trees
+from hts_tf.environments.gymnasiums import pictures
 from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
 from tests.environments.gymnasiums import tiny
 from tests.environments.gymnasiums.test_gymnasium import ATARI, NO_FRAMESKIP
@@ -63,9 +64,7 @@ def test_those_without_pictures():
         Gymnasium("Sampled-v0"),
         Gymnasium("Sampled-v0", wrappers=[f"{tiny.NAME}:Halved"]),
     ):
-        with pytest.raises(
-            errors.ConfigError, match=r"Sampled-v0 has no pictures.*--check_only"
-        ) as e:
+        with pytest.raises(errors.ConfigError, match=r"Sampled-v0 has no pictures \(.*\)$") as e:
             config.watch()
         assert len(str(e.value).splitlines()) == 1
 
@@ -77,6 +76,15 @@ def test_one_whose_renderer_fails(monkeypatch):
     monkeypatch.setattr(tiny.Nested, "render", fail)
     with pytest.raises(errors.ConfigError, match="no display"):
         Gymnasium("Nested-v0").watch()
+
+
+@pytest.mark.parametrize(
+    ("display", "driver"), [("", "dummy"), ("DISPLAY", None), ("WAYLAND_DISPLAY", None)]
+)
+def test_where_there_is_a_display_windows_can_be_opened(monkeypatch, display, driver):
+    monkeypatch.setattr(os, "environ", {display: "somewhere"})
+    pictures.prepare()
+    assert os.environ.get("SDL_VIDEODRIVER") == driver
 
 
 def test_without_a_display_renderers_are_told_so(monkeypatch):

@@ -10,6 +10,7 @@ from gymnasium import spaces
 from hts_tf import errors, specs, trees
 from hts_tf.environments import checked, history, random_actions
 from hts_tf.environments.pettingzoos.pettingzoo import PettingZoo
+from hts_tf.watching import keyboard
 from tests import zoo
 
 DIFFERENT = {"sizes": (2, 4, 3), "values": (3, 2, 5)}
@@ -170,6 +171,13 @@ class Odd(zoo.Herd):
             return self.action_space(agent)
         return super().observation_space(agent)
 
+    def action_space(self, agent):
+        if self._what == "actions" and agent == "sheep_1":
+            return spaces.MultiBinary(2)
+        if self._what == "boundless":
+            return spaces.Box(0, np.inf, (1,))
+        return super().action_space(agent)
+
     def render(self):
         return None
 
@@ -221,7 +229,18 @@ zoo.odd = zoo._module("odd", Odd)
         ({"module": "nowhere"}, "module names nowhere, which is not imported"),
         ({"module": "tests.command_line"}, "has no function parallel_env"),
         ({"module": "tests.zoo", "kwargs": {"wool": 1}}, "cannot be built: TypeError"),
-        ({"module": "tests.zoo.odd", "kwargs": {"what": "spaces"}}, "observations that differ"),
+        (
+            {"module": "tests.zoo.odd", "kwargs": {"what": "spaces"}},
+            r"observations that differ .*\), Discrete\(3\); ",
+        ),
+        (
+            {"module": "tests.zoo.odd", "kwargs": {"what": "actions"}},
+            r"actions that differ .*: Discrete\(3\), MultiBinary\(2\)",
+        ),
+        (
+            {"module": "tests.zoo.odd", "kwargs": {"what": "boundless"}, "bounded_by": "tanh"},
+            r"PettingZoo\.bounded_by = 'tanh' does not go with Box",
+        ),
         ({"module": "tests.zoo.odd", "kwargs": {"what": "no limit"}}, "has no max_cycles"),
         ({"module": "tests.zoo.odd", "kwargs": {"what": "nobody"}}, "odd has no possible_agents"),
     ],
@@ -275,6 +294,8 @@ def test_pictures():
     view.reset(0, observation)
     assert view.picture().size == (30, 20)
     assert (view.title, view.fps) == ("zoo", 5.0)
+    assert view.action_name(np.array([0, 1, 2])) == ""
+    assert keyboard.of(view.spec.action, view.action_name).names == {n: n for n in "012"}
     view.close()
     with pytest.raises(errors.ConfigError, match=r"odd has no pictures .* renders object"):
         PettingZoo("tests.zoo.odd", {"what": "blind"}).watch()
