@@ -1,7 +1,6 @@
 """Child processes that end with the command that started them, however it ends."""
 
 import contextlib
-import functools
 import os
 import signal
 import subprocess
@@ -208,6 +207,7 @@ def remove_after_this_process(directory: str) -> None:
 def _open_until_this_process_ends() -> Iterator[int]:
     """Yields the reading end of a pipe, for another process, that ends when this one is gone."""
     until_it_ends, held = os.pipe()  # the kernel closes it, when the exit code is settled
-    os.register_at_fork(after_in_child=functools.partial(os.close, held))
+    once = [held]  # as children of children would close what has got its number since
+    os.register_at_fork(after_in_child=lambda: once and os.close(once.pop()))
     yield until_it_ends
     os.close(until_it_ends)

@@ -41,6 +41,21 @@ else:
 """
 
 
+FORKING = """
+import os, sys
+from hts_tf.system import child
+
+child.remove_after_this_process(sys.argv[1])
+if os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+files = [os.open(os.devnull, os.O_RDONLY) for _ in range(10)]
+if os.fork():
+    os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+for file in files:
+    os.fstat(file)
+"""
+
+
 @pytest.fixture
 def module(tmp_path, monkeypatch):
     (tmp_path / "module_of_test_child.py").write_text(MODULE)
@@ -138,6 +153,10 @@ def test_a_directory_is_removed_after_a_process(tmp_path, blow):
             time.sleep(0.01)
     finally:
         os.kill(int(done.stdout), signal.SIGKILL)
+
+
+def test_children_of_children_keep_their_files(tmp_path):
+    subprocess.run([sys.executable, "-c", FORKING, str(tmp_path / "directory")], check=True)
 
 
 def is_gone(pid):
