@@ -13,6 +13,20 @@ from typing import TextIO
 from hts_tf import errors
 from hts_tf.system import start
 
+# Also what has a process group of its own; twice, for what was started meanwhile. Names of
+# processes may have anything in them.
+_END_SESSION = """trap '' INT TERM HUP
+read -r _
+for _ in 1 2; do
+  for stat in /proc/[0-9]*/stat; do
+    last=
+    while read -r line; do last=$line; done <"$stat"
+    set -- ${last##*)}
+    pid=${stat#/proc/}
+    pid=${pid%/stat}
+    [ "$4" != "$0" ] || [ "$pid" = $$ ] || kill -KILL "$pid"
+  done
+done"""
 _GRACE_SEC = 60.0  # a training stops at its next sync point, and writes a checkpoint
 
 
@@ -179,7 +193,7 @@ def end_session_with_this_process() -> None:
     """
     with _open_until_this_process_ends() as pipe:
         subprocess.Popen(
-            ["/bin/sh", "-c", "trap '' INT TERM HUP; read -r _; kill -KILL 0"],
+            ["/bin/sh", "-c", _END_SESSION, str(os.getsid(0))],
             stdin=pipe,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
