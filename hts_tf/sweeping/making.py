@@ -78,8 +78,8 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
             log.read()
             if not (diverged or log.env_steps):
                 raise nothing_left(training.name, training.workdir)
-            _judge(plan, trial, number, log, ended=not diverged)
-            if diverged and trial.state == UNFINISHED:
+            over = _judge(plan, trial, number, log, ended=not diverged)
+            if diverged and not over:  # else who makes it again would not find that out
                 trial.diverge()
                 terminal.warn(str(diverged))
         if trial.state != UNFINISHED:

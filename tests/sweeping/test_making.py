@@ -12,9 +12,11 @@ from hts_tf.watching import display
 class Ending:
     """A training that has made half of its env steps when it is first looked at, and ended."""
 
+    made = 500
+
     def __init__(self, module, arguments, log):
         board = display.TensorBoard(log.parent)
-        for env_steps in range(100, 600, 100):
+        for env_steps in range(100, self.made + 1, 100):
             scores = {"episodes/finished": env_steps, "episodes/score": 0.8, "episodes/return": 0.8}
             board.scalars(env_steps, {"run/minutes": 1.0, **scores})
         board.close()
@@ -32,6 +34,12 @@ class Ending:
 class Diverging(Ending):
     def has_ended(self):
         raise ChildError("update 5 made parameters that are not finite", 3)
+
+
+class DivergingAtLast(Diverging):
+    """In the update after the last env step."""
+
+    made = 1000
 
 
 class Elsewhere(Ending):
@@ -81,3 +89,15 @@ def test_what_was_made_before_it_ended_counts_whenever_it_is_looked_at(
     assert trial.value == pytest.approx(0.8 * (counted - 100) / 1000)
     outcome = making.outcome(plan, trial)
     assert (outcome.env_steps, len(outcome.curves)) == (500, 1)
+
+
+def test_a_run_that_diverges_when_all_is_made_counts_the_same_when_it_is_made_again(tmp_path):
+    runs = [Run("hts_ppo", "synthetic", seed) for seed in range(2)]
+    plan = making.Plan(tmp_path, runs, [1000, 1000], None, [], [])
+    found = []
+    for _ in range(2):
+        trial = Study(space.parse(["PPO.clip = between(0.1, 0.3)"]), 2, seed=0).ask()
+        list(making.make(plan, trial, DivergingAtLast))
+        found.append((trial.state, trial.value))
+    assert found[0] == found[1]
+    assert found[0][0] == COMPLETE
