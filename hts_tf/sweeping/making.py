@@ -8,12 +8,14 @@ from hts_tf import errors
 from hts_tf.comparison import Run
 from hts_tf.files.curves import RunLog
 from hts_tf.sweeping.record import UNFINISHED, Outcome
-from hts_tf.system import terminal
+from hts_tf.system import terminal, whole
 from hts_tf.system.child import Child, ChildError
 from hts_tf.trainings import Training, nothing_left
 
 if TYPE_CHECKING:
     from hts_tf.sweeping.study import Trial  # which needs Optuna
+
+DRAWN = "drawn.gin"  # of each trial: what its runs were begun with
 
 
 class Plan(NamedTuple):
@@ -35,9 +37,13 @@ class Plan(NamedTuple):
     gin_files: Sequence[str]
     gin_bindings: Sequence[str]
 
+    def trial(self, number: int) -> Path:
+        """Returns where the runs of a trial are kept."""
+        return self.directory / f"trial-{number:04}"
+
     def workdir(self, trial: int, run: int) -> Path:
         """Returns where a run is kept."""
-        return self.directory / f"trial-{trial:04}" / str(self.runs[run])
+        return self.trial(trial) / str(self.runs[run])
 
 
 def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Iterator[None]:
@@ -49,8 +55,10 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
       begin: see `Training.steps`.
 
     Raises:
+      ConfigError: it was begun with other values.
       ChildError: a training refused its configuration, or failed in other ways than by learning.
     """
+    _claim(plan.trial(trial.number), "\n".join(trial.bindings))
     for number, run in enumerate(plan.runs):
         log = RunLog(plan.workdir(trial.number, number))
 
@@ -84,6 +92,30 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
                 terminal.warn(str(diverged))
         if trial.state != UNFINISHED:
             return
+
+
+def _claim(directory: Path, drawn: str) -> None:
+    """Writes what was drawn for a trial, or checks that it is what its runs were begun with.
+
+    Raises:
+      ConfigError: it is not, or cannot be written.
+    """
+    path = directory / DRAWN
+    with whole.refusing("--output"):
+        directory.mkdir(parents=True, exist_ok=True)
+        if path.exists() and any(directory.glob("*/config.gin")):
+            there = path.read_text(encoding="utf-8")
+            if there != drawn:
+                raise errors.ConfigError(
+                    f"{directory} was begun with {_in_a_line(there)}, but {_in_a_line(drawn)} is "
+                    "drawn now: by another Optuna or numpy? Bring that back, or take another "
+                    "--output"
+                )
+        whole.write(path, drawn.encode())
+
+
+def _in_a_line(drawn: str) -> str:
+    return ", ".join(drawn.splitlines())
 
 
 def _judge(plan: Plan, trial: "Trial", number: int, log: RunLog, ended: bool = False) -> bool:

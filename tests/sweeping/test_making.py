@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from hts_tf import errors
 from hts_tf.comparison import Run
 from hts_tf.sweeping import making, space
 from hts_tf.sweeping.study import COMPLETE, DIVERGED, Study
@@ -101,3 +102,22 @@ def test_a_run_that_diverges_when_all_is_made_counts_the_same_when_it_is_made_ag
         found.append((trial.state, trial.value))
     assert found[0] == found[1]
     assert found[0][0] == COMPLETE
+
+
+def test_results_are_not_taken_for_those_of_other_values(tmp_path):
+    """As they would where another Optuna draws them when a sweep is made again."""
+    run = Run("hts_ppo", "synthetic", 0)
+    plan = making.Plan(tmp_path, [run], [1000], None, [], [])
+
+    def make(draw):
+        space_ = space.parse(["PPO.clip = between(0.1, 0.3)", "PPO.epochs = whole(1, 6)"])
+        list(making.make(plan, Study(space_, 1, seed=draw).ask(), Ending))
+
+    make(1)
+    make(0)  # nothing had begun
+    plan.workdir(0, 0).joinpath("config.gin").touch()
+    make(0)
+    with pytest.raises(
+        errors.ConfigError, match=r"trial-0000 was begun with PPO.clip = 0\.\d+, PPO"
+    ):
+        make(1)
