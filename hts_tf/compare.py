@@ -3,14 +3,16 @@
 A run ends when it has reached all `--targets`, or `Trainer.stop_at_score` where that
 is bound, when its minutes are over, or when it has made its env steps. The same command goes on
 where it was interrupted. One whose learning goes out of bounds does not keep the others from being
-made; the same command would find that again.
+made; the same command would find that again. Runs that differ in more than seeds, as settings have
+changed since some of them were made, are refused.
 
 What runs measured is written to CSV files after each of them: see `comparison.write`, and for the
 columns `comparison.Measured`; they hold the runs of the last command.
 """
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from absl import flags
@@ -64,10 +66,13 @@ def _ends(workdir: Path) -> tuple[int, float]:
     return operative.total_env_steps(configuration), operative.stop_at_score(configuration)
 
 
-def train(run: Run, workdir: Path, targets: Sequence[float]) -> bool:
+def train(
+    run: Run, workdir: Path, targets: Sequence[float], check_alike: Callable[[], None]
+) -> bool:
     """Trains until the run is over; returns whether that is because learning went out of bounds.
 
     Raises:
+      ConfigError: it is not like those that it is to be compared with.
       ChildError: the training refused its configuration, or failed.
     """
     log = RunLog(workdir)
@@ -82,6 +87,7 @@ def train(run: Run, workdir: Path, targets: Sequence[float]) -> bool:
     def is_to_end() -> bool:
         if not log.read():
             return False
+        check_alike()
         if log.minutes >= _MINUTES.value:
             return True
         _, stop_at_score = _ends(workdir)
@@ -110,12 +116,14 @@ def compare() -> None:
     targets = _targets()
     directory = Path(_OUTPUT.value)
     comparison.claim(directory, _GIN_FILES.value, _GIN_BINDINGS.value)
+    check_alike = functools.partial(comparison.check_alike, directory, runs)
+    check_alike()
     results = {run: measure(directory / str(run), targets) for run in runs}
     for number, run in enumerate(runs, 1):
         has_diverged = False
         try:
             if results[run] is None or results[run].ended == UNFINISHED:
-                has_diverged = train(run, directory / str(run), targets)
+                has_diverged = train(run, directory / str(run), targets, check_alike)
         finally:
             results[run] = measure(directory / str(run), targets)
             if has_diverged:  # perhaps before anything was measured
@@ -125,6 +133,7 @@ def compare() -> None:
             comparison.write(directory, begun)
         if results[run] is None:
             raise nothing_left(str(run), directory / str(run))
+        check_alike()
         terminal.say(f"{number} of {len(runs)}, {run}: {comparison.line(results[run], targets)}")
     terminal.say(f"\nMedians over seeds:\n{comparison.table(results, targets)}")
 
