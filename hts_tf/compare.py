@@ -18,7 +18,7 @@ from pathlib import Path
 from absl import flags
 
 from hts_tf import comparison, errors, operative
-from hts_tf.comparison import DIVERGED, REACHED, UNFINISHED, Measured, Run
+from hts_tf.comparison import DIVERGED, ENV_STEPS, REACHED, UNFINISHED, Measured, Run
 from hts_tf.environments.football import scenarios
 from hts_tf.files import curves
 from hts_tf.files.curves import TARGETS, RunLog
@@ -66,6 +66,15 @@ def _ends(workdir: Path) -> tuple[int, float]:
     return operative.total_env_steps(configuration), operative.stop_at_score(configuration)
 
 
+def is_over(measured: Measured, workdir: Path) -> bool:
+    """Returns whether nothing is left to do for a run, also not what follows its last env step."""
+    _, stop_at_score = _ends(workdir)
+    ends_by_itself = {ENV_STEPS} if stop_at_score == math.inf else {ENV_STEPS, REACHED}
+    if measured.ended in ends_by_itself:
+        return Workdir(workdir).is_complete()
+    return measured.ended != UNFINISHED
+
+
 def train(
     run: Run, workdir: Path, targets: Sequence[float], check_alike: Callable[[], None]
 ) -> bool:
@@ -88,9 +97,11 @@ def train(
         if not log.read():
             return False
         check_alike()
+        total_env_steps, stop_at_score = _ends(workdir)
+        if log.env_steps >= total_env_steps:  # it has yet to learn from the last of them
+            return False
         if log.minutes >= _MINUTES.value:
             return True
-        _, stop_at_score = _ends(workdir)
         ends_by_itself = stop_at_score < math.inf
         why = comparison.why_over(log, _MINUTES.value, targets)
         return not ends_by_itself and why == REACHED
@@ -122,7 +133,7 @@ def compare() -> None:
     for number, run in enumerate(runs, 1):
         has_diverged = False
         try:
-            if results[run] is None or results[run].ended == UNFINISHED:
+            if results[run] is None or not is_over(results[run], directory / str(run)):
                 has_diverged = train(run, directory / str(run), targets, check_alike)
         finally:
             results[run] = measure(directory / str(run), targets)

@@ -14,6 +14,7 @@ from hts_tf.collecting.executor_pool import Attempt
 from hts_tf.files import archive, checkpoint
 from hts_tf.system import terminal, whole
 
+COMPLETE = "run/complete"  # in a checkpoint: whether the run has come to its end by itself
 _ANOTHER = "; give that, or another --workdir"
 
 
@@ -200,13 +201,20 @@ class Workdir:
             except errors.ConfigError as error:
                 terminal.warn(f"{error}; trying the one before")
 
+    def is_complete(self) -> bool:
+        """Returns whether the run has come to its end by itself; so it has if no file tells."""
+        return bool(self._newest_or_nothing().get(COMPLETE, True))
+
     def scope(self) -> dict[str, str] | None:
         """Returns in what scope the run can be repeated (see `scope`); None if no file tells."""
-        try:
-            state = self.newest() or {}
-        except errors.ConfigError:  # all damaged
-            return None
+        state = self._newest_or_nothing()
         return json.loads(state["run/scope"].item()) if "run/scope" in state else None
+
+    def _newest_or_nothing(self) -> dict[str, np.ndarray]:
+        try:
+            return self.newest() or {}
+        except errors.ConfigError:  # all damaged
+            return {}
 
 
 def _is_longer(different: Sequence[str]) -> bool:

@@ -66,6 +66,10 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
             log.read()
             return _judge(plan, trial, number, log)
 
+        def is_to_end(number: int = number, log: RunLog = log) -> bool:
+            # It ends by itself once it has learnt from the last env steps.
+            return is_over() and log.env_steps < plan.total_env_steps[number]
+
         if not is_over():
             training = Training(
                 f"trial {trial.number}, {run}",
@@ -76,7 +80,7 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
             )
             diverged = None
             try:
-                yield from training.steps(is_over, begin)
+                yield from training.steps(is_to_end, begin)
             except ChildError as error:
                 if error.code != errors.DivergenceError.code:
                     raise

@@ -121,3 +121,34 @@ def test_results_are_not_taken_for_those_of_other_values(tmp_path):
         errors.ConfigError, match=r"trial-0000 was begun with PPO.clip = 0\.\d+, PPO"
     ):
         make(1)
+
+
+def test_a_training_whose_env_steps_are_made_is_not_asked_to_end(tmp_path):
+    """It has yet to learn from the last of them."""
+    asked = []
+
+    class GoingOn(Ending):
+        def has_ended(self):
+            return len(looks) > 2
+
+        def ask_to_end(self):
+            asked.append(self.made)
+
+    class AllMade(GoingOn):
+        made = 1000
+
+    for training, minutes in [(AllMade, None), (AllMade, 1.0), (GoingOn, 1.0)]:
+        plan = making.Plan(
+            tmp_path / f"{training.made}-{minutes}",
+            [Run("hts_ppo", "synthetic", 0)],
+            [1000],
+            minutes,
+            [],
+            [],
+        )
+        trial = Study(space.parse(["PPO.clip = between(0.1, 0.3)"]), 1, seed=0).ask()
+        looks = []
+        for look in making.make(plan, trial, training):
+            looks.append(look)
+        assert trial.state == COMPLETE
+    assert set(asked) == {500}
