@@ -18,7 +18,6 @@ change them. Written are trials.csv, best.gin (for `--gin_files` of a training) 
 
 import contextlib
 import functools
-import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -73,7 +72,7 @@ def sweep() -> None:
             f"--processes={_PROCESSES.value} needs --at_once={_PROCESSES.value} or more: so many "
             "trials have to be drawn before the first has ended"
         )
-    if _PROCESSES.present and _ray_address():
+    if _PROCESSES.present and ray_cluster.address(_RAY_ADDRESS.value):
         raise errors.ConfigError(
             "--processes are on this machine: not with --ray_address, nor RAY_ADDRESS"
         )
@@ -151,15 +150,12 @@ def _identity(lines: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _ray_address() -> str | None:
-    return _RAY_ADDRESS.value or os.environ.get("RAY_ADDRESS")
-
-
 @contextlib.contextmanager
 def _places() -> Iterator[list[Callable[..., Child]]]:
     """Yields what starts a training, once for each that may go on at the same time."""
-    if _ray_address():
-        with ray_cluster.connected(_ray_address(), 1) as ray:
+    address = ray_cluster.address(_RAY_ADDRESS.value)
+    if address:
+        with ray_cluster.connected(address, 1) as ray:
             yield distant_child.on_nodes(ray)
     else:
         yield [Child] * _PROCESSES.value

@@ -91,9 +91,12 @@ def _train_together(settings: Settings) -> int:
         timeout_sec=_MACHINE_TIMEOUT_SEC.value or max(300.0, 2 * (settings.step_timeout_sec or 0)),
         replacement_sec=_MACHINE_REPLACEMENT_SEC.value,
     )
+    address = ray_cluster.address(_RAY_ADDRESS.value)
     with (
-        ray_cluster.connected(_RAY_ADDRESS.value, wishes.num_machines) as ray,
-        contextlib.closing(head.Machines(ray, wishes, _SEED.value)) as machines,
+        ray_cluster.connected(address, wishes.num_machines) as ray,
+        contextlib.closing(
+            head.Machines(ray, wishes, _SEED.value, are_on_one=address is None)
+        ) as machines,
     ):
         failures = 0
         while True:

@@ -28,6 +28,11 @@ _REACH_SEC = 10.0
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
+def address(given: str | None) -> str | None:
+    """Returns that of the cluster to use, a flag's or else RAY_ADDRESS; None for one of our own."""
+    return given or os.environ.get("RAY_ADDRESS") or None
+
+
 @contextlib.contextmanager
 def connected(address: str | None, num_processes: int) -> Iterator[Any]:
     """Yields the module `ray`, connected to a cluster.
@@ -36,13 +41,12 @@ def connected(address: str | None, num_processes: int) -> Iterator[Any]:
     ends with this process, at the latest.
 
     Args:
-      address: of a cluster; None for RAY_ADDRESS, or else for one of our own.
+      address: of a cluster; None for one of our own.
       num_processes: that are to run on one of our own.
 
     Raises:
       ConfigError: Ray is not installed, or there is no cluster.
     """
-    address = address or os.environ.get("RAY_ADDRESS") or None
     with contextlib.ExitStack() as stack:
         kind = {"address": address}
         if not address:
