@@ -77,7 +77,7 @@ def build(
     configuration = operative.text(seed)
     try:
         played = run_scope.played(configuration)
-        run_scope.check_alike(team.all_gather(played))
+        run_scope.check_alike(team, played)
         pipeline.open(configuration, run_scope.describe(played, workers_.policy))
     except BaseException:  # such as a machine that is lost: who begins again wants the workdir
         pipeline.close()
