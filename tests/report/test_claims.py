@@ -40,6 +40,15 @@ def test_fastest_in_one_scenario_of_two():
     assert "not first in b to 0.4, b to 0.8" in evidence
 
 
+def test_fastest_says_in_which_cases_others_were_run():
+    runs = group("hts_ppo", RISE) + group("ppo", RISE, 2)
+    runs += group("hts_ppo", RISE, scenario="b") + group("ppo", RISE, 2, scenario="b")
+    runs += group("impala", RISE, 2, scenario="b")
+    _, evidence = claims.fastest(runs)
+    assert "Beside PPO in 4, IMPALA in 2 of 4 cases, by" in evidence
+    assert "it was first in 4 of 4 cases" in evidence
+
+
 def test_fastest_where_the_other_never_got_there():
     """Whether it would have been faster can be told only if it was given at least as long."""
     ours = group("hts_ppo", RISE)
