@@ -12,7 +12,7 @@ import pandas as pd
 
 from hts_tf.files.curves import TARGETS
 from hts_tf.report import statistics
-from hts_tf.report.runs import Reach, Run, common_range, mean_score, reaches
+from hts_tf.report.runs import Reach, Run, common_range, judged, mean_score, reaches
 from hts_tf.report.style import look, order, title
 
 OURS, SYNCHRONOUS, ASYNCHRONOUS = "hts_ppo", "ppo", "impala"
@@ -181,6 +181,10 @@ def _difference(
       The difference, ours minus the other's, None if there are too few seeds; and in words what
       there is, empty if nothing can be compared.
     """
+    of_both = [run for run in runs if run.method in (OURS, other)]
+    runs = judged(of_both)
+    unfinished = len(of_both) - len(runs)
+    left_out = f" Left out: {_count(unfinished, 'unfinished run')}." if unfinished else ""
     sample = statistics.sample(runs, (OURS, other), mean_score)
     what = f"the mean score over env steps, minus {look(other).label}'s,"
     if sample is not None:
@@ -190,7 +194,9 @@ def _difference(
             f"({100 * statistics.CONFIDENCE:.0f}\u00a0% interval {difference.low:+.3f} to "
             f"{difference.high:+.3f})."
         )
-        return difference, text + _steps_ratio(runs, other, targets) + _seeds(runs, (OURS, other))
+        return difference, text + _steps_ratio(runs, other, targets) + _seeds(
+            runs, (OURS, other)
+        ) + left_out
     differences = []
     for scenario in sorted({run.scenario for run in runs}):
         groups = [
@@ -208,7 +214,7 @@ def _difference(
         f"scenario are wanted). On {_count(len(differences), 'scenario')} {what} is "
         f"{np.mean(differences):+.3f}."
     )
-    return None, text + _steps_ratio(runs, other, targets) + _seeds(runs, (OURS, other))
+    return None, text + _steps_ratio(runs, other, targets) + _seeds(runs, (OURS, other)) + left_out
 
 
 def _steps_ratio(runs: Sequence[Run], other: str, targets: Sequence[float]) -> str:

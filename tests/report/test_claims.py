@@ -75,6 +75,20 @@ def test_as_data_efficient(ours, verdict):
     assert ("Too few seeds" in evidence) == (len(ours) < 3)
 
 
+def test_one_run_that_ends_early_decides_nothing():
+    ppo = group("ppo", RISE)
+    late = [run("hts_ppo", [0.9, 0.0, 0.0, 0.0], scenario="a", seed=seed) for seed in range(3)]
+    verdict, evidence = claims.as_data_efficient(late + ppo)
+    assert verdict == claims.FAILS
+    unfinished = run("hts_ppo", [0.9, 0.0], scenario="a", seed=3, ended="unfinished")
+    found, said = claims.as_data_efficient([*late, unfinished, *ppo])
+    left_out = " Left out: 1 unfinished run."
+    assert left_out in said
+    assert (found, said.replace(left_out, "")) == (verdict, evidence)
+    diverged = run("hts_ppo", [0.9, 0.0], scenario="a", seed=3, ended="diverged")
+    assert claims.as_data_efficient([*late, diverged, *ppo])[0] == verdict
+
+
 def test_data_efficiency_does_not_depend_on_speed():
     slow = group("hts_ppo", RISE, 100)
     assert claims.as_data_efficient(slow + group("ppo", RISE))[0] == claims.HOLDS
