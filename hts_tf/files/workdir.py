@@ -180,14 +180,13 @@ class Workdir:
         Raises:
           ConfigError: there are checkpoints, but all are damaged.
         """
-        for state in self.checkpoints():
-            return state
-        if checkpoint.paths(self._checkpoints):
+        state = next(self.checkpoints(), None)
+        if state is None and checkpoint.paths(self._checkpoints):
             raise errors.ConfigError(
                 f"every checkpoint in {self._checkpoints} is damaged; "
                 "start again with another --workdir"
             )
-        return None
+        return state
 
     def checkpoints(self) -> Iterator[dict[str, np.ndarray]]:
         """Yields the checkpoints that are whole, newest first."""

@@ -119,7 +119,7 @@ class Machines:
             known = next((hired for hired in there if hired.node == node), None)
             if known:
                 there.remove(known)
-            if not known:
+            else:
                 actor = ray_cluster.hire(self._ray, Follower, node, 0 if self._are_on_one else 1)
                 known = _Hired(node, actor)
             self._hired.append(known)
