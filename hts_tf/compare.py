@@ -28,22 +28,28 @@ from hts_tf.system.child import ChildError
 from hts_tf.trainings import Training, nothing_left, together
 
 _SCENARIOS = flags.DEFINE_list(
-    "scenarios", ["academy_empty_goal_close"], "see hts_tf.train; separated by commas"
+    "scenarios", ["academy_empty_goal_close"], "scenarios as of hts_tf.train, separated by commas"
 )
-_METHODS = flags.DEFINE_list("methods", ["hts_ppo", "ppo", "impala"], "the same")
-_SEEDS = flags.DEFINE_list("seeds", ["0"], "of each scenario and method")
+_METHODS = flags.DEFINE_list(
+    "methods", ["hts_ppo", "ppo", "impala"], "methods as of hts_tf.train, separated by commas"
+)
+_SEEDS = flags.DEFINE_list(
+    "seeds", ["0"], "random seeds of each scenario and method, separated by commas"
+)
 _MINUTES = flags.DEFINE_float(
-    "minutes", 30.0, "the most that a run takes, start-up included", lower_bound=0.01
+    "minutes", 30.0, "minutes that a run takes at the most, start-up included", lower_bound=0.01
 )
 _TARGETS = flags.DEFINE_list(
     "targets",
     None,
-    "scores; once its last 100 episodes have had all of them, a run ends. Default: 0.4,0.8 "
-    "where all are scenarios of football, else none",
+    "scores to reach; once its last 100 episodes have had all of them, a run ends. Default: "
+    "0.4,0.8 where all are scenarios of football, else none",
 )
 _OUTPUT = flags.DEFINE_string("output", None, "directory of runs and CSV files", required=True)
-_GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files, for all runs")
-_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further gin bindings, for all runs")
+_GIN_FILES = flags.DEFINE_multi_string(
+    "gin_files", [], "gin files with further settings, for all runs"
+)
+_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further settings, for all runs")
 
 
 def measure(workdir: Path, targets: Sequence[float]) -> Measured | None:
