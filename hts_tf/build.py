@@ -56,16 +56,16 @@ def build(
     schedule = settings.schedule(settings.num_envs)
     steps_per_update = settings.sync_interval * schedule.rollout_width
     num_updates = -(-settings.total_env_steps // steps_per_update)
-    part = share(team, settings.num_shards, settings.num_envs)
+    own_share = share(team, settings.num_shards, settings.num_envs)
     if team.size > 1:
         # Several exchanges may wait at the same time, in other orders on other machines, and each
         # of them takes a thread.
         compute.require_inter_op_threads(8, "with --num_machines")
-    crew = _crew(settings, schedule, part, traced=trace_intervals > 0)
+    crew = _crew(settings, schedule, own_share, traced=trace_intervals > 0)
     chosen = choice.bind(settings.environment.spec)
     _check(settings, schedule, crew, num_updates)
 
-    parts = _parts(settings, path, seed, schedule, crew, num_updates, team, part)
+    parts = _parts(settings, path, seed, schedule, crew, num_updates, team, own_share)
     workers_ = parts.collector.workers
     tracer = None
     if trace_intervals:
@@ -77,7 +77,7 @@ def build(
     configuration = operative.text(seed)
     try:
         played = run_scope.played(configuration)
-        run_scope.check_alike(team.all_gather(played))
+        run_scope.check_alike(team, played)
         pipeline.open(configuration, run_scope.describe(played, workers_.policy))
     except BaseException:  # such as a machine that is lost: who begins again wants the workdir
         pipeline.close()
@@ -95,7 +95,7 @@ def _parts(
     crew: Crew,
     num_updates: int,
     team: Team,
-    part: Share,
+    own_share: Share,
 ) -> Parts:
     environment = settings.environment.spec
     weights_seed = seeding.integer(seed, "weights")
@@ -109,7 +109,7 @@ def _parts(
     if settings.opponents is not None:
         pool = _pool(settings.opponents, environment, policy, weights_seed, workdir, seed)
     workers_ = Workers(settings.environment, target.step, policy, seed, crew, pool)
-    width = len(part.envs) if team.size > 1 else schedule.rollout_width
+    width = len(own_share.envs) if team.size > 1 else schedule.rollout_width
     learner = Learner(
         target,
         settings.algorithm,
@@ -120,7 +120,7 @@ def _parts(
         settings.reward_scaling,
         Shards(
             settings.num_shards,
-            part.shards,
+            own_share.shards,
             settings.num_learners,
             team.all_gather_array if team.size > 1 else None,
         ),
@@ -144,10 +144,10 @@ def _parts(
         behaviour=behaviour,
         pool=pool,
         progress=progress,
-        keeper=Keeper(settings, Workdir(workdir), seed, team, part),
+        keeper=Keeper(settings, Workdir(workdir), seed, team, own_share),
         reporter=reporter,
         team=team,
-        share=part,
+        share=own_share,
     )
 
 
@@ -169,8 +169,8 @@ def _pool(
     )
 
 
-def _crew(settings: Settings, schedule: Schedule, part: Share, traced: bool) -> Crew:
-    num_envs = len(part.envs)
+def _crew(settings: Settings, schedule: Schedule, own_share: Share, traced: bool) -> Crew:
+    num_envs = len(own_share.envs)
     return Crew(
         num_envs=num_envs,
         sync_interval=settings.sync_interval,
@@ -178,8 +178,8 @@ def _crew(settings: Settings, schedule: Schedule, part: Share, traced: bool) -> 
         num_actors=settings.num_actors,
         actor_batch_size=min(settings.actor_batch_size, num_envs),
         num_storages=schedule.num_storages,
-        shards=part.shards,
-        first_env=part.envs.start,
+        shards=own_share.shards,
+        first_env=own_share.envs.start,
         lockstep=schedule.lockstep,
         crash_limit=settings.crash_limit,
         step_timeout_sec=settings.step_timeout_sec,

@@ -3,20 +3,22 @@
 A run ends when it has reached all `--targets`, or `Trainer.stop_at_score` where that
 is bound, when its minutes are over, or when it has made its env steps. The same command goes on
 where it was interrupted. One whose learning goes out of bounds does not keep the others from being
-made; the same command would find that again.
+made; the same command would find that again. Runs that differ in more than seeds, as settings have
+changed since some of them were made, are refused.
 
 What runs measured is written to CSV files after each of them: see `comparison.write`, and for the
 columns `comparison.Measured`; they hold the runs of the last command.
 """
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from absl import flags
 
 from hts_tf import comparison, errors, operative
-from hts_tf.comparison import DIVERGED, REACHED, UNFINISHED, Measured, Run
+from hts_tf.comparison import DIVERGED, ENV_STEPS, REACHED, UNFINISHED, Measured, Run
 from hts_tf.environments.football import scenarios
 from hts_tf.files import curves
 from hts_tf.files.curves import TARGETS, RunLog
@@ -26,22 +28,28 @@ from hts_tf.system.child import ChildError
 from hts_tf.trainings import Training, nothing_left, together
 
 _SCENARIOS = flags.DEFINE_list(
-    "scenarios", ["academy_empty_goal_close"], "see hts_tf.train; separated by commas"
+    "scenarios", ["academy_empty_goal_close"], "scenarios as of hts_tf.train, separated by commas"
 )
-_METHODS = flags.DEFINE_list("methods", ["hts_ppo", "ppo", "impala"], "the same")
-_SEEDS = flags.DEFINE_list("seeds", ["0"], "of each scenario and method")
+_METHODS = flags.DEFINE_list(
+    "methods", ["hts_ppo", "ppo", "impala"], "methods as of hts_tf.train, separated by commas"
+)
+_SEEDS = flags.DEFINE_list(
+    "seeds", ["0"], "random seeds of each scenario and method, separated by commas"
+)
 _MINUTES = flags.DEFINE_float(
-    "minutes", 30.0, "the most that a run takes, start-up included", lower_bound=0.01
+    "minutes", 30.0, "minutes that a run takes at the most, start-up included", lower_bound=0.01
 )
 _TARGETS = flags.DEFINE_list(
     "targets",
     None,
-    "scores; once its last 100 episodes have had all of them, a run ends. Default: 0.4,0.8 "
-    "where all are scenarios of football, else none",
+    "scores to reach; once its last 100 episodes have had all of them, a run ends. Default: "
+    "0.4,0.8 where all are scenarios of football, else none",
 )
 _OUTPUT = flags.DEFINE_string("output", None, "directory of runs and CSV files", required=True)
-_GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files, for all runs")
-_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further gin bindings, for all runs")
+_GIN_FILES = flags.DEFINE_multi_string(
+    "gin_files", [], "gin files with further settings, for all runs"
+)
+_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further settings, for all runs")
 
 
 def measure(workdir: Path, targets: Sequence[float]) -> Measured | None:
@@ -64,13 +72,25 @@ def _ends(workdir: Path) -> tuple[int, float]:
     return operative.total_env_steps(configuration), operative.stop_at_score(configuration)
 
 
-def train(run: Run, workdir: Path, targets: Sequence[float]) -> bool:
+def is_over(measured: Measured, workdir: Path) -> bool:
+    """Returns whether nothing is left to do for a run, also not what follows its last env step."""
+    _, stop_at_score = _ends(workdir)
+    ends_by_itself = {ENV_STEPS} if stop_at_score == math.inf else {ENV_STEPS, REACHED}
+    if measured.ended in ends_by_itself:
+        return Workdir(workdir).is_complete()
+    return measured.ended != UNFINISHED
+
+
+def train(
+    run: Run, workdir: Path, targets: Sequence[float], check_alike: Callable[[], None]
+) -> bool:
     """Trains until the run is over; returns whether that is because learning went out of bounds.
 
     Raises:
+      ConfigError: it is not like those that it is to be compared with.
       ChildError: the training refused its configuration, or failed.
     """
-    log = RunLog(workdir)
+    log, has_begun = RunLog(workdir), False
     training = Training(
         str(run),
         workdir,
@@ -80,11 +100,17 @@ def train(run: Run, workdir: Path, targets: Sequence[float]) -> bool:
     )
 
     def is_to_end() -> bool:
+        nonlocal has_begun
         if not log.read():
+            return False
+        if not has_begun:  # so that there is its configuration
+            check_alike()
+            has_begun = True
+        total_env_steps, stop_at_score = _ends(workdir)
+        if log.env_steps >= total_env_steps:  # it has yet to learn from the last of them
             return False
         if log.minutes >= _MINUTES.value:
             return True
-        _, stop_at_score = _ends(workdir)
         ends_by_itself = stop_at_score < math.inf
         why = comparison.why_over(log, _MINUTES.value, targets)
         return not ends_by_itself and why == REACHED
@@ -110,12 +136,14 @@ def compare() -> None:
     targets = _targets()
     directory = Path(_OUTPUT.value)
     comparison.claim(directory, _GIN_FILES.value, _GIN_BINDINGS.value)
+    check_alike = functools.partial(comparison.check_alike, directory, runs)
+    check_alike()
     results = {run: measure(directory / str(run), targets) for run in runs}
     for number, run in enumerate(runs, 1):
         has_diverged = False
         try:
-            if results[run] is None or results[run].ended == UNFINISHED:
-                has_diverged = train(run, directory / str(run), targets)
+            if results[run] is None or not is_over(results[run], directory / str(run)):
+                has_diverged = train(run, directory / str(run), targets, check_alike)
         finally:
             results[run] = measure(directory / str(run), targets)
             if has_diverged:  # perhaps before anything was measured
@@ -125,6 +153,7 @@ def compare() -> None:
             comparison.write(directory, begun)
         if results[run] is None:
             raise nothing_left(str(run), directory / str(run))
+        check_alike()
         terminal.say(f"{number} of {len(runs)}, {run}: {comparison.line(results[run], targets)}")
     terminal.say(f"\nMedians over seeds:\n{comparison.table(results, targets)}")
 

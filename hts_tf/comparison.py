@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hts_tf import config, errors
+from hts_tf import config, errors, operative
 from hts_tf.files.curves import Curve, RunLog
+from hts_tf.files.workdir import Workdir
 from hts_tf.system import whole
 
 # Why a run ended.
@@ -117,6 +118,29 @@ def claim(directory: Path, gin_files: Sequence[str], gin_bindings: Sequence[str]
                 f"which are in {path}; give them, or another --output"
             )
         whole.write(path, text.encode())
+
+
+def check_alike(directory: Path, runs: Iterable[Run]) -> None:
+    """Checks that runs that are averaged differ in nothing but their seeds, those that there are.
+
+    Raises:
+      ConfigError: two differ in more, as settings have changed since the one was made.
+    """
+    firsts: dict[tuple[str, str], Workdir] = {}
+    for workdir, run in ((Workdir(directory / str(run)), run) for run in runs):
+        if not workdir.config.exists():
+            continue
+        first = firsts.setdefault((run.scenario, run.method), workdir)
+        different = operative.differences_but_seeds(
+            first.configuration(),
+            workdir.configuration(),
+            (f"in {first.path}", f"in {workdir.path}"),
+        )
+        if different:
+            raise errors.ConfigError(
+                f"runs that differ in more than seeds are not averaged: {'; '.join(different)}; "
+                "take another --output, or remove the older run"
+            )
 
 
 def why_over(

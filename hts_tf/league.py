@@ -23,18 +23,22 @@ from hts_tf.opponents.members import ALL_MEET, members
 from hts_tf.system import command, terminal
 from hts_tf.trainings import Training, together
 
-_SCENARIO = flags.DEFINE_string("scenario", None, "see hts_tf.train", required=True)
-_METHOD = flags.DEFINE_string("method", "hts_ppo", "the same")
-_SEED = flags.DEFINE_integer("seed", 0, "of all runs", lower_bound=0)
-_GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files, for all runs")
+_SCENARIO = flags.DEFINE_string("scenario", None, "scenario as of hts_tf.train", required=True)
+_METHOD = flags.DEFINE_string("method", "hts_ppo", "method as of hts_tf.train")
+_SEED = flags.DEFINE_integer("seed", 0, "random seed of all runs", lower_bound=0)
+_GIN_FILES = flags.DEFINE_multi_string(
+    "gin_files", [], "gin files with further settings, for all runs"
+)
 _GIN_BINDINGS = flags.DEFINE_multi_string(
     "gin_bindings",
     [],
-    "further bindings, for all runs; not what makes a member: whom it meets (Opponents.frozen), "
+    "further settings, for all runs; not what makes a member: whom it meets (Opponents.frozen), "
     "who it begins as (Trainer.start_from, after main-1), and that exploiters play nobody else. "
     "Opponents.weighting, here @prioritised, can be bound in these alone, not in files",
 )
-_GENERATIONS = flags.DEFINE_integer("generations", 3, "of main agents", lower_bound=1)
+_GENERATIONS = flags.DEFINE_integer(
+    "generations", 3, "number of generations: main agents", lower_bound=1
+)
 _OUTPUT = flags.DEFINE_string("output", None, "directory of the runs", required=True)
 
 

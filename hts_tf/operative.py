@@ -155,7 +155,9 @@ def stop_at_score(text: str) -> float:
     return math.inf if found is None else found
 
 
-def differences(old: str, new: str, places: tuple[str, str] = ("there", "now")) -> list[str]:
+def differences(
+    old: str, new: str, places: tuple[str, str] = ("there", "now"), bound_by_both: bool = False
+) -> list[str]:
     """Returns what differs between two operative configurations and changes results.
 
     A binding that one does not have, as its code did not know it yet, had the meaning of the
@@ -165,6 +167,7 @@ def differences(old: str, new: str, places: tuple[str, str] = ("there", "now")) 
       old: the one.
       new: the other.
       places: how to call where the two are from.
+      bound_by_both: looks at these bindings only, for who has not imported what has the defaults.
 
     Raises:
       ConfigError: one cannot be parsed.
@@ -181,12 +184,23 @@ def differences(old: str, new: str, places: tuple[str, str] = ("there", "now")) 
     for name in sorted({*sides[0], *sides[1]} - FREE_BINDINGS):
         if name.rpartition(".")[0] in observers or _is_of_an_observer(name):
             continue
+        if bound_by_both and not all(name in side for side in sides):
+            continue
         default = unbound.get(name.rpartition("/")[2], Reference("unset"))
         pair = [side.get(name, default) for side in sides]
         if _comparable(pair[0]) != _comparable(pair[1]):
-            found.append(", ".join(f"{v!r} {p}" for v, p in zip(pair, places, strict=True)))
-            found[-1] = f"{name} = {found[-1]}"
+            values_ = ", ".join(f"{v!r} {p}" for v, p in zip(pair, places, strict=True))
+            found.append(f"{name} = {values_}")
     return found
+
+
+def differences_but_seeds(a: str, b: str, places: tuple[str, str]) -> list[str]:
+    """Returns in what two runs differ that are to differ in nothing but their seeds.
+
+    Needs nothing that is configured; see `differences`.
+    """
+    found = differences(a, b, places, bound_by_both=True)
+    return [different for different in found if not different.startswith(f"{_SEED} = ")]
 
 
 def _observers(side: dict[str, Any]) -> list[str]:

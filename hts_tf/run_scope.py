@@ -1,11 +1,13 @@
 """What a run's bits depend on beside its configuration, and whether all machines have the same."""
 
-from collections.abc import Sequence
-
 from hts_tf import errors, operative
 from hts_tf.collecting.policy import FLEXIBLE, Policy
 from hts_tf.files import scope
-from hts_tf.system import compute
+from hts_tf.system import compute, terminal
+from hts_tf.team import Team
+
+_GPUS = "GPUs"  # as `compute.describe` calls them
+_PAGE = "cluster.md#what-has-to-be-the-same-on-all-machines"
 
 
 def played(configuration: str) -> dict[str, str]:
@@ -21,25 +23,31 @@ def played(configuration: str) -> dict[str, str]:
     }
 
 
-def check_alike(machines: Sequence[dict[str, str]]) -> None:
-    """Checks that what environments consist of is the same on all machines.
+def check_alike(team: Team, played_here: dict[str, str]) -> None:
+    """Checks that what environments consist of is the same on all machines; warns of other GPUs.
 
     Else they would be learnt from as they are: to other bits than on one machine, without a sign.
     (`machines.head` compares what all runs need, before TensorFlow is loaded.)
 
     Args:
-      machines: of each, what environments consist of, see `files.scope`; some may load more.
+      team: of machines; some may load more than others.
+      played_here: see `played`.
 
     Raises:
       ConfigError: they differ.
     """
+    machines = team.all_gather({**played_here, _GPUS: compute.describe()[_GPUS]})
     for number, there in enumerate(machines):
         for name in sorted(machines[0].keys() & there.keys()):
-            if there[name] != machines[0][name]:
-                raise errors.ConfigError(
-                    f"machine {number} has {name} {there[name]}, machine 0 {machines[0][name]}: "
-                    "install the same on all machines",
-                    page="cluster.md#what-has-to-be-the-same-on-all-machines",
+            if there[name] == machines[0][name]:
+                continue
+            text = f"machine {number} has {name} {there[name]}, machine 0 {machines[0][name]}"
+            if name != _GPUS:
+                raise errors.ConfigError(f"{text}: install the same on all machines", page=_PAGE)
+            if team.number == 0:
+                terminal.warn(
+                    f"{text}: if it computes other bits, results are not those of one machine",
+                    page=_PAGE,
                 )
 
 

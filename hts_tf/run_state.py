@@ -139,9 +139,8 @@ class RunState:
             "run/next_round": np.array(self.next_round),
             "run/env_steps": np.array(self.env_steps),
         }
-        for part in (parts.learner, parts.schedule, parts.reporter, parts.keeper):
-            state |= part.state()
-        for part in filter(None, (parts.pool, parts.progress)):
+        kept = parts.learner, parts.schedule, parts.reporter, parts.keeper
+        for part in filter(None, (*kept, parts.pool, parts.progress)):
             state |= part.state()
         return state
 

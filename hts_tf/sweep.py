@@ -18,7 +18,6 @@ change them. Written are trials.csv, best.gin (for `--gin_files` of a training) 
 
 import contextlib
 import functools
-import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -35,29 +34,46 @@ from hts_tf.system import command, installation, parallel, terminal
 from hts_tf.system.child import Child
 from hts_tf.trainings import together
 
-_SCENARIOS = flags.DEFINE_list("scenarios", None, "see hts_tf.train; of each trial", required=True)
-_METHOD = flags.DEFINE_string("method", "hts_ppo", "the same")
-_SEEDS = flags.DEFINE_list("seeds", ["0"], "of each trial and scenario")
-_GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files, for all runs")
-_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further bindings, for all runs")
-_SEARCH = flags.DEFINE_multi_string("search", [], "a line of the space: see hts_tf.sweeping.space")
-_SPACE = flags.DEFINE_string("space", None, "a file of such lines")
+_SCENARIOS = flags.DEFINE_list(
+    "scenarios",
+    None,
+    "scenarios of each trial, as of hts_tf.train, separated by commas",
+    required=True,
+)
+_METHOD = flags.DEFINE_string("method", "hts_ppo", "method as of hts_tf.train")
+_SEEDS = flags.DEFINE_list(
+    "seeds", ["0"], "random seeds of each trial and scenario, separated by commas"
+)
+_GIN_FILES = flags.DEFINE_multi_string(
+    "gin_files", [], "gin files with further settings, for all runs"
+)
+_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further settings, for all runs")
+_SEARCH = flags.DEFINE_multi_string(
+    "search", [], "a setting and its values, for example 'PPO.epochs = whole(1, 6)'"
+)
+_SPACE = flags.DEFINE_string("space", None, "file of lines as for --search")
 _TRIALS = flags.DEFINE_integer(
-    "trials", 20, "how many, at least; more may be added later", lower_bound=1
+    "trials", 20, "number of trials, at least; more may be added later", lower_bound=1
 )
 _AT_ONCE = flags.DEFINE_integer(
     "at_once", 1, "trials that are drawn before the first of them has ended", lower_bound=1
 )
-_DRAW = flags.DEFINE_integer("draw", 0, "seed of what is drawn", lower_bound=0)
+_DRAW = flags.DEFINE_integer("draw", 0, "random seed of the values that are drawn", lower_bound=0)
 _MINUTES = flags.DEFINE_float(
-    "minutes", None, "of a run, over which values are, instead of env steps", lower_bound=0.01
+    "minutes",
+    None,
+    "minutes of a run; a trial's value is then over minutes instead of env steps",
+    lower_bound=0.01,
 )
 _OUTPUT = flags.DEFINE_string("output", None, "directory of runs and results", required=True)
 _PROCESSES = flags.DEFINE_integer(
     "processes", 1, "trials at the same time on this machine", lower_bound=1
 )
 _RAY_ADDRESS = flags.DEFINE_string(
-    "ray_address", None, "of a Ray cluster whose nodes share --output: a trial at a time on each"
+    "ray_address",
+    None,
+    "address of a Ray cluster whose nodes share --output: a trial at a time on each; default: "
+    "RAY_ADDRESS",
 )
 
 
@@ -73,7 +89,7 @@ def sweep() -> None:
             f"--processes={_PROCESSES.value} needs --at_once={_PROCESSES.value} or more: so many "
             "trials have to be drawn before the first has ended"
         )
-    if _PROCESSES.present and _ray_address():
+    if _PROCESSES.present and ray_cluster.address(_RAY_ADDRESS.value):
         raise errors.ConfigError(
             "--processes are on this machine: not with --ray_address, nor RAY_ADDRESS"
         )
@@ -151,15 +167,12 @@ def _identity(lines: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _ray_address() -> str | None:
-    return _RAY_ADDRESS.value or os.environ.get("RAY_ADDRESS")
-
-
 @contextlib.contextmanager
 def _places() -> Iterator[list[Callable[..., Child]]]:
     """Yields what starts a training, once for each that may go on at the same time."""
-    if _ray_address():
-        with ray_cluster.connected(_ray_address(), 1) as ray:
+    address = ray_cluster.address(_RAY_ADDRESS.value)
+    if address:
+        with ray_cluster.connected(address, 1) as ray:
             yield distant_child.on_nodes(ray)
     else:
         yield [Child] * _PROCESSES.value

@@ -1,4 +1,10 @@
-"""Command line: trains an agent."""
+"""Command line: trains an agent.
+
+  .venv/bin/python -m hts_tf.train --scenario=academy_corner --workdir=runs/corner
+  .venv/bin/python -m hts_tf.train --scenario=CartPole-v1 --seed=1 --workdir=runs/pole
+
+The same command goes on with a run that was interrupted.
+"""
 
 import contextlib
 
@@ -15,33 +21,41 @@ from hts_tf.team import MachineLostError, Team
 _SCENARIO = flags.DEFINE_string(
     "scenario",
     "academy_empty_goal_close",
-    "a file of gin_configs/scenarios, a scenario of gfootball, an id of Gymnasium (MODULE:ID for "
-    "one of yours), or pettingzoo:MODULE",
+    "environment: a file of gin_configs/scenarios, a scenario of gfootball, an id of Gymnasium "
+    "(MODULE:ID for one of yours), or pettingzoo:MODULE",
 )
-_METHOD = flags.DEFINE_string("method", "hts_ppo", "a file of gin_configs/methods")
-_WORKDIR = flags.DEFINE_string("workdir", None, "where the run is kept", required=True)
-_SEED = flags.DEFINE_integer("seed", 0, "of everything random in the run", lower_bound=0)
-_GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files")
+_METHOD = flags.DEFINE_string(
+    "method", "hts_ppo", "algorithm and schedule: a file of gin_configs/methods"
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "directory in which the run is kept", required=True)
+_SEED = flags.DEFINE_integer("seed", 0, "random seed of the run", lower_bound=0)
+_GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "gin files with further settings")
 _GIN_BINDINGS = flags.DEFINE_multi_string(
-    "gin_bindings", [], "further gin bindings, for example 'Trainer.num_envs = 16'"
+    "gin_bindings", [], "further settings, for example 'Trainer.num_envs = 16'"
 )
 _QUIET = flags.DEFINE_bool("quiet", False, "print nothing but warnings and errors")
 _TRACE = flags.DEFINE_bool(
     "trace", False, "record who works and who waits, as trace.json and trace.png in the workdir"
 )
 _TRACE_INTERVALS = flags.DEFINE_integer(
-    "trace_intervals", 2, "to record with --trace; of impala: updates", lower_bound=1
+    "trace_intervals", 2, "intervals that --trace records; of impala: updates", lower_bound=1
 )
 _NUM_MACHINES = flags.DEFINE_integer(
-    "num_machines", 1, "that make the run together, on Ray; no influence on results", lower_bound=1
+    "num_machines",
+    1,
+    "number of machines that train together (needs Ray); no influence on results",
+    lower_bound=1,
 )
 _RAY_ADDRESS = flags.DEFINE_string(
-    "ray_address", None, "of a Ray cluster; default: RAY_ADDRESS, or one of its own on this machine"
+    "ray_address",
+    None,
+    "address of a Ray cluster; default: RAY_ADDRESS, or a Ray of its own on this machine",
 )
 _MACHINE_TIMEOUT_SEC = flags.DEFINE_float(
     "machine_timeout_sec",
     None,
-    "after which a machine that does not answer is lost; default: twice Trainer.step_timeout_sec, "
+    "seconds after which a machine that does not answer is lost; default: twice "
+    "Trainer.step_timeout_sec, "
     "so that it can replace an executor before, but 300 or more",
     lower_bound=1,
     upper_bound=1_000_000,
@@ -49,7 +63,7 @@ _MACHINE_TIMEOUT_SEC = flags.DEFINE_float(
 _MACHINE_REPLACEMENT_SEC = flags.DEFINE_float(
     "machine_replacement_sec",
     60.0,
-    "to wait for another in place of one that is lost, before going on with fewer",
+    "seconds to wait for another machine in place of one that is lost, before going on with fewer",
     lower_bound=0,
     upper_bound=1_000_000,
 )
@@ -91,9 +105,12 @@ def _train_together(settings: Settings) -> int:
         timeout_sec=_MACHINE_TIMEOUT_SEC.value or max(300.0, 2 * (settings.step_timeout_sec or 0)),
         replacement_sec=_MACHINE_REPLACEMENT_SEC.value,
     )
+    address = ray_cluster.address(_RAY_ADDRESS.value)
     with (
-        ray_cluster.connected(_RAY_ADDRESS.value, wishes.num_machines) as ray,
-        contextlib.closing(head.Machines(ray, wishes, _SEED.value)) as machines,
+        ray_cluster.connected(address, wishes.num_machines) as ray,
+        contextlib.closing(
+            head.Machines(ray, wishes, _SEED.value, are_on_one=address is None)
+        ) as machines,
     ):
         failures = 0
         while True:

@@ -16,7 +16,9 @@ SYSTEMS_COLUMNS = (
 )
 
 
-def run(method, scores, minutes_per_point=1.0, scenario="academy_corner", seed=0):
+def run(
+    method, scores, minutes_per_point=1.0, scenario="academy_corner", seed=0, ended="env_steps"
+):
     """A run with a score after every `STEPS` env steps, all of them of whole windows."""
     points = np.arange(1, len(scores) + 1)
     curve = Curve(
@@ -26,7 +28,8 @@ def run(method, scores, minutes_per_point=1.0, scenario="academy_corner", seed=0
         np.array(scores, float),
         np.full(len(scores), np.nan),
     )
-    return Run(method, scenario, seed, curve, len(scores) * STEPS, len(scores) * minutes_per_point)
+    made = len(scores) * STEPS, len(scores) * minutes_per_point
+    return Run(method, scenario, seed, curve, *made, ended)
 
 
 def write(directory, runs, sps=500.0):
@@ -38,7 +41,7 @@ def write(directory, runs, sps=500.0):
         scores.append((*key, STEPS // 2, 1, 1.0, WINDOW - 1))
         for env_steps, minutes, finished, score, _ in zip(*r.curve, strict=True):
             scores.append((*key, int(env_steps), 60 * minutes, score, int(finished)))
-        table.append((*key, int(r.env_steps), 60 * r.minutes, sps, 1.0, "", "env_steps"))
+        table.append((*key, int(r.env_steps), 60 * r.minutes, sps, 1.0, "", r.ended))
         for role, activity, share in [
             ("executor", "step", 0.6),
             ("executor", "wait_sync", 0.3),

@@ -10,6 +10,7 @@ from hts_tf.build import build
 from hts_tf.environments.football.football import Football
 from hts_tf.environments.synthetic import Synthetic
 from hts_tf.files.evaluations import Evaluation, Evaluations
+from hts_tf.files.fingerprint_log import CELLS, TABLE
 from hts_tf.files.policies import Snapshots
 from hts_tf.networks import sketch
 from hts_tf.opponents.pool import Opponents
@@ -127,12 +128,16 @@ def test_a_run_that_was_killed_at_once_begins_with_the_same_policy_again(tmp_pat
     row = Evaluation(3, 300, 5, 1.0, 1.0, 7.5)
     evaluations.end(evaluations.add(agents[0], 3, 300), row)
     waiting = evaluations.add(agents[0], 4, 400)
+    fingerprints = [tmp_path / "two" / name for name in (TABLE, CELLS)]
+    for file in fingerprints:
+        file.touch()
     assert evaluations.read() == [row]
     assert begins("two") == hashes[1]
     assert not gone.numbers()
     assert not evaluations.read()
     assert evaluations.best_state() is None
     assert not waiting.exists()
+    assert not any(file.exists() for file in fingerprints)
 
 
 class Lost:

@@ -6,7 +6,9 @@ import time
 
 import pytest
 
+from hts_tf.files import checkpoint
 from hts_tf.files.curves import RunLog, read_curve
+from hts_tf.files.workdir import Workdir
 from tests import command_line, too_rich
 from tests.processes import is_alive, training_processes
 
@@ -118,6 +120,24 @@ def test_a_run_goes_on_to_a_score_above_the_targets(tmp_path):
     assert (
         "synthetic-hts_ppo-seed0: the training has ended, but there is nothing of it in" in errors
     )
+
+
+def test_a_run_that_was_killed_after_its_last_env_step_goes_on_to_its_end(tmp_path):
+    flags = ["--scenarios=synthetic", "--methods=hts_ppo", "--seeds=0,1", f"--output={tmp_path}"]
+    flags += [*BINDINGS, "--gin_bindings=Trainer.total_env_steps = 128", "--targets=2"]
+    flags += ["--gin_bindings=Trainer.checkpoint_every_updates = 1"]
+    flags += ["--gin_bindings=Trainer.keep_checkpoints = 2"]
+    runs = [tmp_path / f"synthetic-hts_ppo-seed{seed}" for seed in range(2)]
+    assert command_line.run("hts_tf.compare", *flags)[0] == 0
+    made = [checkpoint.paths(run / "checkpoints") for run in runs]
+    made[0][0].unlink()
+    assert [Workdir(run).is_complete() for run in runs] == [False, True]
+    assert RunLog(runs[0]).env_steps == 128
+    code, printed, errors = command_line.run("hts_tf.compare", *flags)
+    assert code == 0, errors
+    assert "1 of 2, synthetic-hts_ppo-seed0: score 2 never; ended (env_steps)" in printed
+    assert [checkpoint.paths(run / "checkpoints") for run in runs] == made
+    assert [event_files(run) for run in runs] == [2, 1]
 
 
 def test_one_that_diverges_is_no_end(tmp_path):

@@ -68,60 +68,89 @@ _WORKLOADS = {
 }
 
 _WORKLOAD_NAMES = flags.DEFINE_list(
-    "workloads", ["academy_3_vs_1", "11_vs_11"], f"some of {', '.join(_WORKLOADS)}"
+    "workloads", ["academy_3_vs_1", "11_vs_11"], f"workloads: some of {', '.join(_WORKLOADS)}"
 )
 _WORKLOAD_FLAGS = {
     name: define(name, None, f"{text}; default: the workload's", lower_bound=lowest)
     for name, define, lowest, text in [
         ("env_sec", flags.DEFINE_float, 0, "processor seconds of an env step"),
-        ("sleep_sec", flags.DEFINE_float, 0, "that an env step takes without a processor"),
+        ("sleep_sec", flags.DEFINE_float, 0, "seconds that an env step takes without a processor"),
         ("act_sec", flags.DEFINE_float, 0, "processor seconds of acting, per observation"),
-        ("learn_sec", flags.DEFINE_float, 0, "the same of learning, per player's step and epoch"),
-        ("answer_sec", flags.DEFINE_float, 0, "from an observation to its action"),
-        ("gradient_bytes", flags.DEFINE_float, 0, "of a minibatch's gradient"),
-        ("sync_bytes", flags.DEFINE_float, 0, "told at a sync point, of each environment"),
-        ("kept_bytes", flags.DEFINE_float, 0, "the first machine keeps, of each environment"),
-        ("num_players", flags.DEFINE_integer, 1, "of an environment"),
-        ("epochs", flags.DEFINE_integer, 1, "of an update"),
-        ("num_minibatches", flags.DEFINE_integer, 1, "of an epoch"),
-        ("sync_interval", flags.DEFINE_integer, 1, "alpha"),
+        (
+            "learn_sec",
+            flags.DEFINE_float,
+            0,
+            "processor seconds of learning, per player's step and epoch",
+        ),
+        ("answer_sec", flags.DEFINE_float, 0, "seconds from an observation to its action"),
+        ("gradient_bytes", flags.DEFINE_float, 0, "bytes of a minibatch's gradient"),
+        ("sync_bytes", flags.DEFINE_float, 0, "bytes told at a sync point, of each environment"),
+        (
+            "kept_bytes",
+            flags.DEFINE_float,
+            0,
+            "bytes that the first machine keeps, of each environment",
+        ),
+        ("num_players", flags.DEFINE_integer, 1, "players of an environment"),
+        ("epochs", flags.DEFINE_integer, 1, "epochs of an update"),
+        ("num_minibatches", flags.DEFINE_integer, 1, "minibatches of an epoch"),
+        ("sync_interval", flags.DEFINE_integer, 1, "env steps between sync points (alpha)"),
     ]
 }
 _MACHINES = flags.DEFINE_list(
-    "machines", list(map(str, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000])), "numbers of them"
+    "machines", list(map(str, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000])), "numbers of machines"
 )
-_EXCHANGES = flags.DEFINE_list("exchanges", ["gather"], f"of gradients: {', '.join(EXCHANGES)}")
-_ENVS_PER_MACHINE = flags.DEFINE_integer("envs_per_machine", 16, "environments", lower_bound=1)
-_SHARDS_PER_MACHINE = flags.DEFINE_integer("shards_per_machine", 1, "shards", lower_bound=1)
-_NUM_ENVS = flags.DEFINE_integer("num_envs", None, "of one run, for all rows", lower_bound=1)
-_NUM_SHARDS = flags.DEFINE_integer("num_shards", None, "of one run, for all rows", lower_bound=1)
-_CORES = flags.DEFINE_float("cores", 2.0, "of a machine", lower_bound=0.01)
+_EXCHANGES = flags.DEFINE_list(
+    "exchanges", ["gather"], f"ways to exchange gradients: {', '.join(EXCHANGES)}"
+)
+_ENVS_PER_MACHINE = flags.DEFINE_integer(
+    "envs_per_machine", 16, "environments of each machine", lower_bound=1
+)
+_SHARDS_PER_MACHINE = flags.DEFINE_integer(
+    "shards_per_machine", 1, "shards of each machine", lower_bound=1
+)
+_NUM_ENVS = flags.DEFINE_integer(
+    "num_envs", None, "environments of the run, the same for all numbers of machines", lower_bound=1
+)
+_NUM_SHARDS = flags.DEFINE_integer(
+    "num_shards", None, "shards of the run, the same for all numbers of machines", lower_bound=1
+)
+_CORES = flags.DEFINE_float("cores", 2.0, "cores of a machine", lower_bound=0.01)
 _SHARED_CORES = flags.DEFINE_boolean(
     "shared_cores", False, "the machines are processes of one, with so many --cores in all"
 )
 _UTILISATION = flags.DEFINE_float(
     "utilisation",
     0.94,
-    "of cores with enough to do; docs/results/README.md: 591 SPS x 3.2 ms / 2 cores",
+    "share of the time in which cores with enough to do compute; docs/results/README.md: "
+    "591 SPS x 3.2 ms / 2 cores",
     lower_bound=0.01,
     upper_bound=1.0,
 )
 _NUM_EXECUTORS = flags.DEFINE_integer(
-    "num_executors", None, "of a machine; default: its cores", lower_bound=1
+    "num_executors", None, "executors of a machine; default: one for each core", lower_bound=1
 )
-_PRICE = flags.DEFINE_float("price", 0.09, "of a machine's hour: assumed", lower_bound=0)
+_PRICE = flags.DEFINE_float("price", 0.09, "price of a machine's hour: assumed", lower_bound=0)
 _BANDWIDTH = flags.DEFINE_float(
     "bandwidth_gbit", 10.0, "Gbit/s of a machine, each way: assumed", lower_bound=1e-9
 )
-_LATENCY = flags.DEFINE_float("latency_ms", 0.1, "between machines: assumed", lower_bound=0)
+_LATENCY = flags.DEFINE_float(
+    "latency_ms", 0.1, "milliseconds from one machine to another: assumed", lower_bound=0
+)
 # Of the next four three are of arrays of 365,136 bytes (copies: 5,696,208) between 2, 4 and 8
 # processes, by `benchmarks.exchange`; the last one of 64 such arrays. Processor time, on two cores
 # with other work.
 _MEETING = flags.DEFINE_float(
-    "meeting_ms", 1.8, "of the exchange, for each machine at each meeting", lower_bound=0
+    "meeting_ms",
+    1.8,
+    "milliseconds of the exchange, for each machine at each meeting",
+    lower_bound=0,
 )
 _ARRAY = flags.DEFINE_float(
-    "array_ms", 1.2, "for each array that another machine has put into its store", lower_bound=0
+    "array_ms",
+    1.2,
+    "milliseconds for each array that another machine has put into its store",
+    lower_bound=0,
 )
 _COPY = flags.DEFINE_float(
     "copy_sec_per_gb", 0.4, "processor seconds per GB from other machines", lower_bound=0
@@ -133,10 +162,15 @@ _ADD = flags.DEFINE_float(
     lower_bound=0,
 )
 _TARGET = flags.DEFINE_float(
-    "env_steps_per_day", None, "says also with how many machines that is reached", lower_bound=0
+    "env_steps_per_day",
+    None,
+    "env steps a day to reach; says with how many machines they are",
+    lower_bound=0,
 )
-_OUTPUT = flags.DEFINE_string("output", None, "a CSV file of the same figures")
-_PICTURE = flags.DEFINE_string("picture", None, "SPS against machines; needs the extra plot")
+_OUTPUT = flags.DEFINE_string("output", None, "CSV file of the figures")
+_PICTURE = flags.DEFINE_string(
+    "picture", None, "picture of SPS against machines; needs the extra plot"
+)
 
 _HEADING = (
     f"{'machines':>8}{'envs':>8}{'shards':>7}{'SPS':>12}{'each':>7}{'a million':>11}"

@@ -18,9 +18,13 @@ from hts_tf.benchmarks import kernel, options
 from hts_tf.machines import ray_cluster
 from hts_tf.system import command
 
-_MACHINES = flags.DEFINE_list("machines", ["2", "4"], "numbers of processes")
-_BYTES = flags.DEFINE_list("bytes", ["4", "365136", "5696208"], "of each one's array")
-_MEETINGS = flags.DEFINE_integer("meetings", 50, "of each case", lower_bound=1)
+_MACHINES = flags.DEFINE_list(
+    "machines", ["2", "4"], "numbers of machines, here processes, separated by commas"
+)
+_BYTES = flags.DEFINE_list(
+    "bytes", ["4", "365136", "5696208"], "sizes in bytes of each one's array, separated by commas"
+)
+_MEETINGS = flags.DEFINE_integer("meetings", 50, "number of meetings in each case", lower_bound=1)
 
 _WARM_UP = 5
 

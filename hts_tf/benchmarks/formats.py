@@ -22,11 +22,13 @@ from hts_tf.files import participants, run_flags
 from hts_tf.networks import exported
 from hts_tf.system import command, compute, terminal
 
-_EPISODES = flags.DEFINE_integer("episodes", 100, "how many are played", lower_bound=1)
+_EPISODES = flags.DEFINE_integer(
+    "episodes", 100, "number of episodes that are played", lower_bound=1
+)
 _DETERMINISTIC = flags.DEFINE_bool(
     "deterministic_policy", False, "always take the most probable action"
 )
-_SEED = flags.DEFINE_integer("seed", 0, "of the episodes, as that of hts_tf.evaluate")
+_SEED = flags.DEFINE_integer("seed", 0, "random seed of the episodes, as that of hts_tf.evaluate")
 
 _TOLERANCE = 1e-4  # of actions that are numbers; rounding alone moves them less
 

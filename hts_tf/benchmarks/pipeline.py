@@ -21,11 +21,19 @@ from hts_tf.collecting.workers import Crew, Workers
 from hts_tf.environments import synthetic
 from hts_tf.system import command, processors
 
-_NUM_ENVS = flags.DEFINE_list("num_envs", ["16", "64"], "separated by commas")
-_SECONDS = flags.DEFINE_float("seconds", 10.0, "for each number of environments", lower_bound=0.1)
-_NUM_EXECUTORS = flags.DEFINE_integer("num_executors", None, "default: cores", lower_bound=1)
-_NUM_ACTORS = flags.DEFINE_integer("num_actors", 1, "threads that answer", lower_bound=1)
-_SYNC_INTERVAL = flags.DEFINE_integer("sync_interval", 128, "alpha", lower_bound=1)
+_NUM_ENVS = flags.DEFINE_list(
+    "num_envs", ["16", "64"], "numbers of environments, separated by commas"
+)
+_SECONDS = flags.DEFINE_float(
+    "seconds", 10.0, "seconds for each number of environments", lower_bound=0.1
+)
+_NUM_EXECUTORS = flags.DEFINE_integer(
+    "num_executors", None, "number of executors; default: one for each core", lower_bound=1
+)
+_NUM_ACTORS = flags.DEFINE_integer("num_actors", 1, "number of threads that answer", lower_bound=1)
+_SYNC_INTERVAL = flags.DEFINE_integer(
+    "sync_interval", 128, "env steps between sync points (alpha)", lower_bound=1
+)
 
 _EPISODE_STEPS = 400  # as in football: resets are rare
 

@@ -10,11 +10,15 @@ from absl import flags
 from hts_tf.benchmarks import kernel, profilers, training_run
 from hts_tf.system import command
 
-_ROLE = flags.DEFINE_enum("role", "executor", ["executor", "actor", "learner"], "whose time")
-_SECONDS = flags.DEFINE_integer("seconds", 20, "to watch", lower_bound=1)
-_SCENARIO = flags.DEFINE_string("scenario", "academy_3_vs_1_with_keeper", "of gfootball")
-_TOOL = flags.DEFINE_enum("tool", None, ["py-spy", "perf"], "default: the first one installed")
-_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "of the training")
+_ROLE = flags.DEFINE_enum(
+    "role", "executor", ["executor", "actor", "learner"], "whose time is profiled"
+)
+_SECONDS = flags.DEFINE_integer("seconds", 20, "seconds to watch", lower_bound=1)
+_SCENARIO = flags.DEFINE_string("scenario", "academy_3_vs_1_with_keeper", "scenario of gfootball")
+_TOOL = flags.DEFINE_enum(
+    "tool", None, ["py-spy", "perf"], "profiler; default: the first one installed"
+)
+_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further settings of the training")
 
 _TOP = 30  # lines
 _WIDTH = 120  # characters: C++ names can fill a screen

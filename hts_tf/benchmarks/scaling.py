@@ -23,16 +23,20 @@ from hts_tf.system import command, terminal
 _SCENARIOS = flags.DEFINE_list(
     "scenarios",
     ["academy_3_vs_1_with_keeper", "synthetic"],
-    "of gfootball, or 'synthetic', separated by commas",
+    "scenarios of gfootball, or 'synthetic', separated by commas",
 )
 _SWEEPS = {
-    "num_envs": flags.DEFINE_list("num_envs", ["4", "8", "16", "32", "64", "128"], "numbers"),
-    "num_executors": flags.DEFINE_list("num_executors", ["1", "2", "4", "8"], "numbers"),
-    "num_actors": flags.DEFINE_list("num_actors", ["1", "2", "4", "8"], "numbers"),
+    "num_envs": flags.DEFINE_list(
+        "num_envs", ["4", "8", "16", "32", "64", "128"], "numbers of environments"
+    ),
+    "num_executors": flags.DEFINE_list(
+        "num_executors", ["1", "2", "4", "8"], "numbers of executors"
+    ),
+    "num_actors": flags.DEFINE_list("num_actors", ["1", "2", "4", "8"], "numbers of actors"),
 }
-_ENV_STEPS = flags.DEFINE_integer("env_steps", 20_000, "of each training", lower_bound=1)
-_OUTPUT = flags.DEFINE_string("output", None, "a CSV file of the same figures")
-_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "of the trainings")
+_ENV_STEPS = flags.DEFINE_integer("env_steps", 20_000, "env steps of each training", lower_bound=1)
+_OUTPUT = flags.DEFINE_string("output", None, "CSV file of the figures")
+_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further settings of the trainings")
 
 _INTERVALS = 4  # the first is not counted
 

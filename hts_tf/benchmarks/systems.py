@@ -36,30 +36,37 @@ from hts_tf.system import command, processors, terminal
 _SCENARIOS = flags.DEFINE_list(
     "scenarios",
     ["synthetic", "academy_empty_goal_close"],
-    "'synthetic', or of gfootball, separated by commas",
+    "'synthetic', or scenarios of gfootball, separated by commas",
 )
-_NUM_ENVS = flags.DEFINE_list("num_envs", ["4", "8", "16", "32"], "separated by commas")
+_NUM_ENVS = flags.DEFINE_list(
+    "num_envs", ["4", "8", "16", "32"], "numbers of environments, separated by commas"
+)
 _STEP_TIMES = flags.DEFINE_list(
     "step_times",
     ["constant", "exponential", "pareto"],
-    "of the synthetic environment: distributions, with the shape of 'gamma' after a colon",
+    "distributions of the synthetic environment's step times; 'gamma' with its shape after a colon",
 )
 _VARIANCE_STEP_TIMES = flags.DEFINE_list(
     "variance_step_times",
     ["constant", "gamma:4", "exponential", "gamma:0.5", "gamma:0.25"],
-    "of the sweep over the variance",
+    "the same, of the sweep over the variance of step times",
 )
 _VARIANCE_NUM_ENVS = flags.DEFINE_integer(
-    "variance_num_envs", 16, "environments in the sweep over the variance", lower_bound=1
+    "variance_num_envs", 16, "number of environments in the sweep over the variance", lower_bound=1
 )
 _MEAN_STEP_SEC = flags.DEFINE_float(
-    "mean_step_sec", 0.1, "of the synthetic environment", lower_bound=1e-6
+    "mean_step_sec", 0.1, "mean seconds of the synthetic environment's steps", lower_bound=1e-6
 )
 _SYNC_INTERVAL = flags.DEFINE_integer(
-    "sync_interval", 32, "alpha on the synthetic environment", lower_bound=1
+    "sync_interval",
+    32,
+    "env steps between sync points (alpha) on the synthetic environment",
+    lower_bound=1,
 )
-_SECONDS = flags.DEFINE_float("seconds", 10.0, "to count intervals in, at least", lower_bound=0.0)
-_OUTPUT = flags.DEFINE_string("output", None, "a CSV file of the same figures")
+_SECONDS = flags.DEFINE_float(
+    "seconds", 10.0, "seconds in which intervals are counted, at least", lower_bound=0.0
+)
+_OUTPUT = flags.DEFINE_string("output", None, "CSV file of the figures")
 
 _METHODS = {"hts": "hts_ppo", "sync": "ppo", "async": "impala"}
 _SYNTHETIC = "synthetic"

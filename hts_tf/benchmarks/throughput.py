@@ -35,19 +35,23 @@ from hts_tf.environments.football import football
 from hts_tf.system import command, processors, terminal
 
 _SCENARIOS = flags.DEFINE_list(
-    "scenarios", ["academy_3_vs_1_with_keeper"], "of gfootball, separated by commas"
+    "scenarios", ["academy_3_vs_1_with_keeper"], "scenarios of gfootball, separated by commas"
 )
-_ENV_STEPS = flags.DEFINE_integer("env_steps", 50_000, "of each training", lower_bound=1)
-_REPEATS = flags.DEFINE_integer("repeats", 5, "of ceiling and training", lower_bound=1)
+_ENV_STEPS = flags.DEFINE_integer("env_steps", 50_000, "env steps of each training", lower_bound=1)
+_REPEATS = flags.DEFINE_integer(
+    "repeats", 5, "how often stepping and training are measured, in turns", lower_bound=1
+)
 _CEILING_SECONDS = flags.DEFINE_float(
-    "ceiling_seconds", 30.0, "of stepping, each time", lower_bound=0.1
+    "ceiling_seconds", 30.0, "seconds of stepping alone, each time", lower_bound=0.1
 )
 _CEILING_PYTHON = flags.DEFINE_string(
     "ceiling_python", None, "interpreter with a stock build of gfootball; default: the installed"
 )
-_OUTPUT = flags.DEFINE_string("output", None, "a CSV file of the same figures")
-_GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further ones, of the trainings")
-_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "of the trainings")
+_OUTPUT = flags.DEFINE_string("output", None, "CSV file of the figures")
+_GIN_FILES = flags.DEFINE_multi_string(
+    "gin_files", [], "gin files with further settings of the trainings"
+)
+_GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further settings of the trainings")
 
 _TIMED_STEPS = 20_000  # the most env steps of the training with clocks inside
 

@@ -25,7 +25,7 @@ _OF_A_CLUSTER = (
 def machines() -> Iterator[Finding]:
     """Yields whether several machines can make one run, and what differs between them."""
     version = scope.package_version("ray")
-    address = os.environ.get("RAY_ADDRESS")
+    address = ray_cluster.address(None)
     if version == "not installed":
         command = installation.extra_command("cluster")
         if address:

@@ -8,6 +8,7 @@ import numpy as np
 
 from hts_tf import errors
 from hts_tf.files import checkpoint
+from hts_tf.files.workdir import TO_EVALUATE
 from hts_tf.networks import parameters
 from hts_tf.networks.agent import Agent
 from hts_tf.system import terminal, whole
@@ -45,7 +46,7 @@ class Evaluations:
     def __init__(self, workdir: Path) -> None:
         """Touches nothing."""
         self._table = workdir / FILE_NAME
-        self._waiting = workdir / "checkpoints" / "to_evaluate"
+        self._waiting = workdir / "checkpoints" / TO_EVALUATE
         self._best = workdir / "checkpoints" / "best"
 
     def waiting(self) -> list[Path]:

@@ -100,6 +100,12 @@ class FingerprintLog:
         )
 
 
+def clear(directory: Path) -> None:
+    """Removes the files of a run that is gone."""
+    for name in (TABLE, CELLS):
+        (directory / name).unlink(missing_ok=True)
+
+
 def different(a: dict[str, str], b: dict[str, str]) -> list[str]:
     """Returns the columns in which two rows of an update differ, causes first."""
     arrays = causes_first(_storage_arrays({**a, **b}))

@@ -12,7 +12,7 @@ import tensorflow as tf
 from hts_tf import config, errors, operative, seeding, specs, trees
 from hts_tf.collecting.executor_pool import Attempt
 from hts_tf.collecting.ledger import Place
-from hts_tf.files import archive, policies, scope
+from hts_tf.files import archive, fingerprint_log, policies, scope
 from hts_tf.files.episodes import EpisodeTracker
 from hts_tf.files.evaluations import Evaluations
 from hts_tf.files.fingerprint_log import FingerprintLog
@@ -77,6 +77,7 @@ class Keeper:
             for kind in ("", "start", "frozen"):
                 policies.Snapshots(path, kind).clear()
             Evaluations(path).clear()
+            fingerprint_log.clear(path)
         state = self._workdir.newest()
         if state and "run/archive_bytes" not in state:
             raise errors.ConfigError(

@@ -15,6 +15,8 @@ from hts_tf.files import archive, checkpoint
 from hts_tf.system import terminal, whole
 
 LOCK = "lock"  # the file that a run locks, which is empty
+TO_EVALUATE = "to_evaluate"  # among the checkpoints: policies that wait
+COMPLETE = "run/complete"  # in a checkpoint: whether the run has come to its end by itself
 _ANOTHER = "; give that, or another --workdir"
 
 
@@ -183,14 +185,13 @@ class Workdir:
         Raises:
           ConfigError: there are checkpoints, but all are damaged.
         """
-        for state in self.checkpoints():
-            return state
-        if checkpoint.paths(self._checkpoints):
+        state = next(self.checkpoints(), None)
+        if state is None and checkpoint.paths(self._checkpoints):
             raise errors.ConfigError(
                 f"every checkpoint in {self._checkpoints} is damaged; "
                 "start again with another --workdir"
             )
-        return None
+        return state
 
     def checkpoints(self) -> Iterator[dict[str, np.ndarray]]:
         """Yields the checkpoints that are whole, newest first."""
@@ -204,13 +205,22 @@ class Workdir:
             except errors.ConfigError as error:
                 terminal.warn(f"{error}; trying the one before")
 
+    def is_complete(self) -> bool:
+        """Returns whether nothing is left to do for the run, nor to evaluate; so if no file tells."""
+        if checkpoint.paths(self._checkpoints / TO_EVALUATE):
+            return False
+        return bool(self._newest_or_nothing().get(COMPLETE, True))
+
     def scope(self) -> dict[str, str] | None:
         """Returns in what scope the run can be repeated (see `scope`); None if no file tells."""
-        try:
-            state = self.newest() or {}
-        except errors.ConfigError:  # all damaged
-            return None
+        state = self._newest_or_nothing()
         return json.loads(state["run/scope"].item()) if "run/scope" in state else None
+
+    def _newest_or_nothing(self) -> dict[str, np.ndarray]:
+        try:
+            return self.newest() or {}
+        except errors.ConfigError:  # all damaged
+            return {}
 
 
 def _is_longer(different: Sequence[str]) -> bool:

@@ -37,20 +37,21 @@ class Wishes:
 class Machines:
     """The machines of a run, from the first one's point of view."""
 
-    def __init__(self, ray: Any, wishes: Wishes, seed: int) -> None:
+    def __init__(self, ray: Any, wishes: Wishes, seed: int, are_on_one: bool) -> None:
         """Only remembers its arguments.
 
         Args:
           ray: the module, connected, see `ray_cluster.connected`.
           wishes: what is asked of the cluster.
           seed: of the run.
+          are_on_one: whether all are processes of this machine, as on a Ray of our own.
         """
         self._ray = ray
         self._wishes = wishes
         self._seed = seed
         self._hired: list[_Hired] = []
         self._exchange: Any = None
-        self._are_on_one = False
+        self._are_on_one = are_on_one
         self._has_warned = False
         self._errors: list[BaseException] = []
         self._watcher: threading.Thread | None = None
@@ -66,8 +67,6 @@ class Machines:
 
         is_first = self._exchange is None
         nodes = self._nodes(wait=not is_first)
-        if is_first:
-            self._are_on_one = len(nodes) == 1
         size = self._size(len(nodes), is_first)
         self._hire([nodes[number % len(nodes)] for number in range(size - 1)])
         self._exchange = self._new_exchange(size)
@@ -100,13 +99,14 @@ class Machines:
             time.sleep(_BETWEEN_LOOKS_SEC)
 
     def _size(self, num_nodes: int, is_first: bool) -> int:
-        """Returns how many machines are to make the run; where there was one node, all on that."""
+        """Returns how many machines are to make the run."""
         wanted = self._wishes.num_machines
         if self._are_on_one or num_nodes >= wanted:
             return wanted
         if is_first:
             raise errors.ConfigError(
-                f"--num_machines={wanted}: the cluster has {num_nodes} machines",
+                f"--num_machines={wanted}: the cluster has {num_nodes} "
+                f"machine{'s' * (num_nodes > 1)}; start Ray on others, or ask for fewer",
                 page="cluster.md#on-a-cluster-that-there-is",
             )
         return num_nodes
@@ -119,7 +119,7 @@ class Machines:
             known = next((hired for hired in there if hired.node == node), None)
             if known:
                 there.remove(known)
-            if not known:
+            else:
                 actor = ray_cluster.hire(self._ray, Follower, node, 0 if self._are_on_one else 1)
                 known = _Hired(node, actor)
             self._hired.append(known)

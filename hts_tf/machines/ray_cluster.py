@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hts_tf import errors
-from hts_tf.system import installation, stop_signals
+from hts_tf.system import child, installation, stop_signals
 
 # Errors that nobody asks for are of no interest: who waits for a machine hears of its loss.
 _QUIET = {"RAY_IGNORE_UNHANDLED_ERRORS": "1"}
@@ -28,6 +28,11 @@ _REACH_SEC = 10.0
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
+def address(given: str | None) -> str | None:
+    """Returns that of the cluster to use, a flag's or else RAY_ADDRESS; None for one of our own."""
+    return given or os.environ.get("RAY_ADDRESS") or None
+
+
 @contextlib.contextmanager
 def connected(address: str | None, num_processes: int) -> Iterator[Any]:
     """Yields the module `ray`, connected to a cluster.
@@ -36,47 +41,47 @@ def connected(address: str | None, num_processes: int) -> Iterator[Any]:
     ends with this process, at the latest.
 
     Args:
-      address: of a cluster; None for RAY_ADDRESS, or else for one of our own.
+      address: of a cluster; None for one of our own.
       num_processes: that are to run on one of our own.
 
     Raises:
       ConfigError: Ray is not installed, or there is no cluster.
     """
-    address = address or os.environ.get("RAY_ADDRESS") or None
     with contextlib.ExitStack() as stack:
         kind = {"address": address}
         if not address:
+            # Not /tmp/ray, which may be another user's; short, as there are sockets in it.
+            directory = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
+            )
+            child.remove_after_this_process(directory)
             kind = {
                 "address": "local",
                 "num_cpus": num_processes,
                 "include_dashboard": False,
-                # Not /tmp/ray, which may be another user's; short, as there are sockets in it.
-                "_temp_dir": stack.enter_context(
-                    tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
-                ),
+                "_temp_dir": directory,
             }
         else:
             _reach(address)
         _set_environment(is_own=not address)
         with installation.needing("cluster", "a Ray cluster"):
             import ray
-        try:
-            ray.init(**kind, logging_level="error")
-        except (
-            *(ConnectionError, RuntimeError, ValueError, OSError),
-            ray.exceptions.RayError,  # such as that there is no token
-        ) as error:
-            reason = errors.in_a_line(error)
-            raise errors.ConfigError(
-                f"--ray_address={address}: no cluster that can be used, or not with this token "
-                f"(or, with RAY_AUTH_MODE=disabled, without one): {reason}"
-                if address
-                else f"Ray does not start here ({reason})",
-                page="cluster.md#on-a-cluster-that-there-is" if address else None,
-            ) from error
-        finally:
-            stop_signals.unwind()  # Ray has set handlers of its own
         stack.callback(ray.shutdown)
+        with stop_signals.not_swallowed():  # Ray sets handlers of its own
+            try:
+                ray.init(**kind, logging_level="error")
+            except (
+                *(ConnectionError, RuntimeError, ValueError, OSError),
+                ray.exceptions.RayError,  # such as that there is no token
+            ) as error:
+                reason = errors.in_a_line(error)
+                raise errors.ConfigError(
+                    f"--ray_address={address}: no cluster that can be used, or not with this token "
+                    f"(or, with RAY_AUTH_MODE=disabled, without one): {reason}"
+                    if address
+                    else f"Ray does not start here ({reason})",
+                    page="cluster.md#on-a-cluster-that-there-is" if address else None,
+                ) from error
         yield ray
 
 

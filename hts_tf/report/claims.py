@@ -3,7 +3,8 @@
 The verdicts are rules over the numbers, and each one's evidence says which.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 
 from hts_tf.files.curves import TARGETS
 from hts_tf.report import statistics
-from hts_tf.report.runs import Reach, Run, common_range, mean_score, reaches
+from hts_tf.report.runs import Reach, Run, common_range, judged, mean_score, reaches
 from hts_tf.report.style import look, order, title
 
 OURS, SYNCHRONOUS, ASYNCHRONOUS = "hts_ppo", "ppo", "impala"
@@ -61,14 +62,14 @@ def judge(
 def fastest(runs: Sequence[Run], targets: Sequence[float] = TARGETS) -> tuple[str, str]:
     """Judges the minutes to the targets; returns verdict and evidence."""
     won, lost, undecided = [], [], 0
-    others_met: set[str] = set()
+    others_met: Counter[str] = Counter()
     ratios: dict[str, list[float]] = {}
     for (scenario, target), cell in reaches(runs, "minutes", targets).items():
         ours = cell.get(OURS)
         others = {name: cell[name] for name in (SYNCHRONOUS, ASYNCHRONOUS) if name in cell}
         if ours is None or not others:
             continue
-        others_met |= others.keys()
+        others_met.update(others.keys())
         for name, other in others.items():
             if ours.mean is not None and other.mean is not None:
                 ratios.setdefault(name, []).append(other.mean / ours.mean)
@@ -88,8 +89,9 @@ def fastest(runs: Sequence[Run], targets: Sequence[float] = TARGETS) -> tuple[st
         )
     verdict = HOLDS if not lost else PARTLY if won else FAILS
     not_first = f"; not first in {', '.join(lost)}" if lost else ""
+    beside = _names_in_cases(others_met, decided + undecided)
     evidence = (
-        f"Beside {_names(others_met)}, by the mean over seeds, it was first in {len(won)} of "
+        f"Beside {beside}, by the mean over seeds, it was first in {len(won)} of "
         f"{_count(decided, 'case')} (a scenario and a target score){not_first}."
     )
     if undecided:
@@ -179,6 +181,10 @@ def _difference(
       The difference, ours minus the other's, None if there are too few seeds; and in words what
       there is, empty if nothing can be compared.
     """
+    of_both = [run for run in runs if run.method in (OURS, other)]
+    runs = judged(of_both)
+    unfinished = len(of_both) - len(runs)
+    left_out = f" Left out: {_count(unfinished, 'unfinished run')}." if unfinished else ""
     sample = statistics.sample(runs, (OURS, other), mean_score)
     what = f"the mean score over env steps, minus {look(other).label}'s,"
     if sample is not None:
@@ -188,7 +194,9 @@ def _difference(
             f"({100 * statistics.CONFIDENCE:.0f}\u00a0% interval {difference.low:+.3f} to "
             f"{difference.high:+.3f})."
         )
-        return difference, text + _steps_ratio(runs, other, targets) + _seeds(runs, (OURS, other))
+        return difference, text + _steps_ratio(runs, other, targets) + _seeds(
+            runs, (OURS, other)
+        ) + left_out
     differences = []
     for scenario in sorted({run.scenario for run in runs}):
         groups = [
@@ -206,7 +214,7 @@ def _difference(
         f"scenario are wanted). On {_count(len(differences), 'scenario')} {what} is "
         f"{np.mean(differences):+.3f}."
     )
-    return None, text + _steps_ratio(runs, other, targets) + _seeds(runs, (OURS, other))
+    return None, text + _steps_ratio(runs, other, targets) + _seeds(runs, (OURS, other)) + left_out
 
 
 def _steps_ratio(runs: Sequence[Run], other: str, targets: Sequence[float]) -> str:
@@ -245,6 +253,14 @@ def _span(values: pd.Series) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _names_in_cases(counts: Mapping[str, int], cases: int) -> str:
+    """Names methods, and in how many of the cases they were run where that is not in all."""
+    if min(counts.values()) == cases:
+        return _names(counts)
+    named = ", ".join(f"{look(method).label} in {counts[method]}" for method in order(counts))
+    return f"{named} of {_count(cases, 'case')}"
 
 
 def _names(methods: Iterable[str]) -> str:

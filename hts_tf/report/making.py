@@ -22,7 +22,7 @@ from hts_tf.report import (
     tables,
 )
 from hts_tf.report.page import Picture
-from hts_tf.report.runs import Run, final_score, mean_score
+from hts_tf.report.runs import Run, final_score, judged, mean_score
 from hts_tf.report.systems import speedups
 from hts_tf.system import processors, whole
 
@@ -55,9 +55,10 @@ def make(
     systems = tables.read_systems(systems_path) if systems_path else None
     ratios = None if systems is None else speedups(systems)
     style.use(table["method"])
+    kept = judged(runs)
     samples = {
-        "IQM of the last common score": _sample(runs, final_score),
-        "IQM of the mean score over env steps": _sample(runs, mean_score),
+        "IQM of the last common score": _sample(kept, final_score),
+        "IQM of the mean score over env steps": _sample(kept, mean_score),
     }
     drawings = {
         "minutes": figures.scores(runs, "minutes", targets),
@@ -79,6 +80,7 @@ def make(
         "window": WINDOW,
         "targets": " and ".join(f"{target:g}" for target in targets) or "(none)",
         "sample": next(iter(samples.values())),
+        "left_out": len(runs) - len(kept),
         "confidence": round(100 * statistics.CONFIDENCE),
         "min_seeds": statistics.MIN_SEEDS,
         "has_systems": systems is not None,

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hts_tf.comparison import DIVERGED, UNFINISHED
 from hts_tf.files.curves import TARGETS, Curve
 
 AXES = ("env_steps", "minutes")
@@ -21,6 +22,7 @@ class Run(NamedTuple):
       curve: from the moment on at which the score is that of 100 episodes; the rest is noise.
       env_steps: made in all.
       minutes: passed in all.
+      ended: why; see `comparison.Measured`.
     """
 
     method: str
@@ -29,6 +31,7 @@ class Run(NamedTuple):
     curve: Curve
     env_steps: float
     minutes: float
+    ended: str
 
     def places(self, axis: str) -> np.ndarray:
         """Returns where the curve's points lie on one of the `AXES`."""
@@ -101,6 +104,29 @@ def reaches(
         for scenario in sorted(groups)
         for target in targets
     }
+
+
+def judged(runs: Sequence[Run]) -> list[Run]:
+    """Returns what scores over env steps are judged by, so that no run ends that of others early.
+
+    Unfinished runs are left out. One that has diverged keeps its last score until the last of the
+    others on its scenario has ended.
+    """
+    finished = [run for run in runs if run.ended != UNFINISHED]
+    return [
+        _carried_on(
+            run, max(other.env_steps for other in finished if other.scenario == run.scenario)
+        )
+        if run.ended == DIVERGED and len(run.curve.score)
+        else run
+        for run in finished
+    ]
+
+
+def _carried_on(run: Run, env_steps: float) -> Run:
+    ends = run.curve._replace(env_steps=[env_steps])
+    last = Curve(*(column[-1:] for column in ends))
+    return run._replace(curve=Curve(*map(np.concatenate, zip(run.curve, last, strict=True))))
 
 
 def common_range(runs: Iterable[Run], axis: str) -> tuple[float, float] | None:

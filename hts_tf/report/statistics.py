@@ -31,10 +31,12 @@ class Sample(NamedTuple):
 
     Attributes:
       scenarios: names.
+      ranges: of env steps, that all runs on each scenario cover.
       scores: method -> [seeds, scenarios].
     """
 
     scenarios: list[str]
+    ranges: list[tuple[float, float]]
     scores: dict[str, np.ndarray]
 
 
@@ -44,7 +46,7 @@ def sample(runs: Sequence[Run], methods: Sequence[str], quantity: Quantity) -> S
     A method's seeds must be as many on each scenario: the first ones are taken.
 
     Args:
-      runs: of whatever methods and scenarios.
+      runs: of whatever methods and scenarios; see `runs.judged`.
       methods: at least one.
       quantity: of each run.
 
@@ -52,7 +54,7 @@ def sample(runs: Sequence[Run], methods: Sequence[str], quantity: Quantity) -> S
       None if there are no such scenarios.
     """
     columns: dict[str, list[list[float]]] = {method: [] for method in methods}
-    scenarios = []
+    scenarios, ranges = [], []
     for scenario in sorted({run.scenario for run in runs}):
         here = [run for run in runs if run.scenario == scenario and run.method in methods]
         ends = common_range(here, "env_steps")
@@ -62,6 +64,7 @@ def sample(runs: Sequence[Run], methods: Sequence[str], quantity: Quantity) -> S
         }
         if all(len(column) >= MIN_SEEDS for column in values.values()):
             scenarios.append(scenario)
+            ranges.append(ends)
             for method, column in values.items():
                 columns[method].append(column)
     if not scenarios:
@@ -71,7 +74,7 @@ def sample(runs: Sequence[Run], methods: Sequence[str], quantity: Quantity) -> S
         method: np.array([values[: seeds[method]] for values in column]).T
         for method, column in columns.items()
     }
-    return Sample(scenarios, scores)
+    return Sample(scenarios, ranges, scores)
 
 
 def by_seed(runs: Sequence[Run], method: str) -> list[Run]:

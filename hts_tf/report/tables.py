@@ -108,6 +108,7 @@ def read_curves(directory: Path, table: pd.DataFrame) -> list[Run]:
                 ),
                 row.env_steps,
                 row.seconds / 60,
+                row.ended,
             )
         )
     if curves:

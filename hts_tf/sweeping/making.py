@@ -8,12 +8,14 @@ from hts_tf import errors
 from hts_tf.comparison import Run
 from hts_tf.files.curves import RunLog
 from hts_tf.sweeping.record import UNFINISHED, Outcome
-from hts_tf.system import terminal
+from hts_tf.system import terminal, whole
 from hts_tf.system.child import Child, ChildError
 from hts_tf.trainings import Training, nothing_left
 
 if TYPE_CHECKING:
     from hts_tf.sweeping.study import Trial  # which needs Optuna
+
+DRAWN = "drawn.gin"  # of each trial: what its runs were begun with
 
 
 class Plan(NamedTuple):
@@ -35,9 +37,13 @@ class Plan(NamedTuple):
     gin_files: Sequence[str]
     gin_bindings: Sequence[str]
 
+    def trial(self, number: int) -> Path:
+        """Returns where the runs of a trial are kept."""
+        return self.directory / f"trial-{number:04}"
+
     def workdir(self, trial: int, run: int) -> Path:
         """Returns where a run is kept."""
-        return self.directory / f"trial-{trial:04}" / str(self.runs[run])
+        return self.trial(trial) / str(self.runs[run])
 
 
 def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Iterator[None]:
@@ -49,14 +55,20 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
       begin: see `Training.steps`.
 
     Raises:
+      ConfigError: it was begun with other values.
       ChildError: a training refused its configuration, or failed in other ways than by learning.
     """
+    _claim(plan.trial(trial.number), "\n".join(trial.bindings))
     for number, run in enumerate(plan.runs):
         log = RunLog(plan.workdir(trial.number, number))
 
         def is_over(number: int = number, log: RunLog = log) -> bool:
             log.read()
             return _judge(plan, trial, number, log)
+
+        def is_to_end(number: int = number, log: RunLog = log) -> bool:
+            # It ends by itself once it has learnt from the last env steps.
+            return is_over() and log.env_steps < plan.total_env_steps[number]
 
         if not is_over():
             training = Training(
@@ -68,7 +80,7 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
             )
             diverged = None
             try:
-                yield from training.steps(is_over, begin)
+                yield from training.steps(is_to_end, begin)
             except ChildError as error:
                 if error.code != errors.DivergenceError.code:
                     raise
@@ -78,12 +90,36 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
             log.read()
             if not (diverged or log.env_steps):
                 raise nothing_left(training.name, training.workdir)
-            _judge(plan, trial, number, log, ended=not diverged)
-            if diverged and trial.state == UNFINISHED:
+            over = _judge(plan, trial, number, log, ended=not diverged)
+            if diverged and not over:  # else who makes it again would not find that out
                 trial.diverge()
                 terminal.warn(str(diverged))
         if trial.state != UNFINISHED:
             return
+
+
+def _claim(directory: Path, drawn: str) -> None:
+    """Writes what was drawn for a trial, or checks that it is what its runs were begun with.
+
+    Raises:
+      ConfigError: it is not, or cannot be written.
+    """
+    path = directory / DRAWN
+    with whole.refusing("--output"):
+        directory.mkdir(parents=True, exist_ok=True)
+        if path.exists() and any(directory.glob("*/config.gin")):
+            there = path.read_text(encoding="utf-8")
+            if there != drawn:
+                raise errors.ConfigError(
+                    f"{directory} was begun with {_in_a_line(there)}, but {_in_a_line(drawn)} is "
+                    "drawn now: by another Optuna or numpy? Bring that back, or take another "
+                    "--output"
+                )
+        whole.write(path, drawn.encode())
+
+
+def _in_a_line(drawn: str) -> str:
+    return ", ".join(drawn.splitlines())
 
 
 def _judge(plan: Plan, trial: "Trial", number: int, log: RunLog, ended: bool = False) -> bool:

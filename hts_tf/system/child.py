@@ -1,7 +1,6 @@
 """Child processes that end with the command that started them, however it ends."""
 
 import contextlib
-import functools
 import os
 import signal
 import subprocess
@@ -14,6 +13,20 @@ from typing import TextIO
 from hts_tf import errors
 from hts_tf.system import start
 
+# Also what has a process group of its own; twice, for what was started meanwhile. Names of
+# processes may have anything in them.
+_END_SESSION = """trap '' INT TERM HUP
+read -r _
+for _ in 1 2; do
+  for stat in /proc/[0-9]*/stat; do
+    last=
+    while read -r line; do last=$line; done <"$stat"
+    set -- ${last##*)}
+    pid=${stat#/proc/}
+    pid=${pid%/stat}
+    [ "$4" != "$0" ] || [ "$pid" = $$ ] || kill -KILL "$pid"
+  done
+done"""
 _GRACE_SEC = 60.0  # a training stops at its next sync point, and writes a checkpoint
 
 
@@ -180,7 +193,7 @@ def end_session_with_this_process() -> None:
     """
     with _open_until_this_process_ends() as pipe:
         subprocess.Popen(
-            ["/bin/sh", "-c", "trap '' INT TERM HUP; read -r _; kill -KILL 0"],
+            ["/bin/sh", "-c", _END_SESSION, str(os.getsid(0))],
             stdin=pipe,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -208,6 +221,7 @@ def remove_after_this_process(directory: str) -> None:
 def _open_until_this_process_ends() -> Iterator[int]:
     """Yields the reading end of a pipe, for another process, that ends when this one is gone."""
     until_it_ends, held = os.pipe()  # the kernel closes it, when the exit code is settled
-    os.register_at_fork(after_in_child=functools.partial(os.close, held))
+    once = [held]  # as children of children would close what has got its number since
+    os.register_at_fork(after_in_child=lambda: once and os.close(once.pop()))
     yield until_it_ends
     os.close(until_it_ends)

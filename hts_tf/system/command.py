@@ -11,8 +11,6 @@ from hts_tf import errors
 from hts_tf.system import start, stop_signals, terminal, whole
 from hts_tf.system.child import ChildError, end_session_with_this_process
 
-_PLACES = ("workdir", "output")
-
 
 def run(body: Callable[..., int | None], takes_arguments: bool = False) -> NoReturn:
     """Runs a command with flags, and ends the process; see `outcome`.
@@ -59,8 +57,8 @@ def parse(argv: list[str]) -> list[str]:
     for name, value in flags.FLAGS.flag_values_dict().items():
         if isinstance(value, float) and math.isnan(value):  # which is within all bounds
             raise errors.ConfigError(f"--{name} must be a number, not nan")
-        if value == "" and name in _PLACES:  # which would be the current directory
-            raise errors.ConfigError(f"--{name}= names no place: is a variable of the shell unset?")
+        if value == "" != flags.FLAGS[name].default:  # the current directory, or as if not given
+            raise errors.ConfigError(f"--{name}= says nothing: is a variable of the shell unset?")
     return rest
 
 

@@ -34,6 +34,10 @@ def unwind() -> None:
     """From now on, SIGINT and SIGTERM raise `Interrupted`, wherever the program is."""
     global _raised
     _raised = None
+    _unwind()
+
+
+def _unwind() -> None:
     for number in _NUMBERS:
         signal.signal(number, _raise)
 
@@ -58,6 +62,24 @@ def held() -> Iterator[None]:
             signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])
+
+
+@contextlib.contextmanager
+def not_swallowed() -> Iterator[None]:
+    """Within its `with` block a library may set handlers of its own, or swallow what is raised.
+
+    Raises:
+      Interrupted: it has swallowed a signal; at the block's end.
+    """
+    global _raised
+    before, _raised = _raised, None
+    try:
+        yield
+    finally:
+        _unwind()
+        came, _raised = _raised, _raised or before
+        if came:
+            raise Interrupted(came)
 
 
 class StopSignals:

@@ -4,7 +4,7 @@ import pytest
 from hts_tf import errors
 from hts_tf.files import checkpoint
 from hts_tf.files.archive import Record
-from hts_tf.files.workdir import LOCK, Workdir
+from hts_tf.files.workdir import COMPLETE, LOCK, TO_EVALUATE, Workdir
 
 
 def test_an_archive_that_has_lost_episodes_is_reported(tmp_path, capfd):
@@ -74,3 +74,14 @@ def test_checkpoints_of_a_run_whose_configuration_is_gone(tmp_path):
     with pytest.raises(errors.ConfigError, match="has checkpoints of a run whose config"):
         workdir.claim("Trainer.num_envs = 8\n")
     workdir.close()
+
+
+def test_whether_a_run_is_complete(tmp_path):
+    """Who has removed its checkpoints, or made it before they said so, has not to make it again."""
+    workdir = Workdir(tmp_path)
+    assert workdir.is_complete()
+    for number, state in enumerate([{"number": 0}, {COMPLETE: False}, {COMPLETE: True}]):
+        workdir.save(number, {name: np.array(value) for name, value in state.items()}, keep=1)
+        assert workdir.is_complete() == state.get(COMPLETE, True)
+    checkpoint.save(tmp_path / "checkpoints" / TO_EVALUATE, 2, {"number": np.array(0)})
+    assert not workdir.is_complete(), "a policy waits"

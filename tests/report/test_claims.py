@@ -40,6 +40,15 @@ def test_fastest_in_one_scenario_of_two():
     assert "not first in b to 0.4, b to 0.8" in evidence
 
 
+def test_fastest_says_in_which_cases_others_were_run():
+    runs = group("hts_ppo", RISE) + group("ppo", RISE, 2)
+    runs += group("hts_ppo", RISE, scenario="b") + group("ppo", RISE, 2, scenario="b")
+    runs += group("impala", RISE, 2, scenario="b")
+    _, evidence = claims.fastest(runs)
+    assert "Beside PPO in 4, IMPALA in 2 of 4 cases, by" in evidence
+    assert "it was first in 4 of 4 cases" in evidence
+
+
 def test_fastest_where_the_other_never_got_there():
     """Whether it would have been faster can be told only if it was given at least as long."""
     ours = group("hts_ppo", RISE)
@@ -64,6 +73,20 @@ def test_as_data_efficient(ours, verdict):
     found, evidence = claims.as_data_efficient(runs + group("ppo", RISE, scenario="academy_corner"))
     assert found == verdict
     assert ("Too few seeds" in evidence) == (len(ours) < 3)
+
+
+def test_one_run_that_ends_early_decides_nothing():
+    ppo = group("ppo", RISE)
+    late = [run("hts_ppo", [0.9, 0.0, 0.0, 0.0], scenario="a", seed=seed) for seed in range(3)]
+    verdict, evidence = claims.as_data_efficient(late + ppo)
+    assert verdict == claims.FAILS
+    unfinished = run("hts_ppo", [0.9, 0.0], scenario="a", seed=3, ended="unfinished")
+    found, said = claims.as_data_efficient([*late, unfinished, *ppo])
+    left_out = " Left out: 1 unfinished run."
+    assert left_out in said
+    assert (found, said.replace(left_out, "")) == (verdict, evidence)
+    diverged = run("hts_ppo", [0.9, 0.0], scenario="a", seed=3, ended="diverged")
+    assert claims.as_data_efficient([*late, diverged, *ppo])[0] == verdict
 
 
 def test_data_efficiency_does_not_depend_on_speed():

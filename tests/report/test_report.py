@@ -100,6 +100,7 @@ def test_the_whole(tmp_path):
     assert shown.bold[:2] == ["2.2", "6.3"]
     assert shown.row("HTS-RL (PPO) reaches a score in the fewest minutes.")[0] == "holds"
     assert "Too few runs" not in shown.text
+    assert "env steps that count: academy_run_to_score 1,000 to 4,000. Seeds" in shown.text
     assert "python -m hts_tf.report & so on" in shown.text
 
 

@@ -50,3 +50,20 @@ def test_scores_over_a_range_of_env_steps():
     ends = (1.0 * STEPS, 3.0 * STEPS)
     assert runs.final_score(one, ends) == 1
     assert runs.mean_score(one, ends) == pytest.approx(0.75, abs=1e-3)
+
+
+def test_no_run_ends_the_judgement_of_others():
+    others = [run("ppo", [0, 1, 2, 3]), run("ppo", [0, 1, 2, 3, 4], scenario="b")]
+    nothing = run("ppo", [], seed=3, ended="diverged")
+    group = [
+        *others,
+        run("ppo", [0, 0.5], seed=1, ended="diverged"),
+        run("ppo", [0], seed=2, ended="unfinished"),
+        nothing,
+    ]
+    *same, carried, last = runs.judged(group)
+    assert (same, last) == (others, nothing)
+    ends = runs.common_range([others[0], carried], "env_steps")
+    assert ends == (STEPS, 4 * STEPS)
+    assert runs.final_score(carried, ends) == 0.5
+    assert runs.judged([group[2]])[0].curve.env_steps[-1] == 2 * STEPS  # with nobody beside it

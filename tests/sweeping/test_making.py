@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from hts_tf import errors
 from hts_tf.comparison import Run
 from hts_tf.sweeping import making, space
 from hts_tf.sweeping.study import COMPLETE, DIVERGED, Study
@@ -12,9 +13,11 @@ from hts_tf.watching import display
 class Ending:
     """A training that has made half of its env steps when it is first looked at, and ended."""
 
+    made = 500
+
     def __init__(self, module, arguments, log):
         board = display.TensorBoard(log.parent)
-        for env_steps in range(100, 600, 100):
+        for env_steps in range(100, self.made + 1, 100):
             scores = {"episodes/finished": env_steps, "episodes/score": 0.8, "episodes/return": 0.8}
             board.scalars(env_steps, {"run/minutes": 1.0, **scores})
         board.close()
@@ -32,6 +35,12 @@ class Ending:
 class Diverging(Ending):
     def has_ended(self):
         raise ChildError("update 5 made parameters that are not finite", 3)
+
+
+class DivergingAtLast(Diverging):
+    """In the update after the last env step."""
+
+    made = 1000
 
 
 class Elsewhere(Ending):
@@ -81,3 +90,65 @@ def test_what_was_made_before_it_ended_counts_whenever_it_is_looked_at(
     assert trial.value == pytest.approx(0.8 * (counted - 100) / 1000)
     outcome = making.outcome(plan, trial)
     assert (outcome.env_steps, len(outcome.curves)) == (500, 1)
+
+
+def test_a_run_that_diverges_when_all_is_made_counts_the_same_when_it_is_made_again(tmp_path):
+    runs = [Run("hts_ppo", "synthetic", seed) for seed in range(2)]
+    plan = making.Plan(tmp_path, runs, [1000, 1000], None, [], [])
+    found = []
+    for _ in range(2):
+        trial = Study(space.parse(["PPO.clip = between(0.1, 0.3)"]), 2, seed=0).ask()
+        list(making.make(plan, trial, DivergingAtLast))
+        found.append((trial.state, trial.value))
+    assert found[0] == found[1]
+    assert found[0][0] == COMPLETE
+
+
+def test_results_are_not_taken_for_those_of_other_values(tmp_path):
+    """As they would where another Optuna draws them when a sweep is made again."""
+    run = Run("hts_ppo", "synthetic", 0)
+    plan = making.Plan(tmp_path, [run], [1000], None, [], [])
+
+    def make(draw):
+        space_ = space.parse(["PPO.clip = between(0.1, 0.3)", "PPO.epochs = whole(1, 6)"])
+        list(making.make(plan, Study(space_, 1, seed=draw).ask(), Ending))
+
+    make(1)
+    make(0)  # nothing had begun
+    plan.workdir(0, 0).joinpath("config.gin").touch()
+    make(0)
+    with pytest.raises(
+        errors.ConfigError, match=r"trial-0000 was begun with PPO.clip = 0\.\d+, PPO"
+    ):
+        make(1)
+
+
+def test_a_training_whose_env_steps_are_made_is_not_asked_to_end(tmp_path):
+    """It has yet to learn from the last of them."""
+    asked = []
+
+    class GoingOn(Ending):
+        def has_ended(self):
+            return len(looks) > 2
+
+        def ask_to_end(self):
+            asked.append(self.made)
+
+    class AllMade(GoingOn):
+        made = 1000
+
+    for training, minutes in [(AllMade, None), (AllMade, 1.0), (GoingOn, 1.0)]:
+        plan = making.Plan(
+            tmp_path / f"{training.made}-{minutes}",
+            [Run("hts_ppo", "synthetic", 0)],
+            [1000],
+            minutes,
+            [],
+            [],
+        )
+        trial = Study(space.parse(["PPO.clip = between(0.1, 0.3)"]), 1, seed=0).ask()
+        looks = []
+        for look in making.make(plan, trial, training):
+            looks.append(look)
+        assert trial.state == COMPLETE
+    assert set(asked) == {500}

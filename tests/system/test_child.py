@@ -7,6 +7,7 @@ import time
 import pytest
 
 from hts_tf.system.child import Child, ChildError
+from tests import processes
 
 MODULE = """
 import signal, sys, time
@@ -38,6 +39,38 @@ if copy := os.fork():
 else:
     os.close(1)
     time.sleep(1000)
+"""
+
+
+LEADING = """
+import os, signal, subprocess, sys
+from hts_tf.system import child
+
+child.end_session_with_this_process()
+name = "b') S 1 1 1 (\\n"
+named = f"import ctypes, time; ctypes.CDLL(None).prctl(15, {name!r}); print(flush=True)"
+program = [sys.executable, "-c", named + "; time.sleep(1000)"]
+for own_group in (None, 0):
+    started = subprocess.Popen(program, process_group=own_group, stdout=subprocess.PIPE)
+    started.stdout.readline()
+    print(started.pid)
+sys.stdout.flush()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+FORKING = """
+import os, sys
+from hts_tf.system import child
+
+child.remove_after_this_process(sys.argv[1])
+if os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+files = [os.open(os.devnull, os.O_RDONLY) for _ in range(10)]
+if os.fork():
+    os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+for file in files:
+    os.fstat(file)
 """
 
 
@@ -138,6 +171,24 @@ def test_a_directory_is_removed_after_a_process(tmp_path, blow):
             time.sleep(0.01)
     finally:
         os.kill(int(done.stdout), signal.SIGKILL)
+
+
+def test_all_of_a_session_ends_with_its_leader():
+    """Whatever process groups it has, and whatever its processes are called."""
+    bystander = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    program = [sys.executable, "-c", LEADING]
+    done = subprocess.run(program, start_new_session=True, stdout=subprocess.PIPE, text=True)
+    pids = [int(line) for line in done.stdout.splitlines()]
+    assert len(pids) == 2
+    while any(map(processes.is_alive, pids)):
+        time.sleep(0.01)
+    assert bystander.poll() is None
+    bystander.kill()
+    bystander.wait()
+
+
+def test_children_of_children_keep_their_files(tmp_path):
+    subprocess.run([sys.executable, "-c", FORKING, str(tmp_path / "directory")], check=True)
 
 
 def is_gone(pid):

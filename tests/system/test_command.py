@@ -69,6 +69,8 @@ from hts_tf.system import command
 
 flags.DEFINE_integer("number", 1, "of something", lower_bound=1)
 flags.DEFINE_string("workdir", None, "a directory")
+flags.DEFINE_string("method", "ppo", "a method")
+flags.DEFINE_string("title", "", "above a picture")
 command.run(lambda: print("run"))
 """
 
@@ -77,6 +79,7 @@ command.run(lambda: print("run"))
     ("arguments", "code", "says"),
     [
         (["--number=2"], 0, ""),
+        (["--title="], 0, ""),
         (["--help"], 0, ""),
         (["--nubmer=2"], 2, "error: Unknown command line flag 'nubmer'. Did you mean: number ? ("),
         (["--number=0"], 2, "error: flag --number=0: 0 is not a positive integer ("),
@@ -85,7 +88,12 @@ command.run(lambda: print("run"))
         (
             ["--workdir="],
             2,
-            "error: --workdir= names no place: is a variable of the shell unset?\n",
+            "error: --workdir= says nothing: is a variable of the shell unset?\n",
+        ),
+        (
+            ["--method="],
+            2,
+            "error: --method= says nothing: is a variable of the shell unset?\n",
         ),
     ],
 )
@@ -96,7 +104,7 @@ def test_flags(arguments, code, says):
     assert done.returncode == code
     assert done.stderr.startswith(says)
     assert done.stderr.count("\n") == (1 if code else 0)
-    assert ("run\n" in done.stdout) == (arguments == ["--number=2"])
+    assert ("run\n" in done.stdout) == (arguments in (["--number=2"], ["--title="]))
     assert ("--number: of something" in done.stdout) == (arguments == ["--help"])
 
 

@@ -4,7 +4,7 @@ import signal
 import pytest
 
 from hts_tf.system import start, stop_signals
-from hts_tf.system.stop_signals import Interrupted, StopSignals, held, unwind
+from hts_tf.system.stop_signals import Interrupted, StopSignals, held, not_swallowed, unwind
 
 
 @pytest.fixture
@@ -71,3 +71,19 @@ def test_one_that_is_held_comes_at_the_end(unwinding, number):
         pass
     with pytest.raises(Interrupted):
         signal.raise_signal(number)
+
+
+def test_one_that_a_library_swallows_comes_when_that_is_done(unwinding):
+    with not_swallowed():  # none came
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with pytest.raises(Interrupted):
+        signal.raise_signal(signal.SIGTERM)
+    with not_swallowed():  # that one was known
+        pass
+    done = []
+    with pytest.raises(Interrupted) as raised, not_swallowed():
+        with contextlib.suppress(Interrupted):
+            signal.raise_signal(signal.SIGTERM)
+        done.append("all of it")
+    assert raised.value.code == 128 + signal.SIGTERM
+    assert done
