@@ -46,7 +46,7 @@ def test_a_scenario_without_a_file_of_its_own_is_gfootballs():
     ("scenario", "epochs"),
     [
         ("Acrobot-v1", 4),
-        ("gymnasium:FrozenLake-v1", 4),
+        ("gymnasium:FrozenLake-v1", 10),
         ("ALE/Pong-v5", 4),
         ("PongNoFrameskip-v4", 4),
         ("HalfCheetah-v5", 10),
