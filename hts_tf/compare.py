@@ -19,9 +19,8 @@ from absl import flags
 
 from hts_tf import comparison, errors, operative
 from hts_tf.comparison import DIVERGED, ENV_STEPS, REACHED, UNFINISHED, Measured, Run
-from hts_tf.environments.football import scenarios
 from hts_tf.files import curves
-from hts_tf.files.curves import TARGETS, RunLog
+from hts_tf.files.curves import RunLog
 from hts_tf.files.workdir import Workdir
 from hts_tf.system import command, terminal
 from hts_tf.system.child import ChildError
@@ -63,7 +62,7 @@ def measure(workdir: Path, targets: Sequence[float]) -> Measured | None:
 def _targets() -> tuple[float, ...]:
     if _TARGETS.value is not None:
         return curves.targets(_TARGETS.value)
-    return TARGETS if {*_SCENARIOS.value} <= {*scenarios.names()} else ()
+    return comparison.targets_of(_SCENARIOS.value)
 
 
 def _ends(workdir: Path) -> tuple[int, float]:
@@ -140,12 +139,16 @@ def compare() -> None:
     check_alike()
     results = {run: measure(directory / str(run), targets) for run in runs}
     for number, run in enumerate(runs, 1):
-        has_diverged = False
+        has_diverged, is_alike = False, True
         try:
             if results[run] is None or not is_over(results[run], directory / str(run)):
                 has_diverged = train(run, directory / str(run), targets, check_alike)
+                check_alike()  # it may have been over before it was looked at
+        except errors.ConfigError:
+            is_alike = False
+            raise
         finally:
-            results[run] = measure(directory / str(run), targets)
+            results[run] = measure(directory / str(run), targets) if is_alike else None
             if has_diverged:  # perhaps before anything was measured
                 nothing = Measured(RunLog(directory / str(run)).curve(), 0, 0.0, None, None, {}, "")
                 results[run] = (results[run] or nothing)._replace(ended=DIVERGED)
@@ -153,7 +156,6 @@ def compare() -> None:
             comparison.write(directory, begun)
         if results[run] is None:
             raise nothing_left(str(run), directory / str(run))
-        check_alike()
         terminal.say(f"{number} of {len(runs)}, {run}: {comparison.line(results[run], targets)}")
     terminal.say(f"\nMedians over seeds:\n{comparison.table(results, targets)}")
 

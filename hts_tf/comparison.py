@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hts_tf import config, errors, operative
-from hts_tf.files.curves import Curve, RunLog
+from hts_tf.environments.football import scenarios
+from hts_tf.files.curves import TARGETS, Curve, RunLog
 from hts_tf.files.workdir import Workdir
 from hts_tf.system import whole
 
@@ -141,6 +142,11 @@ def check_alike(directory: Path, runs: Iterable[Run]) -> None:
                 f"runs that differ in more than seeds are not averaged: {'; '.join(different)}; "
                 "take another --output, or remove the older run"
             )
+
+
+def targets_of(scenarios_: Iterable[str]) -> tuple[float, ...]:
+    """Returns the scores that runs on these scenarios are to reach, where none are named."""
+    return TARGETS if {*scenarios_} <= {*scenarios.names()} else ()
 
 
 def why_over(

@@ -32,16 +32,23 @@ _POLL_SEC = 0.05
 
 def examine() -> list[Finding]:
     """Examines everything, in the order in which it is shown."""
+    has_football = engine_build.is_wanted()
+    return [
+        *(_football() if has_football else [engine_build.not_wanted()]),
+        *python_packages.requirements(has_football),
+        python_packages.own_operations(has_football),
+        machine.processor(),
+        machine.memory(),
+        *cluster.machines(),
+    ]
+
+
+def _football() -> list[Finding]:
     return [
         distribution.python(),
         distribution.boost_python(),
         distribution.debian_packages(),
         engine_build.engine(),
-        *python_packages.requirements(),
-        python_packages.own_operations(),
-        machine.processor(),
-        machine.memory(),
-        *cluster.machines(),
     ]
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from hts_tf import errors, trees
 from hts_tf.collecting.executor_pool import WorkerError
 from hts_tf.files.episodes import WINDOW
-from hts_tf.files.workdir import COMPLETE
 from hts_tf.opponents.pool import ITSELF
 from hts_tf.run_state import Parts, RunState
 from hts_tf.schedules.schedule import Round
@@ -170,6 +169,7 @@ class Pipeline:
             round_end = time.monotonic()
             seconds, round_start = round_end - round_start, round_end
             self._round_over(outcome, seconds)
+            self._state.is_complete = self._is_complete()
             if self._team.size > 1:
                 self._state.keep()
             if self._team.number > 0:
@@ -188,12 +188,10 @@ class Pipeline:
 
     def _write(self, number: int, state: dict[str, np.ndarray]) -> Path:
         self._reporter.sync()  # who goes on from a checkpoint does not tell again what was before
-        complete = np.array(self._is_complete(number))
-        return self._keeper.save(number, {**state, COMPLETE: complete})
+        return self._keeper.save(number, state)
 
-    def _is_complete(self, next_round: int | None = None) -> bool:
-        number = self._state.next_round if next_round is None else next_round
-        return number == self._num_rounds or self._is_good_enough()
+    def _is_complete(self) -> bool:
+        return self._state.next_round == self._num_rounds or self._is_good_enough()
 
     def _is_good_enough(self) -> bool:
         episodes = self._keeper.episodes

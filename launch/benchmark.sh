@@ -23,6 +23,6 @@ if [[ ! $module ]]; then
   printf 'error: no benchmark %q; there are:%s\n' "${1-}" "$(printf ' %s' "${names[@]}")" >&2
   exit 2
 fi
-"$root/launch/setup.sh"
+set_up
 # Signals: as in train.sh.
 exec env --block-signal=INT,TERM "$root/.venv/bin/python" -m "$module" "${@:2}"

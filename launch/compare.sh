@@ -8,6 +8,6 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=launch/usage.sh
 source "$root/launch/usage.sh"
-"$root/launch/setup.sh"
+set_up
 # Signals: as in train.sh.
 exec env --block-signal=INT,TERM "$root/.venv/bin/python" -m hts_tf.compare "$@"

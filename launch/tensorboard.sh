@@ -7,7 +7,7 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=launch/usage.sh
 source "$root/launch/usage.sh"
-"$root/launch/setup.sh"
+set_up
 
 logdir=$root/runs
 if (($#)) && [[ $1 != -* ]]; then

@@ -52,7 +52,7 @@ machines=$(flag num_machines 1 "$@")
 if [[ $machines == [1-9]* && $machines != 1 ]]; then
   extras+=${extras:+,}cluster
 fi
-"$root/launch/setup.sh" ${extras:+"--extras=$extras"}
+set_up ${extras:+"--extras=$extras"}
 
 # Until it knows what to do with them, Python must not get signals: it would show where it stood.
 exec env --block-signal=INT,TERM "$root/.venv/bin/python" \

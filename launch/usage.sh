@@ -1,12 +1,16 @@
-# Sourced by launch commands, with their arguments and $root: where hts_tf is not set up yet, --help is
-# what the head of the command says, for whoever asks for help does not ask for an installation.
+# Sourced by launch commands, with their arguments and $root. Whoever asks for help does not ask for
+# an installation: where nothing is set up yet, --help is what the head of the command says.
 
-if [[ ! $(sed -n 1p "$root/.venv/hts_tf-stamp" 2>/dev/null) ]]; then
-  for argument; do
-    if [[ $argument == -h || $argument == --help ]]; then
-      sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$root/launch/${0##*/}"
-      printf '\nHere nothing is set up yet; after ./launch/setup.sh, --help lists all flags, too.\n'
-      exit
-    fi
-  done
-fi
+# set_up [--extras=A,B]: sets up what is missing.
+set_up() { "$root/launch/setup.sh" "$@"; }
+
+for argument; do
+  [[ $argument == -h || $argument == --help ]] || continue
+  if [[ $(sed -n 1p "$root/.venv/hts_tf-stamp" 2>/dev/null) ]]; then
+    set_up() { :; }
+  else
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$root/launch/${0##*/}"
+    printf '\nHere nothing is set up yet; after ./launch/setup.sh, --help lists all flags, too.\n'
+    exit
+  fi
+done

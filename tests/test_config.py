@@ -78,6 +78,8 @@ def test_no_other_environment_is_learnt_with_footballs_numbers(scenario, method)
     config.load(scenario, method)
     ours = gin.get_bindings("PPO")
     assert not [name for name in names if ours[name] == of_football[name]]
+    config.load(scenario, "hts_ppo")
+    assert gin.get_bindings("PPO") == ours, "whatever the method"
 
 
 def test_an_id_of_a_users_module_is_remembered_with_its_import(tmp_path, monkeypatch):

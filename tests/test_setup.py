@@ -572,7 +572,9 @@ def test_help_does_not_set_up(launch, tree, name):
 
 def test_help_of_what_is_set_up_has_all_flags(launch, tree):
     (tree / ".venv/hts_tf-stamp").write_text("fingerprint\n")
-    assert launch("train.sh", "--help").stdout.splitlines()[0] == "hts_tf.train"
+    told = launch("train.sh", "CartPole-v1", "--help")
+    assert told.stdout.splitlines()[0] == "hts_tf.train"
+    assert not told.stderr, "nothing is set up, nor extras added"
 
 
 @pytest.mark.parametrize("step", ["ruff", "pytest"])

@@ -120,7 +120,7 @@ class Format:
         self.others += not np.allclose(found["action"], wanted["action"], atol=_TOLERANCE)
         for name in wanted.keys() - {"action"}:
             distance = np.abs(found[name] - wanted[name]).max()
-            self.distance = max(self.distance, float(distance))
+            self.distance = float(np.maximum(self.distance, distance))  # which keeps a NaN
 
 
 class Compared:

@@ -50,14 +50,12 @@ class Training:
 
     Attributes:
       pid: of the trainer.
-      workdir: of the training.
       batch_sizes: of the actors, in each interval so far.
     """
 
     def __init__(self, child: Child, workdir: Path) -> None:
         """Use `start`."""
         self.pid = child.pid
-        self.workdir = workdir
         self.batch_sizes: list[float] = []
         self._child = child
         self._events = EventTail(workdir)
@@ -77,10 +75,6 @@ class Training:
         if not points:
             self._child.check()
         return points
-
-    def has_ended(self) -> bool:
-        """Returns whether the training is over. Raises: ChildError: it failed."""
-        return self._child.has_ended()
 
     def kill(self) -> None:
         """Ends the training at once, instead of at its next sync point."""

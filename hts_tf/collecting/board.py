@@ -171,12 +171,10 @@ class Board:
           place: where it stands.
 
         Returns:
-          The action, the environment's to keep, and where to write the observation after it.
+          The action, and where to write the observation after it.
         """
         k, step = place.interval % self._num_storages, place.step
         action = self._action[k, step, slot]
-        if isinstance(action, np.ndarray):
-            action = action.copy()
         if place.length < self.environment.max_episode_steps:  # else `Checked` says so, in `step`
             self.ledger.write_action(slot, place.length, action)
         return action, self._observation_at(k, step + 1, slot)

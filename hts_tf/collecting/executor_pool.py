@@ -100,7 +100,7 @@ class ExecutorPool:
         self._sentinels: dict[int, int] = {}  # pidfd -> index
         self._hanging: set[int] = set()
         self._unseen: dict[int, tuple[int, float]] = {}  # index -> see _seconds_unseen
-        self._last_place = [""] * len(tasks)
+        self._last_place: list[tuple[int, ...]] = [()] * len(tasks)
         self._deaths_there = [0] * len(tasks)
         self._source = source.Source()
         self.crashes = 0
@@ -220,10 +220,12 @@ class ExecutorPool:
         if fault:  # trying again would not mend it
             raise WorkerError(f"{fault} ({where.removeprefix('while ')})", attempt)
         self.crashes += 1
-        if what == executor.WAITING or where != self._last_place[index]:
+        # An episode that is played again dies wherever it dies without getting any further.
+        place = what, env, episode, self._ledger.place(slot).length
+        if what == executor.WAITING or place != self._last_place[index]:
             self._deaths_there[index] = 0
         self._deaths_there[index] += 1
-        self._last_place[index] = where
+        self._last_place[index] = place
 
         envs = ", ".join(str(self._board.env(slot)) for slot in self._tasks[index].slots)
         report = f"executor {index} (environments {envs}) {how} {where}"

@@ -51,7 +51,9 @@ class List {
     this.marked = {left: null, right: null};
   }
 
-  show(episodes) {
+  show(run, episodes) {
+    if (run !== this.run) this.marked = {left: null, right: null};
+    this.run = run;
     this.episodes = episodes;
     this.draw();
   }
@@ -130,7 +132,7 @@ class Pane {
     if (played.error) return this.say(played.error, true);
     this.played = played;
     const whom = played.against ? `, against ${played.against}` : "";
-    this.title.textContent = `${played.title}: episode ${episode}${whom}`;
+    this.title.textContent = `${played.title}: ${run}, episode ${episode}${whom}`;
     if (played.steps[0].picture) {
       this.images = played.steps.map((step) => {
         const image = new Image();
@@ -138,6 +140,7 @@ class Pane {
         return image;
       });
       await this.images[0].decode();
+      if (asked !== this.asked) return;
     }
     this.slider.max = played.steps.length - 1;
     this.go(0);
@@ -322,8 +325,12 @@ export async function render() {
   const list = new List(all, (episode, right) => panes[right ? 1 : 0].show(picker.value, episode));
   const beside = element(all, "div", {className: "panes"});
   panes = [new Pane(beside), new Pane(beside)];
+  let asked;
   async function load() {
-    list.show(await ask("episodes", {run: picker.value}));
+    const now = (asked = {});
+    const episodes = await ask("episodes", {run: picker.value});
+    if (now !== asked) return;  // another run has been chosen meanwhile
+    list.show(picker.value, episodes);
   }
   picker.onchange = load;
   const runs = await ask("runs");

@@ -40,7 +40,7 @@ class EpisodesPlugin(base_plugin.TBPlugin):
         Args:
           context: of TensorBoard, whose `logdir` has the runs' workdirs.
         """
-        self._logdir = Path(context.logdir) if context.logdir else None
+        self._logdir = Path(context.logdir).expanduser() if context.logdir else None
         self._answers: collections.OrderedDict[tuple[str, ...], str] = collections.OrderedDict()
         self._lock = threading.Lock()  # one player at a time
 
@@ -80,13 +80,12 @@ class EpisodesPlugin(base_plugin.TBPlugin):
     def _episodes(self, request: Request) -> str:
         """Returns a run's episodes, as columns."""
         records = archive.read(self._workdir(request) / archive.FILE_NAME)
-        known = [None if math.isnan(r.score) else (r.score, r.episode_return) for r in records]
         return json.dumps(
             {
                 "update": [record.update for record in records],
                 "env": [record.env for record in records],
-                "score": [pair and round(pair[0], 4) for pair in known],
-                "return": [pair and round(pair[1], 4) for pair in known],
+                "score": [_known(record.score) for record in records],
+                "return": [_known(record.episode_return) for record in records],
                 "length": [record.length for record in records],
                 "against": [record.against for record in records],
             }
@@ -121,13 +120,28 @@ class EpisodesPlugin(base_plugin.TBPlugin):
         return found
 
 
+def _known(number: float) -> float | None:
+    """Returns a number as JSON has it."""
+    return None if math.isnan(number) else round(number, 4)
+
+
 def _said(module: str, workdir: Path, episode: str) -> str:
     """Returns the JSON that a module writes of an episode. Raises: ChildError: it does not."""
+    hangs = threading.Event()
     with Child(module, [f"--workdir={workdir}", f"--episode={episode}"]) as child:
-        limit = threading.Timer(_LIMIT_SEC, child.kill)
+
+        def end() -> None:
+            hangs.set()
+            child.kill()
+
+        limit = threading.Timer(_LIMIT_SEC, end)
         limit.start()
         try:
             return child.hear()
+        except ChildError as error:
+            if hangs.is_set():
+                raise ChildError(f"no answer for {_LIMIT_SEC:g} s", error.code) from error
+            raise
         finally:
             limit.cancel()
 

@@ -69,8 +69,8 @@ class Environment(Protocol):
         """Plays one env step and writes the observation after it, also at an episode's end.
 
         Args:
-          action: a number where the spec's shape is (), else an array of it, to be read only. Of
-            several players: an array [P, ...]; it means nothing of those who have left.
+          action: a number where the spec's shape is (), else an array of it, to keep. Of several
+            players: an array [P, ...]; it means nothing of those who have left.
           observation: as in `reset`.
         """
 

@@ -85,6 +85,8 @@ class Checked(base.Environment):
             )
         if self._bounded:
             action = self._bounded(action)
+        elif isinstance(action, np.ndarray):  # a storage's, perhaps, which will hold another one
+            action = action.copy()
         result = self._write(observation, self._environment.step, action)
         if self._players:
             return self._of_all_players(result, observation)

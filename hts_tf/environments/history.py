@@ -174,12 +174,6 @@ def play(
             truncated=np.asarray(result.truncated),
             figures=np.asarray(result.figures, np.float32),
         )
-        if action.tobytes() != played.actions[-1].tobytes():
-            raise checked.ProtocolError(
-                f"an action was written to in env step {step} of its episode, by whom it was given "
-                "to be read only",
-                page="your_own_environment.md#what-it-may-not-do",
-            )
         if result.is_over:
             return played._replace(has_ended=True)
     return played

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -83,9 +84,10 @@ def _of_cluster(ray: Any, address: str) -> Iterator[Finding]:
     followers = [ray_cluster.hire(ray, Follower, node, num_cpus=0) for node in others]
     here = scope.describe()
     answers = [follower.scope.remote() for follower in followers]
+    deadline = time.monotonic() + ANSWER_SEC  # of all: they begin at the same time
     for node, answer in zip(others, answers, strict=True):
         try:
-            there = ray.get(answer, timeout=ANSWER_SEC)
+            there = ray.get(answer, timeout=max(0.0, deadline - time.monotonic()))
         except ray.exceptions.RayError as error:
             detail = f"does not answer ({errors.in_a_line(error)})"
             advice = "set hts_tf up there as it is here, and restart Ray"

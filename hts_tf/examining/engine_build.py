@@ -4,13 +4,29 @@ import hashlib
 import shlex
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import hts_tf
 from hts_tf.examining.finding import Finding, needs_set_up
 from hts_tf.files import scope
+from hts_tf.system import installation
 
 _FOOTBALL = Path(hts_tf.__file__).parent / "environments/football"
+
+
+def is_wanted() -> bool:
+    """Returns whether football is installed here, or the set-up would do that.
+
+    In a wheel's place, where there is no checkout, most have none.
+    """
+    return installation.set_up_script() is not None or find_spec("gfootball") is not None
+
+
+def not_wanted() -> Finding:
+    """The same, where nobody wants it."""
+    detail = f"not installed, optional: {installation.football_command()}"
+    return Finding("gfootball engine", detail)
 
 
 def engine() -> Finding:

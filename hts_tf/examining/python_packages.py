@@ -18,8 +18,12 @@ OPTIONAL_EXTRAS = ("plot", "report", "video", "test", "gymnasium", "atari", "muj
 OPTIONAL_EXTRAS += ("cluster", "onnx", "sweep", "trackers", "docs")
 
 
-def requirements() -> Iterator[Finding]:
-    """Yields each requirement of the installed hts_tf beside the version that is there."""
+def requirements(has_football: bool = True) -> Iterator[Finding]:
+    """Yields each requirement of the installed hts_tf beside the version that is there.
+
+    Args:
+      has_football: whether those of football count as such; else they are optional.
+    """
     try:
         wanted = metadata.requires("hts_tf") or []
     except metadata.PackageNotFoundError:
@@ -32,7 +36,7 @@ def requirements() -> Iterator[Finding]:
         found
         for text in wanted
         for requirement in _by_itself(Requirement(text))
-        for found in compare(requirement)
+        for found in compare(requirement, has_football)
     )
 
 
@@ -56,13 +60,13 @@ def _by_itself(requirement: "Requirement") -> Iterator["Requirement"]:
             yield found
 
 
-def compare(requirement: "Requirement") -> Iterator[Finding]:
+def compare(requirement: "Requirement", has_football: bool = True) -> Iterator[Finding]:
     """Yields whether a requirement is met; nothing for one meant for other systems."""
     marker = requirement.marker
-    optional = marker is not None and not any(
-        marker.evaluate({"extra": extra}) for extra in ("", "football")
-    )
-    if optional and not any(marker.evaluate({"extra": extra}) for extra in OPTIONAL_EXTRAS):
+    needed = ("", "football") if has_football else ("",)
+    optional = marker is not None and not any(marker.evaluate({"extra": extra}) for extra in needed)
+    others = (*OPTIONAL_EXTRAS, "football")
+    if optional and not any(marker.evaluate({"extra": extra}) for extra in others):
         return
     try:
         version = metadata.version(requirement.name)
@@ -84,8 +88,12 @@ def compare(requirement: "Requirement") -> Iterator[Finding]:
         yield Finding(requirement.name, problem, shlex.join(command))
 
 
-def own_operations() -> Finding:
-    """The operations that are compiled for TensorFlow; training works without, but slower."""
+def own_operations(has_football: bool = True) -> Finding:
+    """The operations that are compiled for TensorFlow; football trains without, but slower.
+
+    Args:
+      has_football: whether anybody needs them.
+    """
     try:
         library = native_ops.path()
     except metadata.PackageNotFoundError:
@@ -93,4 +101,6 @@ def own_operations() -> Finding:
     if library.exists():
         return Finding("native_ops", str(library))
     command = shlex.join([sys.executable, "-m", "hts_tf.networks.native_ops"])
+    if not has_football:
+        return Finding("native_ops", f"not compiled, for football's maps, optional: {command}")
     return Finding("native_ops", "not compiled: training works, but slower", command)

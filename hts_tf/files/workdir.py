@@ -206,7 +206,7 @@ class Workdir:
                 terminal.warn(f"{error}; trying the one before")
 
     def is_complete(self) -> bool:
-        """Returns whether nothing is left to train or evaluate; it is not, if no file tells."""
+        """Returns whether nothing is left to train or evaluate, as far as files tell."""
         if checkpoint.paths(self._checkpoints / TO_EVALUATE):
             return False
         return bool(self._newest_or_nothing().get(COMPLETE, True))

@@ -30,7 +30,8 @@ _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 def address(given: str | None) -> str | None:
     """Returns that of the cluster to use, a flag's or else RAY_ADDRESS; None for one of our own."""
-    return given or os.environ.get("RAY_ADDRESS") or None
+    found = given or os.environ.get("RAY_ADDRESS")
+    return None if found in ("", "local") else found
 
 
 @contextlib.contextmanager

@@ -15,7 +15,9 @@ _COMPARISON = flags.DEFINE_list(
 )
 _SYSTEMS = flags.DEFINE_string("systems", None, "CSV file that the systems benchmark wrote")
 _TARGETS = flags.DEFINE_list(
-    "targets", list(map(str, curves.TARGETS)), "scores to reach, as those of hts_tf.compare"
+    "targets",
+    None,
+    "scores to reach. Default: 0.4,0.8 where all are scenarios of football, else none",
 )
 _OUTPUT = flags.DEFINE_string(
     "output", "report.html", "page to write; its pictures are written beside it"
@@ -37,7 +39,7 @@ def report() -> None:
         Path(_SYSTEMS.value) if _SYSTEMS.value else None,
         whole.output(_OUTPUT.value),
         shlex.join(["python", "-m", "hts_tf.report", *sys.argv[1:]]),
-        curves.targets(_TARGETS.value),
+        None if _TARGETS.value is None else curves.targets(_TARGETS.value),
     )
     for path in paths:
         print(path)

@@ -7,9 +7,8 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hts_tf import errors
+from hts_tf import comparison, errors
 from hts_tf.files import scope
-from hts_tf.files.curves import TARGETS
 from hts_tf.files.episodes import WINDOW
 from hts_tf.report import (
     claims,
@@ -32,7 +31,7 @@ def make(
     systems_path: Path | None,
     output: Path,
     command: str,
-    targets: Sequence[float] = TARGETS,
+    targets: Sequence[float] | None = None,
 ) -> list[Path]:
     """Makes the page and its pictures.
 
@@ -41,7 +40,7 @@ def make(
       systems_path: CSV file of the systems benchmark, if there is one.
       output: the page; pictures are written beside it.
       command: that makes it, for the page to tell.
-      targets: the scores that runs are to reach.
+      targets: the scores that runs are to reach; None for `comparison.targets_of` their scenarios.
 
     Returns:
       The files that were written.
@@ -52,6 +51,8 @@ def make(
     if not output.parent.is_dir():
         raise errors.ConfigError(f"--output: there is no directory {output.parent}")
     table, runs, shares = tables.read_comparisons(comparisons)
+    if targets is None:
+        targets = comparison.targets_of(table["scenario"])
     systems = tables.read_systems(systems_path) if systems_path else None
     ratios = None if systems is None else speedups(systems)
     style.use(table["method"])

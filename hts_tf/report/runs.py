@@ -109,15 +109,19 @@ def reaches(
 def judged(runs: Sequence[Run]) -> list[Run]:
     """Returns what scores over env steps are judged by, so that no run ends that of others early.
 
-    Unfinished runs are left out. One that has diverged keeps its last score until the last of the
-    others on its scenario has ended.
+    Unfinished runs are left out, and those that have diverged before they had a score. Others that
+    have diverged keep their last score until the last of those on their scenario has ended.
     """
-    finished = [run for run in runs if run.ended != UNFINISHED]
+    finished = [
+        run
+        for run in runs
+        if run.ended != UNFINISHED and (run.ended != DIVERGED or len(run.curve.score))
+    ]
     return [
         _carried_on(
             run, max(other.env_steps for other in finished if other.scenario == run.scenario)
         )
-        if run.ended == DIVERGED and len(run.curve.score)
+        if run.ended == DIVERGED
         else run
         for run in finished
     ]

@@ -205,7 +205,9 @@ def remove_after_this_process(directory: str) -> None:
 
     By a process that is neither in its session nor its child, which others may kill with it.
     """
-    waiting = """trap '' INT TERM HUP; read -r _ <&3; rm -rf "$0" """
+    # Again and again, for what others are still writing there.
+    waiting = """trap '' INT TERM HUP; read -r _ <&3
+for _ in 1 2 3 4 5 6 7 8; do rm -rf "$0"; [ -e "$0" ] || sleep 0.5; done"""
     with _open_until_this_process_ends() as pipe:
         subprocess.run(
             ["/bin/sh", "-c", f"exec 3<&0; ({waiting}) &", directory],

@@ -82,7 +82,9 @@ class LiveView:
         self._line = ProgressLine(total_env_steps)
         self._status: Status | None = None
         self._drawn_at = -math.inf
-        self._curve: list[tuple[int, float]] = []
+        self._curve: list[tuple[int, float]] = []  # every so many of the points so far
+        self._stride, self._num_points = 1, 0
+        self._newest: list[tuple[int, float]] = []
         self._scores: deque[float] = deque(maxlen=100)
         self._figures: dict[str, float] = {}  # the newest of each
         self._evaluated: Evaluation | None = None
@@ -94,9 +96,13 @@ class LiveView:
         self._figures |= status.figures
         self._scores.extend(record.score for record in status.ended)
         if status.means:
-            self._curve.append((status.env_steps, status.means.score))
-            if len(self._curve) > _MOST_POINTS:
-                del self._curve[::2]
+            self._newest = [(status.env_steps, status.means.score)]
+            if self._num_points % self._stride == 0:
+                self._curve += self._newest
+                if len(self._curve) > _MOST_POINTS:
+                    del self._curve[1::2]
+                    self._stride *= 2
+            self._num_points += 1
         if time.monotonic() - self._drawn_at >= _EVERY_SEC:
             self._draw()
 
@@ -145,9 +151,9 @@ class LiveView:
         status = self._status
         share = status.env_steps / self._total
         head = Table.grid(padding=(0, 2), expand=True)
-        head.add_column()
+        head.add_column(no_wrap=True)
         head.add_column(ratio=1)
-        head.add_column(justify="right")
+        head.add_column(justify="right", no_wrap=True)
         head.add_row(
             f"{status.env_steps:,} of {self._total:,} env steps ({share:.0%})",
             ProgressBar(total=1.0, completed=share),
@@ -190,17 +196,17 @@ class LiveView:
         """Draws the score so far."""
         if not self._curve:
             return [Text("")] * _CURVE_ROWS
-        steps, scores = np.transpose(self._curve)
-        low, high = min(0.0, scores.min()), max(scores.max(), 1e-9)
+        steps, scores = np.transpose(self._curve + self._newest)
+        low, high = min(0.0, scores.min()), max(0.0, scores.max())
         if 0.5 < high <= 1.0:
             high = 1.0
-        width = columns - 12
+        width = columns - 13
         at = np.linspace(steps[0], steps[-1], width)
         share = (np.interp(at, steps, scores) - low) / max(high - low, 1e-9)
         eighths = np.rint(share * _CURVE_ROWS * 8).astype(int)
         rows = []
         for row in reversed(range(_CURVE_ROWS)):
-            label = {_CURVE_ROWS - 1: f"{high:8.3g}", 0: f"{low:8.3g}"}.get(row, " " * 8)
+            label = {_CURVE_ROWS - 1: f"{high:9.3g}", 0: f"{low:9.3g}"}.get(row, " " * 9)
             filled = np.clip(eighths - 8 * row, 0, 8)
             rows.append(
                 Text.assemble((f"{label} │", "dim"), ("".join(_BLOCKS[n] for n in filled), "blue"))
@@ -208,7 +214,7 @@ class LiveView:
         return rows
 
     def _range(self) -> Text:
-        steps = [env_steps for env_steps, _ in self._curve] or [0]
+        steps = [env_steps for env_steps, _ in self._curve + self._newest] or [0]
         return Text(f"score from {steps[0]:,} to {steps[-1]:,} env steps", "dim")
 
     def _role(self, name: str, doing: Mapping[str, tuple[str, str]], columns: int) -> Text:

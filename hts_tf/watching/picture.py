@@ -14,15 +14,21 @@ from hts_tf import errors
 from hts_tf.system import whole
 
 
-def write(path: Path, figure: Figure, dpi: float | str = "figure") -> None:
+def write(path: Path, figure: Figure, dpi: float | str = "figure", flag: str = "--output") -> None:
     """Writes a figure; see `whole.write`.
+
+    Args:
+      path: of the file.
+      figure: to write.
+      dpi: dots per inch.
+      flag: that names the path, for messages.
 
     Raises:
       ConfigError: no picture can be written to a path, as far as its name tells.
     """
     known = figure.canvas.get_supported_filetypes()
     if path.suffix[1:] not in known:
-        raise errors.ConfigError(f"--output={path} must end in .{', .'.join(known)}")
+        raise errors.ConfigError(f"{flag}={path} must end in .{', .'.join(known)}")
     content = io.BytesIO()
     figure.savefig(content, format=path.suffix[1:], dpi=dpi)
     whole.write(path, content.getvalue())

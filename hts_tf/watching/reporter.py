@@ -10,7 +10,7 @@ from hts_tf import operative
 from hts_tf.collecting.policy import FLEXIBLE, Batching
 from hts_tf.files import scope
 from hts_tf.files.archive import Record
-from hts_tf.files.evaluations import Evaluation
+from hts_tf.files.evaluations import Evaluation, Evaluations
 from hts_tf.files.keeper import Keeper
 from hts_tf.observers.observer import EndedEpisode, Observer, Run
 from hts_tf.observers.told import Observers
@@ -72,6 +72,9 @@ class Reporter:
             terminal.say(f"not reproducible, as {self._unrepeatable}: no fingerprints")
         else:
             terminal.say(scope.line(found))
+        for evaluation in Evaluations(self._directory).read():  # by this run's launches before
+            if evaluation.env_steps <= env_steps:
+                self._progress.evaluated(evaluation)
         bound = operative.bindings(configuration)
         self._observers.begin(Run(self._directory, bound, found, env_steps, self._total_env_steps))
 

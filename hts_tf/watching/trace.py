@@ -14,8 +14,7 @@ from hts_tf.system import whole
 FILE_NAME = "trace.json"
 
 _SYNC_POINT = "sync point"
-_LEARNER = "learner"
-_NUMBER_IS = {"executor": "environment", "actor": "observations", _LEARNER: "update"}
+_NUMBER_IS = {"executor": "environment", "actor": "observations"}
 
 
 class Event(NamedTuple):
@@ -82,7 +81,6 @@ def write(trace: Trace, path: Path) -> None:
             {"ph": "M", "name": "thread_name", **place, "args": {"name": worker}},
             {"ph": "M", "name": "process_sort_index", **place, "args": {"sort_index": order}},
         ]
-        number_is = _NUMBER_IS[role(worker)]
         events += [
             {
                 "ph": "X",
@@ -91,7 +89,7 @@ def write(trace: Trace, path: Path) -> None:
                 "ts": _micro(event.begin),
                 "dur": _micro(event.end - event.begin),
                 **place,
-                "args": {} if event.number is None else {number_is: event.number},
+                "args": {} if event.number is None else {_NUMBER_IS[role(worker)]: event.number},
             }
             for event in done
         ]

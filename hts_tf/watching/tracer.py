@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from hts_tf import errors
 from hts_tf.collecting import actor, executor
 from hts_tf.collecting.workers import Workers
 from hts_tf.schedules.schedule import Round, Span
-from hts_tf.system import terminal
+from hts_tf.system import installation, terminal
 from hts_tf.watching import trace
 
 # The learner's update is compiled in the second round of `hts`, and in the first of the others.
@@ -60,12 +61,17 @@ class Tracer:
         picture = path.with_suffix(".png")
         try:
             trace.write(found, path)
+        except OSError as error:
+            terminal.warn(f"the trace was not written: {error}")
+            return
+        try:
             # Only here: it takes half a second to import, and is an extra of the package.
-            from hts_tf.watching import timeline
+            with installation.needing("plot", "the trace's picture"):
+                from hts_tf.watching import timeline
 
             timeline.draw(found, picture)
-        except (OSError, ImportError) as error:
-            terminal.warn(f"the trace, or its picture, was not written: {error}")
+        except (OSError, errors.ConfigError) as error:
+            terminal.warn(f"{path} is written, its picture is not: {error}")
             return
         terminal.say(f"{len(rounds)} intervals traced: {path}, {picture}")
 

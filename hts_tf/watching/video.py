@@ -146,7 +146,8 @@ def write(path: Path, pictures: Iterable[Image.Image], fps: float) -> None:
     with whole.refusing("the video"):
         path.parent.mkdir(parents=True, exist_ok=True)
         whole.check(path)  # refused now rather than after all pictures
-        content = gif(pictures, fps) if path.suffix == ".gif" else _mp4(pictures, fps)
+    content = gif(pictures, fps) if path.suffix == ".gif" else _mp4(pictures, fps)
+    with whole.refusing("the video"):
         whole.write(path, content)
 
 

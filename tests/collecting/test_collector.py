@@ -157,8 +157,12 @@ class HangsWhenItIsClosed(synthetic.Synthetic):
         return Stuck(self)
 
 class Tired(synthetic.SyntheticEnvironment):
+    def __init__(self, config, tired_at):
+        super().__init__(config)
+        self._tired_at = tired_at
+
     def step(self, action, observation):
-        if self._step == 1:
+        if self._step == self._tired_at:
             fail()
         return super().step(action, observation)
 
@@ -167,10 +171,10 @@ class CannotBePlayedAgain(synthetic.Synthetic):
     played: str = ""
 
     def make(self):
-        if os.path.exists(self.played):
-            return Tired(self)
-        open(self.played, "w").close()
-        return super().make()
+        with open(self.played, "a") as file:
+            begun = file.tell()  # how many were before
+            file.write(".")
+        return Tired(self, begun) if begun else super().make()
 
 @dataclasses.dataclass(frozen=True)
 class IgnoresItsSeed(synthetic.Synthetic):
@@ -666,11 +670,12 @@ def test_a_death_while_an_episode_is_played_again_is_told_of_that_env_step(broke
         [storage] = run_intervals(collector, 0, 1)
         [pid] = pids(collector)
         os.kill(pid, signal.SIGKILL)
-        expected = "while stepping environment 0, episode 0, env step 1; it died there 2 times"
+        # First in env step 1, then in 2: wherever, for it does not get any further.
+        expected = "while stepping environment 0, episode 0, env step 2; it died there 2 times"
         with pytest.raises(WorkerError, match=expected) as raised:
             collector.begin(1)
             collector.wait()
-    np.testing.assert_array_equal(raised.value.attempt.actions[:, 0], storage.action[:2, 0])
+    np.testing.assert_array_equal(raised.value.attempt.actions[:, 0], storage.action[:3, 0])
 
 
 def test_an_environment_that_does_not_keep_to_its_seed_is_told_of(broken_games, capfd):

@@ -5,6 +5,7 @@ import pytest
 
 from hts_tf.examining import engine_build
 from hts_tf.examining.finding import Finding
+from hts_tf.system import installation
 
 
 @pytest.fixture
@@ -15,6 +16,15 @@ def engine_file(tmp_path, monkeypatch):
     path = tmp_path / "gfootball_engine.py"
     path.touch()
     return path
+
+
+def test_football_is_optional_where_neither_it_nor_a_checkout_is(monkeypatch):
+    assert engine_build.is_wanted(), "a checkout sets it up"
+    monkeypatch.setattr(installation, "set_up_script", lambda: None)
+    monkeypatch.setattr(engine_build, "find_spec", lambda name: None)
+    assert not engine_build.is_wanted()
+    assert not engine_build.not_wanted().is_problem
+    assert "get a checkout" in engine_build.not_wanted().detail
 
 
 def test_engine_that_was_built_by_the_set_up(engine_file):

@@ -49,5 +49,17 @@ def test_compare(text, detail, command):
     assert (finding.command is None) if command is None else (command in finding.command)
 
 
+def test_what_football_needs_is_optional_where_nobody_wants_it(monkeypatch):
+    wanted = ["hts-tf-nothing>=2; extra == 'football'", "hts-tf-nothing2>=2"]
+    monkeypatch.setattr(python_packages.metadata, "requires", lambda _: wanted)
+    football, other = python_packages.requirements(has_football=False)
+    assert "not installed, optional" in football.detail
+    assert not football.is_problem
+    assert other.is_problem
+    monkeypatch.setattr(python_packages.native_ops, "path", lambda: ROOT / "nowhere")
+    assert not python_packages.own_operations(has_football=False).is_problem
+    assert python_packages.own_operations().is_problem
+
+
 def test_compare_ignores_requirements_for_other_systems():
     assert not list(python_packages.compare(Requirement("packaging<1; python_version < '3'")))

@@ -52,7 +52,9 @@ def run(program, directory):
 def test_nothing_is_left_of_a_ray_of_our_own_whose_command_is_killed():
     with tempfile.TemporaryDirectory(prefix="of-ray-") as directory:  # short
         assert run(KILLED, directory).returncode == -signal.SIGKILL
+        deadline = time.monotonic() + 60
         while [*Path(directory).iterdir()]:
+            assert time.monotonic() < deadline
             time.sleep(0.1)
 
 

@@ -47,7 +47,7 @@ import os, signal, subprocess, sys
 from hts_tf.system import child
 
 child.end_session_with_this_process()
-name = "b') S 1 1 1 (\\n"
+name = b"b) S 1 1 (\\n \\xd0"
 named = f"import ctypes, time; ctypes.CDLL(None).prctl(15, {name!r}); print(flush=True)"
 program = [sys.executable, "-c", named + "; time.sleep(1000)"]
 for own_group in (None, 0):

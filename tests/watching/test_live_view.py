@@ -1,5 +1,6 @@
 """The live view, as a terminal shows it."""
 
+import itertools
 import os
 import re
 import signal
@@ -98,7 +99,7 @@ def test_what_it_shows(screen):
     # The curve rises from the left to the right, from 0.1 to 0.9 of its rows.
     rows = [line for line in screen.lines if "│" in line]
     assert len(rows) == live_view._CURVE_ROWS
-    heights = [sum(row.ljust(COLUMNS)[column] in "▁▂▃▄▅▆▇█" for row in rows) for column in (11, 97)]
+    heights = [sum(row.ljust(COLUMNS)[column] in "▁▂▃▄▅▆▇█" for row in rows) for column in (12, 97)]
     assert heights == [1, 5]
 
 
@@ -179,6 +180,33 @@ def test_a_long_run_does_not_make_it_large(screen):
     for number in range(1, 20_000):
         view.show(moment(number))
     assert len(view._curve) <= live_view._MOST_POINTS
+    steps = [env_steps for env_steps, _ in view._curve]
+    assert steps[0] == 1000, "it begins with the run"
+    assert len({b - a for a, b in itertools.pairwise(steps)}) == 1, "and leaves no part out"
+    view._drawn_at = 0.0
+    view.show(moment(20_000))
+    assert "score from 1,000 to 20,000,000 env steps" in "\n".join(screen.lines)
+
+
+def test_the_narrowest_terminal_has_all_rows(screen, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(live_view._COLUMNS))
+    screen.screen.resize(LINES, live_view._COLUMNS)
+    view = LiveView(Path("run"), 5_001_216)
+    view.show(moment(4_990)._replace(sps=1_583.0))
+    assert screen.lines[-1].startswith("minutes    4.2    executors replaced 3")
+    assert len([line for line in screen.lines if "│" in line]) == live_view._CURVE_ROWS
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels"), [([-1234.5, -300.0], ["0", "-1.23e+03"]), ([0.0, 0.0], ["0", "0"])]
+)
+def test_labels_of_scores_that_are_not_above_0(screen, scores, labels):
+    view = LiveView(Path("run"), 10_000)
+    for number, score in enumerate(scores, 1):
+        view.show(moment(number, score))
+    rows = [line for line in screen.lines if "│" in line]
+    assert {row.index("│") for row in rows} == {10}
+    assert [rows[0][:10].strip(), rows[-1][:10].strip()] == labels
 
 
 def run_in_a_terminal(*flags, until, then):

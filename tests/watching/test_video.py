@@ -195,6 +195,16 @@ def test_an_unwritable_place_is_refused_before_pictures_are_made(tmp_path):
     assert len(list(pictures)) == 1
 
 
+def test_what_fails_while_pictures_are_made_is_no_matter_of_the_video(tmp_path):
+    def pictures():
+        yield Image.new("RGB", (64, 64))
+        raise ConnectionResetError("of the simulator")
+
+    for name in ("a.gif", "a.mp4"):
+        with pytest.raises(ConnectionResetError, match="of the simulator"):
+            video.write(tmp_path / name, pictures(), 10.0)
+
+
 def test_a_full_disk_leaves_the_video_before(tmp_path):
     path = tmp_path / "show.gif"
     path.write_bytes(b"before")
