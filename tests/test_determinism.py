@@ -124,7 +124,7 @@ def test_another_seed_has_other_fingerprints(reference, tmp_path):
 
 @pytest.mark.parametrize(
     ("num_actors", "num_executors", "actor_batch_size"),
-    [(1, 1, 16), (2, 8, 3), (4, 16, 1), (1, 16, 16), (2, 2, 1)],
+    [(1, 1, 16), (2, 8, 3), (4, 16, 1), (2, 2, 1)],
 )
 def test_any_number_of_workers(reference, tmp_path, num_actors, num_executors, actor_batch_size):
     bits, _ = train(

@@ -151,7 +151,7 @@ def test_executors_and_trainers_that_are_killed_or_stopped(game, reference, tmp_
     if has_most(game):
         ways = [signal.SIGKILL, signal.SIGTERM, signal.SIGKILL, signal.SIGKILL]
     workers = [
-        {"num_executors": 4, "num_actors": 3, "actor_batch_size": 3},
+        {"num_executors": 2 if has_most(game) else 4, "num_actors": 3, "actor_batch_size": 3},
         {"num_executors": 2, "num_actors": 3},
     ]
     for attempt, number in enumerate([*ways, None]):

@@ -52,9 +52,14 @@ def as_tensors(rollout):
 
 
 def compiled_update(algorithm, agent, optimizer, *rollout_and_more, **agents):
-    """Runs an update as the learner does: as one compiled function."""
+    """Runs an update as the learner does: as one compiled function, of the same ones once."""
+    return run_update(_compiled(algorithm, agent, optimizer, **agents), *rollout_and_more)
+
+
+@functools.lru_cache(maxsize=1)
+def _compiled(algorithm, agent, optimizer, **agents):
     update = functools.partial(algorithm.update, agent, optimizer, **agents)
-    return run_update(tf.function(update, autograph=False), *rollout_and_more)
+    return tf.function(update, autograph=False)
 
 
 def eager_update(algorithm, agent, optimizer, *rollout_and_more, **agents):

@@ -242,7 +242,7 @@ def test_every_sequence_is_in_one_minibatch_of_each_epoch():
         optimizer = keras.optimizers.SGD(0.1)
         optimizer.build(agent.trainable_variables)
         algorithm = PPO(epochs=1, num_minibatches=num_minibatches, learning_rate=0.1)
-        reference.compiled_update(
+        reference.eager_update(
             algorithm, agent, optimizer, rollout, np.array([order], np.int32), 0.0
         )
         return np.concatenate([v.numpy().ravel() for v in agent.trainable_variables])

@@ -130,8 +130,9 @@ def assert_same(found, expected):
 def test_it_does_not_matter_how_many_at_once(name, counts):
     expected = learnt_alone(name, NUM_SHARDS, counts)
     assert_same(learn(name, Shards(NUM_SHARDS, at_once=2), counts=counts), expected)
-    whole, sharded = (learnt_alone(name, n, counts)[-1][0] for n in (1, NUM_SHARDS))
-    assert any((a != b).any() for a, b in zip(whole, sharded, strict=True))
+    if name in ("A2C", "IMPALA"):  # whose other ones are made below anyway
+        whole, sharded = (learnt_alone(name, n, counts)[-1][0] for n in (1, NUM_SHARDS))
+        assert any((a != b).any() for a, b in zip(whole, sharded, strict=True))
 
 
 def compare_machines():

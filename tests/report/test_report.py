@@ -56,8 +56,9 @@ class Page(html.parser.HTMLParser):
         return [cell.strip() for cell in row[len(heads) :]]
 
 
-def make(comparison, output, systems_path=None):
-    return making.make([comparison], systems_path, output, "python -m hts_tf.report & so on")
+def make(comparison, output, systems_path=None, targets=None):
+    command = "python -m hts_tf.report & so on"
+    return making.make([comparison], systems_path, output, command, targets)
 
 
 def group(method, minutes, seeds=3, scores=RISE, scenario="academy_corner"):
@@ -107,7 +108,7 @@ def test_the_whole(tmp_path):
 def test_one_seed_of_one_method(tmp_path):
     runs = [run("mine", [0.5, 0.6], scenario="synthetic"), run("mine", [], scenario="other")]
     output = tmp_path / "page.html"
-    written = make(write(tmp_path / "runs", runs), output)
+    written = make(write(tmp_path / "runs", runs), output, targets=(0.4, 0.8))
     assert not list(tmp_path.glob("*estimates*"))
     shown = Page(output)
     assert len(shown.images) == len(written) - 1 == 3
@@ -127,8 +128,17 @@ def test_runs_that_diverged_before_they_made_anything(tmp_path):
 def test_names_are_not_taken_for_html(tmp_path):
     output = tmp_path / "page.html"
     runs = [run("<b>&", [0.5, 0.6], scenario="<i>")]
-    make(write(tmp_path / "runs", runs), output)
+    make(write(tmp_path / "runs", runs), output, targets=(0.4, 0.8))
     assert Page(output).row("<i>", "<b>&")[0].startswith("1,000")
+
+
+def test_games_whose_scores_may_be_anything_have_no_targets(tmp_path):
+    output = tmp_path / "page.html"
+    runs = [run("ppo", [20.0, 400.0], scenario="CartPole-v1")]
+    make(write(tmp_path / "runs", runs), output)
+    assert "to 0.4" not in Page(output).text
+    make(tmp_path / "runs", output, targets=(300.0,))
+    assert Page(output).row("CartPole-v1", "300") == ["2.0 1 seed"]
 
 
 def test_runs_that_say_where_they_are_from(tmp_path):
