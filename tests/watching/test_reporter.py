@@ -3,7 +3,9 @@ import time
 import pytest
 
 from hts_tf.collecting.policy import Batching
-from hts_tf.system import start
+from hts_tf.files import scope
+from hts_tf.files.evaluations import FILE_NAME, Evaluation
+from hts_tf.system import start, whole
 from hts_tf.watching.reporter import Reporter
 
 
@@ -29,3 +31,16 @@ def test_minutes_of_a_run_that_goes_on(tmp_path, monkeypatch, launches, expected
     third = make(tmp_path)
     third.restore(again.state())
     assert minutes(third) == pytest.approx(expected, abs=0.1)
+
+
+def test_what_earlier_launches_have_evaluated_is_known(tmp_path, monkeypatch):
+    """So that the best one is the best of the run, not of the launch."""
+    rows = [
+        Evaluation(n, 100 * n, 20, score, 1.0, 50.0) for n, score in enumerate([0.5, 0.75, 1.0])
+    ]
+    whole.write_csv(tmp_path / FILE_NAME, Evaluation._fields, rows)
+    reporter, told = make(tmp_path), []
+    monkeypatch.setattr(reporter._progress, "evaluated", told.append)
+    reporter.begin(100, "", scope.describe())
+    assert told == rows[:2], "it goes on from env step 100"
+    reporter.close()
