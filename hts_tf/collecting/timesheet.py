@@ -13,7 +13,7 @@ from hts_tf.collecting import shared_memory
 
 NOTHING = -1  # the number of a stretch that has none
 
-_RING = 1 << 16  # stretches kept of each worker: 2 MB; football makes about 3 for each env step
+RING = 1 << 16  # stretches kept of each worker: 2 MB; football makes about 3 for each env step
 
 
 class Stretch(NamedTuple):
@@ -39,7 +39,7 @@ def ring_fields(num_workers: int, traced: bool) -> shared_memory.Fields:
     stretches: [num_workers], how many were ever written.
     """
     return {
-        "stretch": ((num_workers, _RING if traced else 0, len(Stretch._fields)), "float64"),
+        "stretch": ((num_workers, RING if traced else 0, len(Stretch._fields)), "float64"),
         "stretches": ((num_workers,), "int64"),
     }
 
@@ -70,7 +70,7 @@ class TimeSheet:
     @classmethod
     def of_thread(cls, num_activities: int, traced: bool) -> "TimeSheet":
         """Returns a fresh one, for a worker in this process."""
-        ring = np.zeros((_RING if traced else 0, len(Stretch._fields)))
+        ring = np.zeros((RING if traced else 0, len(Stretch._fields)))
         return cls(np.zeros(num_activities), ring, np.zeros(1, np.int64))
 
     def begin(self, activity: int, begin: float) -> None:

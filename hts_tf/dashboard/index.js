@@ -322,7 +322,7 @@ export async function render() {
   element(top, "span", {className: "note", textContent: "click: left pane; shift-click: right pane"});
   const all = element(document.body, "div", {className: "all"});
   let panes = [];
-  const list = new List(all, (episode, right) => panes[right ? 1 : 0].show(picker.value, episode));
+  const list = new List(all, (episode, right) => panes[right ? 1 : 0].show(list.run, episode));
   const beside = element(all, "div", {className: "panes"});
   panes = [new Pane(beside), new Pane(beside)];
   let asked;

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hts_tf import errors
 from hts_tf.collecting import actor, executor
+from hts_tf.collecting.timesheet import RING
 from hts_tf.collecting.workers import Workers
 from hts_tf.schedules.schedule import Round, Span
 from hts_tf.system import installation, terminal
@@ -84,6 +85,12 @@ class Tracer:
             begin, end = max(begin, window.begin), min(end, window.end)
             return trace.Event(activity, begin - window.begin, end - window.begin, number)
 
+        stretches_of = self._workers.stretches(window.begin)
+        if max(len(one) for of_role in stretches_of.values() for one in of_role) > RING - 3:
+            terminal.warn(
+                f"the beginning of the trace is missing: of a worker, {RING:,} stretches are kept; "
+                "give fewer --trace_intervals"
+            )
         workers = {
             f"{role} {index}": [
                 event(
@@ -95,7 +102,7 @@ class Tracer:
                 for s in stretches
                 if s.begin < window.end
             ]
-            for role, workers in self._workers.stretches(window.begin).items()
+            for role, workers in stretches_of.items()
             for index, stretches in enumerate(workers)
         }
         learner = [

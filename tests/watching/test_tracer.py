@@ -1,0 +1,39 @@
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from hts_tf.collecting import executor
+from hts_tf.collecting.timesheet import RING, Stretch
+from hts_tf.schedules.schedule import Round, Span
+from hts_tf.watching.tracer import Tracer
+
+STEP = executor.TIMES.index("step")
+
+
+def traced(tmp_path, num_stretches):
+    """Records the third of four rounds, of one executor."""
+    stretches = [Stretch(STEP, 0, 2.0 + n * 1e-6, 2.0 + n * 1e-6) for n in range(num_stretches)]
+    workers = SimpleNamespace(stretches=lambda begin: {"executor": [stretches], "actor": [[]]})
+    tracer = Tracer(tmp_path, workers, num_rounds=1, has_sync_points=True)
+    for n in range(4):
+        tracer.round_over(Round(None, None, None, Span(n, n + 0.5), Span(n + 0.5, n + 1.0)))
+
+
+@pytest.mark.parametrize("num_stretches", [10, RING - 1])
+def test_a_beginning_that_is_kept_no_more_is_told_of(tmp_path, capfd, num_stretches, monkeypatch):
+    monkeypatch.setitem(sys.modules, "hts_tf.watching.timeline", None)  # as without matplotlib
+    traced(tmp_path, num_stretches)
+    errors = capfd.readouterr().err
+    assert ("the beginning of the trace is missing" in errors) == (num_stretches > 10)
+    assert f"{tmp_path / 'trace.json'} is written, its picture is not" in errors
+    assert (tmp_path / "trace.json").exists()
+    assert not (tmp_path / "trace.png").exists()
+
+
+def test_a_trace_and_its_picture(tmp_path, capfd):
+    traced(tmp_path, 10)
+    assert (tmp_path / "trace.png").exists()
+    said = capfd.readouterr()
+    assert "1 intervals traced" in said.out
+    assert not said.err
