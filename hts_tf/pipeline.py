@@ -135,6 +135,8 @@ class Pipeline:
                     )
                 if self._evaluations:
                     self._await_evaluations()
+                if self._reporter:
+                    self._reporter.ended = "finished" if self._is_complete() else "stopped"
                 if self._tracer:
                     self._tracer.finish()
             except WorkerError as error:

@@ -60,9 +60,12 @@ class Observer:
 
     Attributes:
       influences_results: no: what is bound of it may differ when a run is resumed.
+      ended: how the run has, when `end` is told of it: 'finished', 'stopped' (it may be gone on
+        with) or 'failed'; "" before.
     """
 
     influences_results = False
+    ended = ""
 
     def begin(self, run: Run) -> None:
         """The run begins, or goes on.
@@ -101,4 +104,4 @@ class Observer:
         """
 
     def end(self) -> None:
-        """The run is over, or interrupted, or has failed."""
+        """The run is over, or interrupted, or has failed: see `ended`."""

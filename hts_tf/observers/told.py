@@ -56,8 +56,10 @@ class Observers:
                 self.asked_to_stop = True
                 terminal.warn(f"{_name(observer)} asks to stop: stopping at the next sync point")
 
-    def end(self) -> None:
-        """Tells that the run is over; may be called twice."""
+    def end(self, ended: str) -> None:
+        """Tells that the run is over, and how, see `Observer`; may be called twice."""
+        for observer in self._begun:
+            observer.ended = ended
         self.tell("end")
         self._begun.clear()
 

@@ -21,6 +21,7 @@ _MLFLOW = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
+_STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}  # MLflow's words
 
 
 @configurable
@@ -60,7 +61,7 @@ class WeightsAndBiases(Observer):
 
     def end(self) -> None:
         """See `Observer`."""
-        self._run.finish()
+        self._run.finish(exit_code=int(self.ended != "finished"))
 
 
 @configurable
@@ -105,7 +106,7 @@ class MLflow(Observer):
 
     def end(self) -> None:
         """See `Observer`."""
-        self._client.set_terminated(self._id)
+        self._client.set_terminated(self._id, _STATUS[self.ended])
 
 
 def _metric(name: str) -> str:

@@ -20,7 +20,11 @@ from hts_tf.watching import display, live_view
 
 
 class Reporter:
-    """Writes TensorBoard's event files, shows progress, and tells observers."""
+    """Writes TensorBoard's event files, shows progress, and tells observers.
+
+    Attributes:
+      ended: how the run has, as observers are told, see `Observer`.
+    """
 
     def __init__(
         self,
@@ -39,6 +43,7 @@ class Reporter:
           total_env_steps: of the whole run.
           observers: who is told, too.
         """
+        self.ended = "failed"  # until it has come to an end
         self._total_env_steps = total_env_steps
         self._observers = Observers(observers)
         self._directory = directory
@@ -169,7 +174,7 @@ class Reporter:
     def close(self) -> None:
         """Shows the last of it; may be called twice."""
         self._progress.close()
-        self._observers.end()
+        self._observers.end(self.ended)
         if self._tensorboard is not None:
             self._tensorboard.close()
 

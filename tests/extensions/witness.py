@@ -46,7 +46,7 @@ class Witness(Observer):
         self._write("after_evaluation", env_steps, dict(figures))
 
     def end(self):
-        self._write("end", None, None)
+        self._write("end", None, self.ended)
         self._file.close()
 
     def _write(self, method, env_steps, what):

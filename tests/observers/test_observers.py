@@ -82,7 +82,7 @@ def test_a_run_is_the_same_with_them(calm, observed):
 def test_they_are_told_all(observed):
     told = told_in(observed)
     assert told[0] == ["begin", 0, [NUM_UPDATES * 512, 16, True]]
-    assert told[-1] == ["end", None, None]
+    assert told[-1] == ["end", None, "finished"]
     assert [steps for steps, _ in of(observed, "after_update")] == [
         min(n + 1, NUM_UPDATES) * 512 for n in range(1, NUM_UPDATES + 1)
     ]
@@ -144,6 +144,7 @@ def test_one_that_asks_to_stop(calm, stopped, tmp_path):
     workdir, said = stopped
     assert "Witness asks to stop" in said
     assert [steps for steps, _ in of(workdir, "after_update")][-1] == 2048 + 512
+    assert told_in(workdir)[-1] == ["end", None, "stopped"]
     shutil.copytree(workdir, tmp_path, dirs_exist_ok=True)
     _, errors = finish(start(tmp_path))  # without any, nor their module
     assert "results may differ" not in errors

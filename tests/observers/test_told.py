@@ -54,6 +54,20 @@ def test_one_that_ends_the_program_at_its_beginning_ends_the_run():
         Observers([LeavingAtOnce()]).begin(RUN)
 
 
+def test_the_end_is_told_once_and_how_it_came():
+    class Ending(Listening):
+        def end(self):
+            self.told.append(self.ended)
+
+    ending = Ending()
+    observers = Observers([ending])
+    observers.begin(RUN)
+    assert ending.ended == ""
+    observers.end("failed")
+    observers.end("finished")
+    assert ending.told == [RUN, "failed"]
+
+
 def test_each_is_told_the_same():
     listening = Listening()
     observers = Observers([Careless(), listening])
