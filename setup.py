@@ -54,6 +54,7 @@ EXTRAS = {
     "gymnasium": [*GYMNASIUM],
     "atari": [*GYMNASIUM, "ale-py>=0.12,<0.13", "opencv-python>=4.8"],
     "mujoco": [*GYMNASIUM, "gymnasium[mujoco]"],
+    "box2d": [*GYMNASIUM, "box2d>=2.3.10"],  # gymnasium[box2d] brings pygame-ce
     # Without its games, which ask for pygame-ce, whose files are pygame's.
     "pettingzoo": [*GYMNASIUM, "pettingzoo>=1.26,<1.28"],
     "cluster": ["ray>=2.58,<2.61"],  # Core is all that is needed: machines that make one run

@@ -16,7 +16,7 @@
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-known_extras=(gymnasium atari mujoco pettingzoo cluster sweep onnx trackers docs)
+known_extras=(gymnasium atari mujoco box2d pettingzoo cluster sweep onnx trackers docs)
 venv=$root/.venv
 stamp=$venv/hts_tf-stamp
 football=hts_tf/environments/football

@@ -9,7 +9,7 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 root=$PWD
 # shellcheck source=launch/usage.sh
 source launch/usage.sh
-set_up --extras=gymnasium,atari,mujoco,pettingzoo,cluster,sweep,onnx,trackers,docs
+set_up --extras=gymnasium,atari,mujoco,box2d,pettingzoo,cluster,sweep,onnx,trackers,docs
 .venv/bin/python -m ruff check .
 .venv/bin/python -m ruff format --check .
 unset PYTHONDONTWRITEBYTECODE  # each of the many processes would compile all of hts_tf

@@ -43,6 +43,8 @@ extra() {
     ALE/* | *NoFrameskip-v[0-9] | ale_py:*) echo atari ;;
     Ant-v* | HalfCheetah-v* | Hopper-v* | Humanoid-v* | HumanoidStandup-v* | Inverted*Pendulum-v* | \
       Pusher-v* | Reacher-v* | Swimmer-v* | Walker2d-v*) echo mujoco ;;
+    LunarLander-v* | LunarLanderContinuous-v* | BipedalWalker-v* | BipedalWalkerHardcore-v* | CarRacing-v*)
+      echo box2d ;;
     *:* | *-v[0-9]*) echo gymnasium ;;
   esac
 }

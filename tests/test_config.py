@@ -50,6 +50,7 @@ def test_a_scenario_without_a_file_of_its_own_is_gfootballs():
         ("ALE/Pong-v5", 4),
         ("PongNoFrameskip-v4", 4),
         ("HalfCheetah-v5", 10),
+        ("LunarLander-v3", 4),
     ],
 )
 def test_a_scenario_that_is_an_id_is_gymnasiums(scenario, epochs):
@@ -69,7 +70,10 @@ def test_a_scenario_that_is_an_id_is_gymnasiums(scenario, epochs):
 @pytest.mark.parametrize("method", ["hts_ppo", "hts_ppo_fast", "ppo"])
 @pytest.mark.parametrize(
     "scenario",
-    ["Acrobot-v1", "FrozenLake-v1", "ALE/Pong-v5", "HalfCheetah-v5", "pettingzoo:tests.zoo"],
+    [
+        *("Acrobot-v1", "FrozenLake-v1", "ALE/Pong-v5", "HalfCheetah-v5", "LunarLander-v3"),
+        "pettingzoo:tests.zoo",
+    ],
 )
 def test_no_other_environment_is_learnt_with_footballs_numbers(scenario, method):
     config.load("academy_corner", "hts_ppo")

@@ -314,11 +314,11 @@ def test_extras_that_cannot_be_added_leave_what_is_there(set_up, tree):
 
 
 def test_extras_that_there_are_not(set_up):
-    result = set_up(arguments="--extras=atari,box2d")
+    result = set_up(arguments="--extras=atari,retro")
     assert result.returncode == 1
     assert result.stderr.splitlines() == [
-        "[set-up] There is no extra 'box2d'; there are: gymnasium atari mujoco pettingzoo cluster "
-        "sweep onnx trackers docs"
+        "[set-up] There is no extra 'retro'; there are: gymnasium atari mujoco box2d pettingzoo "
+        "cluster sweep onnx trackers docs"
     ]
     assert not result.stdout
 
@@ -489,6 +489,8 @@ def test_train_chooses_a_workdir(launch, tree, arguments, scenario, workdir):
         ("HalfCheetah-v5", "mujoco"),
         ("InvertedDoublePendulum-v5", "mujoco"),
         ("gymnasium:Walker2d-v4", "mujoco"),
+        ("LunarLander-v3", "box2d"),
+        ("BipedalWalkerHardcore-v3", "box2d"),
     ],
 )
 def test_train_sets_up_what_a_scenario_needs(launch, scenario, extra):
@@ -554,10 +556,8 @@ def test_train_passes_the_exit_status(launch):
 def test_test_runs_linter_and_tests(launch):
     result = launch("test.sh", "-k", "a b")
     assert result.returncode == 0
-    assert (
-        result.stderr
-        == "set-up --extras=gymnasium,atari,mujoco,pettingzoo,cluster,sweep,onnx,trackers,docs\n"
-    )
+    of_environments = "gymnasium,atari,mujoco,box2d,pettingzoo"
+    assert result.stderr == f"set-up --extras={of_environments},cluster,sweep,onnx,trackers,docs\n"
     ruff = ["ruff", "check", ".", "ruff", "format", "--check", "."]
     pytest = ["pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "-k", "a b"]
     assert result.stdout.splitlines() == [*ruff, *pytest]

@@ -14,8 +14,8 @@ except ImportError:  # an interpreter that hts_tf is not installed for
     Requirement = None
 
 # Extras whose absence is no problem for training.
-OPTIONAL_EXTRAS = ("plot", "report", "video", "test", "gymnasium", "atari", "mujoco", "pettingzoo")
-OPTIONAL_EXTRAS += ("cluster", "onnx", "sweep", "trackers", "docs")
+OPTIONAL_EXTRAS = ("plot", "report", "video", "test", "gymnasium", "atari", "mujoco", "box2d")
+OPTIONAL_EXTRAS += ("pettingzoo", "cluster", "onnx", "sweep", "trackers", "docs")
 
 
 def requirements(has_football: bool = True) -> Iterator[Finding]:

@@ -18,12 +18,14 @@ from hts_tf.system import installation
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
 
-ATARI, MUJOCO, CLASSIC_CONTROL, GYMNASIUM = "atari", "mujoco", "classic_control", "gymnasium"
+ATARI, MUJOCO, BOX2D = "atari", "mujoco", "box2d"
+CLASSIC_CONTROL, GYMNASIUM = "classic_control", "gymnasium"
 
 # Where the registered entry points of a family are.
 _FAMILIES = {
     "ale_py": ATARI,
     "gymnasium.envs.mujoco": MUJOCO,
+    "gymnasium.envs.box2d": BOX2D,
     "gymnasium.envs.classic_control": CLASSIC_CONTROL,
 }
 _EXTRAS = {CLASSIC_CONTROL: GYMNASIUM}  # of setup.py; others are called as the family is

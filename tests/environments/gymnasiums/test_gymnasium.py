@@ -330,6 +330,7 @@ def test_masks_of_actions_that_have_none():
         ("gymnasium", "CartPole-v1", "gymnasium"),
         ("ale_py", "ALE/Pong-v5", "atari"),
         ("mujoco", "HalfCheetah-v5", "mujoco"),
+        ("Box2D", "LunarLander-v3", "box2d"),
     ],
 )
 def test_packages_that_are_missing(module, env_id, extra):
