@@ -7,7 +7,6 @@ from hts_tf.system import compute, terminal
 from hts_tf.team import Team
 
 _GPUS = "GPUs"  # as `compute.describe` calls them
-_PAGE = "cluster.md#what-has-to-be-the-same-on-all-machines"
 _told: set[str] = set()  # a run begins again in the same process, after a machine was lost
 
 
@@ -44,12 +43,15 @@ def check_alike(team: Team, played_here: dict[str, str]) -> None:
                 continue
             text = f"machine {number} has {name} {there[name]}, machine 0 {machines[0][name]}"
             if name != _GPUS:
-                raise errors.ConfigError(f"{text}: install the same on all machines", page=_PAGE)
+                raise errors.ConfigError(
+                    f"{text}: install the same on all machines",
+                    page="cluster.md#what-has-to-be-the-same-on-all-machines",
+                )
             if team.number == 0 and text not in _told:
                 _told.add(text)
                 terminal.warn(
                     f"{text}: if it computes other bits, results are not those of one machine",
-                    page=_PAGE,
+                    page="cluster.md#what-has-to-be-the-same-on-all-machines",
                 )
 
 

@@ -121,6 +121,7 @@ PRESETS = {  # column of the table -> a scenario that starts from it
     "`classic_control.gin`": "Acrobot-v1",
     "`mujoco.gin`": "HalfCheetah-v5",
     "`atari.gin`": "ALE/Pong-v5",
+    "`box2d.gin`": "LunarLander-v3",
 }
 
 

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from hts_tf import watching
 from hts_tf.collecting import executor
 from hts_tf.collecting.timesheet import RING, Stretch
 from hts_tf.schedules.schedule import Round, Span
@@ -22,6 +23,7 @@ def traced(tmp_path, num_stretches):
 
 @pytest.mark.parametrize("num_stretches", [10, RING - 1])
 def test_a_beginning_that_is_kept_no_more_is_told_of(tmp_path, capfd, num_stretches, monkeypatch):
+    monkeypatch.delattr(watching, "timeline", raising=False)
     monkeypatch.setitem(sys.modules, "hts_tf.watching.timeline", None)  # as without matplotlib
     traced(tmp_path, num_stretches)
     errors = capfd.readouterr().err
