@@ -50,7 +50,7 @@ def test_a_scenario_without_a_file_of_its_own_is_gfootballs():
         ("ALE/Pong-v5", 4),
         ("PongNoFrameskip-v4", 4),
         ("HalfCheetah-v5", 10),
-        ("LunarLander-v3", 4),
+        ("LunarLander-v3", 10),
     ],
 )
 def test_a_scenario_that_is_an_id_is_gymnasiums(scenario, epochs):
@@ -65,6 +65,21 @@ def test_a_scenario_that_is_an_id_is_gymnasiums(scenario, epochs):
     config.load_text(text, "config.gin")
     assert config.environment() == environment
     assert config.environment_in(text, "config.gin") == environment
+
+
+def test_where_rewards_are_scaled():
+    """Where their size is not known, and where their preset says so."""
+    for scenario, scaled in [
+        ("academy_corner", False),
+        ("Acrobot-v1", False),
+        ("ALE/Pong-v5", False),
+        ("HalfCheetah-v5", True),
+        ("LunarLander-v3", True),
+        ("FrozenLake-v1", True),
+        ("pettingzoo:tests.zoo", True),
+    ]:
+        config.load(scenario, "hts_ppo")
+        assert (gin.get_bindings("Trainer").get("reward_scaling") is not None) == scaled
 
 
 @pytest.mark.parametrize("method", ["hts_ppo", "hts_ppo_fast", "ppo"])
