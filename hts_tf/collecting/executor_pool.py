@@ -220,8 +220,9 @@ class ExecutorPool:
         if fault:  # trying again would not mend it
             raise WorkerError(f"{fault} ({where.removeprefix('while ')})", attempt)
         self.crashes += 1
-        # An episode that is played again dies wherever it dies without getting any further.
-        place = what, env, episode, self._ledger.place(slot).length
+        # An episode that is played again dies wherever it dies without getting any further. (One
+        # that starts is in no slot yet.)
+        place = what, env, episode, self._ledger.place(slot).length if slot >= 0 else 0
         if what == executor.WAITING or place != self._last_place[index]:
             self._deaths_there[index] = 0
         self._deaths_there[index] += 1

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from hts_tf.comparison import UNFINISHED
 from hts_tf.files.curves import TARGETS
 from hts_tf.report import statistics
 from hts_tf.report.runs import Reach, Run, common_range, judged, mean_score, reaches
@@ -183,8 +184,11 @@ def _difference(
     """
     of_both = [run for run in runs if run.method in (OURS, other)]
     runs = judged(of_both)
-    unfinished = len(of_both) - len(runs)
+    unfinished = sum(run.ended == UNFINISHED for run in of_both)
+    without_score = len(of_both) - len(runs) - unfinished
     left_out = f" Left out: {_count(unfinished, 'unfinished run')}." if unfinished else ""
+    if without_score:
+        left_out += f" Left out, as out of bounds before a first score: {without_score}."
     sample = statistics.sample(runs, (OURS, other), mean_score)
     what = f"the mean score over env steps, minus {look(other).label}'s,"
     if sample is not None:

@@ -57,10 +57,9 @@ def parse(argv: list[str]) -> list[str]:
     for name, value in flags.FLAGS.flag_values_dict().items():
         if isinstance(value, float) and math.isnan(value):  # which is within all bounds
             raise errors.ConfigError(f"--{name} must be a number, not nan")
+        # It would be the current directory, or as if it were not given.
         is_empty = "" in value if isinstance(value, list) else value == ""
-        if (
-            is_empty and flags.FLAGS[name].default != ""
-        ):  # the current directory, or as if not given
+        if is_empty and flags.FLAGS[name].default != "":
             raise errors.ConfigError(f"--{name}= says nothing: is a variable of the shell unset?")
     return rest
 

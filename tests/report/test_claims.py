@@ -87,6 +87,11 @@ def test_one_run_that_ends_early_decides_nothing():
     assert (found, said.replace(left_out, "")) == (verdict, evidence)
     diverged = run("hts_ppo", [0.9, 0.0], scenario="a", seed=3, ended="diverged")
     assert claims.as_data_efficient([*late, diverged, *ppo])[0] == verdict
+    at_once = run("hts_ppo", [], scenario="a", seed=3, ended="diverged")
+    found, said = claims.as_data_efficient([*late, at_once, *ppo])
+    left_out = " Left out, as out of bounds before a first score: 1."
+    assert (found, said.replace(left_out, "")) == (verdict, evidence)
+    assert left_out in said
 
 
 def test_data_efficiency_does_not_depend_on_speed():
