@@ -67,8 +67,7 @@ def _targets() -> tuple[float, ...]:
 
 def _ends(workdir: Path) -> tuple[int, float]:
     """Returns the env steps and the score at which a run that has begun ends by itself."""
-    configuration = Workdir(workdir).configuration()
-    return operative.total_env_steps(configuration), operative.stop_at_score(configuration)
+    return operative.ends(Workdir(workdir).configuration())
 
 
 def is_over(measured: Measured, workdir: Path) -> bool:

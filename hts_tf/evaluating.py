@@ -15,7 +15,7 @@ import numpy as np
 from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, evaluator, settings, specs  # noqa: F401  gin configurables
+from hts_tf import config, evaluator, settings  # noqa: F401  gin configurables
 from hts_tf.collecting.policy import Policy
 from hts_tf.files import checkpoint, run_flags
 from hts_tf.files.evaluations import Evaluation

@@ -141,18 +141,17 @@ def bindings(text: str) -> dict[str, Any]:
     return found
 
 
-def total_env_steps(text: str) -> int:
-    """Returns the env steps of the run that a workdir remembers. Raises: ConfigError: none."""
-    found = bindings(text).get("Trainer.total_env_steps")
-    configurables.check("Trainer.total_env_steps", found, values.Count)
-    return found
+def ends(text: str) -> tuple[int, float]:
+    """Returns the env steps and the score, or infinity, at which a run ends by itself.
 
-
-def stop_at_score(text: str) -> float:
-    """Returns the score at which such a run ends by itself; infinity if at none."""
-    found = bindings(text).get("Trainer.stop_at_score")
-    configurables.check("Trainer.stop_at_score", found, values.Number | None)
-    return math.inf if found is None else found
+    Raises:
+      ConfigError: the configuration that its workdir remembers does not say.
+    """
+    found = bindings(text)
+    env_steps, score = (found.get(f"Trainer.{n}") for n in ("total_env_steps", "stop_at_score"))
+    configurables.check("Trainer.total_env_steps", env_steps, values.Count)
+    configurables.check("Trainer.stop_at_score", score, values.Number | None)
+    return env_steps, math.inf if score is None else score
 
 
 def differences(

@@ -87,7 +87,6 @@ class Pipeline:
         self.signals = StopSignals(
             "at the next sync point" if has_sync_points else "after the next update"
         )
-        self._num_rounds = parts.schedule.num_rounds(parts.learner.num_updates)
 
     def open(self, configuration: str, scope: dict[str, str]) -> None:
         """Takes the workdir, and goes on with the run that it holds.
@@ -165,7 +164,7 @@ class Pipeline:
         saved_round = self._state.next_round
         round_start = time.monotonic()
         while not self._is_complete() and not self._stop:
-            outcome = self._schedule.run_round(self._state.next_round, self.learner.num_updates)
+            outcome = self._schedule.run_round(self._state.next_round)
             self._state.next_round += 1
             # From sync point to sync point, with what is done below while the workers wait.
             round_end = time.monotonic()
@@ -193,7 +192,7 @@ class Pipeline:
         return self._keeper.save(number, state)
 
     def _is_complete(self) -> bool:
-        return self._state.next_round == self._num_rounds or self._is_good_enough()
+        return self._state.next_round == self._schedule.num_rounds or self._is_good_enough()
 
     def _is_good_enough(self) -> bool:
         episodes = self._keeper.episodes

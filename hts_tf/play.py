@@ -134,7 +134,7 @@ class Game:
 
     def _permitted(self, action: Any) -> Any:
         """Returns an action; where it is not permitted now, idle, or else the first that is."""
-        mask = self._seen.get(specs.ACTION_MASK) if isinstance(self._seen, dict) else None
+        mask = specs.action_mask_of(self._seen)
         if mask is None or mask[0, action]:
             return action
         idle = self.keyboard.idle

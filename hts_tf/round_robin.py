@@ -46,21 +46,12 @@ class Learnt(NamedTuple):
     parameters: policies.Parameters
     batching: Batching | None = None
 
-    def agent(self, environment: base.EnvironmentConfig) -> ActorCritic:
-        """Returns its agent.
-
-        Raises:
-          ConfigError: the parameters are of another network.
-        """
+    def policy(self, environment: base.EnvironmentConfig) -> Policy:
+        """Returns it, ready to play. Raises: ConfigError: the parameters are of another network."""
         config.load_text(self.configuration, self.workdir.config, self.modules)
         agent = ActorCritic(environment.spec, seed=0)
         self.parameters.give(agent)
-        return agent
-
-    def policy(self, environment: base.EnvironmentConfig) -> Policy:
-        """Returns it, ready to play."""
-        rows = _PARALLEL * environment.spec.num_players
-        return Policy(self.agent(environment), rows, self.batching)
+        return Policy(agent, _PARALLEL * environment.spec.num_players, self.batching)
 
 
 class Participant(NamedTuple):

@@ -1,6 +1,7 @@
 """The state of a run: all that its next round depends on, of all its parts and machines."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -108,11 +109,8 @@ class RunState:
         Only to the first machine; where there are several, after all have been told to `keep`.
         """
         if self._parts.team.size > 1:
-            kept = self._parts.team.kept(wait=True)
-            collected = collectors.joined([state for _, state, _ in kept])
-        else:
-            collected = self._parts.collector.state(self.next_round)
-        return {**self._own_state(), **collected}
+            return _joined(self._parts.team.kept(wait=True))
+        return {**self._own_state(), **self._parts.collector.state(self.next_round)}
 
     def keep(self) -> None:
         """Has the first machine hold on to what is safe now, as all have come to this sync point.
@@ -131,9 +129,7 @@ class RunState:
         kept = self._parts.team.kept(wait=False)
         if self._parts.team.number > 0 or not kept:
             return None
-        number, _, own = kept[0]
-        collected = collectors.joined([state for _, state, _ in kept])
-        return number, {**own, **collected}
+        return kept[0][0], _joined(kept)
 
     def _own_state(self) -> dict[str, np.ndarray]:
         """Returns what is in a state of all but the environments; for the first machine."""
@@ -166,3 +162,9 @@ class RunState:
         if parts.progress:
             parts.progress.restore(state)
             board.set_task_shares(parts.progress.shares)
+
+
+def _joined(kept: Sequence[tuple[int, dict[str, Any], dict[str, Any]]]) -> dict[str, np.ndarray]:
+    """Returns the state of which each machine has kept its part at the same sync point."""
+    _, _, own = kept[0]
+    return {**own, **collectors.joined([collected for _, collected, _ in kept])}

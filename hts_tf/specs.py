@@ -425,6 +425,11 @@ AGENT = "agent"
 MAX_PLAYERS = 128
 
 
+def action_mask_of(observation: trees.Tree) -> Any | None:
+    """Returns the entry `ACTION_MASK` of an observation, or of its spec; None without one."""
+    return observation.get(ACTION_MASK) if isinstance(observation, dict) else None
+
+
 def has_critic_state(observation: trees.Tree) -> bool:
     """Returns whether an observation, or its spec, has an entry `CRITIC_STATE`."""
     return isinstance(observation, dict) and CRITIC_STATE in observation

@@ -117,8 +117,8 @@ def _train_together(settings: Settings) -> int:
             try:
                 return _train(settings, machines.assemble())
             except MachineLostError as error:
-                if machines.reason():
-                    raise machines.reason() from error
+                if machines.reason:
+                    raise machines.reason from error
                 failures = 0 if error.progress else failures + 1
                 if failures == settings.crash_limit:
                     raise errors.RunError(

@@ -32,7 +32,7 @@ def draw(spec: specs.ArraySpec, observation: trees.Tree, random: np.random.Gener
     Raises:
       ConfigError: it is not known what such actions may be.
     """
-    mask = observation.get(specs.ACTION_MASK) if isinstance(observation, dict) else None
+    mask = specs.action_mask_of(observation)
     if isinstance(spec, specs.DiscreteSpec):
         values: Any = _one_of(spec.num_values, mask, random)
     elif isinstance(spec, specs.MultiDiscreteSpec):

@@ -88,10 +88,7 @@ class Evaluations:
         best = self.best_state()
         if best is None or tuple(merit) >= tuple(best[_MERIT]):
             state = {**checkpoint.load(path), _MERIT: merit}
-            checkpoint.save(self._best, evaluation.updates, state)
-            for other in checkpoint.paths(self._best):
-                if other.name != path.name:
-                    other.unlink()
+            checkpoint.save(self._best, evaluation.updates, state, keep=1)
         self.drop(path)
 
     def read(self) -> list[Evaluation]:

@@ -1,5 +1,6 @@
 """Children on nodes of a Ray cluster, which they share a file system with."""
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -96,8 +97,4 @@ class DistantChild:
 
 def on_nodes(ray: Any) -> list[Callable[..., DistantChild]]:
     """Returns for each node what starts a child there."""
-
-    def on(node: str) -> Callable[..., DistantChild]:
-        return lambda *arguments, **named: DistantChild(ray, node, *arguments, **named)
-
-    return [on(node) for node in ray_cluster.nodes(ray)]
+    return [functools.partial(DistantChild, ray, node) for node in ray_cluster.nodes(ray)]

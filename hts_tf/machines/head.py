@@ -35,7 +35,11 @@ class Wishes:
 
 
 class Machines:
-    """The machines of a run, from the first one's point of view."""
+    """The machines of a run, from the first one's point of view.
+
+    Attributes:
+      reason: what a follower has raised itself, if that is why it was lost.
+    """
 
     def __init__(self, ray: Any, wishes: Wishes, seed: int, are_on_one: bool) -> None:
         """Only remembers its arguments.
@@ -53,8 +57,8 @@ class Machines:
         self._exchange: Any = None
         self._are_on_one = are_on_one
         self._has_warned = False
-        self._errors: list[BaseException] = []
         self._watcher: threading.Thread | None = None
+        self.reason: BaseException | None = None
 
     def assemble(self) -> Team:
         """Has followers begin on the other machines, and returns the team.
@@ -83,10 +87,6 @@ class Machines:
         if not is_first:
             terminal.warn(f"going on with {size} machine{'s' * (size > 1)}")
         return RayTeam(self._exchange, 0, size, self._wishes.timeout_sec)
-
-    def reason(self) -> BaseException | None:
-        """Returns what a follower has raised itself, if that is why it was lost."""
-        return next(iter(self._errors), None)
 
     def _nodes(self, wait: bool) -> list[str]:
         """Returns the nodes of the cluster; waits for as many as are asked for, if it is to."""
@@ -206,7 +206,7 @@ class Machines:
                 self._ray.get(run)
             except self._ray.exceptions.RayTaskError as error:
                 if not isinstance(error.cause, MachineLostError):
-                    self._errors.append(error.cause)
+                    self.reason = self.reason or error.cause
                 why = f"machine {numbers[run]} has failed ({errors.in_a_line(error.cause)})"
             except self._ray.exceptions.RayError as error:
                 why = f"machine {numbers[run]} is lost ({type(error).__name__})"

@@ -13,11 +13,6 @@ from hts_tf.networks.torsos import Seeds
 from hts_tf.networks.transparent import Transparent
 
 
-def action_mask_of(observation: trees.Tree) -> Any | None:
-    """Returns the entry `specs.ACTION_MASK` of an observation, or of its spec; None without one."""
-    return observation.get(specs.ACTION_MASK) if isinstance(observation, dict) else None
-
-
 def described(action: specs.ArraySpec) -> str:
     """Returns in words what kind of action a spec is of."""
     return f"an action of {type(action).__name__}, {_array(action)}"
@@ -93,7 +88,7 @@ class ActionHead(Transparent, keras.Model, abc.ABC):
         Raises:
           ConfigError: the head cannot, or not to one of that shape or dtype.
         """
-        mask, name = action_mask_of(observation), f"ActorCritic.head = @{type(self).__name__}"
+        mask, name = specs.action_mask_of(observation), f"ActorCritic.head = @{type(self).__name__}"
         if mask is None:
             return
         if self.action_mask is None:

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from hts_tf import specs, trees
 from hts_tf.configurables import configurable
-from hts_tf.networks.action_head import ActionHead, action_mask_of
+from hts_tf.networks.action_head import ActionHead
 from hts_tf.networks.torsos import Seeds, dense
 
 # The logit of what must not be taken. Probabilities and gradients there are zero, and yet log_prob,
@@ -19,7 +19,7 @@ def permitted(logits: tf.Tensor, observation: trees.Tree) -> tf.Tensor:
 
     Without a mask they are as they were; where it forbids everything, all are alike.
     """
-    mask = action_mask_of(observation)
+    mask = specs.action_mask_of(observation)
     return logits if mask is None else keras.ops.where(mask, logits, FORBIDDEN)
 
 

@@ -216,7 +216,7 @@ class Pool:
         rating, too: Elo points above the opponent of number 1, who stays who it is, by all results
         of the run so far (`ratings.bradley_terry`).
         """
-        rates = self._results.win_rates()
+        rates = weightings.win_rates(self._results.outcomes)
         figures = {f"opponents/win_rate/{self._names[n]}": float(rates[n]) for n in self._met}
         rating = self._results.new_rating()
         if rating is not None:

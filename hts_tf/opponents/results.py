@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from hts_tf.opponents import ratings, weightings
+from hts_tf.opponents import ratings
 
 WIN, DRAW, LOSS = range(3)
 _POINTS = (1.0, 0.5, 0.0)
@@ -42,10 +42,6 @@ class Results:
         order = np.arange(len(self._points) + 1)
         order[[SELF, -1]] = order[[-1, SELF]]
         self._points = np.pad(self._points, (0, 1))[np.ix_(order, order)]
-
-    def win_rates(self) -> np.ndarray:
-        """Returns those against each, [n]."""
-        return weightings.win_rates(self.outcomes)
 
     def new_rating(self) -> float | None:
         """Returns the last one, once; in Elo points above the opponent of number 1."""

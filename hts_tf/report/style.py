@@ -1,4 +1,4 @@
-"""How methods, schedules and activities look, the same in every picture."""
+"""How methods look, the same in every picture."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple

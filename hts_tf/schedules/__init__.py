@@ -1,1 +1,1 @@
-"""Who waits for whom: one file per schedule."""
+"""Who waits for whom: one file per schedule, and how long they should take."""

@@ -43,7 +43,7 @@ class Asynchronous(Schedule):
         self.num_storages = 1 + -(-batch_unrolls // num_envs)
         self._has_begun = False
 
-    def run_round(self, j: int, num_intervals: int) -> Round:
+    def run_round(self, j: int) -> Round:
         """See base class; there is no sync point at its end."""
         if not self._has_begun:
             self._has_begun = True

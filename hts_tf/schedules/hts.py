@@ -39,14 +39,14 @@ class HTS(Schedule):
         """See base class."""
         self._policy_versions[...] = state["run/policy_versions"]
 
-    @staticmethod
-    def num_rounds(num_intervals: int) -> int:
-        """See base class; one more, which only learns."""
-        return num_intervals + 1
+    @property
+    def num_rounds(self) -> int:
+        """See base class; one more, as the first only collects, and the last only learns."""
+        return self._learner.num_updates + 1
 
-    def run_round(self, j: int, num_intervals: int) -> Round:
+    def run_round(self, j: int) -> Round:
         """See base class."""
-        collecting = j < num_intervals
+        collecting = j < self._learner.num_updates
         if collecting:
             # The behaviour agent was copied from the target agent at the last sync point.
             self._policy_versions[j % 2] = self._learner.updates

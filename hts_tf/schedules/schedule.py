@@ -90,18 +90,17 @@ class Schedule(abc.ABC):
     def restore(self, state: dict[str, np.ndarray]) -> None:  # noqa: B027  most have none
         """Goes on from a saved state."""
 
-    @staticmethod
-    def num_rounds(num_intervals: int) -> int:
-        """Returns the rounds of a run: one for each interval, or update."""
-        return num_intervals
+    @property
+    def num_rounds(self) -> int:
+        """How many a run has: one for each update."""
+        return self._learner.num_updates
 
     @abc.abstractmethod
-    def run_round(self, j: int, num_intervals: int) -> Round:
+    def run_round(self, j: int) -> Round:
         """Runs one round, up to and including its sync point.
 
         Args:
           j: number of the round, from 0.
-          num_intervals: how many intervals the run collects.
 
         Raises:
           WorkerError: an executor or actor failed.

@@ -18,7 +18,7 @@ class Sync(Schedule):
     num_storages = 1
     lockstep = True
 
-    def run_round(self, j: int, num_intervals: int) -> Round:
+    def run_round(self, j: int) -> Round:
         """See base class."""
         self._collector.begin(j)
         start = time.perf_counter()

@@ -32,11 +32,6 @@ class Event(NamedTuple):
     end: float
     number: int | None = None
 
-    @property
-    def is_waiting(self) -> bool:
-        """Whether nothing was done."""
-        return self.activity.startswith("wait")
-
 
 class Trace(NamedTuple):
     """What the workers of a training did for a while.
@@ -85,7 +80,7 @@ def write(trace: Trace, path: Path) -> None:
             {
                 "ph": "X",
                 "name": event.activity,
-                "cat": "waiting" if event.is_waiting else "busy",
+                "cat": "waiting" if event.activity.startswith("wait") else "busy",
                 "ts": _micro(event.begin),
                 "dur": _micro(event.end - event.begin),
                 **place,

@@ -51,7 +51,4 @@ def run(schedule_type, algorithm, num_intervals, gradient_agent=None):
     learner = Watched(target, algorithm, example, num_intervals, 0, gradient_agent)
     schedule = schedule_type(num_envs=example.action.shape[1])
     schedule.connect(collector, learner, behaviour)
-    rounds = [
-        schedule.run_round(j, num_intervals) for j in range(schedule.num_rounds(num_intervals))
-    ]
-    return collector, learner, rounds
+    return collector, learner, [schedule.run_round(j) for j in range(schedule.num_rounds)]

@@ -59,7 +59,7 @@ def test_lag_is_counted_from_each_unrolls_beginning():
     learner = Learner(target, impala.IMPALA(learning_rate=0.01), example, 3, 0)
     schedule = asynchronous.Asynchronous(num_envs=4, batch_unrolls=width)
     schedule.connect(collector, learner, behaviour)
-    rounds = [schedule.run_round(j, 3) for j in range(schedule.num_rounds(3))]
+    rounds = [schedule.run_round(j) for j in range(schedule.num_rounds)]
     assert [r.policy_lag for r in rounds] == pytest.approx([j * (1 - 1 / width) for j in range(3)])
     assert [r.logs["policy_lag_max"] for r in rounds] == [0, 1, 2]
     # The actors have every version, and the collector knows which.
