@@ -17,12 +17,12 @@ from pathlib import Path
 
 from absl import flags
 
-from hts_tf import comparison, errors, operative
+from hts_tf import candidates, comparison, errors, operative
 from hts_tf.comparison import DIVERGED, ENV_STEPS, REACHED, UNFINISHED, Measured, Run
 from hts_tf.files import curves
 from hts_tf.files.curves import RunLog
 from hts_tf.files.workdir import Workdir
-from hts_tf.system import command, terminal
+from hts_tf.system import command, parallel, terminal
 from hts_tf.system.child import ChildError
 from hts_tf.trainings import Training, nothing_left, together
 
@@ -123,6 +123,24 @@ def train(
     return False
 
 
+def _check(new: Sequence[Run]) -> None:
+    """Finds out what cannot be trained before the first run, not when its turn comes.
+
+    Raises:
+      ConfigError: one of them could not be trained.
+    """
+    firsts = {(run.scenario, run.method): run for run in reversed(new)}
+    if len(firsts) < 2:  # its training says it at once
+        return
+    tried = [candidates.Candidate(*pair, _GIN_FILES.value, _GIN_BINDINGS.value) for pair in firsts]
+    checked = parallel.each(candidates.begin, tried, processes=1)
+    for run in firsts.values():
+        try:
+            next(checked)
+        except errors.ConfigError as error:
+            raise errors.ConfigError(f"{run}: {error}") from error
+
+
 def compare() -> None:
     """Makes all runs that are yet to be made.
 
@@ -133,6 +151,7 @@ def compare() -> None:
     runs = comparison.grid(_SCENARIOS.value, _METHODS.value, _SEEDS.value)
     targets = _targets()
     directory = Path(_OUTPUT.value)
+    _check([run for run in runs if not Workdir(directory / str(run)).config.exists()])
     comparison.claim(directory, _GIN_FILES.value, _GIN_BINDINGS.value)
     check_alike = functools.partial(comparison.check_alike, directory, runs)
     check_alike()

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hts_tf import config, errors, operative
-from hts_tf.environments.football import scenarios
 from hts_tf.files.curves import TARGETS, Curve, RunLog
 from hts_tf.files.workdir import Workdir
 from hts_tf.system import whole
@@ -144,9 +143,9 @@ def check_alike(directory: Path, runs: Iterable[Run]) -> None:
             )
 
 
-def targets_of(scenarios_: Iterable[str]) -> tuple[float, ...]:
+def targets_of(scenarios: Iterable[str]) -> tuple[float, ...]:
     """Returns the scores that runs on these scenarios are to reach, where none are named."""
-    return TARGETS if {*scenarios_} <= {*scenarios.names()} else ()
+    return TARGETS if {*scenarios} <= config.football_scenarios() else ()
 
 
 def why_over(

@@ -49,6 +49,13 @@ def names(kind: str) -> list[str]:
     return sorted(path.stem for path in (gin_directory() / kind).glob("*.gin"))
 
 
+def football_scenarios() -> set[str]:
+    """Names gfootball's scenarios; where it is not installed, those that there are files of."""
+    files = (gin_directory() / "scenarios").glob("*.gin")
+    ours = {path.stem for path in files if "include 'football.gin'" in path.read_text()}
+    return ours | {*scenarios.names()}
+
+
 def check_names(scenario: str, method: str) -> None:
     """Raises: ConfigError: one of them is unknown; see `load`."""
     _check_method(method)

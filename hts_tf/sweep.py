@@ -27,9 +27,9 @@ from typing import Any
 
 from absl import flags
 
-from hts_tf import comparison, errors
+from hts_tf import candidates, comparison, errors
 from hts_tf.machines import distant_child, ray_cluster
-from hts_tf.sweeping import checking, making, record, space
+from hts_tf.sweeping import making, record, space
 from hts_tf.system import command, installation, parallel, terminal
 from hts_tf.system.child import Child
 from hts_tf.trainings import together
@@ -138,12 +138,18 @@ def _plan(searched: Sequence[space.Parameter]) -> making.Plan:
     """Returns what is to be made. Raises: ConfigError: a flag, or what may be drawn, is no good."""
     runs = comparison.grid(_SCENARIOS.value, [_METHOD.value], _SEEDS.value)
     own = (_GIN_FILES.value, _GIN_BINDINGS.value)
-    candidates = [
-        checking.Candidate(scenario, _METHOD.value, *own, searched)
+    tried = [
+        candidates.Candidate(scenario, _METHOD.value, *own, space.ends(searched))
         for scenario in dict.fromkeys(run.scenario for run in runs)
     ]
-    totals = parallel.each(checking.begin, candidates, processes=1)
-    total_of = {c.scenario: total for c, total in zip(candidates, totals, strict=True)}
+    total_of = {}
+    found = parallel.each(candidates.begin, tried, processes=1)
+    for candidate, totals in zip(tried, found, strict=True):
+        if len(set(totals)) > 1:
+            raise errors.ConfigError(
+                "Trainer.total_env_steps cannot be searched: runs are compared"
+            )
+        total_of[candidate.scenario] = totals[0]
     return making.Plan(
         Path(_OUTPUT.value),
         runs,

@@ -19,7 +19,10 @@ module=
 for name in "${names[@]}"; do
   [[ $name != "${1-}" ]] || module=hts_tf.benchmarks.$name
 done
-if [[ ! $module ]]; then
+if [[ ${1-} == --help ]]; then
+  usage
+  exit
+elif [[ ! $module ]]; then
   printf 'error: no benchmark %q; there are:%s\n' "${1-}" "$(printf ' %s' "${names[@]}")" >&2
   exit 2
 fi

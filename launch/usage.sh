@@ -4,13 +4,20 @@
 # set_up [--extras=A,B]: sets up what is missing.
 set_up() { "$root/launch/setup.sh" "$@"; }
 
+# usage: prints the head of the command.
+usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$root/launch/${0##*/}"; }
+
+arguments=()
 for argument; do
-  [[ $argument == -h || $argument == --help ]] || continue
+  [[ $argument != -h ]] || argument=--help # Python's commands know only this
+  arguments+=("$argument")
+  [[ $argument == --help ]] || continue
   if [[ $(sed -n 1p "$root/.venv/hts_tf-stamp" 2>/dev/null) ]]; then
     set_up() { :; }
   else
-    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$root/launch/${0##*/}"
+    usage
     printf '\nHere nothing is set up yet; after ./launch/setup.sh, --help lists all flags, too.\n'
     exit
   fi
 done
+set -- "${arguments[@]}"

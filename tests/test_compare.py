@@ -164,6 +164,8 @@ def test_one_that_diverges_is_no_end(tmp_path):
         ("--minutes=nan", "--minutes must be a number, not nan"),
         ("extra", "extra"),
         ("--gin_bindings=Trainer.num_env = 3", "synthetic-hts_ppo-seed0: "),
+        # Not when its turn has come: the others could be trained.
+        ("--gin_bindings=Trainer.reward_scaling = @ReturnScaling", "synthetic-impala-seed0: "),
     ],
 )
 def test_refuses(tmp_path, flag, says):
@@ -174,3 +176,4 @@ def test_refuses(tmp_path, flag, says):
     assert says in errors
     assert len(errors.splitlines()) == 1
     assert not printed
+    assert not (tmp_path / "grid").exists()

@@ -6,6 +6,7 @@ import pytest
 
 from hts_tf import comparison, errors
 from hts_tf.comparison import ENV_STEPS, MINUTES, REACHED, UNFINISHED, Measured, Run
+from hts_tf.environments.football import football
 from hts_tf.files.curves import Curve, RunLog
 from hts_tf.watching import display
 
@@ -144,6 +145,12 @@ def test_methods_are_compared_close_in_time():
 def test_refuses(scenarios, methods, seeds, says):
     with pytest.raises(errors.ConfigError, match=says):
         comparison.grid(scenarios, methods, seeds)
+
+
+def test_football_has_targets_also_where_it_is_not_installed(monkeypatch):
+    monkeypatch.setattr(football.scenarios, "names", tuple)
+    assert comparison.targets_of(["academy_corner", "11_vs_11_stochastic"]) == comparison.TARGETS
+    assert comparison.targets_of(["academy_corner", "CartPole-v1"]) == ()
 
 
 def test_a_directory_has_one_configuration(tmp_path):

@@ -28,6 +28,7 @@ FLOORS = [
     {"run_state", "run_scope"},
     {"pipeline", "evaluator", "comparison", "trainings", "calling", "standings"},
     {"build", "round_robin", "loading"},
+    {"candidates"},
     {"machines"},
     {"examining"},
     {

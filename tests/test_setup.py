@@ -575,9 +575,15 @@ def test_help_does_not_set_up(launch, tree, name):
 
 def test_help_of_what_is_set_up_has_all_flags(launch, tree):
     (tree / ".venv/hts_tf-stamp").write_text("fingerprint\n")
-    told = launch("train.sh", "CartPole-v1", "--help")
-    assert told.stdout.splitlines()[0] == "hts_tf.train"
-    assert not told.stderr, "nothing is set up, nor extras added"
+    for asked in ("-h", "--help"):
+        told = launch("train.sh", "CartPole-v1", asked)
+        assert told.stdout.splitlines()[0] == "hts_tf.train"
+        assert "--help" in told.stdout.splitlines()
+        assert not told.stderr, "nothing is set up, nor extras added"
+        told = launch("benchmark.sh", asked)
+        assert (told.returncode, told.stderr) == (0, "")
+        assert "./launch/benchmark.sh throughput" in told.stdout
+        assert launch("benchmark.sh", "systems", asked).stdout.splitlines()[1] == "--help"
 
 
 @pytest.mark.parametrize("step", ["ruff", "pytest"])

@@ -1,6 +1,6 @@
 """Telling observers, whatever they make of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from hts_tf import errors
 from hts_tf.observers.observer import Observer, Run
@@ -28,6 +28,8 @@ class Observers:
         """
         for observer in self._all:
             try:
+                if observer.ended:  # it has observed the run before a machine was lost
+                    _set_ended(observer, "")
                 copies = dict(run.configuration), dict(run.scope)
                 observer.begin(run._replace(configuration=copies[0], scope=copies[1]))
             except errors.ConfigError:
@@ -41,10 +43,27 @@ class Observers:
 
     def tell(self, what: str, *about: object) -> None:
         """Calls one of `Observer`'s methods."""
+
+        def call(observer: Observer) -> object:
+            copies = (dict(part) if isinstance(part, dict) else part for part in about)
+            return getattr(observer, what)(*copies)
+
+        self._each(what, call)
+
+    def end(self, ended: str) -> None:
+        """Tells that the run is over, and how, see `Observer`; may be called twice."""
+
+        def call(observer: Observer) -> None:
+            _set_ended(observer, ended)
+            observer.end()
+
+        self._each("end", call)
+        self._begun.clear()
+
+    def _each(self, what: str, call: Callable[[Observer], object]) -> None:
         for observer in self._begun.copy():
             try:
-                copies = (dict(part) if isinstance(part, dict) else part for part in about)
-                wants_end = getattr(observer, what)(*copies)
+                wants_end = call(observer)
             except (Exception, SystemExit) as error:
                 self._begun.remove(observer)
                 terminal.warn(
@@ -56,12 +75,9 @@ class Observers:
                 self.asked_to_stop = True
                 terminal.warn(f"{_name(observer)} asks to stop: stopping at the next sync point")
 
-    def end(self, ended: str) -> None:
-        """Tells that the run is over, and how, see `Observer`; may be called twice."""
-        for observer in self._begun:
-            observer.ended = ended
-        self.tell("end")
-        self._begun.clear()
+
+def _set_ended(observer: Observer, ended: str) -> None:
+    object.__setattr__(observer, "ended", ended)  # also where it is a frozen dataclass
 
 
 def _name(observer: Observer) -> str:

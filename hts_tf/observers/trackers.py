@@ -61,7 +61,7 @@ class WeightsAndBiases(Observer):
 
     def end(self) -> None:
         """See `Observer`."""
-        self._run.finish(exit_code=int(self.ended != "finished"))
+        self._run.finish(exit_code=int(self.ended == "failed"))
 
 
 @configurable

@@ -62,6 +62,8 @@ def judge(
 
 def fastest(runs: Sequence[Run], targets: Sequence[float] = TARGETS) -> tuple[str, str]:
     """Judges the minutes to the targets; returns verdict and evidence."""
+    if not targets:
+        return MISSING, "No scores to reach were given (--targets)."
     won, lost, undecided = [], [], 0
     others_met: Counter[str] = Counter()
     ratios: dict[str, list[float]] = {}
@@ -164,10 +166,18 @@ def _judge_difference(
     runs: Sequence[Run], other: str, least: float, targets: Sequence[float]
 ) -> tuple[str, str]:
     """Judges whether mean scores are above another method's by more than so much."""
-    difference, evidence = _difference(runs, other, targets)
+    of_both = [run for run in runs if run.method in (OURS, other)]
+    unfinished = sum(run.ended == UNFINISHED for run in of_both)
+    without_score = len(of_both) - len(judged(of_both)) - unfinished
+    left_out = f" Left out: {_count(unfinished, 'unfinished run')}." if unfinished else ""
+    if without_score:
+        left_out += f" Left out, as out of bounds before a first score: {without_score}."
+    difference, evidence = _difference(judged(of_both), other, targets)
     if difference is None:
-        return (OPEN if evidence else MISSING), evidence or _lacking(other)
-    evidence += f" The claim counts as holding if the interval lies above {least:g}."
+        return (OPEN if evidence else MISSING), (evidence or _lacking(other)) + left_out
+    if without_score:
+        return OPEN, f"{evidence}{left_out} Those that it went well with do not decide."
+    evidence += f"{left_out} The claim counts as holding if the interval lies above {least:g}."
     if difference.low > least:
         return HOLDS, evidence
     return (FAILS if difference.high < least else OPEN), evidence
@@ -178,17 +188,15 @@ def _difference(
 ) -> tuple[statistics.Estimate | None, str]:
     """Compares mean scores over env steps with another method's.
 
+    Args:
+      runs: of both methods, see `runs.judged`.
+      other: the other method.
+      targets: the scores that runs are to reach.
+
     Returns:
       The difference, ours minus the other's, None if there are too few seeds; and in words what
       there is, empty if nothing can be compared.
     """
-    of_both = [run for run in runs if run.method in (OURS, other)]
-    runs = judged(of_both)
-    unfinished = sum(run.ended == UNFINISHED for run in of_both)
-    without_score = len(of_both) - len(runs) - unfinished
-    left_out = f" Left out: {_count(unfinished, 'unfinished run')}." if unfinished else ""
-    if without_score:
-        left_out += f" Left out, as out of bounds before a first score: {without_score}."
     sample = statistics.sample(runs, (OURS, other), mean_score)
     what = f"the mean score over env steps, minus {look(other).label}'s,"
     if sample is not None:
@@ -198,9 +206,7 @@ def _difference(
             f"({100 * statistics.CONFIDENCE:.0f}\u00a0% interval {difference.low:+.3f} to "
             f"{difference.high:+.3f})."
         )
-        return difference, text + _steps_ratio(runs, other, targets) + _seeds(
-            runs, (OURS, other)
-        ) + left_out
+        return difference, text + _steps_ratio(runs, other, targets) + _seeds(runs, (OURS, other))
     differences = []
     for scenario in sorted({run.scenario for run in runs}):
         groups = [
@@ -218,7 +224,7 @@ def _difference(
         f"scenario are wanted). On {_count(len(differences), 'scenario')} {what} is "
         f"{np.mean(differences):+.3f}."
     )
-    return None, text + _steps_ratio(runs, other, targets) + _seeds(runs, (OURS, other)) + left_out
+    return None, text + _steps_ratio(runs, other, targets) + _seeds(runs, (OURS, other))
 
 
 def _steps_ratio(runs: Sequence[Run], other: str, targets: Sequence[float]) -> str:

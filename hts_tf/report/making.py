@@ -79,7 +79,7 @@ def make(
         "labels": {method: style.look(method).label for method in table["method"]},
         "steps": page.steps_table(runs, table, targets),
         "window": WINDOW,
-        "targets": " and ".join(f"{target:g}" for target in targets) or "(none)",
+        "targets": " and ".join(f"{target:g}" for target in targets),
         "sample": next(iter(samples.values())),
         "left_out": len(runs) - len(kept),
         "confidence": round(100 * statistics.CONFIDENCE),

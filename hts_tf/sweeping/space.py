@@ -15,7 +15,7 @@ What stands in `one_of` is taken as it is written. `log` draws from the logarith
 import io
 import re
 import tokenize
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from hts_tf import errors
@@ -72,6 +72,16 @@ def parse(lines: Iterable[str]) -> list[Parameter]:
             page="comparing.md#searching-settings",
         )
     return space
+
+
+def ends(space: Sequence[Parameter]) -> list[list[str]]:
+    """Returns the ends of all ranges and all choices, one at a time, beside first values."""
+    first = [parameter.binding(parameter.values[0]) for parameter in space]
+    return [
+        [*first[:number], parameter.binding(value), *first[number + 1 :]]
+        for number, parameter in enumerate(space)
+        for value in parameter.values
+    ]
 
 
 def _parameter(line: str) -> Parameter:

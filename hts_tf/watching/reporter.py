@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hts_tf import operative
+from hts_tf import errors, operative
 from hts_tf.collecting.policy import FLEXIBLE, Batching
 from hts_tf.files import scope
 from hts_tf.files.archive import Record
@@ -77,11 +77,19 @@ class Reporter:
             terminal.say(f"not reproducible, as {self._unrepeatable}: no fingerprints")
         else:
             terminal.say(scope.line(found))
-        for evaluation in Evaluations(self._directory).read():  # by this run's launches before
+        for evaluation in self._evaluated_before():
             if evaluation.env_steps <= env_steps:
                 self._progress.evaluated(evaluation)
         bound = operative.bindings(configuration)
         self._observers.begin(Run(self._directory, bound, found, env_steps, self._total_env_steps))
+
+    def _evaluated_before(self) -> list[Evaluation]:
+        """Returns the evaluations of this run's launches before, to be shown."""
+        try:
+            return Evaluations(self._directory).read()
+        except errors.ConfigError as error:  # who evaluates cannot go on; others can
+            terminal.warn(str(error))
+            return []
 
     def round_over(
         self,

@@ -86,7 +86,9 @@ class Tracer:
             return trace.Event(activity, begin - window.begin, end - window.begin, number)
 
         stretches_of = self._workers.stretches(window.begin)
-        if max(len(one) for of_role in stretches_of.values() for one in of_role) > RING - 3:
+        of_workers = (one for of_role in stretches_of.values() for one in of_role)
+        # Of a full ring, what was written while it was read is missing, too.
+        if any(len(one) > RING // 2 and one[0].begin > window.begin for one in of_workers):
             terminal.warn(
                 f"the beginning of the trace is missing: of a worker, {RING:,} stretches are kept; "
                 "give fewer --trace_intervals"

@@ -141,6 +141,7 @@ def write(path: Path, pictures: Iterable[Image.Image], fps: float) -> None:
 
     Raises:
       ConfigError: the path ends otherwise, cannot be written, or mp4 cannot be written here.
+      RunError: ffmpeg has failed.
     """
     check(path)
     with whole.refusing("the video"):
@@ -223,13 +224,21 @@ def _mp4(pictures: Iterable[Image.Image], fps: float) -> bytes:
             # The index comes first: it plays before all of it has arrived.
             output_params=["-movflags", "+faststart", "-f", "mp4"],
         )
-        writer.send(None)
+
+        def send(picture: bytes | None) -> None:
+            try:
+                writer.send(picture)
+            except OSError as error:
+                reason = errors.in_a_line(error)
+                raise errors.RunError(f"the video: ffmpeg has failed: {reason}") from error
+
+        send(None)
         try:
             for picture in itertools.chain([first], pictures):
                 last = np.asarray(picture).tobytes()
-                writer.send(last)
+                send(last)
             for _ in range(round(_HOLD_SEC * fps)):
-                writer.send(last)
+                send(last)
         finally:
             writer.close()
         return file.read()

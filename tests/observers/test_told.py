@@ -1,5 +1,6 @@
 """Whatever observers do, the run goes on, and each is told the same."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -66,6 +67,29 @@ def test_the_end_is_told_once_and_how_it_came():
     observers.end("failed")
     observers.end("finished")
     assert ending.told == [RUN, "failed"]
+
+
+def test_what_cannot_be_told_its_end_keeps_no_other_from_it(capfd):
+    class Fixed(Observer):
+        @property
+        def ended(self):
+            return ""
+
+    @dataclasses.dataclass(frozen=True)
+    class Frozen(Observer):
+        told: list
+
+        def end(self):
+            self.told.append(self.ended)
+
+    frozen = Frozen([])
+    observers = Observers([Fixed(), frozen])
+    for end in ("failed", "finished"):  # as after a machine was lost
+        observers.begin(RUN)
+        assert frozen.ended == ""
+        observers.end(end)
+    assert frozen.told == ["failed", "finished"]
+    assert "Fixed.end has failed (AttributeError" in capfd.readouterr().err
 
 
 def test_each_is_told_the_same():

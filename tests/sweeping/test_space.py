@@ -49,6 +49,16 @@ def test_near_the_ends_of_a_narrow_range(value):
     assert found == pytest.approx(value, abs=1e-6)
 
 
+def test_ends():
+    assert space.ends(space.parse(["a.b = whole(1, 8)", "c.d = one_of(@x, @y, None)"])) == [
+        ["a.b = 1", "c.d = @x"],
+        ["a.b = 8", "c.d = @x"],
+        ["a.b = 1", "c.d = @x"],
+        ["a.b = 1", "c.d = @y"],
+        ["a.b = 1", "c.d = None"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("lines", "says"),
     [

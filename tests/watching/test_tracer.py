@@ -14,14 +14,14 @@ STEP = executor.TIMES.index("step")
 
 def traced(tmp_path, num_stretches):
     """Records the third of four rounds, of one executor."""
-    stretches = [Stretch(STEP, 0, 2.0 + n * 1e-6, 2.0 + n * 1e-6) for n in range(num_stretches)]
+    stretches = [Stretch(STEP, 0, 2.5 + n * 1e-6, 2.5 + n * 1e-6) for n in range(num_stretches)]
     workers = SimpleNamespace(stretches=lambda begin: {"executor": [stretches], "actor": [[]]})
     tracer = Tracer(tmp_path, workers, num_rounds=1, has_sync_points=True)
     for n in range(4):
         tracer.round_over(Round(None, None, None, Span(n, n + 0.5), Span(n + 0.5, n + 1.0)))
 
 
-@pytest.mark.parametrize("num_stretches", [10, RING - 1])
+@pytest.mark.parametrize("num_stretches", [10, RING - 9, RING - 1])
 def test_a_beginning_that_is_kept_no_more_is_told_of(tmp_path, capfd, num_stretches, monkeypatch):
     monkeypatch.delattr(watching, "timeline", raising=False)
     monkeypatch.setitem(sys.modules, "hts_tf.watching.timeline", None)  # as without matplotlib

@@ -205,6 +205,18 @@ def test_what_fails_while_pictures_are_made_is_no_matter_of_the_video(tmp_path):
             video.write(tmp_path / name, pictures(), 10.0)
 
 
+def test_an_ffmpeg_that_dies_is_one_line(tmp_path, monkeypatch):
+    def dying(*_, **__):
+        yield
+        yield
+        raise OSError("[Errno 32] Broken pipe\n\nFFMPEG COMMAND:\n...")
+
+    monkeypatch.setattr(pytest.importorskip("imageio_ffmpeg"), "write_frames", dying)
+    with pytest.raises(errors.RunError, match=r"ffmpeg has failed: .*Broken pipe") as raised:
+        video.write(tmp_path / "show.mp4", show_frames(6), fps=10)
+    assert len(str(raised.value).splitlines()) == 1
+
+
 def test_a_full_disk_leaves_the_video_before(tmp_path):
     path = tmp_path / "show.gif"
     path.write_bytes(b"before")
