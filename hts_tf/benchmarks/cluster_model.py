@@ -289,7 +289,7 @@ def draw(rows: Sequence[tuple[str, str, Prediction]], path: Path) -> None:
     axes.grid(alpha=0.3)
     axes.legend()
     with whole.refusing("--picture"):
-        picture.write(path, figure, dpi=120, flag="--picture")
+        picture.write(path, figure, flag="--picture")
 
 
 def predictions() -> Iterator[tuple[str, str, Prediction]]:

@@ -50,7 +50,6 @@ SETTINGS = {
     "lines.linewidth": 1.6,
     "lines.markersize": 4.5,
     "figure.constrained_layout.use": True,
-    "savefig.dpi": 200,
 }
 
 

@@ -34,4 +34,4 @@ def draw(curves: Mapping[str, Curve], targets: Sequence[float], title: str, path
     names = axes[0].get_legend_handles_labels()
     figure.legend(*names, loc="outside lower center", ncols=_LEGEND_COLUMNS, frameon=False)
     figure.suptitle(title)
-    picture.write(path, figure, dpi=120)
+    picture.write(path, figure)

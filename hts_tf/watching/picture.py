@@ -14,13 +14,15 @@ from hts_tf import errors
 from hts_tf.system import whole
 
 
-def write(path: Path, figure: Figure, dpi: float | str = "figure", flag: str = "--output") -> None:
+_DOTS_PER_INCH = 120
+
+
+def write(path: Path, figure: Figure, flag: str = "--output") -> None:
     """Writes a figure; see `whole.write`.
 
     Args:
       path: of the file.
       figure: to write.
-      dpi: dots per inch.
       flag: that names the path, for messages.
 
     Raises:
@@ -30,5 +32,5 @@ def write(path: Path, figure: Figure, dpi: float | str = "figure", flag: str = "
     if path.suffix[1:] not in known:
         raise errors.ConfigError(f"{flag}={path} must end in .{', .'.join(known)}")
     content = io.BytesIO()
-    figure.savefig(content, format=path.suffix[1:], dpi=dpi)
+    figure.savefig(content, format=path.suffix[1:], dpi=_DOTS_PER_INCH)
     whole.write(path, content.getvalue())

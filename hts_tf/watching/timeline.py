@@ -67,7 +67,7 @@ def draw(
     below.set_xlabel(f"milliseconds: the frame above, from {zoom[0]:.3f} s on")
     figure.suptitle(title)
     figure.legend(handles=_legend(trace), loc="outside lower center", ncols=3, frameon=False)
-    picture.write(path, figure, dpi=120)
+    picture.write(path, figure)
     plt.close(figure)
 
 
