@@ -129,7 +129,7 @@ class Forgetful(synthetic.SyntheticEnvironment):
 @dataclasses.dataclass(frozen=True)
 class TakesTimeToBuild(synthetic.Synthetic):
     def make(self):
-        time.sleep(3.0)
+        time.sleep(1.5)
         return super().make()
 
 @dataclasses.dataclass(frozen=True)
@@ -897,7 +897,7 @@ def test_an_executor_that_hangs_is_replaced(broken_games, capfd):
 @pytest.mark.slow
 def test_environments_may_take_as_long_to_build_as_an_env_step_each(broken_games):
     game = broken_games.TakesTimeToBuild(3, 5, time_limit=True)
-    with collecting(game, num_executors=1, step_timeout_sec=12.0) as collector:
+    with collecting(game, num_executors=1, step_timeout_sec=6.0) as collector:
         collector.start()
         run_intervals(collector, 0, 1)
         assert not collector.workers.activity()["executor/crashes"]

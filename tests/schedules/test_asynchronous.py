@@ -25,7 +25,7 @@ GAME = [
     "--scenario=synthetic",
     "--gin_bindings=Synthetic.time_limit = True",
     "--gin_bindings=Synthetic.step_time = 'exponential'",
-    "--gin_bindings=Synthetic.mean_step_sec = 0.002",
+    "--gin_bindings=Synthetic.mean_step_sec = 0.001",
     "--gin_bindings=Trainer.total_env_steps = 8192",
 ]
 
