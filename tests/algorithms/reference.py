@@ -52,11 +52,11 @@ def as_tensors(rollout):
 
 
 def compiled_update(algorithm, agent, optimizer, *rollout_and_more, **agents):
-    """Runs an update as the learner does: as one compiled function, of the same ones once."""
+    """Runs an update as the learner does: as one compiled function, of the last two only once."""
     return run_update(_compiled(algorithm, agent, optimizer, **agents), *rollout_and_more)
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=2)
 def _compiled(algorithm, agent, optimizer, **agents):
     update = functools.partial(algorithm.update, agent, optimizer, **agents)
     return tf.function(update, autograph=False)

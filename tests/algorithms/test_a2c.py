@@ -72,7 +72,8 @@ def reference_step(parameters, squares, gradient_parameters, rollout, progress, 
 class Training:
     """An agent in training, and beside it the same by the reference."""
 
-    def __init__(self, **settings):
+    def __init__(self, run=reference.compiled_update, **settings):
+        self._run = run
         self.settings = {**SETTINGS, **settings}
         self.algorithm = a2c.A2C(**self.settings)
         self.agent = make_agent()
@@ -83,7 +84,7 @@ class Training:
 
     def update(self, rollout, progress=0.0, **agents):
         """Updates the agent only."""
-        return reference.compiled_update(
+        return self._run(
             self.algorithm,
             self.agent,
             self.optimizer,
@@ -172,7 +173,7 @@ def test_delayed_gradient_against_the_reference():
 def test_the_gradient_is_taken_where_it_is_said():
     """With other parameters of the gradient, the step is another: the tests above can tell."""
     rollout = make_rollout(collector=make_agent(seed=2))
-    plain, delayed = Training(), Training()
+    plain, delayed = Training(reference.eager_update), Training(reference.eager_update)
     plain.update(rollout)
     delayed.update(rollout, gradient_agent=make_agent(seed=2))
     assert movement(*map(reference.parameters_of, (plain.agent, delayed.agent))) > 1e-3
@@ -181,7 +182,8 @@ def test_the_gradient_is_taken_where_it_is_said():
 def test_the_gradients_agent_is_left_alone():
     collector = make_agent(seed=2)
     before = collector.parameters_hash()
-    Training().update(make_rollout(collector=collector), gradient_agent=collector)
+    training = Training(reference.eager_update)
+    training.update(make_rollout(collector=collector), gradient_agent=collector)
     assert collector.parameters_hash() == before
 
 
@@ -197,7 +199,7 @@ def test_truncation_can_count_as_termination():
         ({}, terminated),
         ({}, rollout),
     ]:
-        training = Training(**settings)
+        training = Training(reference.eager_update, **settings)
         training.update(experience)
         hashes.append(training.agent.parameters_hash())
     assert hashes[0] == hashes[1] != hashes[2]

@@ -20,7 +20,7 @@ from tests.networks.action_kinds import KINDS, MASKED
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
 ALGORITHMS = {
-    "PPO": PPO(epochs=2, num_minibatches=3, entropy_cost=0.05),
+    "PPO": PPO(epochs=1, num_minibatches=3, entropy_cost=0.05),
     "A2C": A2C(entropy_cost=0.05),
     "IMPALA": IMPALA(entropy_cost=0.05, clip_rho=2.0, learning_rate=0.001),
 }

@@ -161,7 +161,7 @@ def test_on_the_policy_that_collected_it_is_a2c():
         agent = make_agent()
         optimizer = algorithm.make_optimizer()
         optimizer.build(agent.trainable_variables)
-        logs = reference.compiled_update(
+        logs = reference.eager_update(
             algorithm, agent, optimizer, rollout, reference.NO_PERMUTATIONS, 0.0
         )
         trained.append((reference.parameters_of(agent), logs))

@@ -9,14 +9,12 @@ MODULE = "hts_tf.benchmarks.exchange"
 def test_measures_meetings():
     pytest.importorskip("ray")
     code, printed, errors = command_line.run(
-        MODULE, "--machines=1,2", "--bytes=4,100000", "--meetings=3"
+        MODULE, "--machines=1,2", "--bytes=100000", "--meetings=3"
     )
     assert code == 0, errors
     heading, *rows = (line.split() for line in printed.splitlines())
     assert heading[:2] == ["machines", "bytes"]
-    assert [row[:2] for row in rows] == [
-        [machines, size] for machines in ("1", "2") for size in ("4", "100,000")
-    ]
+    assert [row[:2] for row in rows] == [["1", "100,000"], ["2", "100,000"]]
     assert all(float(row[2]) > 0 for row in rows)
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tests import command_line
+from tests import command_line, refusals
 
 
 @pytest.mark.slow
@@ -14,12 +14,18 @@ def test_prints_its_figures():
     assert output.count("env steps per second") == 2
 
 
+REFUSED = ["x", "0", "", "-4", "16,20000"]
+
+
+@pytest.fixture(scope="module")
+def refused():
+    """What the command comes to with each of these numbers of environments."""
+    commands = [[f"--num_envs={value}", "--seconds=0.1"] for value in REFUSED]
+    return refusals.of("hts_tf.benchmarks.pipeline", "benchmark", commands)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("value", ["x", "0", "", "-4", "16,20000"])
-def test_refuses(value):
-    code, output, errors = command_line.run(
-        "hts_tf.benchmarks.pipeline", f"--num_envs={value}", "--seconds=0.1"
-    )
-    assert code == 2, (output, errors)
-    assert errors.startswith("error: ")
-    assert len(errors.splitlines()) == 1
+@pytest.mark.parametrize("number", range(len(REFUSED)))
+def test_refuses(refused, number):
+    refusals.check(refused[number], "error: ")
+    assert refused[number][2].startswith("error: ")

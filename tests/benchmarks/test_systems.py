@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from tests import command_line
+from tests import command_line, refusals
 
 pytestmark = pytest.mark.slow
 
@@ -49,20 +49,24 @@ def test_measures_and_expects(tmp_path):
     assert "hts / sync" in printed
 
 
-@pytest.mark.parametrize(
-    ("flag", "says"),
-    [
-        ("--scenarios=academy_cornr", "did you mean academy_corner"),
-        ("--num_envs=16,0", "--num_envs"),
-        ("--step_times=constant,normal", "normal in --step_times"),
-        ("--variance_step_times=gamma:-1", "gamma_shape"),
-    ],
-)
-def test_refuses(flag, says):
-    code, output, errors = command_line.run("hts_tf.benchmarks.systems", *SMALL, flag)
-    assert code == 2, (output, errors)
-    assert says in errors
-    assert len(errors.splitlines()) == 1
+REFUSED = [
+    ("--scenarios=academy_cornr", "did you mean academy_corner"),
+    ("--num_envs=16,0", "--num_envs"),
+    ("--step_times=constant,normal", "normal in --step_times"),
+    ("--variance_step_times=gamma:-1", "gamma_shape"),
+]
+
+
+@pytest.fixture(scope="module")
+def refused():
+    """What the command comes to with each of these flags."""
+    commands = [[*SMALL, flag] for flag, _ in REFUSED]
+    return refusals.of("hts_tf.benchmarks.systems", "benchmark", commands)
+
+
+@pytest.mark.parametrize(("number", "says"), [*enumerate(says for _, says in REFUSED)])
+def test_refuses(refused, number, says):
+    refusals.check(refused[number], says)
 
 
 def test_every_case_is_a_training():

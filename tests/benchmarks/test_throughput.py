@@ -14,7 +14,7 @@ SMALL = [
     "--scenarios=academy_empty_goal_close",
     "--repeats=1",
     "--ceiling_seconds=0.3",
-    "--gin_bindings=Trainer.num_envs = 4",
+    "--gin_bindings=Trainer.num_envs = 2",
     "--gin_bindings=Trainer.sync_interval = 16",
     command_line.ONE_EXECUTOR,
     *command_line.SMALL_CNN_FLAGS,

@@ -129,7 +129,7 @@ class Forgetful(synthetic.SyntheticEnvironment):
 @dataclasses.dataclass(frozen=True)
 class TakesTimeToBuild(synthetic.Synthetic):
     def make(self):
-        time.sleep(3.0)
+        time.sleep(1.5)
         return super().make()
 
 @dataclasses.dataclass(frozen=True)
@@ -766,7 +766,7 @@ def test_an_episode_that_cannot_be_brought_back_ends_as_truncated(broken_games, 
 @pytest.mark.parametrize("where", ["before step", "after reset", "before move", "after move"])
 def test_wherever_an_executor_dies_nothing_is_made_up(broken_games, where, says_so, time_limit):
     game = broken_games.DiesWithItsDiary(
-        3, 5, time_limit=time_limit, says_so=says_so, where=where, probability=0.1
+        3, 5, time_limit=time_limit, says_so=says_so, where=where, probability=0.05
     )
     with collecting(game, crash_limit=1000, lockstep=time_limit) as collector:
         collector.start()
@@ -776,8 +776,10 @@ def test_wherever_an_executor_dies_nothing_is_made_up(broken_games, where, says_
         places = [slice(1, None), slice(0, 1)]
         if where == "after reset":
             places = [] if time_limit else places[:1]
-        while len(storages) < NUM_INTERVALS or not all(
-            any(cut[rows].any() for cut in cuts) for rows in places
+        while (
+            len(storages) < NUM_INTERVALS
+            or not collector.workers.activity()["executor/crashes"]
+            or not all(any(cut[rows].any() for cut in cuts) for rows in places)
         ):
             more = run_cut_short(collector, len(storages), len(storages) + 1)
             storages, cuts = storages + more[0], cuts + more[1]
@@ -831,8 +833,13 @@ def test_an_executor_that_is_stopped_while_it_waits_is_replaced():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["kill", "crash", "leave", "fail", "run_out_of_memory"])
-@pytest.mark.parametrize("where", ["before step", "after reset"])
+@pytest.mark.parametrize(
+    ("how", "where"),
+    [
+        *((how, "before step") for how in ("kill", "crash", "leave", "fail", "run_out_of_memory")),
+        ("fail", "after reset"),
+    ],
+)
 def test_however_an_executor_dies_the_bits_are_the_same(broken_games, how, where):
     assert_deaths_change_nothing(
         broken_games.DiesNowAndThen(3, 5, time_limit=True, where=where, how=how, probability=0.03)
@@ -847,14 +854,14 @@ def test_however_an_executor_dies_the_bits_are_the_same(broken_games, how, where
 def test_wherever_an_executor_dies_the_bits_are_the_same(broken_games, moment, method, time_limit):
     where = f"{moment} {method}"
     assert_deaths_change_nothing(
-        broken_games.DiesNowAndThen(3, 5, time_limit=time_limit, where=where, probability=0.04)
+        broken_games.DiesNowAndThen(3, 5, time_limit=time_limit, where=where, probability=0.02)
     )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["before step", "after move", "after enqueue"])
 def test_deaths_in_lockstep_change_nothing(broken_games, where):
-    game = broken_games.DiesNowAndThen(3, 5, time_limit=True, where=where, probability=0.05)
+    game = broken_games.DiesNowAndThen(3, 5, time_limit=True, where=where, probability=0.03)
     assert_deaths_change_nothing(game, lockstep=True)
 
 
@@ -890,7 +897,7 @@ def test_an_executor_that_hangs_is_replaced(broken_games, capfd):
 @pytest.mark.slow
 def test_environments_may_take_as_long_to_build_as_an_env_step_each(broken_games):
     game = broken_games.TakesTimeToBuild(3, 5, time_limit=True)
-    with collecting(game, num_executors=1, step_timeout_sec=12.0) as collector:
+    with collecting(game, num_executors=1, step_timeout_sec=6.0) as collector:
         collector.start()
         run_intervals(collector, 0, 1)
         assert not collector.workers.activity()["executor/crashes"]

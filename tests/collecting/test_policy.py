@@ -126,8 +126,7 @@ def test_shapes_and_types(network):
 @pytest.mark.parametrize("batching", list(Batching))
 @pytest.mark.parametrize("size", [1, 2, 5, MAX_BATCH])
 def test_every_batching_gives_the_right_answers(network, batching, size):
-    policy = Policy(network, MAX_BATCH)
-    policy.batching = batching
+    policy = Policy(network, MAX_BATCH, batching)
     observation, noise = observations_and_noise(VECTOR, size)
     action, logits, value = leaves(policy.act(observation, noise))
     expected_policy, expected_value = network(observation)

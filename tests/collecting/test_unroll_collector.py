@@ -171,7 +171,7 @@ def test_another_collector_goes_on_with_new_episodes_and_new_noise():
     "where", ["before step", "after reset", "before move", "after move", "after enqueue"]
 )
 def test_wherever_an_executor_dies_nothing_is_lost(broken_games, where, time_limit):  # noqa: F811
-    game = broken_games.DiesNowAndThen(3, 5, time_limit=time_limit, where=where, probability=0.05)
+    game = broken_games.DiesNowAndThen(3, 5, time_limit=time_limit, where=where, probability=0.03)
     with collecting(game, crash_limit=1000) as collector:
         collector.start()
         collector.begin()

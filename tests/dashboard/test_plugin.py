@@ -177,8 +177,16 @@ def test_an_environment_that_prints_and_has_several_choices_at_a_time(logdir, wh
         ("played", {"run": "football", "episode": "99999"}, "--episode=99999: there are "),
         ("played", {"run": "synthetic", "episode": "0"}, "Synthetic has no pictures"),
         ("played", {"run": "stubborn", "episode": "0"}, "imports tests.extensions.stubborn, which"),
-        ("judged", {"run": "stubborn", "episode": "0"}, "imports tests.extensions.stubborn, which"),
     ],
 )
 def test_what_cannot_be_shown(logdir, what, parameters, says):
     assert says in Tab(logdir).ask(what, **parameters)["error"]
+
+
+@pytest.mark.slow
+def test_what_cannot_be_judged(logdir):
+    flags = [f"--workdir={logdir / 'stubborn'}", "--episode=0"]
+    code, said, errors = command_line.run("hts_tf.dashboard.judged", *flags)
+    assert code == 2, errors
+    assert "imports tests.extensions.stubborn, which" in errors
+    assert not said

@@ -28,16 +28,26 @@ def test_without_an_address_machines_are_processes(monkeypatch):
     assert not finding.is_problem
 
 
-@pytest.mark.parametrize("flag", [False, True])
-def test_a_cluster_that_is_not_there(monkeypatch, flag):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{unused.getsockname()[1]}"
-        monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:2" if flag else address)
-        arguments = [f"--ray_address={address}"] if flag else []
-        code, output, errors = command_line.run("hts_tf.doctor", *arguments)
+@pytest.fixture
+def unused():
+    """An address at which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+def test_a_cluster_that_is_not_there(monkeypatch, unused):
+    monkeypatch.setenv("RAY_ADDRESS", unused)
+    (finding,) = cluster.machines()
+    assert finding.is_problem
+    assert f"--ray_address={unused}: no cluster that can be used" in finding.detail
+
+
+def test_the_flag_of_a_cluster_that_is_not_there(monkeypatch, unused):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:2")
+    code, output, errors = command_line.run("hts_tf.doctor", f"--ray_address={unused}")
     assert (code, errors) == (1, "")
-    assert f"--ray_address={address}: no cluster that can be used" in output
+    assert f"--ray_address={unused}: no cluster that can be used" in output
 
 
 def test_what_differs_between_machines():

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import command_line, patience, processes
+from tests import command_line, patience, processes, refusals
 from tests.sameness import assert_same, rows_of, wait_for_rows
 
 pytestmark = [
@@ -34,6 +34,8 @@ BINDINGS = [
     "Trainer.checkpoint_every_updates = 3",
     "Trainer.num_executors = 1",
 ]
+# Each costs an engine; for games in which neither opponents nor the curriculum want episodes.
+FEW = ["Trainer.num_envs = 4", f"Trainer.total_env_steps = {NUM_UPDATES * 4 * 8}"]
 # Every gradient is exchanged: several epochs and minibatches, but few.
 PPO = ["PPO.epochs = 2", "PPO.num_minibatches = 2"]
 # Learn from floats by other methods than `hts_ppo_fast`, too.
@@ -43,6 +45,7 @@ TEAM = [
     "Football.left_players = 'all'",
     "Football.shared_reward = True",
     "mlp.units = (32,)",
+    *FEW,
 ]
 # Opponents, which are files, and tasks, whose shares depend on the results of all machines.
 BOTH_SIDES = [
@@ -69,6 +72,7 @@ GAMES = {
         "--scenario=academy_empty_goal_close",
         *PPO,
         *command_line.SMALL_CNN,
+        *FEW,
     ],
     "players, hts_ppo": ["--scenario=academy_3_vs_1_with_keeper", *BOTH_SIDES],
     "players, hts_a2c": [
@@ -112,6 +116,8 @@ def nodes():
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_worker_niceness": "0",  # other tests are as nice
+        # No workers that nobody asks for: most that are asked for have an environment of their own.
+        "RAY_prestart_worker_first_driver": "0",
     }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in settings.items():
@@ -121,12 +127,16 @@ def nodes():
         made.close()
 
 
-def start(game, workdir, *flags):
+def arguments(game, workdir, *flags):
     bindings = [
         flag if flag.startswith("--") else f"--gin_bindings={flag}"
-        for flag in (*GAMES[game], *BINDINGS, *flags)
+        for flag in (*BINDINGS, *GAMES[game], *flags)
     ]
-    return command_line.start("hts_tf.train", f"--workdir={workdir}", *bindings)
+    return [f"--workdir={workdir}", *bindings]
+
+
+def start(game, workdir, *flags):
+    return command_line.start("hts_tf.train", *arguments(game, workdir, *flags))
 
 
 def finish(process):
@@ -155,7 +165,7 @@ def calm(tmp_path_factory):
     return find
 
 
-@pytest.mark.parametrize("game", [g for g in GAMES if g not in (*TEAMS, OF_ITS_OWN)])
+@pytest.mark.parametrize("game", ["synthetic, hts_ppo", "players, hts_ppo"])
 def test_learners(game, calm, tmp_path):
     """On one machine; where the others are played, each machine has several, too."""
     # Executors beside each other, too, where one costs no engine.
@@ -202,62 +212,29 @@ def followers():
     return found
 
 
-def test_kills_of_nodes_and_workers(calm, nodes, tmp_path):
-    """After each of the last two nodes that are killed, there is one machine less for good."""
-    game = "synthetic, hts_ppo"
-    blows = ["node and worker", "node", "worker", "node for good", "node for good"]
-    flags = [
-        *(f"--num_machines={NUM_NODES}", f"--ray_address={nodes.address}"),
-        "--machine_replacement_sec=5",
-        SLOW,
-    ]
-    with start(game, tmp_path, *flags) as process:
-        for number, blow in enumerate(blows):
-            wait_for_rows(tmp_path, 1 + number, process, at_most_sec=0.3)
-            while not (there := followers()):
-                assert process.poll() is None
-                time.sleep(0.05)
-            if blow != "worker":
-                nodes.tell("kill")
-            if blow == "node and worker":  # one that waits already for the run to begin again
-                while "going on" not in process.stderr.readline():
-                    assert process.poll() is None
-                time.sleep(1.0)
-                there = followers()
-            if "worker" in blow:
-                os.kill(random.choice(there), signal.SIGKILL)
-            if blow in ("node", "node and worker"):
-                nodes.tell("add")
-        outcome = command_line.finish(process)
-    for _ in range(2):
-        nodes.tell("add")  # other tests count on it
-    errors = went_well(*outcome)
-    assert errors.count("going on from the last sync point") >= len(blows) - 2
-    assert "going on with 2 machines" in errors
-    assert "going on with 1 machine\n" in errors
-    assert_same(tmp_path, calm(game), NUM_UPDATES)
-    assert not processes.in_session(process.pid)
-    wait_for_none(followers)
-
-
-def test_one_that_hangs(calm, nodes, tmp_path):
+def test_one_that_is_asked_to_stop_and_one_that_hangs(calm, nodes, tmp_path):
+    """The first as when its node is taken away: the run is not over."""
     game = "players, ppo"
     flags = [
         *("--num_machines=2", f"--ray_address={nodes.address}"),
-        "--machine_timeout_sec=30",
+        "--machine_timeout_sec=20",
         "--machine_replacement_sec=0",
         *patience.FLAGS,
     ]
-    patience.allow(tmp_path, 3)
+    patience.allow(tmp_path, 2)
     with start(game, tmp_path, *flags) as process:
-        wait_for_rows(tmp_path, 2, process, at_most_sec=0.3)
+        wait_for_rows(tmp_path, 1, process)
+        (asked,) = followers()
+        os.kill(asked, signal.SIGTERM)
+        patience.allow(tmp_path, 5)
+        wait_for_rows(tmp_path, 4, process, at_most_sec=0.3)
         (hanging,) = followers()
         os.kill(hanging, signal.SIGSTOP)
         patience.allow(tmp_path)
         errors = finish(process)
         with contextlib.suppress(ProcessLookupError):  # Ray may have been able to
             os.kill(hanging, signal.SIGKILL)
-    assert "machine 1 has not answered for 30 s; going on from the last sync point" in errors
+    assert "machine 1 has not answered for 20 s; going on from the last sync point" in errors
     assert_same(tmp_path, calm(game), NUM_UPDATES)
 
 
@@ -285,7 +262,7 @@ with ray_cluster.connected(sys.argv[1], 1) as ray:
         time.sleep(0.1)
     os.kill(pid, signal.SIGSTOP)
     try:
-        RayTeam(exchange, 0, 2, timeout_sec=10).all_gather_array(np.zeros(1 << 16), 0)
+        RayTeam(exchange, 0, 2, timeout_sec=5).all_gather_array(np.zeros(1 << 16), 0)
     except team.MachineLostError as error:
         print(error)
     finally:
@@ -296,21 +273,7 @@ with ray_cluster.connected(sys.argv[1], 1) as ray:
 def test_one_that_hangs_between_coming_and_being_asked(nodes):
     code, said, errors = command_line.run("tests.program", BETWEEN, nodes.address)
     assert code == 0, errors
-    assert "machine 1 has not answered for 10 s\n" in said  # and what Ray says of its death
-
-
-def test_another_machine_is_asked_to_stop(calm, nodes, tmp_path):
-    """As when its node is taken away: the run is not over."""
-    game = "players, ppo"
-    flags = ["--num_machines=2", f"--ray_address={nodes.address}", *patience.FLAGS]
-    patience.allow(tmp_path, 2)
-    with start(game, tmp_path, *flags) as process:
-        wait_for_rows(tmp_path, 1, process)
-        (other,) = followers()
-        os.kill(other, signal.SIGTERM)
-        patience.allow(tmp_path)
-        finish(process)
-    assert_same(tmp_path, calm(game), NUM_UPDATES)
+    assert "machine 1 has not answered for 5 s\n" in said  # and what Ray says of its death
 
 
 def test_the_first_machine_stops_and_dies(calm, nodes, tmp_path):
@@ -358,7 +321,6 @@ def test_a_sweep(nodes, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (["--num_machines=5"], "--num_machines=5 must not exceed Trainer.num_shards = 4"),
         (
             ["--num_machines=5", "Trainer.num_shards = 8"],
             "--num_machines=5: the cluster has 3 machines",
@@ -367,17 +329,7 @@ def test_a_sweep(nodes, tmp_path):
             ["--num_machines=2", "Compute.inter_op_threads = 2"],
             "Compute.inter_op_threads = 2 must be at least 8 with --num_machines",
         ),
-        (["--num_machines=2", "--machine_timeout_sec=inf"], "--machine_timeout_sec="),
         (["--num_machines=2", "PPO.num_minibatches = 5"], "PPO.num_minibatches = 5 does not"),
-        (
-            ["--num_machines=2", "Trainer.num_shards = 3"],
-            "Trainer.num_shards = 3 does not divide Trainer.num_envs = 8",
-        ),
-        (
-            ["--num_machines=2", "Trainer.num_learners = 5"],
-            "Trainer.num_learners = 5 must not exceed",
-        ),
-        (["--num_machines=2", "--method=impala"], "under Trainer.schedule = @Asynchronous"),
     ],
 )
 def test_what_is_refused(flags, says, nodes, tmp_path):
@@ -387,6 +339,68 @@ def test_what_is_refused(flags, says, nodes, tmp_path):
     assert says in errors
     assert len(errors.splitlines()) == 1, errors
     assert not output
+
+
+def test_kills_of_nodes_and_workers(calm, nodes, tmp_path):
+    """After each of the last two nodes that are killed, there is one machine less for good.
+
+    So no test after it has the nodes.
+    """
+    game = "synthetic, hts_ppo"
+    blows = ["node and worker", "node", "worker", "node for good", "node for good"]
+    flags = [
+        *(f"--num_machines={NUM_NODES}", f"--ray_address={nodes.address}"),
+        "--machine_replacement_sec=5",
+        SLOW,
+    ]
+    with start(game, tmp_path, *flags) as process:
+        for number, blow in enumerate(blows):
+            wait_for_rows(tmp_path, 1 + number, process, at_most_sec=0.3)
+            while not (there := followers()):
+                assert process.poll() is None
+                time.sleep(0.05)
+            if blow != "worker":
+                nodes.tell("kill")
+            if blow == "node and worker":  # one that waits already for the run to begin again
+                while "going on" not in process.stderr.readline():
+                    assert process.poll() is None
+                time.sleep(1.0)
+                there = followers()
+            if "worker" in blow:
+                os.kill(random.choice(there), signal.SIGKILL)
+            if blow in ("node", "node and worker"):
+                nodes.tell("add")
+        outcome = command_line.finish(process)
+    errors = went_well(*outcome)
+    assert errors.count("going on from the last sync point") >= len(blows) - 2
+    assert "going on with 2 machines" in errors
+    assert "going on with 1 machine\n" in errors
+    assert_same(tmp_path, calm(game), NUM_UPDATES)
+    assert not processes.in_session(process.pid)
+    wait_for_none(followers)
+
+
+# Before anybody looks for the cluster, at whose address there is none.
+REFUSED_AT_ONCE = [
+    (["--num_machines=5"], "--num_machines=5 must not exceed Trainer.num_shards = 4"),
+    (["--num_machines=2", "--machine_timeout_sec=inf"], "--machine_timeout_sec="),
+    (
+        ["--num_machines=2", "Trainer.num_shards = 3"],
+        "Trainer.num_shards = 3 does not divide Trainer.num_envs = 8",
+    ),
+    (["--num_machines=2", "Trainer.num_learners = 5"], "Trainer.num_learners = 5 must not exceed"),
+    (["--num_machines=2", "--method=impala"], "under Trainer.schedule = @Asynchronous"),
+]
+
+
+def test_what_is_refused_at_once(tmp_path):
+    address = "--ray_address=127.0.0.1:1"
+    commands = [
+        arguments("synthetic, hts_ppo", tmp_path, address, *flags) for flags, _ in REFUSED_AT_ONCE
+    ]
+    results = refusals.of("hts_tf.train", "train", commands)
+    for result, (_, says) in zip(results, REFUSED_AT_ONCE, strict=True):
+        refusals.check(result, says)
 
 
 def test_no_cluster(tmp_path):

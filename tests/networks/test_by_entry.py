@@ -86,9 +86,14 @@ def test_what_is_not_named_gets_what_suits_it():
     assert value.shape == (7,)
 
 
+@functools.cache
+def of_nested():
+    return by_entry(NESTED, Seeds(0))
+
+
 @pytest.mark.parametrize("name", [name for name, _ in trees.named(NESTED)])
 def test_every_array_matters(name):
-    layers = by_entry(NESTED, Seeds(0))
+    layers = of_nested()
     observation = example(NESTED)
     before = through(layers, observation)
     dict(trees.named(observation))[name][...] = 1 - dict(trees.named(observation))[name]

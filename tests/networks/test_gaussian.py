@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
@@ -183,6 +183,7 @@ def test_the_entropy_of_bounded_actions_is_the_mean_surprise():
 finite = st.floats(-50, 50, width=32)
 
 
+@settings(max_examples=30)
 @given(st_numpy.arrays(np.float32, (4, 3), elements=finite), st.floats(-3, 3, width=32))
 def test_ratios_and_kl_are_those_of_the_numbers_before_tanh(x, shift):
     """And nothing is infinite, however near to a bound the action comes."""

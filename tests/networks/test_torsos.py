@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hts_tf import errors, specs
@@ -24,6 +24,7 @@ def num_parameters(layers):
     return sum(math.prod(v.shape) for layer in layers for v in layer.variables)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.data())
 def test_several_choices_are_one_hot_vectors_one_after_another(num_values, data):
     spec = specs.MultiDiscreteSpec(num_values=tuple(num_values))

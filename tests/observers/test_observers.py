@@ -18,10 +18,12 @@ pytestmark = pytest.mark.slow
 
 HERE = command_line.ROOT / "tests" / "extensions"
 NUM_UPDATES = 12
+STEPS = 4 * 32  # of an update
 GAME = [
     "--scenario=synthetic",
+    "--gin_bindings=Trainer.num_envs = 4",
     "--gin_bindings=Trainer.sync_interval = 32",
-    f"--gin_bindings=Trainer.total_env_steps = {NUM_UPDATES * 512}",
+    f"--gin_bindings=Trainer.total_env_steps = {NUM_UPDATES * STEPS}",
     "--gin_bindings=Trainer.checkpoint_every_updates = 4",
     command_line.ONE_EXECUTOR,
 ]
@@ -70,7 +72,7 @@ def observed(tmp_path_factory):
 def stopped(tmp_path_factory):
     """A run that an observer has stopped, and what it said."""
     workdir = tmp_path_factory.mktemp("stopped") / "run"
-    stops = "--gin_bindings=Witness.stops_after = 2048"
+    stops = f"--gin_bindings=Witness.stops_after = {4 * STEPS}"
     _, said = finish(start(workdir, *OBSERVED, stops))
     return workdir, said
 
@@ -81,16 +83,16 @@ def test_a_run_is_the_same_with_them(calm, observed):
 
 def test_they_are_told_all(observed):
     told = told_in(observed)
-    assert told[0] == ["begin", 0, [NUM_UPDATES * 512, 16, True]]
+    assert told[0] == ["begin", 0, [NUM_UPDATES * STEPS, 4, True]]
     assert told[-1] == ["end", None, "finished"]
     assert [steps for steps, _ in of(observed, "after_update")] == [
-        min(n + 1, NUM_UPDATES) * 512 for n in range(1, NUM_UPDATES + 1)
+        min(n + 1, NUM_UPDATES) * STEPS for n in range(1, NUM_UPDATES + 1)
     ]
     saved = of(observed, "after_checkpoint")
-    assert [steps for steps, _ in saved] == [5 * 512, 9 * 512, NUM_UPDATES * 512]
+    assert [steps for steps, _ in saved] == [5 * STEPS, 9 * STEPS, NUM_UPDATES * STEPS]
     assert all(is_file for _, is_file in saved)
     evaluated = of(observed, "after_evaluation")
-    assert [steps for steps, _ in evaluated] == [7 * 512, NUM_UPDATES * 512]
+    assert [steps for steps, _ in evaluated] == [7 * STEPS, NUM_UPDATES * STEPS]
     episodes = [what for _, what in of(observed, "after_episode")]
     records = list(archive.read(observed / archive.FILE_NAME))
     assert len(episodes) == len(records)
@@ -134,16 +136,17 @@ def test_killed_and_resumed(calm, tmp_path):
     finish(start(tmp_path, *OBSERVED, slow, "--gin_bindings=Witness.stops_after = 100_000"))
     begun = [steps for steps, _ in of(tmp_path, "begin")]
     assert begun[0] == 0
-    assert begun[1] in (5 * 512, 9 * 512)
+    assert begun[1] in (5 * STEPS, 9 * STEPS)
     steps = [int(row["env_steps"]) for row in table(tmp_path)]
     assert steps == sorted(steps)
-    assert steps == [*range(1024, NUM_UPDATES * 512 + 1, 512), NUM_UPDATES * 512]
+    last = NUM_UPDATES * STEPS
+    assert steps == [*range(2 * STEPS, last + 1, STEPS), last]
 
 
 def test_one_that_asks_to_stop(calm, stopped, tmp_path):
     workdir, said = stopped
     assert "Witness asks to stop" in said
-    assert [steps for steps, _ in of(workdir, "after_update")][-1] == 2048 + 512
+    assert [steps for steps, _ in of(workdir, "after_update")][-1] == 5 * STEPS
     assert told_in(workdir)[-1] == ["end", None, "stopped"]
     shutil.copytree(workdir, tmp_path, dirs_exist_ok=True)
     _, errors = finish(start(tmp_path))  # without any, nor their module
@@ -201,6 +204,8 @@ def test_the_example_of_the_documentation(tmp_path):
     (tmp_path / "patience.py").write_text(code)
     flags = [
         *GAME,
+        "--gin_bindings=Trainer.num_envs = 16",
+        f"--gin_bindings=Trainer.total_env_steps = {NUM_UPDATES * 16 * 32}",
         "--gin_bindings=import patience",
         "--gin_bindings=Trainer.observers = (@Patience(), @CsvLog())",
         "--gin_bindings=Patience.env_steps = 512",
@@ -214,28 +219,36 @@ def test_the_example_of_the_documentation(tmp_path):
     assert 2 < len(table(run)) < NUM_UPDATES
 
 
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory):
+    """A run with all trackers that are installed."""
+    workdir = tmp_path_factory.mktemp("tracked") / "run"
+    trackers = {"wandb": "@WeightsAndBiases()", "mlflow": "@MLflow()"}
+    them = ", ".join(tracker for module, tracker in trackers.items() if find_spec(module))
+    finish(start(workdir, f"--gin_bindings=Trainer.observers = ({them},)"))
+    return workdir
+
+
 @pytest.mark.skipif(find_spec("wandb") is None, reason="the extra 'trackers' is not installed")
-def test_weights_and_biases(calm, tmp_path):
-    finish(start(tmp_path, "--gin_bindings=Trainer.observers = (@WeightsAndBiases(),)"))
-    assert_same(tmp_path, calm, NUM_UPDATES)
-    (written,) = (tmp_path / "wandb").glob("offline-run-*/run-*.wandb")
+def test_weights_and_biases(calm, tracked):
+    assert_same(tracked, calm, NUM_UPDATES)
+    (written,) = (tracked / "wandb").glob("offline-run-*/run-*.wandb")
     content = written.read_bytes()
     for name in (b"learner/entropy", b"Trainer.num_envs", b"env_steps"):
         assert name in content
 
 
 @pytest.mark.skipif(find_spec("mlflow") is None, reason="the extra 'trackers' is not installed")
-def test_mlflow(calm, tmp_path):
-    finish(start(tmp_path, "--gin_bindings=Trainer.observers = (@MLflow(),)"))
-    assert_same(tmp_path, calm, NUM_UPDATES)
+def test_mlflow(calm, tracked):
+    assert_same(tracked, calm, NUM_UPDATES)
     import mlflow
 
-    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    client = mlflow.MlflowClient(f"sqlite:///{tracked / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("hts_tf")
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "FINISHED"
-    assert run.data.params["Trainer.num_envs"] == "16"
-    series = RunLog(tmp_path).series["learner/entropy"]
+    assert run.data.params["Trainer.num_envs"] == "4"
+    series = RunLog(tracked).series["learner/entropy"]
     logged = {
         m.step: m.value for m in client.get_metric_history(run.info.run_id, "learner/entropy")
     }

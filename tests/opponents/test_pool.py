@@ -37,11 +37,17 @@ def make_agent(seed=0, units=4, activation="relu"):
     return agent
 
 
+@functools.cache
+def batching():
+    """Of agents of this kind, which is not what is tested here."""
+    return Policy(make_agent(), 8).batching
+
+
 def make_pool(directory, agent=None, seed=7, **settings):
     settings = Opponents(**{"snapshot_every_updates": 2, **settings})
     agent = agent or make_agent()
     store = Store(Snapshots(directory), Snapshots(directory, "frozen"), policies.load)
-    found = Pool(settings, SPEC, Policy(agent, 8), make_agent, store, seed)
+    found = Pool(settings, SPEC, Policy(agent, 8, batching()), make_agent, store, seed)
     found.begin()
     return found, agent
 

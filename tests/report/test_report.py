@@ -16,6 +16,14 @@ PICTURES = ("minutes", "env_steps", "estimates", "time_shares")
 SYSTEMS_PICTURES = ("throughput", "speedup", "interval_times")
 
 
+@pytest.fixture(autouse=True)
+def few_pixels(monkeypatch):
+    """Nobody looks at these pictures."""
+    monkeypatch.setitem(style.SETTINGS, "figure.dpi", 40)
+    with style.plt.rc_context():
+        yield
+
+
 class Page(html.parser.HTMLParser):
     """What a reader sees: words of each row of each table, and all links to other files."""
 

@@ -236,7 +236,7 @@ def test_a_training(tmp_path):
         "--scenario=synthetic",
         "--gin_bindings=Trainer.sync_interval = 32",
         "--gin_bindings=Trainer.total_env_steps = 5_000_000",
-        "--gin_bindings=Trainer.evaluate_every_updates = 5",
+        "--gin_bindings=Trainer.evaluate_every_updates = 2",
         "--gin_bindings=Trainer.evaluate_episodes = 4",
         "--gin_bindings=Trainer.num_envs = 4",
         "--gin_bindings=PPO.epochs = 1",

@@ -43,10 +43,9 @@ def play(teams, seeds, most_steps, **settings):
     return results
 
 
-@pytest.mark.parametrize("representation", ["extracted", "simple115v2"])
 @pytest.mark.parametrize("teams", TEAMS)
-def test_episodes_equal_gfootballs(teams, representation):
-    play(teams, range(2), 40, frames=1, representation=representation)
+def test_episodes_equal_gfootballs(teams):
+    play(teams, range(2), 40, frames=1, representation="extracted")
 
 
 def test_stacked_frames_equal_gfootballs():
@@ -57,8 +56,8 @@ def test_stacked_frames_equal_gfootballs():
 @pytest.mark.parametrize("teams", TEAMS)
 def test_long_episodes_equal_gfootballs(teams):
     is_short = teams[0].startswith("academy")
-    seeds = range(3 if is_short else 1)
-    results = play(teams, seeds, 400 if is_short else 200, frames=1, representation="simple115v2")
+    seeds = range(3 if is_short else 2)
+    results = play(teams, seeds, 400 if is_short else 120, frames=1, representation="simple115v2")
     if is_short:
         rewards = np.array([result.reward for episode in results for result in episode])
         assert (rewards != 0).any()

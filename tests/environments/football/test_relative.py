@@ -96,7 +96,7 @@ def literally(info, active, sticky):
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(scenes())
 def test_numbers_are_what_the_documentation_says(scene):
     info, active, sticky = scene
@@ -111,7 +111,7 @@ def test_numbers_are_what_the_documentation_says(scene):
         np.testing.assert_allclose(numbers[:49], expected[:49], atol=1e-5)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(scenes())
 def test_players_do_not_influence_each_other(scene):
     info, active, sticky = scene
@@ -152,7 +152,7 @@ def turned(info):
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(scenes())
 def test_the_right_side_sees_what_the_left_one_would(scene):
     info, active, sticky = scene

@@ -368,6 +368,7 @@ def test_results_do_not_depend_on_who_starts_first(folder, tmp_path):
         code, output, error = command_line.run(
             "hts_tf.train",
             *command_line.SMALL_FOOTBALL[1:],
+            "--gin_bindings=Trainer.total_env_steps = 256",
             "--scenario=draws_from_random",
             f"--gin_bindings=Trainer.num_executors = {executors}",
             f"--workdir={tmp_path / str(executors)}",

@@ -4,7 +4,7 @@ import types
 import numpy as np
 import pytest
 from football_pair import make_stock, purposeful_actions, reset_stock
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hts_tf.environments.football import sides, simple115v2
@@ -20,6 +20,7 @@ TEAM = st.lists(PLAYER, min_size=1, max_size=11)
 POINT = st.tuples(COORDINATE, COORDINATE, COORDINATE)
 
 
+@settings(max_examples=40)
 @given(
     left=TEAM,
     right=TEAM,
@@ -60,7 +61,7 @@ def test_numbers_equal_gfootballs(left, right, ball, owner, active, mode):
 
 
 def compare(scenario, frames, seeds, actions, most_steps):
-    """Plays both to the end of each episode, to the bit."""
+    """Plays both to the end of each episode, or for so many steps, to the bit."""
     ours = Football(scenario, "scoring", frames, "simple115v2").make()
     stock = make_stock(scenario, "scoring", stacked=frames > 1, representation="simple115v2")
     spec = simple115v2.spec(frames)
@@ -104,8 +105,8 @@ def test_episodes_equal_gfootballs(scenario, frames):
         "11_vs_11_stochastic",
     ],
 )
-def test_whole_episodes_equal_gfootballs(scenario):
-    compare(scenario, 1, [100], purposeful_actions, 10_000)
+def test_long_episodes_equal_gfootballs(scenario):
+    compare(scenario, 1, [100], purposeful_actions, 1_000)
 
 
 def test_set_pieces_equal_gfootballs():

@@ -15,7 +15,7 @@ from hts_tf.environments import base
 from hts_tf.environments.gymnasiums import registry
 from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
 from hts_tf.system import installation
-from tests import command_line
+from tests import command_line, refusals
 from tests.environments.gymnasiums import tiny
 
 ATARI = (
@@ -450,18 +450,26 @@ def test_an_environment_of_the_users_own_from_a_command_to_a_replay(tmp_path):
     assert "warning: no video of the first episode" in error
 
 
+REFUSED = [
+    (["--scenario=CartPol-v1"], "CartPole-v1"),
+    (["--scenario=no_such_module:Game-v0"], "No module named 'no_such_module'"),
+    (["--scenario=CartPole-v1", "--gin_bindings=Gymnasium.kwargs = {'x': 1}"], "'x'"),
+    (["--scenario=Blackjack-v1"], "Gymnasium.max_episode_steps must be bound"),
+]
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory):
+    """What each of these commands comes to."""
+    workdir = tmp_path_factory.mktemp("refused") / "run"
+    commands = [[f"--workdir={workdir}", *flags] for flags, _ in REFUSED]
+    return refusals.of("hts_tf.train", "train", commands)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("flags", "says"),
-    [
-        (["--scenario=CartPol-v1"], "CartPole-v1"),
-        (["--scenario=no_such_module:Game-v0"], "No module named 'no_such_module'"),
-        (["--scenario=CartPole-v1", "--gin_bindings=Gymnasium.kwargs = {'x': 1}"], "'x'"),
-        (["--scenario=Blackjack-v1"], "Gymnasium.max_episode_steps must be bound"),
-    ],
-)
-def test_commands_refuse_in_a_line(tmp_path, flags, says):
-    code, _, error = command_line.run("hts_tf.train", f"--workdir={tmp_path / 'run'}", *flags)
+@pytest.mark.parametrize(("number", "says"), [*enumerate(says for _, says in REFUSED)])
+def test_commands_refuse_in_a_line(refused, number, says):
+    code, _, error = refused[number]
     assert code == 2
     (line,) = [line for line in error.splitlines() if line.startswith("error: ")]
     assert says in line
