@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from hts_tf import errors
-from hts_tf.report import figures, making, page, style, systems, tables
+from hts_tf.report import figures, making, page, systems, tables
+from hts_tf.watching import picture
 from tests import command_line, comparisons
 from tests.comparisons import run, write, write_systems
 
@@ -19,9 +20,7 @@ SYSTEMS_PICTURES = ("throughput", "speedup", "interval_times")
 @pytest.fixture(autouse=True)
 def few_pixels(monkeypatch):
     """Nobody looks at these pictures."""
-    monkeypatch.setitem(style.SETTINGS, "figure.dpi", 40)
-    with style.plt.rc_context():
-        yield
+    monkeypatch.setattr(picture, "_DOTS_PER_INCH", 40)
 
 
 class Page(html.parser.HTMLParser):
