@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from hts_tf import errors
 from hts_tf.system import whole
 
-
 _DOTS_PER_INCH = 120
 
 

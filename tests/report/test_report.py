@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hts_tf import errors
-from hts_tf.report import figures, making, page, systems, tables
+from hts_tf.report import figures, making, page, style, systems, tables
 from hts_tf.watching import picture
 from tests import command_line, comparisons
 from tests.comparisons import run, write, write_systems
