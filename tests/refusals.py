@@ -1,4 +1,4 @@
-"""Commands that are refused, many of them in one process: to start one takes a second or more."""
+"""Commands, many of them in one process: to start one takes a second or more."""
 
 import json
 
@@ -9,7 +9,8 @@ import contextlib, importlib, io, json, os, sys, tempfile
 from absl import flags, logging
 from hts_tf.system import command
 
-module, body, commands = sys.argv[1:]
+module, body, commands, before = sys.argv[1:]
+exec(before)
 body = getattr(importlib.import_module(module), body)
 logging.use_absl_handler()  # as app.run does
 results = []
@@ -28,20 +29,31 @@ for arguments in json.loads(commands):
 json.dump(results, sys.stdout)
 """
 
+# For `of`: else whether configurations can be trained is found out in a process of its own, which
+# loads TensorFlow, for each command. (As it is where tests run the command itself.)
+CHECKED_HERE = """
+from hts_tf.system import parallel
 
-def of(module, body, commands):
+parallel.each = lambda begin, things, processes: map(begin(), things)
+"""
+
+
+def of(module, body, commands, before="", pythonpath=()):
     """Gives a command one list of flags after the other.
 
     Args:
       module: of the command.
       body: the function in it that `command.run` is given.
       commands: lists of flags.
+      before: program text, for before the module is imported.
+      pythonpath: directories of further modules.
 
     Returns:
       (exit code, standard output, standard error) of each.
     """
     code, said, complaints = command_line.run(
-        "tests.program", _PROGRAM, module, body, json.dumps(commands)
+        *("tests.program", _PROGRAM, module, body, json.dumps(commands), before),
+        pythonpath=pythonpath,
     )
     assert code == 0, complaints
     return json.loads(said)
