@@ -5,7 +5,7 @@ import json
 from tests import command_line
 
 _PROGRAM = """
-import contextlib, importlib, io, json, os, sys, tempfile
+import importlib, json, os, sys, tempfile
 from absl import flags, logging
 from hts_tf.system import command
 
@@ -13,6 +13,7 @@ module, body, commands, before = sys.argv[1:]
 exec(before)
 body = getattr(importlib.import_module(module), body)
 logging.use_absl_handler()  # as app.run does
+streams = {number: os.dup(number) for number in (1, 2)}
 results = []
 for arguments in json.loads(commands):
     for name in flags.FLAGS:
@@ -20,12 +21,18 @@ for arguments in json.loads(commands):
     def parsed():
         command.parse([module, *arguments])
         return body()
-    with tempfile.TemporaryFile("r+") as errors:
+    with tempfile.TemporaryFile("r+") as output, tempfile.TemporaryFile("r+") as errors:
+        os.dup2(output.fileno(), 1)  # also what an engine prints
         os.dup2(errors.fileno(), 2)
-        with contextlib.redirect_stdout(io.StringIO()) as output:
+        try:
             code = command.outcome(parsed)
+        finally:
+            sys.stdout.flush()
+            for number, stream in streams.items():
+                os.dup2(stream, number)
+        output.seek(0)
         errors.seek(0)
-        results.append((code, output.getvalue(), errors.read()))
+        results.append((code, output.read(), errors.read()))
 json.dump(results, sys.stdout)
 """
 
