@@ -24,7 +24,6 @@ SMALL = {
     "Trainer.total_env_steps": 128,
     "Trainer.num_executors": 1,
     "Synthetic.step_time": "exponential",
-    "ActorCritic.core": "@gru",
     "PPO.num_minibatches": 2,
 }
 
@@ -48,10 +47,22 @@ def test_values_of_python_as_gin_has_them(value, written):
 
 
 @pytest.mark.slow
-def test_training_from_python(tmp_path, capfd):
-    workdir = hts_tf.train("synthetic", workdir=tmp_path / "run", bindings=SMALL, seed=3)
+def test_training_from_python(tmp_path, capfd, monkeypatch):
+    """What looks like an error and is none hides nothing: some renderers say such as they begin."""
+    (tmp_path / "loud.py").write_text("print('error: XDG_RUNTIME_DIR not set', flush=True)")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+    (tmp_path / "loud.gin").write_text("import loud")
+    workdir = hts_tf.train(
+        "synthetic",
+        workdir=tmp_path / "run",
+        bindings={**SMALL, "ActorCritic.core": "@gru"},
+        gin_files=[tmp_path / "loud.gin"],
+        seed=3,
+    )
     assert workdir == tmp_path / "run"
-    assert "128 of 128 env steps" in capfd.readouterr().out
+    said = capfd.readouterr().out
+    assert "error: XDG_RUNTIME_DIR not set" in said
+    assert "128 of 128 env steps" in said
     config = (workdir / "config.gin").read_text()
     assert "# --seed = 3" in config
     assert "Synthetic.step_time = 'exponential'" in config
@@ -60,20 +71,6 @@ def test_training_from_python(tmp_path, capfd):
     with pytest.raises(errors.ConfigError, match="speed"):
         hts_tf.train("synthetic", workdir=tmp_path / "other", speed=3)
     assert "error" not in capfd.readouterr().out
-
-
-@pytest.mark.slow
-def test_what_looks_like_an_error_and_is_none_hides_nothing(tmp_path, capfd, monkeypatch):
-    """As some renderers say when they begin."""
-    (tmp_path / "loud.py").write_text("print('error: XDG_RUNTIME_DIR not set', flush=True)")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
-    (tmp_path / "loud.gin").write_text("import loud")
-    hts_tf.train(
-        "synthetic", workdir=tmp_path / "run", bindings=SMALL, gin_files=[tmp_path / "loud.gin"]
-    )
-    said = capfd.readouterr().out
-    assert "error: XDG_RUNTIME_DIR not set" in said
-    assert "128 of 128 env steps" in said
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 
 from hts_tf import check_environment
 from hts_tf.environments import history
-from tests import command_line
+from tests import command_line, refusals
 
 HERE = command_line.ROOT / "tests" / "extensions"
 SAME = [f"  {way}: the same to the bit" for way in history.WAYS]
@@ -131,23 +131,30 @@ def test_a_checker_of_its_own(games):
     assert "its own checker: the light is too bright" in output
 
 
-@pytest.mark.parametrize(
-    ("flag", "message"),
-    [
-        ("--scenario=sinthetic", "unknown scenario 'sinthetic'; did you mean synthetic"),
-        ("--gin_files=nowhere.gin", "there is no gin file 'nowhere.gin'"),
-        ("--gin_bindings=Synthetic.num_actoins = 3", "num_actoins"),
-        ("--gin_bindings=Sinthetic.num_actions = 3", "no Sinthetic here; did you mean Synthetic?"),
-        ("--gin_bindings=Synthetic.num_actions = 1", "Synthetic.num_actions = 1: must be"),
-        ("--gin_bindings=Synthetic.num_actions = -%n", "gin takes no sign here"),
-        ("more", "unexpected argument 'more'"),
-    ],
-)
-def test_refusals_are_one_line(flag, message):
-    code, _, errors = run("--scenario=synthetic", flag)
-    assert code == 2
-    assert len(errors.splitlines()) == 1
-    assert message in errors
+REFUSED = [
+    ("--scenario=sinthetic", "unknown scenario 'sinthetic'; did you mean synthetic"),
+    ("--gin_files=nowhere.gin", "there is no gin file 'nowhere.gin'"),
+    ("--gin_bindings=Synthetic.num_actoins = 3", "num_actoins"),
+    ("--gin_bindings=Sinthetic.num_actions = 3", "no Sinthetic here; did you mean Synthetic?"),
+    ("--gin_bindings=Synthetic.num_actions = 1", "Synthetic.num_actions = 1: must be"),
+    ("--gin_bindings=Synthetic.num_actions = -%n", "gin takes no sign here"),
+]
+
+
+@pytest.fixture(scope="module")
+def refused():
+    """What each of these commands comes to."""
+    commands = [["--scenario=synthetic", flag] for flag, _ in REFUSED]
+    return refusals.of("hts_tf.check_environment", "check", commands)
+
+
+@pytest.mark.parametrize(("number", "says"), [*enumerate(says for _, says in REFUSED)])
+def test_refusals_are_one_line(refused, number, says):
+    refusals.check(refused[number], says)
+
+
+def test_what_is_refused_ends_the_command():
+    refusals.check(run("--scenario=synthetic", "more"), "unexpected argument 'more'")
 
 
 def test_needs_no_tensorflow():

@@ -1,10 +1,7 @@
 """The worked examples in the documentation are run as they stand there."""
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 
 import pytest
 
@@ -101,16 +98,9 @@ def test_your_own_environment(tmp_path, monkeypatch):
     assert last_line == page.says(r"last line is `([^`]*)`")
 
 
-def test_from_python(tmp_path):
-    script = "".join(Page("python.md").scripts)
-    environment = {**os.environ, "PYTHONPATH": str(command_line.ROOT)}
-    run = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr
+def test_from_python(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, output, errors = command_line.run("tests.program", "".join(Page("python.md").scripts))
+    assert code == 0, errors
     assert "CartPole-v1" in (tmp_path / "runs/cartpole/config.gin").read_text()
-    assert re.search(r"^\d+ env steps$", run.stdout, re.MULTILINE)
+    assert re.search(r"^\d+ env steps$", output, re.MULTILINE)

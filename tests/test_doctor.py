@@ -182,9 +182,13 @@ def test_a_package_that_is_missing_is_installed(small_venv, tmp_path):
 
 
 @pytest.mark.slow
-def test_operations_that_are_missing_are_compiled(small_venv):
+def test_operations_that_are_missing_are_compiled(small_venv, tmp_path):
+    compiler = tmp_path / "c++"
+    used = os.environ.get("CXX", "c++")
+    compiler.write_text(f'#!/bin/sh\nexec {used} "$@" -O0\n')  # they are not used here
+    compiler.chmod(0o755)
     examine = "doctor.examine = lambda: [python_packages.own_operations()]"
-    _, output, errors = fix(examine, small_venv / "bin/python")
+    _, output, errors = fix(examine, small_venv / "bin/python", CXX=str(compiler))
     before, after = output.split("-m hts_tf.doctor\nok       Python ")
     assert before.startswith("PROBLEM  native_ops  not compiled"), errors
     assert f"\nok       native_ops              {packages(small_venv)}" in after

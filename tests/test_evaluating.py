@@ -18,7 +18,7 @@ from hts_tf.files import archive
 from hts_tf.files.curves import RunLog
 from hts_tf.files.evaluations import Evaluations
 from hts_tf.watching import evaluation_process
-from tests import command_line, processes
+from tests import command_line, processes, refusals
 from tests.command_line import SMALL_FOOTBALL
 from tests.sameness import wait_for_rows
 
@@ -88,34 +88,43 @@ def test_what_is_evaluated(evaluated):
     assert evaluation_processes(evaluated) == []
 
 
-@pytest.mark.parametrize("which", ["best", "newest", "20"])
-def test_evaluate_plays_the_same(evaluated, tmp_path, which):
-    """Those which are still there."""
+@pytest.fixture(scope="module")
+def played_again(evaluated, tmp_path_factory):
+    """What `hts_tf.evaluate` comes to with each of these policies, and the table that it writes."""
+    directory = tmp_path_factory.mktemp("played_again")
     best = int(Evaluations(evaluated).best_state()["run/updates"])
-    name = str(best) if which == "20" else which
-    table = tmp_path / "table.csv"
-    code, output, errors = command_line.run(
-        "hts_tf.evaluate",
-        f"--workdir={evaluated}",
-        f"--checkpoint={name}",
-        "--episodes=9",
-        f"--seed={evaluation_process.SEED}",
-        f"--output={table}",
-        "--novideo",
-    )
+    names = {"best": "best", "newest": "newest", "of that number": best, "gone": 7}
+    tables = [directory / f"{name}.csv" for name in names.values()]
+    commands = [
+        [
+            f"--workdir={evaluated}",
+            f"--checkpoint={name}",
+            "--episodes=9",
+            f"--seed={evaluation_process.SEED}",
+            f"--output={table}",
+            "--novideo",
+        ]
+        for name, table in zip(names.values(), tables, strict=True)
+    ]
+    results = refusals.of("hts_tf.evaluate", "evaluate", commands)
+    return dict(zip(names, zip(results, tables, strict=True), strict=True))
+
+
+@pytest.mark.parametrize("which", ["best", "newest", "of that number"])
+def test_evaluate_plays_the_same(evaluated, played_again, which):
+    """Those which are still there."""
+    (code, output, errors), table = played_again[which]
     assert code == 0, errors
     with table.open() as file:
         scores = [float(row["score"]) for row in csv.DictReader(file)]
-    updates = 24 if which == "newest" else best
+    updates = 24 if which == "newest" else int(Evaluations(evaluated).best_state()["run/updates"])
     (row,) = (row for row in Evaluations(evaluated).read() if row.updates == updates)
     assert sum(scores) / 9 == pytest.approx(row.score, rel=1e-12)
     assert f"{row.env_steps:,} env steps" in output
 
 
-def test_a_policy_that_is_gone(evaluated):
-    code, _, errors = command_line.run(
-        "hts_tf.evaluate", f"--workdir={evaluated}", "--checkpoint=7", "--novideo"
-    )
+def test_a_policy_that_is_gone(evaluated, played_again):
+    (code, _, errors), _ = played_again["gone"]
     assert code == 2
     there = sorted({24, int(Evaluations(evaluated).best_state()["run/updates"])})
     numbers = ", ".join(map(str, there))
@@ -148,19 +157,23 @@ def test_kills(evaluated, calm, tmp_path):
     assert Evaluations(tmp_path).waiting() == []
 
 
-def test_one_that_is_complete_evaluates_what_waits(evaluated, calm, tmp_path):
+def test_one_that_is_complete_evaluates_what_waits(tmp_path):
     """Ctrl-C while the last ones are evaluated loses none."""
-    slow = "--gin_bindings=Synthetic.mean_step_sec = 0.001"
-    with start(tmp_path, *EVALUATED, slow, "--gin_bindings=Trainer.evaluate_episodes = 500") as run:
-        wait_for_rows(tmp_path, 24, run)
-        while not (tmp_path / "checkpoints" / "to_evaluate" / "000000024.ckpt").exists():
+    flags = [
+        *EVALUATED,
+        "--gin_bindings=Trainer.total_env_steps = 2048",
+        "--gin_bindings=Trainer.evaluate_every_updates = 1",
+        "--gin_bindings=Synthetic.mean_step_sec = 0.001",
+    ]
+    with start(tmp_path, *flags, "--gin_bindings=Trainer.evaluate_episodes = 500") as run:
+        wait_for_rows(tmp_path, 4, run)
+        while not Evaluations(tmp_path).read():
             assert run.poll() is None
             time.sleep(0.01)
-        time.sleep(0.5)
         run.terminate()
         assert command_line.finish(run)[0] in (0, 143)
-    finish(start(tmp_path, *EVALUATED, slow))
-    assert [row.updates for row in Evaluations(tmp_path).read()] == [5, 10, 15, 20, 24]
+    finish(start(tmp_path, *flags))
+    assert [row.updates for row in Evaluations(tmp_path).read()] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(("hangs", "why"), [(False, "no tests today"), (True, "no env step")])
@@ -181,12 +194,17 @@ def test_an_evaluation_that_fails(tmp_path, hangs, why):
     assert Evaluations(tmp_path).read() == Evaluations(tmp_path).waiting() == []
 
 
-def test_resets_that_take_long_together(tmp_path):
-    """Eight of them in two threads take longer than one may."""
+def test_an_environment_that_prints_and_has_processes_and_long_resets(tmp_path):
+    """Eight resets in two threads take longer than one may.
+
+    What it prints is no answer; and nothing is left of what it started.
+    """
+    sleep = f"sleep {random.randrange(10**7, 10**8)}"
     flags = [
         f"--gin_files={HERE / 'stubborn.gin'}",
         "--gin_bindings=Stubborn.fails = False",
         "--gin_bindings=Stubborn.reset_sec = 3.0",
+        f"--gin_bindings=Stubborn.program = '{sleep}'",
         "--gin_bindings=Trainer.step_timeout_sec = 8",
         "--gin_bindings=Trainer.crash_limit = 1",
         "--gin_bindings=Trainer.total_env_steps = 1024",
@@ -195,6 +213,8 @@ def test_resets_that_take_long_together(tmp_path):
     ]
     finish(start(tmp_path, *flags))
     assert [row.updates for row in Evaluations(tmp_path).read()] == [1, 2]
+    while processes.with_words(*sleep.split()):  # the kernel is at it
+        time.sleep(0.05)
 
 
 def test_no_room_for_another_process(tmp_path, monkeypatch, evaluated):
@@ -212,22 +232,6 @@ def test_no_room_for_another_process(tmp_path, monkeypatch, evaluated):
     assert not evaluations.is_idle
     assert evaluations.ended() == []
     assert evaluations.is_idle
-
-
-def test_an_environment_that_prints_and_has_processes(tmp_path):
-    """What it prints is no answer; and nothing is left of what it started."""
-    sleep = f"sleep {random.randrange(10**7, 10**8)}"
-    flags = [
-        f"--gin_files={HERE / 'stubborn.gin'}",
-        "--gin_bindings=Stubborn.fails = False",
-        f"--gin_bindings=Stubborn.program = '{sleep}'",
-        "--gin_bindings=Trainer.total_env_steps = 1024",
-        "--gin_bindings=Trainer.evaluate_every_updates = 2",
-    ]
-    finish(start(tmp_path, *flags))
-    assert [row.updates for row in Evaluations(tmp_path).read()] == [2]
-    while processes.with_words(*sleep.split()):  # the kernel is at it
-        time.sleep(0.05)
 
 
 def test_rivals_are_refused(tmp_path):

@@ -45,7 +45,7 @@ def start(extension, workdir, *flags):
 def trained(request, tmp_path_factory):
     """The name of an extension, and the workdir of a training with it."""
     workdir = tmp_path_factory.mktemp(request.param)
-    code, _, errors = command_line.finish(start(request.param, workdir))
+    code, _, errors = command_line.finish(start(request.param, workdir, command_line.ONE_EXECUTOR))
     assert code == 0, errors
     return request.param, workdir
 
@@ -74,8 +74,7 @@ def test_killed_and_resumed_is_as_never_stopped(trained, tmp_path):
     assert code == 128 + signal.SIGTERM, errors
     assert "was killed by SIGKILL" in errors
     assert 6 <= rows_of(tmp_path) < NUM_UPDATES
-    one = "--gin_bindings=Trainer.num_executors = 1"
-    code, _, errors = command_line.finish(start(extension, tmp_path, one))
+    code, _, errors = command_line.finish(start(extension, tmp_path, command_line.ONE_EXECUTOR))
     assert code == 0, errors
     for name in (fingerprint_log.TABLE, fingerprint_log.CELLS, archive.FILE_NAME):
         assert (tmp_path / name).read_bytes() == (workdir / name).read_bytes()

@@ -74,6 +74,7 @@ FLAGS = [
     "--gin_bindings=Trainer.sync_interval = 16",
     "--gin_bindings=Trainer.total_env_steps = 512",
     "--gin_bindings=Trainer.checkpoint_every_updates = 1",
+    command_line.ONE_EXECUTOR,
 ]
 
 
@@ -177,7 +178,8 @@ def test_a_checkpoint_remembers_nothing_that_is_not_on_the_disk(tmp_path, monkey
 
 
 def test_source_that_has_changed_before_an_executor_takes_the_place_of_another(tmp_path):
-    with start_training(tmp_path, "run", *patience.FLAGS, fault="none") as process:
+    two = "--gin_bindings=Trainer.num_executors = 2"
+    with start_training(tmp_path, "run", *patience.FLAGS, two, fault="none") as process:
         patience.allow(tmp_path / "run", 2)
         wait_for_rows(tmp_path / "run", 1, process)
         with (tmp_path / "faulty.py").open("a") as file:

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from hts_tf.benchmarks.kernel import executors_of
+from hts_tf.environments import checked
 from hts_tf.files.curves import RunLog
-from tests import command_line, patience
+from tests import command_line, patience, refusals
+from tests.extensions.telling import Telling
 from tests.sameness import assert_same, wait_for_rows
 
 pytestmark = pytest.mark.slow
@@ -103,15 +105,25 @@ def test_evaluations_have_them(trained, tmp_path):
     assert "\nhits: mean " in output
 
 
-@pytest.mark.parametrize(
-    ("tells", "fault"),
-    [
-        ("(1.0,)", "the figures are (1.0,), not 2 numbers"),
-        ("(1.0, 1e300)", "the figures are (1.0, 1e+300), which are not finite as float32"),
-        ("('a', 'b')", "the figures are ('a', 'b'), not 2 numbers"),
-    ],
-)
-def test_what_means_nothing_ends_the_run(tmp_path, tells, fault):
+MEAN_NOTHING = [
+    ((1.0,), "the figures are (1.0,), not 2 numbers"),
+    ((1.0, 1e300), "the figures are (1.0, 1e+300), which are not finite as float32"),
+    (("a", "b"), "the figures are ('a', 'b'), not 2 numbers"),
+]
+
+
+@pytest.mark.parametrize(("tells", "fault"), MEAN_NOTHING)
+def test_what_means_nothing_breaks_a_rule(tells, fault):
+    game = Telling(episode_steps=1, tells=tells)
+    environment, observation = checked.make(game), game.spec.new_observation()
+    environment.reset(0, observation)
+    with pytest.raises(checked.ProtocolError) as raised:
+        environment.step(0, observation)
+    assert fault in str(raised.value)
+
+
+def test_what_means_nothing_ends_the_run(tmp_path):
+    tells, fault = MEAN_NOTHING[0]
     process = start(tmp_path, *TELLING, f"--gin_bindings=Telling.tells = {tells}")
     code, _, errors = command_line.finish(process)
     assert code == 1
@@ -133,16 +145,21 @@ def test_gymnasium(tmp_path):
     assert series["episodes/episode/r"] == pytest.approx(series["episodes/return"])
 
 
-@pytest.mark.parametrize(
-    ("figures", "code", "fault"),
-    [
-        ("('episode/k',)", 1, "the info that ends an episode lacks 'k'"),
-        ("('score',)", 2, "an environment's figure 'score' needs another name"),
-        ("('a', 'a')", 2, "an environment's figure 'a' needs another name"),
-        ("3", 2, "Gymnasium.figures = 3"),
-    ],
-)
-def test_what_gymnasium_does_not_tell(tmp_path, figures, code, fault):
-    process = start(tmp_path, *GYMNASIUM, f"--gin_bindings=Gymnasium.figures = {figures}")
-    found, _, errors = command_line.finish(process)
-    assert (found, fault in errors) == (code, True), errors
+def test_what_gymnasium_does_not_tell(tmp_path):
+    process = start(tmp_path, *GYMNASIUM, "--gin_bindings=Gymnasium.figures = ('episode/k',)")
+    code, _, errors = command_line.finish(process)
+    assert code == 1, errors
+    assert "the info that ends an episode lacks 'k'" in errors
+
+
+def test_figures_that_gymnasium_cannot_have(tmp_path):
+    faults = {
+        "('score',)": "an environment's figure 'score' needs another name",
+        "('a', 'a')": "an environment's figure 'a' needs another name",
+        "3": "Gymnasium.figures = 3",
+    }
+    flags = [f"--workdir={tmp_path}", *GYMNASIUM]
+    commands = [[*flags, f"--gin_bindings=Gymnasium.figures = {figures}"] for figures in faults]
+    results = refusals.of("hts_tf.train", "train", commands)
+    for (code, _, errors), fault in zip(results, faults.values(), strict=True):
+        assert (code, fault in errors) == (2, True), errors

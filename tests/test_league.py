@@ -11,9 +11,9 @@ FLAGS = [
     "--scenario=academy_3_vs_1_with_keeper",
     *command_line.FOOTBALL_PLAYERS,
     "--gin_bindings=Football.right_players = 2",
-    "--gin_bindings=Trainer.num_envs = 4",
+    "--gin_bindings=Trainer.num_envs = 2",
     "--gin_bindings=Trainer.sync_interval = 16",
-    "--gin_bindings=Trainer.total_env_steps = 256",
+    "--gin_bindings=Trainer.total_env_steps = 128",
     "--gin_bindings=PPO.epochs = 2",
     "--gin_bindings=mlp.units = (32,)",
     command_line.ONE_EXECUTOR,
@@ -85,6 +85,7 @@ def test_begins_as_another(tmp_path):
         "--gin_bindings=Trainer.num_envs = 4",
         "--gin_bindings=Trainer.sync_interval = 16",
         "--gin_bindings=Trainer.total_env_steps = 256",
+        command_line.ONE_EXECUTOR,
     ]
     first, second = tmp_path / "first", tmp_path / "second"
     code, _, errors = command_line.run("hts_tf.train", *flags, f"--workdir={first}")

@@ -8,7 +8,7 @@ import pytest
 from hts_tf import config, evaluator, round_robin
 from hts_tf.files import archive, models, policies, scope
 from hts_tf.files.workdir import Workdir
-from tests import command_line
+from tests import command_line, refusals
 from tests.test_loading import SMALL
 
 # Plays the first episodes of each model's evaluation again, with the actions that it took; prints
@@ -25,7 +25,7 @@ for name in models.names():
     observation = policy.environment.spec.new_observation()
     same = taken = 0
     agree = True
-    for number, record in enumerate(archive.read(models.find(name) / archive.FILE_NAME)[:3]):
+    for number, record in enumerate(archive.read(models.find(name) / archive.FILE_NAME)[:2]):
         state = policy.initial_state(number)
         environment.reset(policy.episode_seed(number), observation)
         total = 0.0
@@ -84,8 +84,8 @@ class Blind(synthetic.Synthetic):
 @pytest.mark.slow
 def test_a_policy_without_pictures_becomes_a_model_without_a_video(tmp_path):
     (tmp_path / "blind.py").write_text(BLIND)
-    bindings = ["import blind", "Trainer.environment = @Blind()", "Trainer.total_env_steps = 512"]
-    flags = ["--scenario=synthetic", *(f"--gin_bindings={binding}" for binding in bindings)]
+    blind = ["--gin_bindings=import blind", "--gin_bindings=Trainer.environment = @Blind()"]
+    flags = ["--scenario=synthetic", *SMALL, *blind]
     publish = [f"--policy={tmp_path / 'run'}", f"--output={tmp_path / 'model'}", "--episodes=2"]
     for command in (
         ["hts_tf.train", f"--workdir={tmp_path / 'run'}", *flags],
@@ -148,28 +148,25 @@ def test_a_directory_of_its_name_does_not_hide_a_model(tmp_path, monkeypatch):
     assert policies.workdir(name).path == models.find(name)
 
 
-@pytest.mark.parametrize(
-    ("workdir", "says"),
-    [
-        ("academy_empty_goal_close", "is a model: --model=academy_empty_goal_close"),
-        ("runs/a@best", "it is given without @..."),
-    ],
-)
-def test_what_is_no_workdir(workdir, says):
-    code, _, complaints = command_line.run("hts_tf.replay", f"--workdir={workdir}", "--list")
-    assert code == 2
-    assert says in complaints
-    assert len(complaints.splitlines()) == 1
+REFUSED = [
+    (["--workdir=academy_empty_goal_close"], "is a model: --model=academy_empty_goal_close"),
+    (["--workdir=runs/a@best"], "it is given without @..."),
+    ([], "Exactly one of (workdir, model)"),
+    (["--model=academy_empty_goal_close", "--workdir=run"], "Exactly one of (workdir, model)"),
+    (["--model=academy_empty_gaol_close"], "did you mean academy_empty_goal_close"),
+]
 
 
-@pytest.mark.parametrize(
-    "flags", [[], ["--model=academy_empty_goal_close", "--workdir=run"]], ids=str
-)
-def test_one_of_workdir_and_model(flags):
-    code, _, complaints = command_line.run("hts_tf.replay", *flags, "--list")
-    assert code == 2
-    assert "Exactly one of (workdir, model)" in complaints
-    assert len(complaints.splitlines()) == 1
+@pytest.fixture(scope="module")
+def refused():
+    """What each of these commands comes to."""
+    commands = [[*flags, "--list"] for flags, _ in REFUSED]
+    return refusals.of("hts_tf.replay", "run", commands)
+
+
+@pytest.mark.parametrize(("number", "says"), [*enumerate(says for _, says in REFUSED)])
+def test_what_names_no_run_or_two_is_refused(refused, number, says):
+    refusals.check(refused[number], says)
 
 
 def test_the_page_says_how_they_play():
@@ -180,11 +177,3 @@ def test_the_page_says_how_they_play():
         said = f"score {score.replace('(', '(95 % interval ')}, return {episode_return}"
         episodes = archive.read(models.find(name) / archive.FILE_NAME)
         assert said == evaluator.described(episodes)
-
-
-def test_an_unknown_model_is_refused():
-    wrong = "--model=academy_empty_gaol_close"
-    code, _, complaints = command_line.run("hts_tf.replay", wrong, "--list")
-    assert code == 2
-    assert "did you mean academy_empty_goal_close" in complaints
-    assert len(complaints.splitlines()) == 1

@@ -7,7 +7,7 @@ import signal
 import pyte
 import pytest
 
-from tests import command_line, pseudo_terminal
+from tests import command_line, pseudo_terminal, refusals
 from tests.command_line import SMALL_FOOTBALL
 
 COLUMNS, LINES = 90, 40
@@ -231,7 +231,8 @@ def trained(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("trained")
     players = "--gin_bindings=Football.representation = 'relative'"
     small = "--gin_bindings=ActorCritic.torso = @mlp"
-    command = [f"--workdir={workdir}", *SMALL_FOOTBALL, players, small]
+    short = ["--gin_bindings=Trainer.num_envs = 1", "--gin_bindings=Trainer.total_env_steps = 16"]
+    command = [f"--workdir={workdir}", *SMALL_FOOTBALL, *short, players, small]
     code, _, errors = command_line.run("hts_tf.train", *command)
     assert code == 0, errors
     return workdir
@@ -244,30 +245,45 @@ def test_against_a_policy(trained):
     assert player.end() == 0
 
 
-@pytest.mark.parametrize(
-    ("flags", "says"),
-    [
-        (["--scenario=synthetic"], "Synthetic has no pictures"),
-        (["--scenario=CartPole-v1"], "neither a display (DISPLAY) nor a terminal"),
-        (["--scenario=nowhere"], "unknown scenario 'nowhere'"),
-        (["--against=nowhere"], "holds no run"),
-        *(
-            (["--against=nowhere", f"--{flag}=synthetic"], f"--{flag} does not go with --against")
-            for flag in ("scenario", "gin_files", "gin_bindings")
-        ),
-        (
-            [
-                "--scenario=academy_3_vs_1_with_keeper",
-                "--gin_bindings=Football.left_players = 3",
-                "--stage=terminal",
-            ],
-            "it has 3 players, and you are one",
-        ),
-        (["--scenario=HalfCheetah-v5"], "none that a person can play with a keyboard"),
-    ],
-)
-def test_what_cannot_be_played(flags, says):
-    code, _, errors = command_line.run("hts_tf.play", *flags)
+REFUSED = [
+    (["--scenario=synthetic"], "Synthetic has no pictures"),
+    (["--scenario=CartPole-v1"], "neither a display (DISPLAY) nor a terminal"),
+    (["--scenario=nowhere"], "unknown scenario 'nowhere'"),
+    (["--against=nowhere"], "holds no run"),
+    *(
+        (["--against=nowhere", f"--{flag}=synthetic"], f"--{flag} does not go with --against")
+        for flag in ("scenario", "gin_files", "gin_bindings")
+    ),
+    (
+        [
+            "--scenario=academy_3_vs_1_with_keeper",
+            "--gin_bindings=Football.left_players = 3",
+            "--stage=terminal",
+        ],
+        "it has 3 players, and you are one",
+    ),
+]
+
+
+def check_refusal(finished, says):
+    code, _, errors = finished
     assert code == 2
     assert says in errors.strip().splitlines()[-1]
     assert "Traceback" not in errors
+
+
+@pytest.fixture(scope="module")
+def refused():
+    """What each of these commands comes to."""
+    return refusals.of("hts_tf.play", "play", [flags for flags, _ in REFUSED])
+
+
+@pytest.mark.parametrize(("number", "says"), [*enumerate(says for _, says in REFUSED)])
+def test_what_cannot_be_played(refused, number, says):
+    check_refusal(refused[number], says)
+
+
+def test_what_has_no_keys():
+    """In a process of its own: its renderer may not go together with TensorFlow."""
+    finished = command_line.run("hts_tf.play", "--scenario=HalfCheetah-v5")
+    check_refusal(finished, "none that a person can play with a keyboard")

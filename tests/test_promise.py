@@ -107,7 +107,7 @@ def has_most(game):
 
 
 def num_updates(game):
-    return 30 if has_most(game) else 15  # two for each time that one of its processes is ended
+    return 24 if has_most(game) else 11  # two for each time that one of its processes is ended
 
 
 def start(game, workdir, *more, **workers):
@@ -149,7 +149,7 @@ def test_executors_and_trainers_that_are_killed_or_stopped(game, reference, tmp_
     rows = 0
     ways = [[signal.SIGKILL, signal.SIGTERM][[*GAMES].index(game) % 2]]
     if has_most(game):
-        ways = [signal.SIGKILL, signal.SIGTERM, signal.SIGKILL, signal.SIGKILL]
+        ways = [signal.SIGKILL, signal.SIGTERM, signal.SIGKILL]
     workers = [
         {"num_executors": 2 if has_most(game) else 4, "num_actors": 3, "actor_batch_size": 3},
         {"num_executors": 2, "num_actors": 3},
@@ -157,7 +157,7 @@ def test_executors_and_trainers_that_are_killed_or_stopped(game, reference, tmp_
     for attempt, number in enumerate([*ways, None]):
         patience.allow(tmp_path, rows + 2)
         with start(game, tmp_path, *patience.FLAGS, **workers[attempt % 2]) as process:
-            for _ in range(2 if has_most(game) else 3):
+            for _ in range(2):
                 rows = wait_for_rows(tmp_path, rows + 1, process)
                 os.kill(random.choice(executors_of(process.pid)), signal.SIGKILL)
                 while "was killed by SIGKILL" not in process.stderr.readline():

@@ -8,7 +8,7 @@ from hts_tf.environments.synthetic import Synthetic
 from hts_tf.files import archive
 from hts_tf.files.archive import Archive, Record
 from hts_tf.files.curves import RunLog
-from tests import command_line
+from tests import command_line, refusals
 
 CONFIGURATION = """# --seed = 0
 Trainer.environment = @Synthetic()
@@ -23,10 +23,9 @@ def test_needs_no_tensorflow():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-@pytest.fixture
-def workdir(tmp_path):
-    """Of a run on the synthetic game, with one finished episode that never scored."""
-    (tmp_path / "config.gin").write_text(CONFIGURATION)
+def write(workdir):
+    """Writes that of a run on the synthetic game, with one finished episode that never scored."""
+    (workdir / "config.gin").write_text(CONFIGURATION)
     game = Synthetic(episode_steps=3).make()
     observation = np.zeros(4, np.float32)
     game.reset(2, observation)
@@ -34,10 +33,15 @@ def workdir(tmp_path):
     for _ in range(3):
         actions.append(int(np.argmax(observation)))
         score += game.step(actions[-1], observation).score
-    file = Archive(tmp_path / "episodes.bin", 0)
+    file = Archive(workdir / "episodes.bin", 0)
     file.append([Record(0, 0, 2, 0, score, score, bytes(actions))])
     file.close()
-    return tmp_path
+    return workdir
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    return write(tmp_path)
 
 
 def test_a_game_without_pictures_can_be_checked(workdir):
@@ -48,27 +52,36 @@ def test_a_game_without_pictures_can_be_checked(workdir):
     assert "agree with the archive" in output
 
 
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        ([], "Synthetic has no pictures; add --check_only"),
-        (["--output=video.avi"], "--output=video.avi must end in .mp4 or .gif"),
-        (["--archive=nowhere.bin"], "nowhere.bin"),
-        (["--best", "--worst"], "choose one"),
-        (["--opponent=x", "--best"], "--opponent has a new episode played: none is to be chosen"),
-        (["--opponent=x", "--episode=0"], "--opponent has a new episode played"),
-        (["--match=1"], "--match is of --opponent: add it"),
-        (["--first_step=4"], "--first_step=4: the episode has 3 env steps"),
-        (["--first_step=2", "--last_step=1"], "--last_step=1 is before --first_step=2"),
-        (["more"], "unexpected argument 'more'"),
-    ],
-)
-def test_refusals_are_one_line(workdir, flags, message):
-    code, _, text = command_line.run("hts_tf.replay", f"--workdir={workdir}", *flags)
-    assert code == 2
-    assert len(text.splitlines()) == 1
-    assert text.startswith("error: ")
-    assert message in text
+REFUSED = [
+    ([], "Synthetic has no pictures; add --check_only"),
+    (["--output=video.avi"], "--output=video.avi must end in .mp4 or .gif"),
+    (["--archive=nowhere.bin"], "nowhere.bin"),
+    (["--best", "--worst"], "choose one"),
+    (["--opponent=x", "--best"], "--opponent has a new episode played: none is to be chosen"),
+    (["--opponent=x", "--episode=0"], "--opponent has a new episode played"),
+    (["--match=1"], "--match is of --opponent: add it"),
+    (["--first_step=4"], "--first_step=4: the episode has 3 env steps"),
+    (["--first_step=2", "--last_step=1"], "--last_step=1 is before --first_step=2"),
+]
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory):
+    """What each of these commands comes to."""
+    workdir = write(tmp_path_factory.mktemp("refused"))
+    commands = [[f"--workdir={workdir}", *flags] for flags, _ in REFUSED]
+    return refusals.of("hts_tf.replay", "run", commands)
+
+
+@pytest.mark.parametrize(("number", "says"), [*enumerate(says for _, says in REFUSED)])
+def test_refusals_are_one_line(refused, number, says):
+    refusals.check(refused[number], says)
+    assert refused[number][2].startswith("error: ")
+
+
+def test_what_is_refused_ends_the_command(workdir):
+    finished = command_line.run("hts_tf.replay", f"--workdir={workdir}", "more")
+    refusals.check(finished, "error: unexpected argument 'more'")
 
 
 def test_an_empty_archive(workdir):
@@ -76,6 +89,10 @@ def test_an_empty_archive(workdir):
     code, _, text = command_line.run("hts_tf.replay", f"--workdir={workdir}")
     assert code == 2
     assert "holds no finished episode" in text
+
+
+# One update.
+SHORT = ["Trainer.num_envs = 1", "Trainer.total_env_steps = 64"]
 
 
 def train(workdir, *bindings):
@@ -117,7 +134,7 @@ def rivals(tmp_path_factory):
 def alone(tmp_path_factory):
     """A run of two against the engine's own."""
     workdir = tmp_path_factory.mktemp("alone")
-    train(workdir, "Trainer.total_env_steps = 256")
+    train(workdir, *SHORT)
     return workdir
 
 
@@ -149,21 +166,27 @@ def test_whom_episodes_met(rivals):
 def test_a_policy_plays_another(rivals, alone, tmp_path):
     """Also one that was trained where nobody was on the other side."""
     name = f"{rivals}@2"
-    flags = [f"--workdir={alone}", f"--opponent={name}", "--match=5"]
+    flags = [f"--workdir={alone}", f"--opponent={name}"]
     videos = [tmp_path / "one.gif", tmp_path / "again.gif"]
-    for video in videos:
-        code, output, text = command_line.run("hts_tf.replay", *flags, f"--output={video}")
+
+    def replay(*arguments):
+        code, output, text = command_line.run("hts_tf.replay", *arguments)
         assert code == 0, text
         assert f"evaluation episode 0, against {name}, seed" in output
         assert "score, return and length agree with the archive" in output
-    assert videos[0].read_bytes() == videos[1].read_bytes()
+
+    replay(*flags, "--match=5", f"--output={videos[0]}")
     [path] = (alone / "replays").glob("*.bin")
     assert path.name.endswith("@2_match5.bin")
     [played] = archive.read(path)
     assert played.against == name
     assert played.action_bytes == 4
-    again = [f"--workdir={alone}", f"--archive={path}", "--check_only"]
-    assert command_line.run("hts_tf.replay", *again)[0] == 0
+    replay(f"--workdir={alone}", f"--archive={path}", f"--output={videos[1]}")
+    assert videos[0].read_bytes() == videos[1].read_bytes()
+    again = [*flags, "--seed=5", "--episodes=1", "--novideo", f"--output={tmp_path / 'again.csv'}"]
+    code, _, text = command_line.run("hts_tf.evaluate", *again)
+    assert code == 0, text
+    assert archive.read(tmp_path / "again.bin") == [played]
     other = tmp_path / "other.csv"
     code, output, text = command_line.run(
         "hts_tf.evaluate",
@@ -191,7 +214,7 @@ def test_of_several_tasks_one_with_another_side_is_played(rivals, tmp_path):
         "ai/Football.right_players = 0",
         "Football.right_players = 2",
         "Trainer.opponents = @Opponents()",
-        "Trainer.total_env_steps = 256",
+        *SHORT,
     )
     flags = [f"--workdir={tmp_path}", f"--opponent={rivals}", "--check_only"]
     code, output, text = command_line.run("hts_tf.replay", *flags)
@@ -199,25 +222,28 @@ def test_of_several_tasks_one_with_another_side_is_played(rivals, tmp_path):
     assert f"evaluation episode 1, against {rivals}@" in output
 
 
+# What `hts_tf.replay` starts, and passes on the words of.
+EVALUATE = ["hts_tf.evaluate", "--novideo"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("opponent", "says"),
+    ("command", "opponent", "says"),
     [
-        ("{}/nowhere", "holds no run"),
-        ("{}@3", "there is no such policy, but those of updates "),
-        ("{}/other", "cannot play here: its observation is of another kind"),
+        (EVALUATE, "{}/nowhere", "holds no run"),
+        (["hts_tf.replay"], "{}@3", "there is no such policy, but those of updates "),
+        (EVALUATE, "{}/other", "cannot play here: its observation is of another kind"),
     ],
 )
-def test_who_cannot_be_played(rivals, alone, opponent, says):
+def test_who_cannot_be_played(rivals, alone, command, opponent, says):
     if not (rivals / "other").exists():
         train(
             rivals / "other",
-            "Trainer.total_env_steps = 256",
+            *SHORT,
             "Football.representation = 'simple115v2'",
         )
-    code, _, text = command_line.run(
-        "hts_tf.replay", f"--workdir={alone}", f"--opponent={opponent.format(rivals)}"
-    )
+    flags = [f"--workdir={alone}", f"--opponent={opponent.format(rivals)}"]
+    code, _, text = command_line.run(*command, *flags)
     assert code == 2
     assert text.startswith("error: ")
     assert says in text

@@ -28,21 +28,25 @@ def script(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-@pytest.fixture
-def tree(tmp_path, request):
-    """A copy of the project, in a path with a space; of what no quick test writes to, links."""
-    is_quick = not request.node.get_closest_marker("slow")
-    tree = tmp_path / "a tree"
-    tree.mkdir()
+def copy_project(tree, linked=()):
+    """Copies the project to a directory; of some directories there are only links."""
     for name in SOURCES:
         source = ROOT / name
-        if source.is_dir() and is_quick and name != "launch":
+        if name in linked:
             (tree / name).symlink_to(source)
         elif source.is_dir():
             shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
         elif source.exists():
             shutil.copy(source, tree / name)
     return tree
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A copy of the project, in a path with a space; of what no test writes to, links."""
+    tree = tmp_path / "a tree"
+    tree.mkdir()
+    return copy_project(tree, linked=("hts_tf", "gin_configs", "models"))
 
 
 @pytest.fixture
@@ -629,11 +633,20 @@ def test_benchmark_lists_what_there_is(launch, name):
 # ---- The package --------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
-def test_the_package_holds_what_is_no_python(tree, tmp_path):
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    """A copy of the project, in a path with a space, and the wheel that is built of it."""
+    tree = copy_project(tmp_path_factory.mktemp("a tree"))
+    directory = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*command, "--wheel-dir", tmp_path, tree], check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("hts_tf-*.whl")
+    subprocess.run([*command, "--wheel-dir", directory, tree], check=True, capture_output=True)
+    (wheel,) = directory.glob("hts_tf-*.whl")
+    return tree, wheel
+
+
+@pytest.mark.slow
+def test_the_package_holds_what_is_no_python(packed):
+    tree, wheel = packed
     packaged = zipfile.ZipFile(wheel).namelist()
     wanted = [f"hts_tf/{path.relative_to(tree)}" for path in tree.glob("gin_configs/**/*.gin")]
     assert wanted
@@ -651,11 +664,11 @@ def test_the_package_holds_what_is_no_python(tree, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_wheel_trains_where_there_is_neither_checkout_nor_compiler(tree, tmp_path):
-    pip = [sys.executable, "-m", "pip"]
+def test_a_wheel_trains_where_there_is_neither_checkout_nor_compiler(packed, tmp_path):
+    _, wheel = packed
     site, home = tmp_path / "site", tmp_path / "home"
-    install = [*pip, "install", "--no-deps", "--no-build-isolation", f"--target={site}", tree]
-    subprocess.run(install, check=True, capture_output=True)
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", f"--target={site}"]
+    subprocess.run([*pip, wheel], check=True, capture_output=True)
     home.mkdir()
     environment = {
         "HOME": str(home),
@@ -670,12 +683,12 @@ def test_a_wheel_trains_where_there_is_neither_checkout_nor_compiler(tree, tmp_p
 
     listed = typed("hts")[1].partition("\n\n")[0].splitlines()
     assert {line.split()[0] for line in listed} <= {path.name for path in site.glob("bin/hts-*")}
-    for scenario in ["synthetic", *(["CartPole-v1"] if find_spec("gymnasium") else [])]:
-        run = f"--workdir={scenario}"
-        few = "--gin_bindings=Trainer.total_env_steps = 4096"
-        code, said, errors = typed("hts-train", f"--scenario={scenario}", run, few)
-        assert code == 0, errors
-        assert "parameters " in said
-        code, said, errors = typed("hts-evaluate", run, "--episodes=2")
-        assert code == 0, errors
-        assert "2 episodes" in said
+    scenario = "CartPole-v1" if find_spec("gymnasium") else "synthetic"
+    few = ["--gin_bindings=Trainer.total_env_steps = 512"]
+    few += ["--gin_bindings=Trainer.num_executors = 1"]
+    code, said, errors = typed("hts-train", f"--scenario={scenario}", "--workdir=run", *few)
+    assert code == 0, errors
+    assert "parameters " in said
+    code, said, errors = typed("hts-evaluate", "--workdir=run", "--episodes=2", "--novideo")
+    assert code == 0, errors
+    assert "2 episodes" in said

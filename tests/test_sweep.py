@@ -31,6 +31,12 @@ def trials(output):
     return [{k: row[k] for k in row if k not in ("env_steps", "minutes")} for row in rows]
 
 
+def sweeps(commands, pythonpath=()):
+    """What each of these commands comes to, see `refusals.of`."""
+    here = refusals.CHECKED_HERE
+    return refusals.of("hts_tf.sweep", "sweep", commands, before=here, pythonpath=pythonpath)
+
+
 def test_a_sweep_that_is_interrupted_and_made_again_elsewhere(tmp_path):
     first, again = tmp_path / "first", tmp_path / "again"
     command = ["hts_tf.sweep", *FLAGS, "--trials=2", "--at_once=2"]
@@ -62,32 +68,42 @@ def test_a_sweep_that_is_interrupted_and_made_again_elsewhere(tmp_path):
 
     # Nothing is left to do but more trials; with another pace it would be another sweep.
     workdirs = sorted(again.glob("trial-*/*/events*"))
-    code, _, errors = command_line.run(*command, f"--output={again}")
-    assert (code, trials(again)) == (0, found), errors
+    commands = [[*command[1:], f"--output={again}"], [*command[1:], slow, f"--output={again}"]]
+    nothing_left, another = sweeps(commands)
+    assert (nothing_left[0], trials(again)) == (0, found), nothing_left
     assert sorted(again.glob("trial-*/*/events*")) == workdirs
-    code, _, errors = command_line.run(*command, slow, f"--output={again}")
-    assert code == 2
-    assert "holds a sweep with gin files and bindings" in errors
+    assert another[0] == 2
+    assert "holds a sweep with gin files and bindings" in another[2]
 
 
-def test_one_that_diverges_is_no_end(tmp_path):
-    gin_file = too_rich.write(tmp_path)
-    output = tmp_path / "sweep"
-    flags = ["hts_tf.sweep", *FLAGS, f"--gin_files={gin_file}", "--trials=1"]
-    code, _, errors = command_line.run(*flags, f"--output={output}", pythonpath=[tmp_path])
+@pytest.fixture(scope="module")
+def two_sweeps(tmp_path_factory):
+    """What a sweep that diverges comes to, and one of minutes, and the directories of both."""
+    directory = tmp_path_factory.mktemp("sweeps")
+    diverging, minutes = (directory / name for name in ("diverging", "minutes"))
+    flags = [*FLAGS, "--trials=1"]
+    commands = [
+        [*flags, f"--gin_files={too_rich.write(directory)}", f"--output={diverging}"],
+        [*flags, "--minutes=0.02", f"--output={minutes}"],
+    ]
+    results = sweeps(commands, pythonpath=[directory])
+    return list(zip(results, (diverging, minutes), strict=True))
+
+
+def test_one_that_diverges_is_no_end(two_sweeps):
+    (code, _, errors), output = two_sweeps[0]
     assert code == 0, errors
     assert "made parameters that are not finite" in errors
     [row] = trials(output)
     assert row["state"] == "diverged"
 
 
-def test_minutes(tmp_path):
-    command = ["hts_tf.sweep", *FLAGS, "--minutes=0.02", "--trials=1", f"--output={tmp_path}"]
-    code, _, errors = command_line.run(*command)
+def test_minutes(two_sweeps):
+    (code, _, errors), output = two_sweeps[1]
     assert code == 0, errors
-    [row] = trials(tmp_path)
+    [row] = trials(output)
     assert row["state"] == "complete"
-    assert "minutes" in (tmp_path / "report.html").read_text()
+    assert "minutes" in (output / "report.html").read_text()
 
 
 REFUSED = [
@@ -113,7 +129,7 @@ def refused(tmp_path_factory):
         [*FLAGS, *flags, f"--output={output}"]
         for (flags, _), output in zip(REFUSED, outputs, strict=True)
     ]
-    return list(zip(refusals.of("hts_tf.sweep", "sweep", commands), outputs, strict=True))
+    return list(zip(sweeps(commands), outputs, strict=True))
 
 
 @pytest.mark.parametrize(("number", "says"), [*enumerate(says for _, says in REFUSED)])

@@ -38,9 +38,14 @@ def trained(tmp_path_factory):
 def others(trained, tmp_path_factory):
     """Runs that cannot meet that one, and damaged copies of it."""
     folder = tmp_path_factory.mktemp("others")
-    train(folder / "sees_otherwise", "Football.representation = 'simple115v2'")
     train(folder / "small", "mlp.units = (8,)")
-    train(folder / "shoots", "Football.shots_in_front = True", "Football.first_time_shots = True")
+    for name, bindings in {  # who are refused before a policy is made
+        "sees_otherwise": ["Football.representation = 'simple115v2'"],
+        "shoots": ["Football.shots_in_front = True", "Football.first_time_shots = True"],
+    }.items():
+        shutil.copytree(trained, folder / name)
+        with (folder / name / "config.gin").open("a") as file:
+            file.writelines(f"{binding}\n" for binding in bindings)
     original = folder / "damaged"
     shutil.copytree(trained, original)
     for path in (original / "snapshots").iterdir():

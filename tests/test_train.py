@@ -151,12 +151,6 @@ def test_workdirs_that_do_not_fit(tmp_path):
         )
         assert code == 0, errors
         assert (output, warnings(errors)) == ("", [])
-    finished = command_line.run(*train, "--gin_bindings=PPO.clip = 0.2")
-    refusals.check(finished, "PPO.clip = 0.08 there, 0.2 now")
-    refusals.check(command_line.run(*train, "--seed=3"), "--seed = 0 there, 3 now")
-    longer = command_line.run(*train, "--gin_bindings=Trainer.total_env_steps = 32")
-    refusals.check(longer, f"--gin_bindings=\"Trainer.start_from = '{workdir}'\"")
-
     other = tmp_path / "other_network"
     code, _, errors = command_line.run(
         "hts_tf.train",
@@ -169,16 +163,29 @@ def test_workdirs_that_do_not_fit(tmp_path):
     assert list(workdir.glob("fingerprints.*"))
     assert not list(other.glob("fingerprints.*"))
     shutil.copytree(workdir / "checkpoints", other / "checkpoints", dirs_exist_ok=True)
-    finished = command_line.run(
-        "hts_tf.train", f"--workdir={other}", *flags, "--gin_bindings=mlp.units = (8,)"
-    )
-    refusals.check(finished, "another network")
-
-    for path in (workdir / "checkpoints").iterdir():
+    damaged = tmp_path / "damaged"
+    shutil.copytree(workdir, damaged)
+    for path in (damaged / "checkpoints").iterdir():
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
-    code, _, errors = command_line.run(*train)
+
+    cases = [
+        (workdir, ["--gin_bindings=PPO.clip = 0.2"], "PPO.clip = 0.08 there, 0.2 now"),
+        (workdir, ["--seed=3"], "--seed = 0 there, 3 now"),
+        (
+            workdir,
+            ["--gin_bindings=Trainer.total_env_steps = 32"],
+            f"--gin_bindings=\"Trainer.start_from = '{workdir}'\"",
+        ),
+        (other, ["--gin_bindings=mlp.units = (8,)"], "another network"),
+        (damaged, [], "damaged"),
+    ]
+    commands = [[f"--workdir={path}", *flags, *further] for path, further, _ in cases]
+    *results, of_damaged = refusals.of("hts_tf.train", "train", commands)
+    for result, (*_, says) in zip(results, cases, strict=False):
+        refusals.check(result, says)
+    code, _, errors = of_damaged
     assert code == 2
     assert "damaged" in errors.splitlines()[-1]
 

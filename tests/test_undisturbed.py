@@ -20,7 +20,8 @@ FLAGS = [
     "--scenario=synthetic",
     "--gin_bindings=Trainer.num_envs = 4",
     "--gin_bindings=Trainer.sync_interval = 16",
-    "--gin_bindings=Synthetic.mean_step_sec = 0.003",
+    "--gin_bindings=Synthetic.mean_step_sec = 0.0015",
+    command_line.ONE_EXECUTOR,
 ]
 
 
