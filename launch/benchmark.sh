@@ -26,6 +26,8 @@ elif [[ ! $module ]]; then
   printf 'error: no benchmark %q; there are:%s\n' "${1-}" "$(printf ' %s' "${names[@]}")" >&2
   exit 2
 fi
-set_up
+extras=()
+[[ $1 != formats ]] || extras=(--extras=onnx)
+set_up "${extras[@]}"
 # Signals: as in train.sh.
 exec env --block-signal=INT,TERM "$root/.venv/bin/python" -m "$module" "${@:2}"

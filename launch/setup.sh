@@ -9,7 +9,8 @@
 #
 # .venv/hts_tf-stamp holds the fingerprint of all that determines the set-up, when that is complete:
 #   none              the set-up never finished: .venv is made anew
-#   another stamp     setup.py, the processor, ... changed: .venv is updated in place
+#   another stamp     setup.py, the processor, ... changed, or that has not finished: .venv is updated
+#                     in place
 #   the right stamp   nothing to do
 # Its further lines are the extras that were installed: they stay, and others are only added.
 # The gfootball wheel takes minutes to build, so it is kept in the user's cache for other clones.
@@ -56,8 +57,8 @@ processor() {
 # fingerprint PYTHON: a hash of everything that determines the set-up.
 fingerprint() {
   {
-    cat "$root/setup.py" "$root/launch/setup.sh" "$root"/hts_tf/networks/native_ops.{py,cc} \
-      "$root/$football/engine_build.env" "$patch"
+    cat "$root/setup.py" "$root/launch/setup.sh" "$root/hts_tf/commands.py" \
+      "$root"/hts_tf/networks/native_ops.{py,cc} "$root/$football/engine_build.env" "$patch"
     printf '%s\n' "$root" "$1"
     processor
   } | sha256sum
@@ -135,11 +136,11 @@ install_packages() {
     if ! command -v sudo >/dev/null; then
       say "Debian packages are missing.  Run this as root, then launch again:"
       printf '  %s\n' "apt-get update && ${install[*]}" >&2
-      exit 1
+      die "(Without root, all but football works from a wheel: see docs/installing.md.)"
     elif ! sudo -n true 2>/dev/null && ! [[ -t 0 && -t 2 ]]; then
       say "Debian packages are missing, and sudo asks for a password.  Run this, then launch again:"
       printf '  %s\n' "sudo apt-get update && sudo ${install[*]}" >&2
-      exit 1
+      die "(Without root, all but football works from a wheel: see docs/installing.md.)"
     fi
     as_root=(sudo)
   fi
@@ -295,11 +296,8 @@ main() {
       *) die "There is no argument '$argument'; there are: --extras=A,B --force --help" ;;
     esac
   done
-  if [[ $force && -e $stamp ]]; then
-    # shellcheck disable=SC2046  # words are what is wanted
-    write_stamp "" "$(joined $(installed_extras))"
-  fi
-  if python=$(find_python /usr) && is_complete "$python" && [[ ! $(missing_extras) ]]; then
+  if [[ ! $force ]] && python=$(find_python /usr) && is_complete "$python" &&
+    [[ ! $(missing_extras) ]]; then
     return
   fi
 
@@ -311,6 +309,10 @@ main() {
     flock 9
   fi
   stop_jobs_on_exit
+  if [[ $force && -e $stamp ]]; then
+    # shellcheck disable=SC2046  # words are what is wanted
+    write_stamp "" "$(joined $(installed_extras))"
+  fi
   # shellcheck disable=SC2046  # words are what is wanted
   wanted=$(joined $(installed_extras) $extras)
   if python=$(find_python /usr) && is_complete "$python"; then
@@ -337,8 +339,10 @@ main() {
     say "Making $venv with $python"
     start "$cache/log/venv.log" "$python" -m venv "$venv"
     await "$venv" "$job"
+  else
+    # What is there may still be of use, should this fail, as without a network.
+    write_stamp "an update" "$wanted"
   fi
-  write_stamp "" "$wanted"
 
   wheel=$cache/wheels/gfootball-$(gfootball_version)-$(describe_build "$python" | sha256sum | cut -c1-16)
   if [[ ! -e $wheel ]]; then

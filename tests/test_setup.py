@@ -268,6 +268,38 @@ def test_a_changed_setup_py_updates_in_place(set_up, tree):
     assert set_up().stdout == ""
 
 
+# What waits for a step, as it is: it says why one failed.
+AWAIT = """
+unset -f await
+eval "$(sed -n '/^await() {/,/^}/p' launch/setup.sh)"
+"""
+
+
+def test_an_update_that_fails_leaves_what_is_there(set_up, tree):
+    set_up()
+    (tree / ".venv/mine").touch()
+    with (tree / "setup.py").open("a") as file:
+        file.write("\n# changed\n")
+    for _ in range(2):
+        result = set_up(f"install_all() {{ echo no network; return 3; }}\n{AWAIT}")
+        assert result.returncode != 0
+        assert "no network" in result.stderr
+    assert set_up().stdout.splitlines() == UPDATE
+    assert (tree / ".venv/mine").exists()
+    assert set_up().stdout == ""
+
+
+def test_a_new_command_is_an_update(set_up, tree):
+    set_up()
+    package = tree / "hts_tf"
+    package.unlink()
+    shutil.copytree(ROOT / "hts_tf", package, ignore=shutil.ignore_patterns("__pycache__"))
+    assert set_up().stdout == ""
+    with (package / "commands.py").open("a") as file:
+        file.write("\n# changed\n")
+    assert set_up().stdout.splitlines() == UPDATE
+
+
 ADDING = 'install_project() { echo "$1" > "$HOME/added"; }'
 
 
@@ -308,9 +340,8 @@ def test_extras_of_the_first_set_up_and_of_updates(set_up, tree, tmp_path):
 
 def test_extras_that_cannot_be_added_leave_what_is_there(set_up, tree):
     set_up()
-    failing = "install_project() { echo no network; return 3; }\nunset -f await"
-    source = "$(sed -n '/^await() {/,/^}/p' launch/setup.sh)"
-    result = set_up(f'{failing}\neval "{source}"', "--extras=atari")
+    failing = "install_project() { echo no network; return 3; }"
+    result = set_up(f"{failing}\n{AWAIT}", "--extras=atari")
     assert result.returncode != 0
     assert "no network" in result.stderr
     assert set_up().stdout == "", "football is as it was"
@@ -619,6 +650,7 @@ def test_sweep(launch):
 def test_benchmark(launch):
     call = launch("benchmark.sh", "pipeline", "--seconds=1").stdout.splitlines()
     assert call == ["hts_tf.benchmarks.pipeline", "--seconds=1"]
+    assert launch("benchmark.sh", "formats").stderr == "set-up --extras=onnx\n"
 
 
 @pytest.mark.parametrize("name", [[], [""], ["speed"], ["throughput pipeline"]])

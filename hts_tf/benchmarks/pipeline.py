@@ -128,7 +128,7 @@ def table(result: Result) -> str:
     return "\n".join(
         [
             f"  env steps per second            {result.env_steps / result.seconds:12,.0f}",
-            f"  tickets that an actor reads in one system call {activity['actor/batch_size']:7.2f}",
+            f"  environments that an actor answers at once {activity['actor/batch_size']:11.2f}",
             "  processor time [us per env step]",
             f"    executors                     {result.executors_sec * micro:12.2f}"
             f"  time: {shares('executor')}",

@@ -102,6 +102,8 @@ def _call(arguments: Sequence[str]) -> str:
     finally:
         process.wait()
     if process.returncode:
-        why = complaints.strip().splitlines() or ["no reason given"]
-        raise ChildError(f"{Path(arguments[0]).name} failed: {why[0]}", 1)
+        said = [line.strip() for line in complaints.splitlines()]
+        # perf begins with a line of its own for "Error:", and says what to change in the second.
+        why = " ".join([line for line in said if line not in ("", "Error:")][:2])
+        raise ChildError(f"{Path(arguments[0]).name} failed: {why or 'no reason given'}", 1)
     return output

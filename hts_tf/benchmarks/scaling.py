@@ -12,11 +12,9 @@ first sync point (the first update's compilation is counted, too) to the first o
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import gin
 from absl import flags
 
-import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, settings  # noqa: F401  gin configurables
+from hts_tf import config
 from hts_tf.benchmarks import options, training_run
 from hts_tf.system import command, terminal
 
@@ -69,8 +67,10 @@ def cases() -> Iterator[tuple[str, str, int]]:
     """Yields (scenario, sweep, value) as the flags say.
 
     Raises:
-      ConfigError: a value is not a number of at least 1.
+      ConfigError: a scenario is unknown, or a value is not a number of at least 1.
     """
+    for scenario in _SCENARIOS.value or [""]:
+        config.check_names(scenario, "hts_ppo")
     for sweep, flag in _SWEEPS.items():
         options.check_counts(sweep, flag.value)
     for scenario in _SCENARIOS.value:
@@ -86,12 +86,7 @@ def measure(scenario: str, sweep: str, value: int) -> Row:
       ChildError: the training refused its configuration, or failed.
     """
     bindings = [*_GIN_BINDINGS.value, f"Trainer.{sweep} = {value}"]
-    config.load(scenario, "hts_ppo", gin_bindings=bindings)
-    num_envs, interval = (
-        gin.query_parameter(f"Trainer.{name}") for name in ("num_envs", "sync_interval")
-    )
-    env_steps = max(_ENV_STEPS.value, _INTERVALS * num_envs * interval)
-    run = training_run.measure(scenario, 0, env_steps, bindings)
+    run = training_run.measure(scenario, 0, _ENV_STEPS.value, bindings, intervals=_INTERVALS)
     megabytes = (run.trainer_bytes / 1e6, run.executors_bytes / 1e6, run.total_bytes / 1e6)
     return Row(scenario, sweep, value, run.sps, run.batch_size, *megabytes)
 

@@ -9,7 +9,7 @@ Every figure is of a real training (`hts_tf.train`), watched by its event file, 
 On the synthetic environment steps are slept, each environment has an executor of its own, and the
 network is tiny: a few cores do for many, as an interval's length is almost only that of its steps.
 It is compared with what `interval_times` says. On a football scenario everything is as in a
-training, so that executors share the cores.
+training, so that executors share the cores, but for checkpoints, fingerprints and archive.
 
 What exactly is counted: whole intervals (of `async`: updates), from one sync point to the next,
 with all that happens between them; but not the first, nor the second of `hts`: in these, functions
@@ -232,7 +232,6 @@ def measure(case: Case) -> Timing:
             time.sleep(_POLL_SEC)
             points += training.sync_points()
             counted = points[_WARM_UP[case.schedule] - 1 :]
-        training.kill()  # there is nothing to keep, and an interval is long
     env_steps, seconds = (last - first for first, last in zip(counted[0], counted[-1], strict=True))
     ends = [end for _, end in counted]
     return Timing(env_steps / seconds, [b - a for a, b in itertools.pairwise(ends)])

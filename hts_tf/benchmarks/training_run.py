@@ -50,12 +50,14 @@ class Training:
 
     Attributes:
       pid: of the trainer.
+      workdir: of the run, while it lasts.
       batch_sizes: of the actors, in each interval so far.
     """
 
     def __init__(self, child: Child, workdir: Path) -> None:
         """Use `start`."""
         self.pid = child.pid
+        self.workdir = workdir
         self.batch_sizes: list[float] = []
         self._child = child
         self._events = EventTail(workdir)
@@ -76,9 +78,9 @@ class Training:
             self._child.check()
         return points
 
-    def kill(self) -> None:
-        """Ends the training at once, instead of at its next sync point."""
-        self._child.kill()
+    def has_ended(self) -> bool:
+        """Returns whether the training has, well. Raises: ChildError: it failed."""
+        return self._child.has_ended()
 
     def wait_for_sync_point(
         self, env_steps: int = 0, meanwhile: Callable[[], None] = lambda: None
@@ -126,6 +128,7 @@ def start(
         arguments += [f"--gin_bindings={binding}" for binding in bindings]
         with Child("hts_tf.train", arguments) as child:
             yield Training(child, Path(workdir))
+            child.kill()  # there is nothing to keep, and its next sync point may be far
 
 
 def measure(
@@ -134,8 +137,9 @@ def measure(
     env_steps: int,
     bindings: Sequence[str],
     gin_files: Sequence[str] = (),
+    intervals: int = 1,
 ) -> TrainingRun:
-    """Trains until the first sync point at or after so many env steps.
+    """Trains until the first sync point at or after so many env steps, and so many intervals.
 
     Raises:
       ChildError: the training refused its configuration, failed, or was over before.
@@ -145,7 +149,7 @@ def measure(
         point = training.wait_for_sync_point(meanwhile=memory.sample)
         first = (*point, *_processor_sec(training.pid))  # env steps, seconds, and these two
         executors = kernel.executors_of(training.pid)
-        point = training.wait_for_sync_point(env_steps, memory.sample)
+        point = training.wait_for_sync_point(max(env_steps, intervals * first[0]), memory.sample)
         last = (*point, *_processor_sec(training.pid))
         if kernel.executors_of(training.pid) != executors:
             raise ChildError("an executor was replaced while it was measured", 1)

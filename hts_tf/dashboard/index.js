@@ -328,15 +328,16 @@ export async function render() {
   let asked;
   async function load() {
     const now = (asked = {});
+    const runs = await ask("runs");  // others may have begun
+    if (now !== asked) return;
+    const chosen = picker.value;
+    picker.replaceChildren();
+    for (const name of runs) element(picker, "option", {value: name, textContent: name});
+    if (runs.includes(chosen)) picker.value = chosen;
     const episodes = await ask("episodes", {run: picker.value});
     if (now !== asked) return;  // another run has been chosen meanwhile
     list.show(picker.value, episodes);
   }
   picker.onchange = load;
-  const runs = await ask("runs");
-  for (const name of runs) element(picker, "option", {value: name, textContent: name});
   await load();
-  // #episode=N or #episode=N&right=M, for links.
-  const wanted = new URLSearchParams(location.hash.slice(1));
-  ["episode", "right"].forEach((name, i) => wanted.has(name) && panes[i].show(picker.value, Number(wanted.get(name))));
 }

@@ -13,10 +13,6 @@ try:
 except ImportError:  # an interpreter that hts_tf is not installed for
     Requirement = None
 
-# Extras whose absence is no problem for training.
-OPTIONAL_EXTRAS = ("plot", "report", "video", "test", "gymnasium", "atari", "mujoco", "box2d")
-OPTIONAL_EXTRAS += ("pettingzoo", "cluster", "onnx", "sweep", "trackers", "docs")
-
 
 def requirements(has_football: bool = True) -> Iterator[Finding]:
     """Yields each requirement of the installed hts_tf beside the version that is there.
@@ -61,13 +57,10 @@ def _by_itself(requirement: "Requirement") -> Iterator["Requirement"]:
 
 
 def compare(requirement: "Requirement", has_football: bool = True) -> Iterator[Finding]:
-    """Yields whether a requirement is met; nothing for one meant for other systems."""
+    """Yields whether a requirement is met; that of an extra but football is optional."""
     marker = requirement.marker
     needed = ("", "football") if has_football else ("",)
     optional = marker is not None and not any(marker.evaluate({"extra": extra}) for extra in needed)
-    others = (*OPTIONAL_EXTRAS, "football")
-    if optional and not any(marker.evaluate({"extra": extra}) for extra in others):
-        return
     try:
         version = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:

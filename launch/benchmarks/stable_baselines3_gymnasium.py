@@ -154,8 +154,8 @@ def measure(case: Case, training: str, seed: int) -> Result:
             goes_on = reached is None and point.seconds < 60 * _MINUTES.value
             if point.env_steps >= _ENV_STEPS.value and not (_SCORE.value is not None and goes_on):
                 break
-    if last is None:
-        raise ChildError(f"{training} was over before anything could be counted", 1)
+    if last is None or last.env_steps < _ENV_STEPS.value:
+        raise ChildError(f"{training} was over before all env steps were counted", 1)
     sps = (last.env_steps - first.env_steps) / (last.seconds - first.seconds)
     return Result(sps, reached and reached.seconds / 60)
 

@@ -30,6 +30,10 @@ export RAY_AUTH_TOKEN_PATH RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0
 # The first node's address, of which there may be several.
 read -r first < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 read -r address _ < <(srun --nodes=1 --ntasks=1 --nodelist="$first" hostname --ip-address)
+# By Debian's /etc/hosts, a name's own address may be one that no other node can reach.
+if [[ $address == 127.* ]]; then
+  read -r address _ < <(srun --nodes=1 --ntasks=1 --nodelist="$first" hostname --all-ip-addresses)
+fi
 
 # Starts Ray on all nodes, the training on the first one, and at its end stops Ray.
 export RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT=300  # seconds; Python is slow to start from afar

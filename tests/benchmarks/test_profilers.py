@@ -2,6 +2,7 @@ import pytest
 
 from hts_tf import errors
 from hts_tf.benchmarks import profilers
+from hts_tf.system.child import ChildError
 
 STACKS = """\
 thread (1): MainThread;run (a.py:1);step (a.py:2) 3
@@ -22,6 +23,15 @@ def test_top_functions():
         "  50.0%   50.0%  act (b.py:2)",
     ]
     assert profilers.top_functions("", "MainThread") == []
+
+
+def test_why_one_fails(tmp_path):
+    program = tmp_path / "perf"
+    said = "Error:\n\nAccess is limited.\nAdjust x.\nMore."
+    program.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 255\n")
+    program.chmod(0o755)
+    with pytest.raises(ChildError, match=r"^perf failed: Access is limited\. Adjust x\.$"):
+        profilers._call([str(program)])
 
 
 def test_no_profiler(monkeypatch, tmp_path):
