@@ -50,7 +50,7 @@ def check(candidate: Candidate) -> list[int]:
             config.load(candidate.scenario, candidate.method, candidate.gin_files, bindings)
             env_steps.append(Settings().total_env_steps)
         except errors.ConfigError as error:
-            if not drawn:
-                raise
-            raise errors.ConfigError(f"with {', '.join(drawn)}: {error}") from error
+            what = f"with {', '.join(drawn)}: " if drawn else ""
+            # Another one: gin raises it as of a class of its own, which cannot be pickled.
+            raise errors.ConfigError(f"{what}{error}") from error
     return env_steps

@@ -129,7 +129,9 @@ def _check(new: Sequence[Run]) -> None:
     Raises:
       ConfigError: one of them could not be trained.
     """
-    firsts = {(run.scenario, run.method): run for run in reversed(new)}
+    firsts: dict[tuple[str, str], Run] = {}
+    for run in new:
+        firsts.setdefault((run.scenario, run.method), run)
     if len(firsts) < 2:  # its training says it at once
         return
     tried = [candidates.Candidate(*pair, _GIN_FILES.value, _GIN_BINDINGS.value) for pair in firsts]

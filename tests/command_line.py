@@ -37,29 +37,20 @@ FOOTBALL_PLAYERS = [
     f"--gin_files={ROOT / 'gin_configs/football_players.gin'}",
 ]
 
-# Started as forks: what loads TensorFlow, or much of what is loaded there. (All else begins in the
-# ordinary way, as does what commands and the launchers' tests themselves start.)
-_FORKED = (
+# Started as forks: what loads TensorFlow. (All else begins in the ordinary way, as does what these
+# and the tests of launchers start themselves.)
+_LOADS_TENSORFLOW = (
     *("hts_tf.train", "hts_tf.evaluate", "hts_tf.tournament", "hts_tf.export", "hts_tf.publish"),
     *("hts_tf.benchmarks.formats", "hts_tf.benchmarks.pipeline", "hts_tf.benchmarks.scaling"),
     *("hts_tf.benchmarks.systems", "hts_tf.dashboard.judged", "tests.program"),
-    *("hts_tf.compare", "hts_tf.sweep", "hts_tf.league", "hts_tf.compare_runs", "hts_tf.report"),
-    *("hts_tf.check_environment", "hts_tf.plot_curves", "hts_tf.plot_timeline"),
 )
-
-
-def _is_forked(module, arguments):
-    """Returns whether a command is; what draws in 3-D must not be: TensorFlow's LLVM is another."""
-    if module == "hts_tf.replay":
-        return bool({"--check_only", "--list"} & {*arguments})
-    return module in _FORKED
 
 
 def start(module, *arguments, pythonpath=()):
     """Starts `python -m module arguments`; the caller must wait for it or use `with`."""
     arguments = [*map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *map(str, pythonpath)])}
-    if _is_forked(module, arguments):
+    if module in _LOADS_TENSORFLOW:
         return forked.Forked(module, arguments, environment)
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],

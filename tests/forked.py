@@ -1,4 +1,4 @@
-"""Commands as forks of a process that has loaded TensorFlow and more: half of their start."""
+"""Commands as forks of a process that has loaded TensorFlow, which is half of their start."""
 
 import ctypes
 import multiprocessing

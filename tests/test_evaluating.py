@@ -165,7 +165,7 @@ def test_one_that_is_complete_evaluates_what_waits(tmp_path):
         "--gin_bindings=Trainer.evaluate_every_updates = 1",
         "--gin_bindings=Synthetic.mean_step_sec = 0.001",
     ]
-    with start(tmp_path, *flags, "--gin_bindings=Trainer.evaluate_episodes = 500") as run:
+    with start(tmp_path, *flags, "--gin_bindings=Trainer.evaluate_episodes = 60") as run:
         wait_for_rows(tmp_path, 4, run)
         while not Evaluations(tmp_path).read():
             assert run.poll() is None

@@ -275,7 +275,12 @@ def check_refusal(finished, says):
 @pytest.fixture(scope="module")
 def refused():
     """What each of these commands comes to."""
-    return refusals.of("hts_tf.play", "play", [flags for flags, _ in REFUSED])
+    return refusals.of(
+        "hts_tf.play",
+        "play",
+        [flags for flags, _ in REFUSED],
+        before="from hts_tf import settings",  # gin is locked once a configuration has been loaded
+    )
 
 
 @pytest.mark.parametrize(("number", "says"), [*enumerate(says for _, says in REFUSED)])
