@@ -35,8 +35,10 @@ def executors_of(trainer: int) -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if marker in path.read_bytes():
-                found.append(int(path.parent.name))
+            pid = int(path.parent.name)
+            # What an executor starts looks as it does, for a moment, but leads no session.
+            if marker in path.read_bytes() and os.getsid(pid) == pid:
+                found.append(pid)
         except OSError:  # it has just ended
             continue
     return sorted(found)
