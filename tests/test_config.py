@@ -3,7 +3,7 @@ import re
 import gin
 import pytest
 
-from hts_tf import config, errors, operative, settings
+from hts_tf import config, errors, operative, settings, specs
 from hts_tf.environments import synthetic
 from hts_tf.environments.football import football
 from hts_tf.environments.gymnasiums import gymnasium
@@ -24,7 +24,14 @@ def test_every_method_with_every_scenario(method, scenario):
         assert scenario.startswith(environment.id)
     else:
         assert type(environment).__name__.lower() == scenario
-    assert environment.spec.action.num_values >= 2
+    action = environment.spec.action
+    assert isinstance(action, specs.BoxSpec) or action.num_values >= 2
+
+
+@pytest.mark.parametrize("scenario", ["BipedalWalker-v3", "BipedalWalkerHardcore-v3"])
+def test_what_remembers_earlier_episodes_says_so(scenario):
+    config.load(scenario, "hts_ppo")
+    assert not config.environment().spec.history_free
 
 
 def test_names_are_those_of_the_files():
