@@ -123,8 +123,12 @@ def train(
     return False
 
 
-def _check(new: Sequence[Run]) -> None:
-    """Finds out what cannot be trained before the first run, not when its turn comes.
+def _check(new: Sequence[Run], is_first: bool) -> None:
+    """Finds out what cannot be trained before anything is, not when its turn comes.
+
+    Args:
+      new: the runs that have yet to begin.
+      is_first: whether none goes on before the first of them.
 
     Raises:
       ConfigError: one of them could not be trained.
@@ -132,7 +136,7 @@ def _check(new: Sequence[Run]) -> None:
     firsts: dict[tuple[str, str], Run] = {}
     for run in new:
         firsts.setdefault((run.scenario, run.method), run)
-    if len(firsts) < 2:  # its training says it at once
+    if len(firsts) < 2 and is_first:  # its training says it at once
         return
     tried = [candidates.Candidate(*pair, _GIN_FILES.value, _GIN_BINDINGS.value) for pair in firsts]
     checked = parallel.each(candidates.begin, tried, processes=1)
@@ -153,7 +157,8 @@ def compare() -> None:
     runs = comparison.grid(_SCENARIOS.value, _METHODS.value, _SEEDS.value)
     targets = _targets()
     directory = Path(_OUTPUT.value)
-    _check([run for run in runs if not Workdir(directory / str(run)).config.exists()])
+    new = [run for run in runs if not Workdir(directory / str(run)).config.exists()]
+    _check(new, is_first=new[:1] == runs[:1])
     comparison.claim(directory, _GIN_FILES.value, _GIN_BINDINGS.value)
     check_alike = functools.partial(comparison.check_alike, directory, runs)
     check_alike()

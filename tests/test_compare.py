@@ -193,3 +193,16 @@ def test_what_is_refused_ends_the_command(tmp_path, flag, says):
     command = ["hts_tf.compare", "--scenarios=synthetic", f"--output={output}", flag]
     refusals.check(command_line.run(*command), says)
     assert not output.exists()
+
+
+def test_what_cannot_be_trained_is_found_before_another_goes_on(tmp_path):
+    flags = ["--scenarios=synthetic", f"--output={tmp_path}", *FLAGS]
+    flags += ["--gin_bindings=Trainer.reward_scaling = @ReturnScaling"]
+    begun = Workdir(tmp_path / "synthetic-hts_ppo-seed0")
+    begun.config.parent.mkdir()
+    begun.config.write_text("# of a run that has begun")
+    commands = [[*flags, "--methods=hts_ppo,impala"]]
+    here = refusals.CHECKED_HERE
+    [result] = refusals.of("hts_tf.compare", "compare", commands, before=here)
+    refusals.check(result, "synthetic-impala-seed0: ")
+    assert not (tmp_path / "runs.csv").exists()
