@@ -9,7 +9,8 @@ from hts_tf.benchmarks import kernel
 from hts_tf.collecting.executor_pool import EXECUTOR
 
 # As an executor: its name, and, for as long as it lives, a child that is as yet a copy of it.
-PROGRAM = "import os, sys; os.fork(); print(os.getpid(), flush=True); sys.stdin.read()"
+# (One write each, so that their lines do not mix.)
+PROGRAM = "import os, sys; os.fork(); os.write(1, b'%d\\n' % os.getpid()); sys.stdin.read()"
 
 
 def test_copies_of_executors_are_none():
