@@ -123,6 +123,13 @@ missing_packages() {
   done
 }
 
+# ask_for_root WHY COMMAND: says what is to be run by whoever may.
+ask_for_root() {
+  say "Debian packages are missing$1, then launch again:"
+  printf '  %s\n' "$2" >&2
+  die "(Without root, all but football works from a wheel: see docs/installing.md.)"
+}
+
 is_root() { ((EUID == 0)); }
 
 install_packages() {
@@ -134,13 +141,10 @@ install_packages() {
 
   if ! is_root; then
     if ! command -v sudo >/dev/null; then
-      say "Debian packages are missing.  Run this as root, then launch again:"
-      printf '  %s\n' "apt-get update && ${install[*]}" >&2
-      die "(Without root, all but football works from a wheel: see docs/installing.md.)"
+      ask_for_root ".  Run this as root" "apt-get update && ${install[*]}"
     elif ! sudo -n true 2>/dev/null && ! [[ -t 0 && -t 2 ]]; then
-      say "Debian packages are missing, and sudo asks for a password.  Run this, then launch again:"
-      printf '  %s\n' "sudo apt-get update && sudo ${install[*]}" >&2
-      die "(Without root, all but football works from a wheel: see docs/installing.md.)"
+      ask_for_root ", and sudo asks for a password.  Run this" \
+        "sudo apt-get update && sudo ${install[*]}"
     fi
     as_root=(sudo)
   fi

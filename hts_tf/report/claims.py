@@ -167,12 +167,13 @@ def _judge_difference(
 ) -> tuple[str, str]:
     """Judges whether mean scores are above another method's by more than so much."""
     of_both = [run for run in runs if run.method in (OURS, other)]
+    kept = judged(of_both)
     unfinished = sum(run.ended == UNFINISHED for run in of_both)
-    without_score = len(of_both) - len(judged(of_both)) - unfinished
+    without_score = len(of_both) - len(kept) - unfinished
     left_out = f" Left out: {_count(unfinished, 'unfinished run')}." if unfinished else ""
     if without_score:
         left_out += f" Left out, as out of bounds before a first score: {without_score}."
-    difference, evidence = _difference(judged(of_both), other, targets)
+    difference, evidence = _difference(kept, other, targets)
     if difference is None:
         return (OPEN if evidence else MISSING), (evidence or _lacking(other)) + left_out
     if without_score:
