@@ -34,7 +34,7 @@ _WORKLOADS = {
         num_minibatches=4,
         sync_interval=128,
     ),
-    # The same with 10 players; docs/results/README.md, Teams, Speed.
+    # The same with 10 players; docs/results/teams.md, Speed.
     "11_vs_11": Workload(
         env_sec=2.06e-3,  # engine 1.5 ms, observations and masks 0.56 ms
         sleep_sec=0.0,
@@ -56,7 +56,7 @@ _WORKLOADS = {
         sleep_sec=20e-3,
         act_sec=0.68e-3,
         learn_sec=7.7e-6,
-        answer_sec=3e-3,  # docs/results/README.md, Sync points
+        answer_sec=3e-3,  # docs/results/speed.md, Sync points
         gradient_bytes=19_220,
         sync_bytes=3_919,
         kept_bytes=6_708,
@@ -122,7 +122,7 @@ _SHARED_CORES = flags.DEFINE_boolean(
 _UTILISATION = flags.DEFINE_float(
     "utilisation",
     0.94,
-    "share of the time in which cores with enough to do compute; docs/results/README.md: "
+    "share of the time in which cores with enough to do compute; docs/results/teams.md: "
     "591 SPS x 3.2 ms / 2 cores",
     lower_bound=0.01,
     upper_bound=1.0,
