@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hts_tf import errors, operative, specs
+from hts_tf import errors, operative, rollouts
 from hts_tf.files import fingerprint_log, scope
 from hts_tf.files.workdir import Workdir
 from hts_tf.system import command
@@ -19,7 +19,7 @@ class Place(NamedTuple):
     """Where in a storage two runs differ first: earliest in time, and there nearest to the cause.
 
     Attributes:
-      array: a leaf of the rollout, see `specs.leaves`.
+      array: a leaf of the rollout, see `rollouts.leaves`.
       step: row of the array; T is the observation after the last step, and its value.
       column: of the array, one for each player of each environment.
       cells: how many cells of this array differ.
@@ -45,7 +45,7 @@ def first_place(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> Place | N
         different = np.argwhere(a[name] != b[name])
         if len(different):
             step, column = map(int, different[0])
-            rows = a[name].shape[0] - (specs.field_of(name) not in specs.WITH_LAST_ROW)
+            rows = a[name].shape[0] - (rollouts.field_of(name) not in rollouts.WITH_LAST_ROW)
             count = rows * a[name].shape[1]
             places.append((step, order, Place(name, step, column, len(different), count)))
     return min(places)[2] if places else None

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hts_tf import seeding, specs, trees
+from hts_tf import rollouts, seeding, specs, trees
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base, checked
 from hts_tf.files.archive import Record
@@ -50,7 +50,7 @@ class _Side(NamedTuple):
     def draw_noise(self, random: np.random.Generator) -> np.ndarray:
         return self.policy.draw_noise(random, (self.count,))
 
-    def act(self, *asked: trees.Tree) -> specs.Answer:
+    def act(self, *asked: trees.Tree) -> rollouts.Answer:
         """Returns answers [n, count, ...] to observations, noise and states of such shapes."""
         shape = asked[1].shape[:2]
         rows = trees.map(lambda array: array.reshape(-1, *array.shape[2:]), asked)

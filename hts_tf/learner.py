@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import errors, seeding, specs, trees
+from hts_tf import errors, rollouts, seeding, trees
 from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.algorithms.reward_scaling import ReturnScaling
 from hts_tf.algorithms.shards import WHOLE, Shards
@@ -35,7 +35,7 @@ class Learner:
         self,
         agent: Agent,
         algorithm: Algorithm,
-        rollout_shapes: specs.Rollout,
+        rollout_shapes: rollouts.Rollout,
         num_updates: int,
         seed: int,
         gradient_agent: Agent | None = None,
@@ -64,15 +64,15 @@ class Learner:
             of_all_machines = self._num_columns // len(shards.here) * shards.total
             self.reward_scaling = reward_scaling(of_all_machines, algorithm.discount)
         self.updates = 0
-        self.after_update: Callable[[specs.Rollout], None] | None = None
+        self.after_update: Callable[[rollouts.Rollout], None] | None = None
         self._seed = seed
         self.num_updates = num_updates
         length = agent.sequence_length(len(rollout_shapes.reward)) or 1
         self._shards = shards
         self._permutations_shape = algorithm.epochs, rollout_shapes.reward.size // length
-        self._update = self._compiled(algorithm, specs.columns(rollout_shapes))
+        self._update = self._compiled(algorithm, rollouts.columns(rollout_shapes))
 
-    def _compiled(self, algorithm: Algorithm, columns: specs.Rollout) -> Callable[..., _Logs]:
+    def _compiled(self, algorithm: Algorithm, columns: rollouts.Rollout) -> Callable[..., _Logs]:
         """Returns the update of rollouts of such columns, compiled when it is first called."""
         agent, shards = self.agent, self._shards
         further = {} if self.gradient_agent is None else {"gradient_agent": self.gradient_agent}
@@ -87,7 +87,9 @@ class Learner:
                 tf.TensorSpec((), tf.float32),
             ],
         )
-        def update(rollout: specs.Rollout, permutations: tf.Tensor, progress: tf.Tensor) -> _Logs:
+        def update(
+            rollout: rollouts.Rollout, permutations: tf.Tensor, progress: tf.Tensor
+        ) -> _Logs:
             if not trees.is_left_out(rollout.chosen_by):  # others' choices are not learnt from
                 own = tf.equal(rollout.chosen_by, 0)
                 rollout = rollout._replace(counts=rollout.counts & own)
@@ -103,7 +105,7 @@ class Learner:
 
         return update
 
-    def step(self, rollout: specs.Rollout) -> dict[str, float]:
+    def step(self, rollout: rollouts.Rollout) -> dict[str, float]:
         """Makes one update.
 
         Args:
@@ -117,7 +119,7 @@ class Learner:
         """
         permutations = self._permutations()
         progress = np.float32(self.updates / self.num_updates)
-        columns = trees.map(tf.convert_to_tensor, specs.columns(rollout))
+        columns = trees.map(tf.convert_to_tensor, rollouts.columns(rollout))
         logs = self._update(columns, permutations, progress)
         self.updates += 1
         logs = {name: float(value) for name, value in logs.items()}

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import errors, seeding, settings, specs, trees  # noqa: F401  configurables
+from hts_tf import errors, rollouts, seeding, settings, specs, trees  # noqa: F401  configurables
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
 from hts_tf.files import participants
@@ -117,7 +117,7 @@ class LoadedPolicy:
             actions = [self._gymnasium.played.action(action) for action in actions]
         return actions if state.is_batch else actions[0], state._replace(memory=after)
 
-    def _answer(self, questions: tuple[trees.Tree, np.ndarray, trees.Tree]) -> specs.Answer:
+    def _answer(self, questions: tuple[trees.Tree, np.ndarray, trees.Tree]) -> rollouts.Answer:
         """Answers any number of observations, with noise and memory; see `Policy.act`."""
         rows = self._policy.max_batch
         answers = [

@@ -3,17 +3,17 @@ import json
 import numpy as np
 import pytest
 
-from hts_tf import compare_runs, errors, specs
+from hts_tf import compare_runs, errors, rollouts
 from hts_tf.files import checkpoint, fingerprint_log, fingerprints
 from hts_tf.files.fingerprint_log import CELLS, FingerprintLog
-from tests.files import rollouts
-from tests.files.rollouts import ENVS, STEPS
+from tests.files import made_up
+from tests.files.made_up import ENVS, STEPS
 
 LONGER = ("observation", "observation/map", "observation/facts", "value")
 CONFIG = "# --seed = 0\nPPO.clip = 0.08\nTrainer.num_actors = 4\n"
 
 
-def make_run(path, updates=4, config=CONFIG, scope=None, change=None, make=rollouts.make):
+def make_run(path, updates=4, config=CONFIG, scope=None, change=None, make=made_up.make):
     """Writes the workdir of a run.
 
     change: update -> what to replace the arguments of `fingerprints.fingerprint` with.
@@ -23,7 +23,7 @@ def make_run(path, updates=4, config=CONFIG, scope=None, change=None, make=rollo
     if scope:
         state = {"run/scope": np.array(json.dumps(scope))}
         checkpoint.save(path / "checkpoints", updates, state, keep=1)
-    log = FingerprintLog(path, specs.leaves(make()), 0)
+    log = FingerprintLog(path, rollouts.leaves(make()), 0)
     for update in range(1, updates + 1):
         arguments = [make(update), [np.float32(update)], [np.int64(update)]]
         if change and update in change:
@@ -64,15 +64,15 @@ def test_one_is_shorter(capsys, tmp_path, run_a):
     ("make", "name"),
     [
         (make, name)
-        for make in (rollouts.make, rollouts.make_structured)
-        for name in specs.leaves(make())
+        for make in (made_up.make, made_up.make_structured)
+        for name in rollouts.leaves(make())
     ],
 )
 def test_one_bit_of_one_array(capsys, tmp_path, make, name):
     step, env, _ = map(int, np.argwhere(make(3).truncated)[-1])
 
     def flip(rollout, *rest):
-        return rollouts.flip(rollout, name, step, env), *rest
+        return made_up.flip(rollout, name, step, env), *rest
 
     a = make_run(tmp_path / "a", make=make)
     code, (line,) = compare(capsys, a, make_run(tmp_path / "b", change={3: flip}, make=make))
@@ -84,7 +84,7 @@ def test_one_bit_of_one_array(capsys, tmp_path, make, name):
 
 
 def test_runs_of_other_arrays(capsys, tmp_path, run_a):
-    b = make_run(tmp_path / "b", make=rollouts.make_structured)
+    b = make_run(tmp_path / "b", make=made_up.make_structured)
     code, (line,) = compare(capsys, run_a, b)
     assert code == 1
     assert line.startswith("different from update 1 on, first in observation; then in ")
@@ -92,7 +92,7 @@ def test_runs_of_other_arrays(capsys, tmp_path, run_a):
 
 def test_difference_in_the_last_row_only(capsys, tmp_path, run_a):
     def flip(rollout, *rest):
-        return rollouts.flip(rollout, "value", STEPS, 1), *rest
+        return made_up.flip(rollout, "value", STEPS, 1), *rest
 
     code, (line,) = compare(capsys, run_a, make_run(tmp_path / "b", change={2: flip}))
     assert code == 1
@@ -104,8 +104,8 @@ def test_the_cause_comes_before_its_consequences(capsys, tmp_path, run_a):
 
     def change(rollout, parameters, optimizer):
         for name, step in [("reward", 2), ("action", 2), ("observation", 3), ("logits", 3)]:
-            rollout = rollouts.flip(rollout, name, step, 1)
-        rollout = rollouts.flip(rollout, "observation", 4, 0)
+            rollout = made_up.flip(rollout, name, step, 1)
+        rollout = made_up.flip(rollout, "observation", 4, 0)
         return rollout, [parameters[0] + 1], [optimizer[0] + 1]
 
     b = make_run(tmp_path / "b", change={2: change, 3: change, 4: change})
@@ -128,7 +128,7 @@ def test_another_update_from_the_same_storage(capsys, tmp_path, run_a, index, na
 
 def test_without_cells_there_is_no_place(capsys, tmp_path, run_a):
     def flip(rollout, *rest):
-        return rollouts.flip(rollout, "reward", 0, 0), *rest
+        return made_up.flip(rollout, "reward", 0, 0), *rest
 
     b = make_run(tmp_path / "b", change={3: flip})
     (b / CELLS).unlink()

@@ -15,6 +15,7 @@ PACKAGE = Path(hts_tf.__file__).parent
 FLOORS = [
     {"errors", "trees", "values"},
     {"specs", "seeding", "configurables", "team"},
+    {"rollouts"},
     {"system", "bindings", "operative", "gin_errors"},
     {"environments"},
     {"networks", "config", "football"},

@@ -4,7 +4,7 @@ import functools
 import numpy as np
 import pytest
 
-from hts_tf import errors, learner, specs, trees
+from hts_tf import errors, learner, rollouts, trees
 from hts_tf.algorithms.a2c import A2C
 from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.algorithms.ppo import PPO
@@ -24,7 +24,7 @@ def learning(op_determinism):
     agent = ActorCritic(spec, 0, functools.partial(torsos.mlp, units=(8,)))
     rollout = data_storage.empty(agent.step, T, N)
     random = np.random.default_rng(0)
-    for _, array in trees.named(specs.leaves(rollout)):
+    for _, array in trees.named(rollouts.leaves(rollout)):
         array[...] = random.normal(size=array.shape) if array.dtype.kind == "f" else 0
     shapes = data_storage.empty(agent.step, T, N)
     return learner.Learner(agent, PPO(num_minibatches=2), shapes, 10, seed=0), rollout
@@ -67,7 +67,7 @@ def test_a_checkpoint_of_another_spec_or_network_is_refused(learning, name, says
 def rollout_of(agent, seed):
     rollout = data_storage.empty(agent.step, T, N)
     random = np.random.default_rng(seed)
-    for _, array in trees.named(specs.leaves(rollout)):
+    for _, array in trees.named(rollouts.leaves(rollout)):
         array[...] = random.normal(5, 3, array.shape) if array.dtype.kind == "f" else 0
     rollout.truncated[...] = random.random(rollout.truncated.shape) < 0.2
     return rollout
@@ -90,7 +90,7 @@ def test_what_opponents_choose_is_not_learnt_from(op_determinism):
     for seed in (0, 1):
         agent = ActorCritic(spec, 0, torso)
         rollout = data_storage.empty(agent.step, T, N, num_players=2)
-        for _, array in trees.named(specs.leaves(rollout)):
+        for _, array in trees.named(rollouts.leaves(rollout)):
             array[...] = np.random.default_rng(0).random(array.shape) if array.dtype != bool else 0
         rollout.counts[...] = True
         rollout.chosen_by[...] = 0

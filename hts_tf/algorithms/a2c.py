@@ -6,7 +6,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from hts_tf import specs, values
+from hts_tf import rollouts, values
 from hts_tf.algorithms import losses, optimizers, returns, update_steps
 from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.algorithms.shards import WHOLE, Shards
@@ -60,7 +60,7 @@ class A2C(Algorithm):
         self,
         agent: Agent,
         optimizer: keras.optimizers.Optimizer,
-        rollout: specs.Rollout,
+        rollout: rollouts.Rollout,
         permutations: tf.Tensor,
         progress: tf.Tensor,
         gradient_agent: Agent | None = None,
@@ -93,7 +93,7 @@ class A2C(Algorithm):
         }
 
     def loss(
-        self, agent: Agent, steps: specs.Rollout, advantage: tf.Tensor, value_target: tf.Tensor
+        self, agent: Agent, steps: rollouts.Rollout, advantage: tf.Tensor, value_target: tf.Tensor
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """The loss of a batch of M steps, or [T, B]; see `losses.actor_critic_loss`.
 

@@ -5,7 +5,7 @@ import abc
 import keras
 import tensorflow as tf
 
-from hts_tf import specs
+from hts_tf import rollouts
 from hts_tf.networks.agent import Agent
 
 
@@ -46,7 +46,7 @@ class Algorithm(abc.ABC):
         self,
         agent: Agent,
         optimizer: keras.optimizers.Optimizer,
-        rollout: specs.Rollout,
+        rollout: rollouts.Rollout,
         permutations: tf.Tensor,
         progress: tf.Tensor,
     ) -> dict[str, tf.Tensor]:

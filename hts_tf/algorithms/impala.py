@@ -6,7 +6,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from hts_tf import errors, specs, trees, values
+from hts_tf import errors, rollouts, trees, values
 from hts_tf.algorithms import losses, optimizers, returns, update_steps
 from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.algorithms.shards import WHOLE, Shards
@@ -69,7 +69,7 @@ class IMPALA(Algorithm):
         self,
         agent: Agent,
         optimizer: keras.optimizers.Optimizer,
-        rollout: specs.Rollout,
+        rollout: rollouts.Rollout,
         permutations: tf.Tensor,
         progress: tf.Tensor,
         shards: Shards = WHOLE,
@@ -88,7 +88,9 @@ class IMPALA(Algorithm):
         )
         return {**logs, "learning_rate": learning_rate}
 
-    def loss(self, agent: Agent, rollout: specs.Rollout) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    def loss(
+        self, agent: Agent, rollout: rollouts.Rollout
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """The loss of a batch of unrolls; see `losses.actor_critic_loss`.
 
         Args:

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 from annotated_types import Ge, Le
 
-from hts_tf import errors, specs, trees, values
+from hts_tf import errors, rollouts, trees, values
 from hts_tf.algorithms import losses, optimizers, returns, update_steps
 from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.algorithms.shards import WHOLE, Shards
@@ -108,7 +108,7 @@ class PPO(Algorithm):
         self,
         agent: Agent,
         optimizer: keras.optimizers.Optimizer,
-        rollout: specs.Rollout,
+        rollout: rollouts.Rollout,
         permutations: tf.Tensor,
         progress: tf.Tensor,
         shards: Shards = WHOLE,
@@ -156,7 +156,7 @@ class PPO(Algorithm):
             ),
         }
 
-    def _batch(self, agent: Agent, rollout: specs.Rollout, shards: Shards) -> tuple[Any, ...]:
+    def _batch(self, agent: Agent, rollout: rollouts.Rollout, shards: Shards) -> tuple[Any, ...]:
         """Returns what `loss` takes of each step, [T, B, ...] each."""
         proximal = rollout.policy
         if self.decoupled:
@@ -188,7 +188,7 @@ class PPO(Algorithm):
     def loss(
         self,
         agent: Agent,
-        steps: specs.Rollout,
+        steps: rollouts.Rollout,
         proximal_log_prob: tf.Tensor,
         proximal_value: tf.Tensor,
         advantage: tf.Tensor,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from hts_tf import specs, trees
+from hts_tf import rollouts, trees
 from hts_tf.algorithms import losses
 from hts_tf.algorithms.shards import WHOLE, Shards
 
@@ -23,7 +23,7 @@ class Advantages(NamedTuple):
 
 
 def n_step_returns(
-    rollout: specs.Rollout, discount: float, bootstrap_truncated: bool = True
+    rollout: rollouts.Rollout, discount: float, bootstrap_truncated: bool = True
 ) -> Advantages:
     """Returns up to the end of the rollout (Mnih et al. 2016, arXiv 1602.01783, algorithm S3).
 
@@ -40,7 +40,7 @@ def n_step_returns(
 
 
 def generalized_advantage_estimation(
-    rollout: specs.Rollout, discount: float, lambda_: float, bootstrap_truncated: bool = True
+    rollout: rollouts.Rollout, discount: float, lambda_: float, bootstrap_truncated: bool = True
 ) -> Advantages:
     """Generalized advantage estimation (Schulman et al. 2016, arXiv 1506.02438, equation 16).
 
@@ -63,7 +63,7 @@ def generalized_advantage_estimation(
 
 
 def v_trace(
-    rollout: specs.Rollout,
+    rollout: rollouts.Rollout,
     log_prob_ratio: tf.Tensor,
     discount: float,
     lambda_: float = 1.0,
@@ -104,7 +104,7 @@ def v_trace(
 
 
 def _one_step_advantages(
-    rollout: specs.Rollout, next_values: tf.Tensor, discount: float, bootstrap_truncated: bool
+    rollout: rollouts.Rollout, next_values: tf.Tensor, discount: float, bootstrap_truncated: bool
 ) -> tf.Tensor:
     """Returns reward_t + discount * V' - value_t, [T, B].
 
@@ -124,7 +124,7 @@ def _one_step_advantages(
 
 
 def _discounted_sums(
-    rollout: specs.Rollout, terms: tf.Tensor, decay: float | tf.Tensor
+    rollout: rollouts.Rollout, terms: tf.Tensor, decay: float | tf.Tensor
 ) -> tf.Tensor:
     """Returns sum_t = term_t + decay_t * sum_{t+1}, [T, B], cut where an episode ends.
 

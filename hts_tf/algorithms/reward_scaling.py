@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from hts_tf import specs, trees, values
+from hts_tf import rollouts, trees, values
 from hts_tf.algorithms.shards import WHOLE, Shards
 from hts_tf.configurables import configurable
 from hts_tf.networks.moments import RunningMoments
@@ -37,7 +37,7 @@ class ReturnScaling:
         self.of_episodes = [self._returns]
         self.variables = [*self.of_episodes, *self._moments.variables]
 
-    def scale(self, rollout: specs.Rollout, shards: Shards = WHOLE) -> specs.Rollout:
+    def scale(self, rollout: rollouts.Rollout, shards: Shards = WHOLE) -> rollouts.Rollout:
         """Takes a rollout [T, B] into the statistics, and returns it with scaled rewards.
 
         Args:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import specs, trees
+from hts_tf import rollouts, trees
 from hts_tf.algorithms.shards import WHOLE, Shards, mean
 from hts_tf.networks.agent import Agent
 
@@ -48,21 +48,21 @@ def merge_time_and_batch(arrays: Any) -> Any:
     )
 
 
-def steps(rollout: specs.Rollout) -> specs.Rollout:
+def steps(rollout: rollouts.Rollout) -> rollouts.Rollout:
     """Returns what a loss needs of a rollout's T steps, [T, B, ...].
 
     Observations and actions, and which count; and of an agent that remembers, its state and where
     episodes end.
     """
     observation, state = trees.map(lambda x: x[:-1], (rollout.observation, rollout.state))
-    found = specs.Rollout(observation=observation, action=rollout.action, counts=rollout.counts)
+    found = rollouts.Rollout(observation=observation, action=rollout.action, counts=rollout.counts)
     if not state:
         return found
     return found._replace(state=state, terminated=rollout.terminated, truncated=rollout.truncated)
 
 
 def evaluate_in_chunks(
-    agent: Agent, rollout: specs.Rollout, rows_at_once: int, shards: Shards = WHOLE
+    agent: Agent, rollout: rollouts.Rollout, rows_at_once: int, shards: Shards = WHOLE
 ) -> tuple[trees.Tree, tf.Tensor]:
     """Evaluates an agent as `Agent.evaluate`, in little memory; not for gradients.
 
@@ -75,7 +75,7 @@ def evaluate_in_chunks(
       rows_at_once: of T * B; one that remembers takes a sequence, at least.
       shards: no chunk has rows of two of them.
     """
-    needed = specs.Rollout(
+    needed = rollouts.Rollout(
         observation=rollout.observation,
         state=rollout.state,
         terminated=rollout.terminated,
@@ -86,7 +86,7 @@ def evaluate_in_chunks(
 
 
 def _evaluate_steps(
-    agent: Agent, rollout: specs.Rollout, rows_at_once: int
+    agent: Agent, rollout: rollouts.Rollout, rows_at_once: int
 ) -> tuple[trees.Tree, tf.Tensor]:
     leading = tf.nest.flatten(rollout.observation)[0].shape[:2]
     rows = trees.map(lambda x: tf.reshape(x, (-1, *x.shape[2:])), rollout.observation)
@@ -94,7 +94,7 @@ def _evaluate_steps(
     whole = count // rows_at_once * rows_at_once
 
     def evaluate(observation: trees.Tree) -> tuple[trees.Tree, tf.Tensor]:
-        return agent.evaluate(specs.Rollout(observation=observation))
+        return agent.evaluate(rollouts.Rollout(observation=observation))
 
     chunks = trees.map(lambda x: tf.reshape(x[:whole], (-1, rows_at_once, *x.shape[1:])), rows)
     signature = trees.map(lambda leaf: leaf.dtype, (agent.step.policy, agent.step.value))
@@ -106,7 +106,7 @@ def _evaluate_steps(
 
 
 def _evaluate_sequences(
-    agent: Agent, rollout: specs.Rollout, rows_at_once: int
+    agent: Agent, rollout: rollouts.Rollout, rows_at_once: int
 ) -> tuple[trees.Tree, tf.Tensor]:
     num_steps, num_columns = rollout.terminated.shape
     length = agent.sequence_length(num_steps)
@@ -122,7 +122,7 @@ def _evaluate_sequences(
         steps = tf.concat(tf.unstack(x[:-1], axis=1), axis=0)
         return tf.concat([steps, x[-1:, -1]], axis=0)
 
-    sequences = specs.Rollout(
+    sequences = rollouts.Rollout(
         # Each with the first row of the next one, as a rollout has it.
         observation=trees.map(lambda x: cut(x, length + 1), rollout.observation),
         state=trees.map(lambda x: cut(x, length + 1), rollout.state),
@@ -133,7 +133,7 @@ def _evaluate_sequences(
 
 
 def _evaluate_columns(
-    agent: Agent, rollout: specs.Rollout, rows_at_once: int
+    agent: Agent, rollout: rollouts.Rollout, rows_at_once: int
 ) -> tuple[trees.Tree, tf.Tensor]:
     rows, num_columns = tf.nest.flatten(rollout.observation)[0].shape[:2]
     most = max(1, rows_at_once // rows)
@@ -219,7 +219,7 @@ def descend(
     return {**logs, "gradient_norm": norm}
 
 
-def _number(rollout: specs.Rollout) -> tf.Tensor | tuple[()]:
+def _number(rollout: rollouts.Rollout) -> tf.Tensor | tuple[()]:
     """Returns how many steps count; () where all do, as there are as many in each shard."""
     if trees.is_left_out(rollout.counts):
         return ()

@@ -13,7 +13,7 @@ import numpy as np
 from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import errors, specs, trees
+from hts_tf import errors, rollouts, specs, trees
 from hts_tf.benchmarks import kernel
 from hts_tf.collecting import buffers
 from hts_tf.collecting.collector import Collector
@@ -41,8 +41,8 @@ _EPISODE_STEPS = 400  # as in football: resets are rare
 class FreePolicy:
     """Answers with constants, in the place of `policy.Policy`."""
 
-    def __init__(self, step: specs.StepSpec, max_batch: int) -> None:
-        asked_for = specs.Answer(step.action, step.policy, step.value)
+    def __init__(self, step: rollouts.StepSpec, max_batch: int) -> None:
+        asked_for = rollouts.Answer(step.action, step.policy, step.value)
         self._answer = trees.map(lambda s: np.zeros((max_batch, *s.shape), s.dtype), asked_for)
         self._num_logits = step.policy["logits"].shape
 
@@ -52,7 +52,7 @@ class FreePolicy:
 
     def act(
         self, observation: trees.Tree, noise: np.ndarray, state: trees.Tree = ()
-    ) -> specs.Answer:
+    ) -> rollouts.Answer:
         """See `policy.Policy.act`."""
         return trees.map(lambda array: array[: len(noise)], self._answer)
 
@@ -83,7 +83,7 @@ def measure(
     """Collects whole intervals for about so many seconds."""
     recipe = synthetic.Synthetic(episode_steps=_EPISODE_STEPS)
     logits = specs.ArraySpec((recipe.num_actions,), "float32")
-    step = specs.step_spec(recipe.spec, {"logits": logits})
+    step = rollouts.step_spec(recipe.spec, {"logits": logits})
     policy = FreePolicy(step, num_envs)
     crew = Crew(num_envs, sync_interval, num_executors, num_actors, actor_batch_size=num_envs)
     collector = Collector(Workers(recipe, step, policy, 0, crew))

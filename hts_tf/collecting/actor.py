@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from hts_tf import specs, trees
+from hts_tf import rollouts, trees
 from hts_tf.collecting import buffers, timesheet
 from hts_tf.collecting.board import Board, Questions, in_rows
 from hts_tf.collecting.policy import Policy
@@ -27,7 +27,7 @@ class Rivals(Protocol):
 
     def act(
         self, who: np.ndarray, observation: trees.Tree, noise: np.ndarray, state: trees.Tree
-    ) -> specs.Answer:
+    ) -> rollouts.Answer:
         """Answers observations [n, ...], each by the policy that is to, [n]."""
 
 

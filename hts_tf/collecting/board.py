@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hts_tf import seeding, specs, trees
+from hts_tf import rollouts, seeding, specs, trees
 from hts_tf.collecting import data_storage, ledger, shared_memory
 from hts_tf.collecting.ledger import Place
 from hts_tf.environments import base
 
 
 def fields(
-    step: specs.StepSpec,
+    step: rollouts.StepSpec,
     environment: specs.EnvironmentSpec,
     sync_interval: int,
     num_envs: int,
@@ -105,7 +105,7 @@ class Board:
     def __init__(
         self,
         arrays: shared_memory.SharedArrays,
-        step: specs.StepSpec,
+        step: rollouts.StepSpec,
         environment: specs.EnvironmentSpec,
     ) -> None:
         """Goes on with what is there, or was `cleared`."""
@@ -252,7 +252,7 @@ class Board:
         return Questions(slots, k, place.step, place.episode_over, first, observation, state)
 
     def answer(
-        self, asked: Questions, answer: specs.Answer, chosen_by: np.ndarray | None = None
+        self, asked: Questions, answer: rollouts.Answer, chosen_by: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Writes the answers, [n * P, ...], each in one of three ways.
 

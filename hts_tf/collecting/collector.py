@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hts_tf import errors, specs
+from hts_tf import errors, rollouts
 from hts_tf.collecting import data_storage
 from hts_tf.collecting.ledger import Place
 from hts_tf.collecting.workers import Workers
@@ -48,7 +48,7 @@ class Collector:
                 self._board.enter_interval(range(self._num_envs), interval)
                 self.workers.ask_actors(range(self._num_envs))
 
-    def storage(self, interval: int) -> specs.Rollout:
+    def storage(self, interval: int) -> rollouts.Rollout:
         """Returns the storage that an interval fills."""
         return self.storages[interval % len(self.storages)]
 
@@ -74,7 +74,7 @@ class Collector:
         Args:
           next_interval: the one that is to begin next.
         """
-        storage = specs.leaves(self.storage(next_interval - 1))
+        storage = rollouts.leaves(self.storage(next_interval - 1))
         return {
             **{f"storage/{name}": array for name, array in storage.items()},
             **{f"ledger/{name}": array for name, array in self._board.ledger.arrays.items()},

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from hts_tf import seeding, specs, trees
+from hts_tf import rollouts, seeding, trees
 from hts_tf.collecting import buffers, shared_memory, timesheet
 from hts_tf.collecting.board import Board
 from hts_tf.collecting.ledger import Place
@@ -58,7 +58,7 @@ class ExecutorTask:
     slots: Sequence[int]
     environment: base.EnvironmentConfig
     seed: int
-    step: specs.StepSpec
+    step: rollouts.StepSpec
     memory_fd: int
     memory_fields: shared_memory.Fields
     action_fds: tuple[int, int]

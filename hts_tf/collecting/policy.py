@@ -6,7 +6,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import specs, trees
+from hts_tf import rollouts, specs, trees
 from hts_tf.networks.agent import Agent
 from hts_tf.system import compute
 
@@ -68,7 +68,7 @@ class Policy:
                 (agent.step.observation, agent.noise, agent.step.state),
             ),
         )
-        def act(observation: trees.Tree, noise: tf.Tensor, state: trees.Tree) -> specs.Answer:
+        def act(observation: trees.Tree, noise: tf.Tensor, state: trees.Tree) -> rollouts.Answer:
             return agent.act(observation, state, noise)
 
         self._act = act
@@ -81,7 +81,7 @@ class Policy:
 
     def act(
         self, observation: trees.Tree, noise: np.ndarray, state: trees.Tree = ()
-    ) -> specs.Answer:
+    ) -> rollouts.Answer:
         """Chooses actions.
 
         Args:
@@ -109,7 +109,7 @@ class Policy:
 
     def _padded(
         self, questions: tuple[trees.Tree, np.ndarray, trees.Tree], rows: int
-    ) -> specs.Answer:
+    ) -> rollouts.Answer:
         """Computes a batch of so many rows, filled up with copies of the last one."""
         size = len(questions[1])
         if size < rows:
@@ -154,7 +154,7 @@ def _rows(tree: trees.Tree, rows: np.ndarray | slice) -> trees.Tree:
     return trees.map(lambda array: array[rows], tree)
 
 
-def _concatenated(answers: list[specs.Answer]) -> specs.Answer:
+def _concatenated(answers: list[rollouts.Answer]) -> rollouts.Answer:
     return trees.map(lambda *parts: np.concatenate(parts), *answers)
 
 

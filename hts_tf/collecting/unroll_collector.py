@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hts_tf import specs
+from hts_tf import rollouts
 from hts_tf.collecting import data_storage
 from hts_tf.collecting.ledger import BEFORE_THE_FIRST_EPISODE, Place
 from hts_tf.collecting.workers import Workers
@@ -22,7 +22,7 @@ class Unrolls(NamedTuple):
         more in later steps.
     """
 
-    rollout: specs.Rollout
+    rollout: rollouts.Rollout
     slots: np.ndarray
     policy_versions: np.ndarray
 

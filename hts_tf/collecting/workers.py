@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from hts_tf import seeding, specs
+from hts_tf import rollouts, seeding, specs
 from hts_tf.collecting import actor, board, buffers, executor, shared_memory, timesheet
 from hts_tf.collecting.executor_pool import ExecutorPool, WorkerError
 from hts_tf.collecting.policy import Policy
@@ -49,7 +49,7 @@ class Crew:
 
 
 def memory_fields(
-    step: specs.StepSpec, environment: specs.EnvironmentSpec, crew: Crew
+    step: rollouts.StepSpec, environment: specs.EnvironmentSpec, crew: Crew
 ) -> shared_memory.Fields:
     """Returns everything that trainer and executors share; see `SharedArrays`."""
     return {
@@ -73,7 +73,7 @@ class Workers:
     def __init__(
         self,
         environment: base.EnvironmentConfig,
-        step: specs.StepSpec,
+        step: rollouts.StepSpec,
         policy: Policy,
         seed: int,
         crew: Crew,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hts_tf import seeding, specs, trees
+from hts_tf import rollouts, seeding, trees
 from hts_tf.collecting.ledger import Place
 from hts_tf.files import archive
 
@@ -71,7 +71,7 @@ class EpisodeTracker:
 
     def add(
         self,
-        rollout: specs.Rollout,
+        rollout: rollouts.Rollout,
         interval: int,
         slots: np.ndarray | None = None,
         cut_short: np.ndarray | None = None,
@@ -107,7 +107,7 @@ class EpisodeTracker:
         ]
 
     def _add(
-        self, rollout: specs.Rollout, interval: int, envs: Sequence[int], cut_short: np.ndarray
+        self, rollout: rollouts.Rollout, interval: int, envs: Sequence[int], cut_short: np.ndarray
     ) -> list[archive.Record]:
         """Counts in an interval of so many different environments."""
         running = self._running[:, envs]
@@ -180,7 +180,7 @@ class EpisodeTracker:
             figures=figures,
         )
 
-    def _kind(self, rollout: specs.Rollout, step: int, column: int) -> tuple[int, int]:
+    def _kind(self, rollout: rollouts.Rollout, step: int, column: int) -> tuple[int, int]:
         """Returns which task an episode is of, and the number of the opponent that it met."""
         return (
             int(rollout.task[step, column, 0]) if self._num_tasks > 1 else 0,

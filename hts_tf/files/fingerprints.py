@@ -12,27 +12,27 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hts_tf import specs
+from hts_tf import rollouts
 
 # Of an update's own; the other arrays are the leaves of its storage.
 AFTER_THE_UPDATE = ("parameters", "optimizer")
 
 # Within a step, what the actors compute leads to the action, and that to all else.
 _FIRST_IN_A_STEP = ("observation", "policy", "value", "action")
-_CAUSES_FIRST = (*_FIRST_IN_A_STEP, *specs.Rollout._fields)
+_CAUSES_FIRST = (*_FIRST_IN_A_STEP, *rollouts.Rollout._fields)
 
 
 def causes_first(names: Iterable[str]) -> list[str]:
     """Returns the names of a storage's arrays, causes before their consequences."""
-    return sorted(names, key=lambda name: _CAUSES_FIRST.index(specs.field_of(name)))
+    return sorted(names, key=lambda name: _CAUSES_FIRST.index(rollouts.field_of(name)))
 
 
 class Fingerprint(NamedTuple):
     """Of one update.
 
     Attributes:
-      hashes: 16 hexadecimal digits for each array of the storage, in the order of `specs.leaves`,
-        and for `AFTER_THE_UPDATE`.
+      hashes: 16 hexadecimal digits for each array of the storage, in the order of
+        `rollouts.leaves`, and for `AFTER_THE_UPDATE`.
       cells: [arrays, T + 1, B] uint16, a checksum of each cell [t, column] of each array of the
         storage, causes first; zero in row T of arrays that have none.
     """
@@ -63,11 +63,11 @@ def _joined(hashes: Sequence[str]) -> str:
     return hashlib.sha256("".join(hashes).encode()).hexdigest()[:16]
 
 
-def of_storage(rollout: specs.Rollout) -> Fingerprint:
+def of_storage(rollout: rollouts.Rollout) -> Fingerprint:
     """Takes that of a storage, or of a shard of it, as numpy arrays [T, N, P, ...]."""
     # Where no episode was truncated, the memory of truncation_value holds whatever it held.
     truncation_value = np.where(rollout.truncated, rollout.truncation_value, np.float32(0))
-    storage = specs.leaves(specs.columns(rollout._replace(truncation_value=truncation_value)))
+    storage = rollouts.leaves(rollouts.columns(rollout._replace(truncation_value=truncation_value)))
     hashes = {name: digest([array]) for name, array in storage.items()}
     cells = np.zeros((len(storage), *storage["value"].shape), np.uint16)
     for i, name in enumerate(causes_first(storage)):

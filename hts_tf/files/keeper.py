@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import config, errors, operative, seeding, specs, trees
+from hts_tf import config, errors, operative, rollouts, seeding, trees
 from hts_tf.collecting.executor_pool import Attempt
 from hts_tf.collecting.ledger import Place
 from hts_tf.files import archive, fingerprint_log, policies, scope
@@ -146,10 +146,10 @@ class Keeper:
         if not has_log and self._team.size == 1:
             return
         if has_log and self._team.number == 0:
-            arrays = specs.leaves(learner.agent.step)
+            arrays = rollouts.leaves(learner.agent.step)
             self._log = FingerprintLog(self._workdir.path, arrays, learner.updates)
 
-        def keep(rollout: specs.Rollout) -> None:
+        def keep(rollout: rollouts.Rollout) -> None:
             start = time.perf_counter()
             parameters, optimizer = (  # asarray: without copying
                 digest([np.asarray(tf.convert_to_tensor(variable)) for variable in variables])

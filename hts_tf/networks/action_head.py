@@ -107,7 +107,7 @@ class ActionHead(Transparent, keras.Model, abc.ABC):
     @property
     @abc.abstractmethod
     def parameters(self) -> Mapping[str, specs.ArraySpec]:
-        """Of the distribution over actions; the names are no fields of `specs.Rollout`."""
+        """Of the distribution over actions; the names are no fields of `rollouts.Rollout`."""
 
     @property
     @abc.abstractmethod

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import errors, specs, trees, values
+from hts_tf import errors, rollouts, specs, trees, values
 from hts_tf.configurables import configurable
 from hts_tf.networks import choice
 from hts_tf.networks.action_head import ActionHead, Distribution
@@ -87,10 +87,10 @@ class ActorCritic(Agent):
         self(*trees.map(lambda leaf: np.zeros((2, *leaf.shape), leaf.dtype), zeros))
 
     @property
-    def step(self) -> specs.StepSpec:
+    def step(self) -> rollouts.StepSpec:
         """See base class."""
         state = self._core.state if self._core else ()
-        return specs.step_spec(self._spec, self._head.parameters, state)
+        return rollouts.step_spec(self._spec, self._head.parameters, state)
 
     @property
     def noise(self) -> specs.ArraySpec:
@@ -148,12 +148,12 @@ class ActorCritic(Agent):
         """Returns what advances a state by one observation; without a core nothing changes."""
         return lambda features: self._core(features, state) if self._core else (features, state)
 
-    def act(self, observation: trees.Tree, state: trees.Tree, noise: tf.Tensor) -> specs.Answer:
+    def act(self, observation: trees.Tree, state: trees.Tree, noise: tf.Tensor) -> rollouts.Answer:
         """See base class."""
         policy, value, state = self._answers(observation, self._step(state))
-        return specs.Answer(self._head.act(policy, noise), policy, value, state)
+        return rollouts.Answer(self._head.act(policy, noise), policy, value, state)
 
-    def evaluate(self, rollout: specs.Rollout) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    def evaluate(self, rollout: rollouts.Rollout) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """See base class."""
         observation, spec = rollout.observation, self._spec.observation
         first, first_spec = tf.nest.flatten(observation)[0], tf.nest.flatten(spec)[0]
@@ -168,7 +168,7 @@ class ActorCritic(Agent):
             lambda x: tf.reshape(x, tf.concat([leading, tf.shape(x)[1:]], 0)), (policy, value)
         )
 
-    def _unroll(self, rollout: specs.Rollout, leading: tf.Tensor) -> _Remember:
+    def _unroll(self, rollout: rollouts.Rollout, leading: tf.Tensor) -> _Remember:
         """Returns what advances through a rollout of sequences, whose first axes are `leading`."""
         ended = rollout.terminated | rollout.truncated
         begins = tf.concat([tf.zeros_like(ended[:1]), ended], 0)[: leading[0]]
@@ -185,7 +185,7 @@ class ActorCritic(Agent):
         """See base class."""
         return self._head.distribution(policy)
 
-    def statistics(self, rollout: specs.Rollout) -> trees.Tree:
+    def statistics(self, rollout: rollouts.Rollout) -> trees.Tree:
         """See base class: moments of the observations, in which each counts once."""
         if self._normaliser is None:
             return ()

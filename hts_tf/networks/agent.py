@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import specs, trees
+from hts_tf import rollouts, specs, trees
 from hts_tf.networks.action_head import Distribution
 
 
@@ -20,7 +20,7 @@ class Agent(keras.Model, abc.ABC):
 
     @property
     @abc.abstractmethod
-    def step(self) -> specs.StepSpec:
+    def step(self) -> rollouts.StepSpec:
         """What one env step consists of, with this agent acting."""
 
     @property
@@ -48,7 +48,7 @@ class Agent(keras.Model, abc.ABC):
         """
 
     @abc.abstractmethod
-    def act(self, observation: trees.Tree, state: trees.Tree, noise: tf.Tensor) -> specs.Answer:
+    def act(self, observation: trees.Tree, state: trees.Tree, noise: tf.Tensor) -> rollouts.Answer:
         """Answers observations: a pure function of these, state, noise and the parameters.
 
         Args:
@@ -59,7 +59,7 @@ class Agent(keras.Model, abc.ABC):
         """
 
     @abc.abstractmethod
-    def evaluate(self, rollout: specs.Rollout) -> tuple[trees.Tree, tf.Tensor]:
+    def evaluate(self, rollout: rollouts.Rollout) -> tuple[trees.Tree, tf.Tensor]:
         """Returns the parameters of the policy's distributions, and the values, both [...].
 
         Args:
@@ -72,7 +72,7 @@ class Agent(keras.Model, abc.ABC):
     def distribution(self, policy: trees.Tree) -> Distribution:
         """Returns the distributions over actions that have these parameters."""
 
-    def statistics(self, rollout: specs.Rollout) -> trees.Tree:
+    def statistics(self, rollout: rollouts.Rollout) -> trees.Tree:
         """Returns what is to be known of a rollout [T, B] that the agent has just learnt from.
 
         Tensors of one type, for `observe`; most need nothing. Traced as part of the update.

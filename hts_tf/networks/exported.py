@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from hts_tf import errors, specs, trees
+from hts_tf import errors, rollouts, specs, trees
 from hts_tf.networks.agent import Agent
 from hts_tf.networks.normalisation import ObservationNormaliser
 from hts_tf.system import installation, whole
@@ -100,7 +100,7 @@ class Exported:
         seen = _without_critic_state(observation)
         return dict([*_observed(seen), *_remembered(state), ("noise", noise)])
 
-    def wanted(self, answer: specs.Answer) -> dict[str, tf.Tensor]:
+    def wanted(self, answer: rollouts.Answer) -> dict[str, tf.Tensor]:
         """Returns as its outputs, but for the value, what `Agent.act` answers, all [B, ...]."""
         return {
             "action": bounded(self.environment.action, answer.action),

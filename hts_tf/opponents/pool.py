@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple, Protocol
 import numpy as np
 from annotated_types import Ge, Le
 
-from hts_tf import errors, seeding, specs, trees, values
+from hts_tf import errors, rollouts, seeding, specs, trees, values
 from hts_tf.collecting.policy import Policy
 from hts_tf.configurables import configurable
 from hts_tf.networks.agent import Agent
@@ -150,7 +150,7 @@ class Pool:
 
     def act(
         self, who: np.ndarray, observation: trees.Tree, noise: np.ndarray, state: trees.Tree
-    ) -> specs.Answer:
+    ) -> rollouts.Answer:
         """Answers observations, each by the policy that is to.
 
         Args:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hts_tf import specs
+from hts_tf import rollouts
 from hts_tf.collecting.collector import Collector
 from hts_tf.learner import Learner
 from hts_tf.networks.agent import Agent
@@ -36,7 +36,7 @@ class Round(NamedTuple):
       slots: [N], the environments that `collected` is of; None for each of them, in order.
     """
 
-    collected: specs.Rollout | None
+    collected: rollouts.Rollout | None
     logs: dict[str, float] | None
     policy_lag: float | None
     learning: Span

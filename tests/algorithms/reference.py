@@ -6,7 +6,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import specs, trees
+from hts_tf import rollouts, specs, trees
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 
@@ -34,7 +34,7 @@ def make_rollout(collector, seed=0):
     steps = NUM_STEPS, NUM_ENVS
     terminated, truncated = np.zeros(steps, bool), np.zeros(steps, bool)
     terminated[1, 0] = truncated[2, 1] = True
-    return specs.Rollout(
+    return rollouts.Rollout(
         observation=observation,
         action=random.integers(3, size=steps).astype(np.uint8),
         policy={"logits": policy["logits"].numpy().reshape(NUM_STEPS + 1, NUM_ENVS, 3)[:-1]},

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hts_tf import errors, specs
+from hts_tf import errors, rollouts
 from hts_tf.algorithms import a2c
 from tests.algorithms import reference
 from tests.algorithms.reference import NUM_ENVS, NUM_STEPS, make_agent, make_rollout
@@ -118,7 +118,7 @@ def test_loss_and_its_gradient():
     with tf.GradientTape() as tape:
         loss, _ = a2c.A2C(**SETTINGS).loss(
             agent,
-            specs.Rollout(tf.constant(observation, tf.float32), tf.constant(action, tf.uint8)),
+            rollouts.Rollout(tf.constant(observation, tf.float32), tf.constant(action, tf.uint8)),
             tf.constant(advantage, tf.float32),
             tf.constant(target, tf.float32),
         )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hts_tf import specs
+from hts_tf import rollouts, specs
 from hts_tf.algorithms.a2c import A2C
 from hts_tf.algorithms.impala import IMPALA
 from hts_tf.algorithms.ppo import PPO
@@ -57,7 +57,7 @@ def make_rollout(collector, action):
     )
     terminated, truncated = np.zeros(steps, bool), np.zeros(steps, bool)
     terminated[1, 0] = truncated[2, 1] = True
-    return specs.Rollout(
+    return rollouts.Rollout(
         observation={
             name: x.reshape(NUM_STEPS + 1, NUM_ENVS, -1) for name, x in observation.items()
         },

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hts_tf import specs
+from hts_tf import rollouts, specs
 from hts_tf.algorithms.ppo import PPO
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
@@ -102,7 +102,7 @@ def test_loss_and_gradient():
         name: tf.constant(x, tf.float32 if x.dtype == np.float64 else None)
         for name, x in minibatch.items()
     }
-    steps = specs.Rollout(
+    steps = rollouts.Rollout(
         observation={
             "player": floats["player"],
             specs.CRITIC_STATE: floats["state"],

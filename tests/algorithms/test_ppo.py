@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hts_tf import errors, specs
+from hts_tf import errors, rollouts
 from hts_tf.algorithms import ppo
 from tests.algorithms import reference
 from tests.algorithms.reference import (
@@ -161,7 +161,7 @@ def eager_update(agent, rollout, permutations, progress, settings):
 def minibatch_tensors(minibatch):
     observation, action, *rest = map(np.array, zip(*minibatch, strict=True))
     return (
-        specs.Rollout(tf.constant(observation, tf.float32), tf.constant(action, tf.uint8)),
+        rollouts.Rollout(tf.constant(observation, tf.float32), tf.constant(action, tf.uint8)),
         *(tf.constant(x, tf.float32) for x in rest),
     )
 

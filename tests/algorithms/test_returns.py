@@ -4,7 +4,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hts_tf import specs, trees
+from hts_tf import rollouts, trees
 from hts_tf.algorithms import returns
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
@@ -17,7 +17,7 @@ def make_rollout(reward, value, terminated=None, truncated=None, truncation_valu
     reward = np.array(reward, np.float32)
     none = np.zeros(reward.shape, bool)
     nan = np.full(reward.shape, NAN)
-    return specs.Rollout(
+    return rollouts.Rollout(
         observation=nan,
         action=nan,
         policy={"logits": nan},
@@ -66,7 +66,7 @@ def gae_by_definition(rollout, discount, lambda_, bootstrap_truncated):
 
 
 @st.composite
-def rollouts(draw):
+def random_rollouts(draw):
     """Random rollouts: rewards and values from a seed, endings of every density."""
     shape = draw(st.integers(1, 8)), draw(st.integers(1, 3))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -86,7 +86,7 @@ unit = st.floats(0, 1)
 
 
 @settings(max_examples=60)
-@given(rollouts(), unit, unit, st.booleans())
+@given(random_rollouts(), unit, unit, st.booleans())
 def test_against_the_definition(rollout, discount, lambda_, bootstrap_truncated):
     expected = gae_by_definition(rollout, discount, lambda_, bootstrap_truncated)
     advantages, value_targets = gae(rollout, discount, lambda_, bootstrap_truncated)
@@ -96,7 +96,7 @@ def test_against_the_definition(rollout, discount, lambda_, bootstrap_truncated)
 
 
 @settings(max_examples=20)
-@given(rollouts(), unit)
+@given(random_rollouts(), unit)
 def test_lambda_1_is_monte_carlo(rollout, discount):
     num_steps, num_envs = rollout.reward.shape
     expected = np.zeros(rollout.reward.shape)
@@ -112,7 +112,7 @@ def test_lambda_1_is_monte_carlo(rollout, discount):
 
 
 @settings(max_examples=20)
-@given(rollouts(), unit)
+@given(random_rollouts(), unit)
 def test_lambda_0_is_one_step_temporal_difference(rollout, discount):
     num_steps, num_envs = rollout.reward.shape
     expected = [
@@ -161,7 +161,7 @@ def after_end(rollout, t, b, bootstrap_truncated):
 
 
 @settings(max_examples=40)
-@given(rollouts(), unit, st.booleans())
+@given(random_rollouts(), unit, st.booleans())
 def test_n_step_returns_against_the_definition(rollout, discount, bootstrap_truncated):
     """The sum over k of gamma^k reward_{t+k}, and gamma^n times the value of what follows."""
     num_steps, num_envs = rollout.reward.shape
@@ -229,7 +229,7 @@ clips = st.floats(0.1, 3.0)
 
 
 @settings(max_examples=60)
-@given(rollouts(), st.integers(0, 2**32 - 1), unit, unit, clips, clips, st.booleans())
+@given(random_rollouts(), st.integers(0, 2**32 - 1), unit, unit, clips, clips, st.booleans())
 def test_v_trace_against_the_definition(
     rollout, seed, discount, lambda_, clip_rho, clip_c, bootstrap_truncated
 ):
@@ -243,7 +243,7 @@ def test_v_trace_against_the_definition(
 
 
 @settings(max_examples=40)
-@given(rollouts(), unit, st.booleans())
+@given(random_rollouts(), unit, st.booleans())
 def test_v_trace_on_policy_is_n_step_returns(rollout, discount, bootstrap_truncated):
     on_policy = np.zeros(rollout.reward.shape)
     actual = v_trace(rollout, on_policy, discount, 1.0, 1.0, 1.0, bootstrap_truncated)
@@ -253,7 +253,7 @@ def test_v_trace_on_policy_is_n_step_returns(rollout, discount, bootstrap_trunca
 
 
 @settings(max_examples=20)
-@given(rollouts(), unit, unit)
+@given(random_rollouts(), unit, unit)
 def test_v_trace_on_policy_with_lambda_is_gae(rollout, discount, lambda_):
     """Of the value's targets: the advantages have no lambda of their own (section 4.2)."""
     on_policy = np.zeros(rollout.reward.shape)

@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hts_tf import specs
+from hts_tf import rollouts
 from hts_tf.algorithms.reward_scaling import ReturnScaling
 from tests.networks.test_moments import RunningMeanStd
 
@@ -23,7 +23,7 @@ def make(**arguments):
 def example(seed=0, size=1.0):
     random = np.random.default_rng(seed)
     ended = random.random((T, B))
-    return specs.Rollout(
+    return rollouts.Rollout(
         reward=random.normal(0.5, size, (T, B)).astype(np.float32),
         terminated=ended < 0.15,
         truncated=ended > 0.85,
@@ -31,7 +31,7 @@ def example(seed=0, size=1.0):
 
 
 def rows(rollout, start, end):
-    return specs.Rollout(
+    return rollouts.Rollout(
         reward=rollout.reward[start:end],
         terminated=rollout.terminated[start:end],
         truncated=rollout.truncated[start:end],
@@ -87,7 +87,7 @@ def test_any_split_into_rollouts_comes_to_the_same_statistics(cuts):
 
 def test_the_order_of_columns_does_not_matter():
     rollout, order = example(), [2, 0, 1]
-    permuted = specs.Rollout(
+    permuted = rollouts.Rollout(
         reward=rollout.reward[:, order],
         terminated=rollout.terminated[:, order],
         truncated=rollout.truncated[:, order],
@@ -112,14 +112,14 @@ def test_outliers_are_clipped():
     rewards = np.zeros((T, B), np.float32)
     rewards[3, 1], rewards[5, 2] = 1e6, -1e6
     no = np.zeros((T, B), bool)
-    scaled = make(limit=2.0).scale(specs.Rollout(reward=rewards, terminated=no, truncated=no))
+    scaled = make(limit=2.0).scale(rollouts.Rollout(reward=rewards, terminated=no, truncated=no))
     assert scaled.reward[3, 1] == 2.0
     assert scaled.reward[5, 2] == -2.0
 
 
 def test_no_rewards_stay_none():
     no = np.zeros((T, B), bool)
-    rollout = specs.Rollout(reward=np.zeros((T, B), "f"), terminated=no, truncated=no)
+    rollout = rollouts.Rollout(reward=np.zeros((T, B), "f"), terminated=no, truncated=no)
     assert not make().scale(rollout).reward.numpy().any()
 
 
@@ -127,9 +127,9 @@ def test_returns_go_on_from_one_rollout_to_the_next_unless_the_episode_has_ended
     scaling = make()
     no, one = np.zeros((1, B), bool), np.ones((1, B), np.float32)
     ended = np.array([[True, False, False]])
-    scaling.scale(specs.Rollout(reward=one, terminated=ended, truncated=no))
+    scaling.scale(rollouts.Rollout(reward=one, terminated=ended, truncated=no))
     np.testing.assert_allclose(scaling.variables[0], [0, 1, 1])
-    scaling.scale(specs.Rollout(reward=2 * one, terminated=no, truncated=ended[:, ::-1]))
+    scaling.scale(rollouts.Rollout(reward=2 * one, terminated=no, truncated=ended[:, ::-1]))
     np.testing.assert_allclose(scaling.variables[0], [2, 2 + DISCOUNT, 0])
 
 
@@ -137,7 +137,7 @@ def test_as_part_of_a_compiled_update():
     scaling, plain = make(), make()
     compiled = tf.function(lambda r: scaling.scale(r).reward, autograph=False)
     for seed in range(3):
-        rollout = specs.Rollout(*(tf.constant(x) if len(x) else x for x in example(seed)))
+        rollout = rollouts.Rollout(*(tf.constant(x) if len(x) else x for x in example(seed)))
         np.testing.assert_allclose(compiled(rollout), plain.scale(rollout).reward, rtol=1e-6)
     for a, b in zip(statistics_of(scaling), statistics_of(plain), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hts_tf import specs, team, trees
+from hts_tf import rollouts, specs, team, trees
 from hts_tf.algorithms import shards as shards_module
 from hts_tf.algorithms.a2c import A2C
 from hts_tf.algorithms.impala import IMPALA
@@ -63,7 +63,7 @@ def make_rollout(agent, counts=False):
     random = np.random.default_rng(0)
     step = agent.step
     terminated, truncated = random.random((2, T, B)) < 0.15
-    rollout = specs.Rollout(
+    rollout = rollouts.Rollout(
         observation=random.normal(1.0, 2.0, (T + 1, B, 3)).astype(np.float32),
         action=random.integers(3, size=(T, B)).astype(np.uint8),
         policy={"logits": random.normal(size=(T, B, 3)).astype(np.float32)},

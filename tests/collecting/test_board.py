@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
-from hts_tf import specs, trees
+from hts_tf import rollouts, specs, trees
 from hts_tf.collecting import board, shared_memory
 from hts_tf.collecting.ledger import Place
 from hts_tf.environments import base
 
 GAME = specs.EnvironmentSpec(specs.ArraySpec((2,), "float32"), specs.DiscreteSpec(num_values=3), 9)
-DISCRETE = specs.step_spec(GAME, {"logits": specs.ArraySpec((3,), "float32")})
+DISCRETE = rollouts.step_spec(GAME, {"logits": specs.ArraySpec((3,), "float32")})
 PAIR = specs.ArraySpec((2,), "float32")
 TREE_GAME = specs.EnvironmentSpec({"map": specs.ArraySpec((2, 4), "uint8"), "speed": PAIR}, PAIR, 9)
-TREE = specs.step_spec(TREE_GAME, {"mean": PAIR, "scale": PAIR})
+TREE = rollouts.step_spec(TREE_GAME, {"mean": PAIR, "scale": PAIR})
 SYNC_INTERVAL, NUM_ENVS, NUM_STORAGES = 2, 3, 2
 
 
@@ -52,7 +52,7 @@ def answer(slots, asked):
     questions = slots.questions(np.array(asked))
     numbers = np.array(asked, np.uint8)
     policy = {"logits": np.full((len(asked), 3), 0.5, np.float32)}
-    return slots.answer(questions, specs.Answer(numbers, policy, numbers * np.float32(10)))
+    return slots.answer(questions, rollouts.Answer(numbers, policy, numbers * np.float32(10)))
 
 
 def answer_tree(slots, asked):
@@ -61,7 +61,7 @@ def answer_tree(slots, asked):
     numbers = np.array(asked, np.float32)
     pairs = np.stack([numbers + 0.25, -numbers], axis=-1)
     policy = {"mean": pairs + 100, "scale": pairs + 200}
-    return slots.answer(questions, specs.Answer(pairs, policy, numbers * 10))
+    return slots.answer(questions, rollouts.Answer(pairs, policy, numbers * 10))
 
 
 def step(slots, slot, truncated=False):
@@ -260,7 +260,7 @@ def test_players_who_take_no_part_do_not_count():
         num_rivals=2,
         rivals_of_tasks=(2, 0),
     )
-    step = specs.step_spec(game, {"logits": specs.ArraySpec((3,), "float32")})
+    step = rollouts.step_spec(game, {"logits": specs.ArraySpec((3,), "float32")})
     fields = board.fields(step, game, SYNC_INTERVAL, 1, NUM_STORAGES)
     made = board.Board(shared_memory.SharedArrays(fields), step, game)
     made.clear()

@@ -12,7 +12,7 @@ import types
 import numpy as np
 import pytest
 
-from hts_tf import errors, seeding, specs, trees
+from hts_tf import errors, rollouts, seeding, specs, trees
 from hts_tf.collecting import actor, executor, executor_pool
 from hts_tf.collecting.collector import Collector
 from hts_tf.collecting.executor_pool import WorkerError
@@ -333,7 +333,7 @@ def run_intervals(collector, first, last):
     for interval in range(first, last):
         collector.begin(interval)
         collector.wait()
-        collected.append(trees.map(np.copy, specs.columns(collector.storage(interval))))
+        collected.append(trees.map(np.copy, rollouts.columns(collector.storage(interval))))
     return collected
 
 
@@ -362,9 +362,9 @@ def assert_same_episodes(actual, expected):
 
 def assert_same_bits(actual, expected):
     for interval, (a, b) in enumerate(zip(actual, expected, strict=True)):
-        assert specs.leaves(a).keys() == specs.leaves(b).keys()
-        for name, array in specs.leaves(a).items():
-            assert array.tobytes() == specs.leaves(b)[name].tobytes(), (interval, name)
+        assert rollouts.leaves(a).keys() == rollouts.leaves(b).keys()
+        for name, array in rollouts.leaves(a).items():
+            assert array.tobytes() == rollouts.leaves(b)[name].tobytes(), (interval, name)
 
 
 def value_of(observation):
@@ -926,12 +926,12 @@ class RandomWalk:
 
     def act(self, observation, noise, state):
         value = observation["place"][:, 1] + np.float32(10) * observation["clock"]
-        return specs.Answer(noise, {"mean": -noise}, value.astype(np.float32))
+        return rollouts.Answer(noise, {"mean": -noise}, value.astype(np.float32))
 
 
 def test_dicts_and_arrays_are_what_a_replay_gives_also_after_a_death(broken_games):
     game = broken_games.Walking()
-    step = specs.step_spec(game.spec, {"mean": specs.ArraySpec((2,), "float32")})
+    step = rollouts.step_spec(game.spec, {"mean": specs.ArraySpec((2,), "float32")})
     with collecting(game, step=step, policy=RandomWalk()) as collector:
         collector.start()
         storages = run_intervals(collector, 0, 2)
@@ -968,7 +968,7 @@ def test_dicts_and_arrays_are_what_a_replay_gives_also_after_a_death(broken_game
 def test_an_environment_may_write_to_its_actions(broken_games):
     found = []
     for game in (broken_games.Walking(), broken_games.UsesActionsUp()):
-        step = specs.step_spec(game.spec, {"mean": specs.ArraySpec((2,), "float32")})
+        step = rollouts.step_spec(game.spec, {"mean": specs.ArraySpec((2,), "float32")})
         with collecting(game, step=step, policy=RandomWalk()) as collector:
             collector.start()
             found.append(run_intervals(collector, 0, 2))

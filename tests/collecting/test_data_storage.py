@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from hts_tf import specs, trees
+from hts_tf import rollouts, specs, trees
 from hts_tf.collecting import data_storage, shared_memory
 
-STEP = specs.step_spec(
+STEP = rollouts.step_spec(
     specs.EnvironmentSpec(
         observation=specs.ArraySpec((4, 2), "uint16"),
         action=specs.DiscreteSpec(num_values=5),
@@ -13,7 +13,7 @@ STEP = specs.step_spec(
     {"logits": specs.ArraySpec((5,), "float32")},
 )
 PAIR = specs.ArraySpec((2,), "float32")
-TREE = specs.step_spec(
+TREE = rollouts.step_spec(
     specs.EnvironmentSpec({"map": specs.ArraySpec((4, 2), "uint16"), "a": PAIR}, PAIR, 7),
     {"mean": PAIR, "b": specs.ArraySpec((), "float32")},
 )
@@ -50,7 +50,7 @@ def test_holds_what_a_rollout_documents(arrays):
     assert storage.action.dtype == np.uint8
     assert storage.terminated.dtype == storage.truncated.dtype == np.bool_
     for name in ("logits", "value", "reward", "score", "truncation_value"):
-        assert specs.leaves(storage)[name].dtype == np.float32, name
+        assert rollouts.leaves(storage)[name].dtype == np.float32, name
 
 
 def test_each_gives_views_of_its_own_storage_only(arrays):
@@ -64,7 +64,7 @@ def test_each_gives_views_of_its_own_storage_only(arrays):
 
 def test_layout_of_a_tree(tree_arrays):
     storage = data_storage.each(data_storage.read(tree_arrays, TREE))[1]
-    layout = {name: (leaf.shape, leaf.dtype) for name, leaf in specs.leaves(storage).items()}
+    layout = {name: (leaf.shape, leaf.dtype) for name, leaf in rollouts.leaves(storage).items()}
     assert layout == {
         "observation/map": ((4, 2, 1, 4, 2), "uint16"),
         "observation/a": ((4, 2, 1, 2), "float32"),
@@ -82,7 +82,7 @@ def test_layout_of_a_tree(tree_arrays):
 
 def test_every_leaf_of_a_tree_lies_under_its_own_name(tree_arrays):
     storages = data_storage.read(tree_arrays, TREE)
-    for name, leaf in specs.leaves(storages).items():
+    for name, leaf in rollouts.leaves(storages).items():
         assert np.shares_memory(leaf, tree_arrays[f"storage/{name}"]), name
 
 
@@ -92,6 +92,6 @@ def test_an_empty_rollout_is_laid_out_like_a_storage(step):
     storage = data_storage.each(data_storage.read(arrays, step))[0]
     empty = data_storage.empty(step, SYNC_INTERVAL, NUM_ENVS)
     alike = trees.map(lambda a, b: (a.shape, a.dtype) == (b.shape, b.dtype), empty, storage)
-    assert all(specs.leaves(alike).values())
-    assert specs.leaves(empty).keys() == specs.leaves(storage).keys()
+    assert all(rollouts.leaves(alike).values())
+    assert rollouts.leaves(empty).keys() == rollouts.leaves(storage).keys()
     arrays.close()

@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hts_tf import seeding, specs, trees
+from hts_tf import rollouts, seeding, specs, trees
 from hts_tf.collecting.policy import FLEXIBLE, Batching, Policy, example_observations
 from hts_tf.environments.football import super_mini_map
 from hts_tf.networks import torsos
@@ -183,14 +183,14 @@ class Formula:
     def __init__(self, function):
         self._function = function
         self._head = Categorical(THREE, torsos.Seeds(0))
-        self.step = specs.step_spec(VECTOR, self._head.parameters)
+        self.step = rollouts.step_spec(VECTOR, self._head.parameters)
         self.noise = self._head.noise
         self.draw_noise = self._head.draw_noise
 
     def act(self, observation, state, noise):
         logits, value = self._function(observation)
         policy = {"logits": logits}
-        return specs.Answer(self._head.act(policy, noise), policy, value, state)
+        return rollouts.Answer(self._head.act(policy, noise), policy, value, state)
 
 
 @pytest.mark.parametrize("max_batch", [1, 2, MAX_BATCH])

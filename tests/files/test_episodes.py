@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hts_tf import seeding, specs, trees
+from hts_tf import rollouts, seeding, trees
 from hts_tf.collecting.ledger import Place
 from hts_tf.files.archive import Record
 from hts_tf.files.episodes import WINDOW, Episode, EpisodeTracker
@@ -18,11 +18,11 @@ def make_rollouts(
     """Intervals with rewards and scores that add up exactly in any order."""
     random = np.random.default_rng(seed)
     steps = num_steps, num_envs, num_players
-    rollouts = []
+    intervals = []
     for _ in range(num_intervals):
         endings = random.random(steps)
-        rollouts.append(
-            specs.Rollout(
+        intervals.append(
+            rollouts.Rollout(
                 action=random.integers(0, 19, (*steps, *action_shape)).astype(np.uint8),
                 reward=random.integers(-8, 9, steps).astype(np.float32) / 4,
                 score=random.integers(-1, 2, steps).astype(np.float32),
@@ -30,20 +30,20 @@ def make_rollouts(
                 truncated=endings > 1 - density / 2,
             )
         )
-    return rollouts
+    return intervals
 
 
 SEED = 7
 
 
-def naive_records(rollouts):
+def naive_records(intervals):
     """Follows one environment after another; in the order in which episodes ended."""
     records = {}
-    for slot in range(rollouts[0].reward.shape[1]):
+    for slot in range(intervals[0].reward.shape[1]):
         score = episode_return = 0.0
         actions = []
         now = number = 0
-        for interval, rollout in enumerate(rollouts):
+        for interval, rollout in enumerate(intervals):
             for step in range(len(rollout.reward)):
                 score += rollout.score[step, slot].mean()
                 episode_return += rollout.reward[step, slot].mean()
@@ -67,21 +67,21 @@ def naive_records(rollouts):
     return [records[key] for key in sorted(records)]
 
 
-def naive_episodes(rollouts):
-    return [Episode(r.score, r.episode_return, r.length) for r in naive_records(rollouts)]
+def naive_episodes(intervals):
+    return [Episode(r.score, r.episode_return, r.length) for r in naive_records(intervals)]
 
 
-def track(rollouts):
-    tracker = EpisodeTracker(rollouts[0].reward.shape[1], SEED)
-    for interval, rollout in enumerate(rollouts):
+def track(intervals):
+    tracker = EpisodeTracker(intervals[0].reward.shape[1], SEED)
+    for interval, rollout in enumerate(intervals):
         tracker.add(rollout, interval)
     return tracker
 
 
-def ledger_after(rollouts, slot):
+def ledger_after(intervals, slot):
     """What `Ledger.current` says at the sync point after some intervals."""
     number, actions = 0, []
-    for rollout in rollouts:
+    for rollout in intervals:
         for step in range(len(rollout.reward)):
             actions.append(rollout.action[step, slot])
             if (rollout.terminated[step, slot] | rollout.truncated[step, slot]).all():
@@ -102,9 +102,9 @@ some_rollouts = st.builds(
 
 
 @given(some_rollouts)
-def test_episodes_against_a_naive_loop(rollouts):
-    tracker = track(rollouts)
-    expected = naive_episodes(rollouts)
+def test_episodes_against_a_naive_loop(intervals):
+    tracker = track(intervals)
+    expected = naive_episodes(intervals)
     assert list(tracker.recent) == expected
     assert tracker.finished == len(expected)
     if expected:
@@ -114,59 +114,59 @@ def test_episodes_against_a_naive_loop(rollouts):
 
 
 @given(some_rollouts)
-def test_finished_episodes_are_returned_with_their_actions(rollouts):
-    tracker = EpisodeTracker(rollouts[0].reward.shape[1], SEED)
-    records = [tracker.add(rollout, interval) for interval, rollout in enumerate(rollouts)]
-    assert [record for interval in records for record in interval] == naive_records(rollouts)
+def test_finished_episodes_are_returned_with_their_actions(intervals):
+    tracker = EpisodeTracker(intervals[0].reward.shape[1], SEED)
+    records = [tracker.add(rollout, interval) for interval, rollout in enumerate(intervals)]
+    assert [record for interval in records for record in interval] == naive_records(intervals)
 
 
 @given(some_rollouts, st.randoms(use_true_random=False))
-def test_unrolls_of_any_slots_can_be_counted_in(rollouts, random):
+def test_unrolls_of_any_slots_can_be_counted_in(intervals, random):
     """Each slot's in the order of time; those of different slots in any, also twice at once."""
-    num_envs = rollouts[0].reward.shape[1]
+    num_envs = intervals[0].reward.shape[1]
     counted = [0] * num_envs
-    slots = [slot for slot in range(num_envs) for _ in rollouts]
+    slots = [slot for slot in range(num_envs) for _ in intervals]
     random.shuffle(slots)
     tracker = EpisodeTracker(num_envs, SEED)
     columns = []
     for slot in slots:
-        rollout = rollouts[counted[slot]]
+        rollout = intervals[counted[slot]]
         columns.append(trees.map(lambda x, slot=slot: x[:, slot], rollout))
         counted[slot] += 1
     batch = trees.map(lambda *x: np.stack(x, 1), *columns)
     records = tracker.add(batch, 0, np.array(slots))
-    expected = [record._replace(interval=0) for record in naive_records(rollouts)]
+    expected = [record._replace(interval=0) for record in naive_records(intervals)]
     assert sorted(records) == sorted(expected)
     assert tracker.finished == len(expected)
 
 
 def test_only_the_last_episodes_count():
-    rollouts = make_rollouts(0, num_intervals=8, num_steps=40, num_envs=2, density=0.5)
-    expected = naive_episodes(rollouts)
+    intervals = make_rollouts(0, num_intervals=8, num_steps=40, num_envs=2, density=0.5)
+    expected = naive_episodes(intervals)
     assert len(expected) > 2 * WINDOW
-    tracker = track(rollouts)
+    tracker = track(intervals)
     assert list(tracker.recent) == expected[-WINDOW:]
     assert tracker.finished == len(expected)
 
 
 @given(some_rollouts, st.data())
-def test_restored_tracker_goes_on(rollouts, data):
-    cut = data.draw(st.integers(0, len(rollouts)))
-    num_envs = rollouts[0].reward.shape[1]
+def test_restored_tracker_goes_on(intervals, data):
+    cut = data.draw(st.integers(0, len(intervals)))
+    num_envs = intervals[0].reward.shape[1]
     first = EpisodeTracker(num_envs, SEED)
     records = []
-    for interval, rollout in enumerate(rollouts[:cut]):
+    for interval, rollout in enumerate(intervals[:cut]):
         records += first.add(rollout, interval)
     content = io.BytesIO()
     np.savez(content, **first.state())  # as in a checkpoint
     content.seek(0)
     second = EpisodeTracker(num_envs, SEED)
-    playing = [ledger_after(rollouts[:cut], slot) for slot in range(num_envs)]
+    playing = [ledger_after(intervals[:cut], slot) for slot in range(num_envs)]
     second.restore(dict(np.load(content)), playing)
-    for interval, rollout in enumerate(rollouts[cut:], cut):
+    for interval, rollout in enumerate(intervals[cut:], cut):
         records += second.add(rollout, interval)
-    assert records == naive_records(rollouts)
-    whole = track(rollouts)
+    assert records == naive_records(intervals)
+    whole = track(intervals)
     assert list(second.recent) == list(whole.recent)
     assert second.finished == whole.finished
     for name, array in whole.state().items():
@@ -174,15 +174,15 @@ def test_restored_tracker_goes_on(rollouts, data):
 
 
 @given(some_rollouts)
-def test_rivals_do_not_count(rollouts):
-    num_players = rollouts[0].reward.shape[2]
-    number = np.random.default_rng(0).integers(5, size=rollouts[0].reward.shape)
-    tracker = EpisodeTracker(rollouts[0].reward.shape[1], SEED, num_rivals=num_players - 1)
+def test_rivals_do_not_count(intervals):
+    num_players = intervals[0].reward.shape[2]
+    number = np.random.default_rng(0).integers(5, size=intervals[0].reward.shape)
+    tracker = EpisodeTracker(intervals[0].reward.shape[1], SEED, num_rivals=num_players - 1)
     records = []
-    for interval, rollout in enumerate(rollouts):
+    for interval, rollout in enumerate(intervals):
         rollout = rollout._replace(chosen_by=number.astype(np.int32))
         records += tracker.add(rollout, interval)
-    first = [r._replace(score=r.score[:, :, :1], reward=r.reward[:, :, :1]) for r in rollouts]
+    first = [r._replace(score=r.score[:, :, :1], reward=r.reward[:, :, :1]) for r in intervals]
     assert list(tracker.recent) == naive_episodes(first)
     for record in records:
         assert (record.opponent in number[:, record.env, -1]) or num_players == 1
@@ -191,7 +191,7 @@ def test_rivals_do_not_count(rollouts):
 def test_whom_an_episode_met_that_was_cut_short():
     """Before a step: it is who chose the step before that, if that was in the same interval."""
     steps = (3, 2, 2)  # of two environments with two players
-    rollout = specs.Rollout(
+    rollout = rollouts.Rollout(
         action=np.zeros(steps, np.uint8),
         reward=np.zeros(steps, np.float32),
         score=np.zeros(steps, np.float32),
@@ -205,13 +205,13 @@ def test_whom_an_episode_met_that_was_cut_short():
 
 
 @given(some_rollouts, st.data())
-def test_the_seed_says_the_task(rollouts, data):
+def test_the_seed_says_the_task(intervals, data):
     """Also of an episode that was cut short before the first step of an interval."""
-    num_tasks, num_envs = 3, rollouts[0].reward.shape[1]
+    num_tasks, num_envs = 3, intervals[0].reward.shape[1]
     kinds = {}
     numbers = [0] * num_envs
     told = []
-    for rollout in rollouts:
+    for rollout in intervals:
         task = np.zeros(rollout.reward.shape, np.int32)
         for step, slot in np.ndindex(rollout.reward.shape[:2]):
             kind = kinds.setdefault((slot, numbers[slot]), data.draw(st.integers(0, 2)))
@@ -239,14 +239,14 @@ def test_the_seed_says_the_task(rollouts, data):
 
 
 @given(some_rollouts, st.data())
-def test_an_episode_that_was_cut_short_has_no_outcome(rollouts, data):
+def test_an_episode_that_was_cut_short_has_no_outcome(intervals, data):
     """As where it ended, but for the outcome; there is no end to see where an interval begins."""
-    num_envs = rollouts[0].reward.shape[1]
-    cuts = [np.zeros(rollout.reward.shape[:2], bool) for rollout in rollouts]
-    expected = {(r.env, r.episode): r for r in naive_records(rollouts)}
+    num_envs = intervals[0].reward.shape[1]
+    cuts = [np.zeros(rollout.reward.shape[:2], bool) for rollout in intervals]
+    expected = {(r.env, r.episode): r for r in naive_records(intervals)}
     for slot in range(num_envs):
         number = 0
-        for interval, rollout in enumerate(rollouts):
+        for interval, rollout in enumerate(intervals):
             for step in range(len(rollout.reward)):
                 if not (rollout.terminated | rollout.truncated)[step, slot].all():
                     continue
@@ -255,7 +255,7 @@ def test_an_episode_that_was_cut_short_has_no_outcome(rollouts, data):
                     record = record._replace(score=None, episode_return=None)
                     if step + 1 < len(rollout.reward):
                         cuts[interval][step + 1, slot] = True
-                    elif interval + 1 < len(rollouts):
+                    elif interval + 1 < len(intervals):
                         cuts[interval + 1][0, slot] = True
                         rollout.truncated[step, slot] = False
                         rollout.terminated[step, slot] = False
@@ -267,7 +267,7 @@ def test_an_episode_that_was_cut_short_has_no_outcome(rollouts, data):
     tracker = EpisodeTracker(num_envs, SEED)
     records = [
         record
-        for interval, (rollout, cut) in enumerate(zip(rollouts, cuts, strict=True))
+        for interval, (rollout, cut) in enumerate(zip(intervals, cuts, strict=True))
         for record in tracker.add(rollout, interval, cut_short=cut)
     ]
     assert {(r.env, r.episode): unknown_as_none(r) for r in records} == expected

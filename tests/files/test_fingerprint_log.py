@@ -1,22 +1,22 @@
 import numpy as np
 import pytest
 
-from hts_tf import errors, specs
+from hts_tf import errors, rollouts
 from hts_tf.files import fingerprint_log, fingerprints
 from hts_tf.files.fingerprint_log import CELLS, TABLE, FingerprintLog
-from tests.files import rollouts
+from tests.files import made_up
 from tests.full_disk import room_for
 
 
-def fingerprint(update, parameters=None, make=rollouts.make):
+def fingerprint(update, parameters=None, make=made_up.make):
     values = [np.float32(update)] if parameters is None else parameters
     after = map(fingerprints.digest, (values, [np.int64(update)]))
     return fingerprints.fingerprint([fingerprints.of_storage(make(update))], *after)
 
 
-def live(directory, updates, first=1, make=rollouts.make, **changes):
+def live(directory, updates, first=1, make=made_up.make, **changes):
     """Lives through updates from `first` on; the ones before stand."""
-    log = FingerprintLog(directory, specs.leaves(make()), first - 1)
+    log = FingerprintLog(directory, rollouts.leaves(make()), first - 1)
     for update in range(first, updates + 1):
         log.append(update, 18 * update, fingerprint(update, make=make, **changes))
     log.sync()
@@ -38,7 +38,7 @@ def whole(tmp_path):
     return files(tmp_path / "whole")
 
 
-makes = pytest.mark.parametrize("make", [rollouts.make, rollouts.make_structured])
+makes = pytest.mark.parametrize("make", [made_up.make, made_up.make_structured])
 
 
 @makes
@@ -52,7 +52,7 @@ def test_what_is_written_can_be_read(tmp_path, make):
         assert row["env_steps"] == str(18 * update)
         assert {name: row[name] for name in row if name not in FIRST} == expected.hashes
         cells = fingerprint_log.read_cells(tmp_path, update)
-        storage = specs.leaves(specs.columns(make(update)))
+        storage = rollouts.leaves(rollouts.columns(make(update)))
         assert list(cells) == fingerprints.causes_first(storage)
         for name, array in zip(cells, expected.cells, strict=True):
             assert (cells[name] == array).all()
@@ -66,11 +66,11 @@ def test_first_line_names_the_columns(tmp_path):
     live(tmp_path, 1)
     header = (tmp_path / TABLE).read_text().splitlines()[0].split(",")
     assert header[:5] == ["update", "env_steps", "parameters", "optimizer", "observation"]
-    assert header[4:] == list(specs.leaves(rollouts.make()))
+    assert header[4:] == list(rollouts.leaves(made_up.make()))
 
 
 def test_columns_of_a_dict_and_of_several_parameters(tmp_path):
-    live(tmp_path, 1, make=rollouts.make_structured)
+    live(tmp_path, 1, make=made_up.make_structured)
     header = (tmp_path / TABLE).read_text().splitlines()[0].split(",")
     assert header == [
         *("update", "env_steps", "parameters", "optimizer", "observation/map"),
@@ -80,7 +80,7 @@ def test_columns_of_a_dict_and_of_several_parameters(tmp_path):
 
 
 def test_a_table_of_other_columns_is_dropped(tmp_path, capfd, whole):
-    live(tmp_path, 5, make=rollouts.make_structured)
+    live(tmp_path, 5, make=made_up.make_structured)
     live(tmp_path, 5)
     assert files(tmp_path) == whole
     assert not capfd.readouterr().err
@@ -128,7 +128,7 @@ def test_what_was_kept_of_no_checkpoint_is_a_gap(tmp_path):
 @pytest.mark.parametrize("name", [TABLE, CELLS])
 def test_a_full_disk(tmp_path, whole, name):
     size = len(whole[(TABLE, CELLS).index(name)]) - 10
-    log = FingerprintLog(tmp_path, specs.leaves(rollouts.make()), 0)
+    log = FingerprintLog(tmp_path, rollouts.leaves(made_up.make()), 0)
     with room_for(size), pytest.raises(OSError, match="fingerprints"):
         for update in range(1, 6):
             log.append(update, 18 * update, fingerprint(update))

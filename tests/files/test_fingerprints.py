@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hts_tf import specs
+from hts_tf import rollouts
 from hts_tf.files import fingerprints
-from tests.files import rollouts
-from tests.files.rollouts import ENVS, STEPS
+from tests.files import made_up
+from tests.files.made_up import ENVS, STEPS
 
 PARAMETERS = [np.arange(6, dtype=np.float32).reshape(2, 3), np.ones(2, np.float32)]
 OPTIMIZER = [np.array(7, np.int64), np.zeros((2, 3), np.float32)]
@@ -21,7 +21,7 @@ def different_hashes(a, b):
     return [name for name in a.hashes if a.hashes[name] != b.hashes[name]]
 
 
-makes = pytest.mark.parametrize("make", [rollouts.make, rollouts.make_structured])
+makes = pytest.mark.parametrize("make", [made_up.make, made_up.make_structured])
 
 
 def test_every_array_is_covered_once():
@@ -29,18 +29,18 @@ def test_every_array_is_covered_once():
         *("observation", "action", "logits", "value", "reward", "score"),
         *("terminated", "truncated", "truncation_value"),
     }
-    assert set(take(rollouts.make()).hashes) == {*names, "parameters", "optimizer"}
+    assert set(take(made_up.make()).hashes) == {*names, "parameters", "optimizer"}
     names -= {"observation", "logits"}
     names |= {"observation/map", "observation/facts", "mean", "deviation"}
-    assert set(take(rollouts.make_structured()).hashes) == {*names, "parameters", "optimizer"}
+    assert set(take(made_up.make_structured()).hashes) == {*names, "parameters", "optimizer"}
 
 
 @makes
 def test_causes_come_first(make):
-    names = specs.leaves(make())
+    names = rollouts.leaves(make())
     ordered = fingerprints.causes_first(names)
     assert sorted(ordered) == sorted(names)
-    assert list(dict.fromkeys(map(specs.field_of, ordered))) == [
+    assert list(dict.fromkeys(map(rollouts.field_of, ordered))) == [
         *("observation", "policy", "value", "action", "reward", "score"),
         *("terminated", "truncated", "truncation_value"),
     ]
@@ -51,12 +51,12 @@ def test_same_arrays_same_fingerprint(make):
     a, b = take(make()), take(make())
     assert a.hashes == b.hashes
     assert a.cells.tobytes() == b.cells.tobytes()
-    assert a.cells.shape == (len(specs.leaves(make())), STEPS + 1, ENVS)
+    assert a.cells.shape == (len(rollouts.leaves(make())), STEPS + 1, ENVS)
     assert all(len(value) == 16 for value in a.hashes.values())
 
 
 def test_views_into_other_memory_do_not_matter():
-    rollout = rollouts.make()
+    rollout = made_up.make()
     logits = np.repeat(rollout.policy["logits"], 2, axis=1)[:, ::2]
     strided = rollout._replace(policy={"logits": logits})
     assert not logits.flags.c_contiguous
@@ -69,7 +69,7 @@ def test_views_into_other_memory_do_not_matter():
 @given(data=st.data())
 def test_one_bit_is_found_in_its_array_and_cell(make, data):
     rollout = make()
-    storage = specs.leaves(rollout)
+    storage = rollouts.leaves(rollout)
     name = data.draw(st.sampled_from(list(storage)))
     array = storage[name]
     # Another `truncated` also brings in or takes out a truncation_value: see below.
@@ -79,7 +79,7 @@ def test_one_bit_is_found_in_its_array_and_cell(make, data):
         step, env, _ = map(int, np.argwhere(rollout.truncated)[0])
     bits = 1 if array.dtype == bool else array[0, 0].nbytes * 8
     bit = data.draw(st.integers(0, bits - 1))
-    a, b = take(rollout), take(rollouts.flip(rollout, name, step, env, bit))
+    a, b = take(rollout), take(made_up.flip(rollout, name, step, env, bit))
     names = fingerprints.causes_first(storage)
     places = {(names[i], int(t), int(e)) for i, t, e in np.argwhere(a.cells != b.cells)}
     expected = {(name, step, env)}
@@ -90,7 +90,7 @@ def test_one_bit_is_found_in_its_array_and_cell(make, data):
 
 
 def test_where_not_truncated_there_is_no_truncation_value():
-    rollout = rollouts.make()
+    rollout = made_up.make()
     defined = rollout.truncation_value[rollout.truncated]
     assert len(defined) and not rollout.truncated.all()
     expected = take(rollout)
@@ -102,11 +102,11 @@ def test_where_not_truncated_there_is_no_truncation_value():
 
 
 def test_parameters_and_optimizer():
-    expected = take(rollouts.make())
+    expected = take(made_up.make())
     other = [PARAMETERS[0], np.nextafter(PARAMETERS[1], np.float32(2))]
-    actual = take(rollouts.make(), parameters=other)
+    actual = take(made_up.make(), parameters=other)
     assert different_hashes(actual, expected) == ["parameters"]
-    actual = take(rollouts.make(), optimizer=[np.array(8, np.int64), OPTIMIZER[1]])
+    actual = take(made_up.make(), optimizer=[np.array(8, np.int64), OPTIMIZER[1]])
     assert different_hashes(actual, expected) == ["optimizer"]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hts_tf import errors, specs, trees
+from hts_tf import errors, rollouts, specs, trees
 from hts_tf.environments.football import super_mini_map
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
@@ -126,17 +126,17 @@ def test_evaluates_rollouts_of_any_shape(spec, leading):
 
     @tf.function(autograph=False, input_signature=[signature])
     def in_a_graph(observation):
-        return agent.evaluate(specs.Rollout(observation=observation))
+        return agent.evaluate(rollouts.Rollout(observation=observation))
 
     rows = trees.map(lambda x, s: tf.reshape(x, (-1, *s.shape)), observation, spec.observation)
     expected = trees.map(lambda x: tf.reshape(x, (*leading, *x.shape[1:])), agent(rows))
-    assert_close(agent.evaluate(specs.Rollout(observation=observation)), expected, rtol=1e-5)
+    assert_close(agent.evaluate(rollouts.Rollout(observation=observation)), expected, rtol=1e-5)
     assert_close(in_a_graph(observation), expected, rtol=1e-5)
 
 
 def test_a_step_is_what_the_environment_and_the_head_say():
     step = ActorCritic(DICT, 0, SMALL_MLP).step
-    assert step == specs.step_spec(DICT, {"logits": specs.ArraySpec((3,), "float32")})
+    assert step == rollouts.step_spec(DICT, {"logits": specs.ArraySpec((3,), "float32")})
 
 
 def test_dicts_of_arrays():

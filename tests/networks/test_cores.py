@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hts_tf import errors, specs, trees
+from hts_tf import errors, rollouts, specs, trees
 from hts_tf.networks import cores, torsos
 from hts_tf.networks.actor_critic import ActorCritic
 
@@ -41,7 +41,7 @@ def sequences(agent, seed=0):
     random = np.random.default_rng(seed)
     terminated, truncated = np.zeros((2, LENGTH, WIDTH), bool)
     terminated[1, 0] = truncated[2, 1] = terminated[LENGTH - 1, 3] = True
-    return specs.Rollout(
+    return rollouts.Rollout(
         observation=random.normal(size=(LENGTH + 1, WIDTH, 3)).astype(np.float32),
         terminated=terminated,
         truncated=truncated,
@@ -70,7 +70,7 @@ def test_what_a_step_consists_of():
         "h": specs.ArraySpec((UNITS,), "float32"),
         "c": specs.ArraySpec((UNITS,), "float32"),
     }
-    assert list(specs.leaves(make(cores.gru).step))[-1:] == ["state/h"]
+    assert list(rollouts.leaves(make(cores.gru).step))[-1:] == ["state/h"]
 
 
 def test_a_rollout_is_evaluated_as_it_was_acted(agent):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hts_tf import specs, trees
+from hts_tf import rollouts, specs, trees
 from hts_tf.collecting.policy import FLEXIBLE, Policy
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
@@ -106,7 +106,7 @@ def test_small_differences_of_large_numbers_reach_the_torso(precision):
     try:
         agents = [make(spec), make(spec)]
         for agent, rows in zip(agents, (far, near), strict=True):
-            agent.observe(agent.statistics(specs.Rollout(observation=np.stack([rows, rows]))))
+            agent.observe(agent.statistics(rollouts.Rollout(observation=np.stack([rows, rows]))))
         (policy, value), expected = agents[0](far), agents[1](near)
     finally:
         keras.mixed_precision.set_dtype_policy("float32")
@@ -121,7 +121,7 @@ def test_every_observation_is_counted_once():
     agent, whole = make(), ObservationNormaliser(MIXED)
     for start in (0, T, 2 * T):
         rows = trees.map(lambda x, start=start: x[start : start + T + 1], all_rows)
-        agent.observe(agent.statistics(specs.Rollout(observation=rows)))
+        agent.observe(agent.statistics(rollouts.Rollout(observation=rows)))
     take(whole, trees.map(lambda x: x[:-1], all_rows))
     for actual, expected in zip(agent.non_trainable_variables, whole.variables, strict=True):
         np.testing.assert_allclose(actual, expected, rtol=1e-9)
@@ -144,19 +144,19 @@ def test_a_mask_of_actions_is_none_of_its_business():
     }
     agent = make(spec)
     rows = {"light": np.ones((T + 1, B, 3), "f"), specs.ACTION_MASK: np.ones((T + 1, B, 3), bool)}
-    agent.observe(agent.statistics(specs.Rollout(observation=rows)))
+    agent.observe(agent.statistics(rollouts.Rollout(observation=rows)))
     assert np.array_equal(agent.non_trainable_variables[0], [1, 1, 1])
 
 
 def test_actors_can_still_batch_as_they_like():
     agent = make()
-    agent.observe(agent.statistics(specs.Rollout(observation=observations((T, B)))))
+    agent.observe(agent.statistics(rollouts.Rollout(observation=observations((T, B)))))
     assert Policy(agent, 12).batching in FLEXIBLE
 
 
 def test_copies_have_the_statistics_too():
     agent, other = make(), make(seed=1)
-    agent.observe(agent.statistics(specs.Rollout(observation=observations((T, B)))))
+    agent.observe(agent.statistics(rollouts.Rollout(observation=observations((T, B)))))
     before = other.parameters_hash()
     other.copy_from(agent)
     assert other.parameters_hash() == agent.parameters_hash() != before
@@ -166,7 +166,7 @@ def test_copies_have_the_statistics_too():
 def test_the_statistics_are_seen_by_the_hash():
     agent = make()
     before = agent.parameters_hash()
-    agent.observe(agent.statistics(specs.Rollout(observation=observations((T, B)))))
+    agent.observe(agent.statistics(rollouts.Rollout(observation=observations((T, B)))))
     assert agent.parameters_hash() != before
 
 

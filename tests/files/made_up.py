@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hts_tf import specs, trees
+from hts_tf import rollouts, trees
 
 STEPS, ENVS, ACTIONS = 6, 3, 5
 
@@ -16,7 +16,7 @@ def make(seed=0):
     steps = STEPS, ENVS, 1
     truncated = random.random(steps) < 0.3
     value = random.standard_normal(steps).astype(np.float32)
-    return specs.Rollout(
+    return rollouts.Rollout(
         observation=random.integers(2**16, size=(STEPS + 1, *steps[1:], 4, 24), dtype=np.uint16),
         action=random.integers(ACTIONS, size=steps, dtype=np.uint8),
         policy={"logits": random.standard_normal((*steps, ACTIONS)).astype(np.float32)},
@@ -48,6 +48,6 @@ def make_structured(seed=0):
 def flip(rollout, name, step, env, bit=0):
     """Returns a copy of which one bit of one cell of one array is another."""
     rollout = trees.map(np.copy, rollout)
-    cell = specs.leaves(rollout)[name][step, env]
+    cell = rollouts.leaves(rollout)[name][step, env]
     cell.reshape(-1).view(np.uint8)[bit // 8] ^= 1 << bit % 8
     return rollout
