@@ -135,6 +135,6 @@ def test_scopes_are_refused(bindings):
 def test_executors_pay_for_no_checks():
     code = (
         "import sys, hts_tf.environments.synthetic, hts_tf.environments.football.football, "
-        "hts_tf.collecting.executor; sys.exit('pydantic' in sys.modules)"
+        "hts_tf.collecting.executor_process; sys.exit('pydantic' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

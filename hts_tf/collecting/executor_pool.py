@@ -17,10 +17,11 @@ import numpy as np
 from hts_tf import errors
 from hts_tf.collecting import executor
 from hts_tf.collecting.board import Board
+from hts_tf.collecting.executor_process import ExecutorTask
 from hts_tf.system import processes, source, terminal
 
 # Not `-m`: it would begin as commands do, and take signals before `main` says what they mean.
-EXECUTOR = "from hts_tf.collecting import executor; executor.main()"
+EXECUTOR = "from hts_tf.collecting import executor_process; executor_process.main()"
 _GRACE_SEC = 5.0  # for executors to end by themselves
 
 
@@ -67,7 +68,7 @@ class ExecutorPool:
 
     def __init__(
         self,
-        tasks: Sequence[executor.ExecutorTask],
+        tasks: Sequence[ExecutorTask],
         board: Board,
         doing: np.ndarray,
         faults: np.ndarray,
@@ -80,7 +81,7 @@ class ExecutorPool:
         Args:
           tasks: one for each executor.
           board: of the environments.
-          doing: [num_executors, 6], see `executor.control_fields`.
+          doing: [num_executors, 6], see `executor_process.control_fields`.
           faults: [num_executors, ...], see there.
           crash_limit: an executor that dies so often in the same place is a failure.
           step_timeout_sec: an executor that takes longer for an env step or a reset, to start, to
@@ -107,7 +108,7 @@ class ExecutorPool:
         self._stopping = False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK)
         # One thread starts all executors and outlives them: the kernel kills a process whose
-        # parent *thread* has ended (see `executor.main`).
+        # parent *thread* has ended (see `executor_process.main`).
         self._thread = threading.Thread(target=self._run, name="executor pool", daemon=True)
 
     @property

@@ -8,8 +8,17 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from hts_tf import rollouts, seeding, specs
-from hts_tf.collecting import actor, board, buffers, executor, shared_memory, timesheet
+from hts_tf.collecting import (
+    actor,
+    board,
+    buffers,
+    executor,
+    executor_process,
+    shared_memory,
+    timesheet,
+)
 from hts_tf.collecting.executor_pool import ExecutorPool, WorkerError
+from hts_tf.collecting.executor_process import ExecutorTask
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base
 
@@ -54,7 +63,9 @@ def memory_fields(
     """Returns everything that trainer and executors share; see `SharedArrays`."""
     return {
         **board.fields(step, environment, crew.sync_interval, crew.num_envs, crew.num_storages),
-        **shared_memory.grouped(control=executor.control_fields(crew.num_executors, crew.traced)),
+        **shared_memory.grouped(
+            control=executor_process.control_fields(crew.num_executors, crew.traced)
+        ),
     }
 
 
@@ -213,7 +224,9 @@ class Workers:
         Returns:
           'executor' and 'actor' -> a list for each of these, of what `TimeSheet.since` says.
         """
-        executors = (executor.time_sheet(self._control, i) for i in range(self.crew.num_executors))
+        executors = (
+            executor_process.time_sheet(self._control, i) for i in range(self.crew.num_executors)
+        )
         return {
             "executor": [times.since(begin) for times in executors],
             "actor": [worker.times.since(begin) for worker in self._actors],
@@ -229,8 +242,8 @@ class Workers:
             buffer.release()
         self._memory.close()
 
-    def _task(self, environment: base.EnvironmentConfig, index: int) -> executor.ExecutorTask:
-        return executor.ExecutorTask(
+    def _task(self, environment: base.EnvironmentConfig, index: int) -> ExecutorTask:
+        return ExecutorTask(
             index=index,
             slots=np.flatnonzero(self._owner == index).tolist(),
             environment=environment,

@@ -41,7 +41,7 @@ BROKEN_GAMES = """
 import ctypes, dataclasses, os, random, signal, subprocess, sys, time
 import numpy as np
 from hts_tf import specs
-from hts_tf.collecting import buffers, executor, ledger
+from hts_tf.collecting import buffers, executor_process, ledger
 from hts_tf.environments import base, synthetic
 
 def kill():
@@ -153,7 +153,7 @@ class Stuck(Forgetful):
 @dataclasses.dataclass(frozen=True)
 class HangsWhenItIsClosed(synthetic.Synthetic):
     def make(self):
-        executor._CLOSING_SEC = 0.1
+        executor_process._CLOSING_SEC = 0.1
         return Stuck(self)
 
 class Tired(synthetic.SyntheticEnvironment):

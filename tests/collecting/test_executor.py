@@ -9,7 +9,7 @@ from hts_tf.collecting import executor_pool
 def test_an_executor_loads_no_tensorflow():
     script = (
         "import sys\n"
-        "import hts_tf.collecting.executor\n"
+        "import hts_tf.collecting.executor_process\n"
         "import hts_tf.environments.football.football, hts_tf.environments.synthetic\n"
         "print(*sorted({name.split('.')[0] for name in sys.modules}))"
     )
