@@ -18,9 +18,10 @@ from pathlib import Path
 from absl import flags
 
 from hts_tf import candidates, comparison, errors, operative
-from hts_tf.comparison import DIVERGED, ENV_STEPS, REACHED, UNFINISHED, Measured, Run
+from hts_tf.comparison import DIVERGED, ENV_STEPS, REACHED, STOPPED, UNFINISHED, Measured, Run
 from hts_tf.files import curves
 from hts_tf.files.curves import RunLog
+from hts_tf.files.workdir import STOPPED as STOPPED_BY_OBSERVER
 from hts_tf.files.workdir import Workdir
 from hts_tf.system import command, parallel, terminal
 from hts_tf.system.child import ChildError
@@ -56,7 +57,10 @@ def measure(workdir: Path, targets: Sequence[float]) -> Measured | None:
     log = RunLog(workdir)
     if not log.env_steps:
         return None
-    return comparison.measure(log, _MINUTES.value, targets, *_ends(workdir))
+    measured = comparison.measure(log, _MINUTES.value, targets, *_ends(workdir))
+    if measured.ended == UNFINISHED and Workdir(workdir).ending() == STOPPED_BY_OBSERVER:
+        return measured._replace(ended=STOPPED)
+    return measured
 
 
 def _targets() -> tuple[float, ...]:
@@ -75,7 +79,10 @@ def is_over(measured: Measured, workdir: Path) -> bool:
     _, stop_at_score = _ends(workdir)
     ends_by_itself = {ENV_STEPS} if stop_at_score == math.inf else {ENV_STEPS, REACHED}
     if measured.ended in ends_by_itself:
-        return Workdir(workdir).is_complete()
+        ending = Workdir(workdir).ending()
+        if ending is None:  # its checkpoints have been removed, or it could not write its only one
+            return not RunLog(workdir).is_cut_short
+        return bool(ending)
     return measured.ended != UNFINISHED
 
 

@@ -16,7 +16,7 @@ from hts_tf.system import whole
 
 # Why a run ended.
 REACHED, ENV_STEPS, MINUTES, UNFINISHED = "reached", "env_steps", "minutes", "unfinished"
-DIVERGED = "diverged"
+STOPPED, DIVERGED = "stopped", "diverged"
 
 
 class Run(NamedTuple):
@@ -54,7 +54,8 @@ class Measured(NamedTuple):
       time_shares: (role, activity) -> mean of all rounds' shares of the role's time. The learner's
         fingerprint is part of its update.
       ended: why: `REACHED` (all targets, or the score to stop at), `ENV_STEPS` (all of them are
-        made), `MINUTES` (are over), `DIVERGED` (learning went out of bounds), or `UNFINISHED`.
+        made), `MINUTES` (are over), `STOPPED` (an observer has asked for that), `DIVERGED`
+        (learning went out of bounds), or `UNFINISHED`.
     """
 
     curve: Curve

@@ -119,7 +119,12 @@ class Pipeline:
         with self.signals:  # until all is closed: a signal must not cut that short
             try:
                 if self._reporter:
-                    self._reporter.begin(self._state.env_steps, self._configuration, self._scope)
+                    self._reporter.begin(
+                        self._state.env_steps,
+                        self._configuration,
+                        self._scope,
+                        self._is_complete(),
+                    )
                 self._keeper.begin(self.learner, self._state.steps_per_round)
                 if self._evaluations:
                     self._evaluations.begin(self.learner.updates)
@@ -135,7 +140,7 @@ class Pipeline:
                 if self._evaluations:
                     self._await_evaluations()
                 if self._reporter:
-                    self._reporter.ended = "finished" if self._is_complete() else "stopped"
+                    self._reporter.end(self._is_complete())
                 if self._tracer:
                     self._tracer.finish()
             except WorkerError as error:
@@ -223,7 +228,8 @@ class Pipeline:
         """
         is_asked = self.signals.received is not None
         if self._reporter:
-            is_asked |= self._reporter.is_asked_to_stop
+            self._state.is_stopped = self._reporter.is_asked_to_stop
+            is_asked |= self._state.is_stopped
         if self._team.size == 1:
             self._stop = is_asked
             return outcome, cut_short

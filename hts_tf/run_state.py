@@ -10,7 +10,7 @@ from hts_tf.collecting.collector import Collector
 from hts_tf.collecting.unroll_collector import UnrollCollector
 from hts_tf.curriculum.curriculum import Progress
 from hts_tf.files.keeper import Keeper
-from hts_tf.files.workdir import COMPLETE
+from hts_tf.files.workdir import COMPLETE, STOPPED
 from hts_tf.learner import Learner
 from hts_tf.networks.agent import Agent
 from hts_tf.opponents.pool import Pool
@@ -53,6 +53,7 @@ class RunState:
     Attributes:
       next_round: the one that is to be run next.
       is_complete: whether there is none, as the run has come to its end by itself.
+      is_stopped: whether it ends here as an observer has asked for that.
       steps_per_round: env steps, of all machines.
     """
 
@@ -65,6 +66,7 @@ class RunState:
         """
         self.next_round = 0
         self.is_complete = False
+        self.is_stopped = False
         self._parts = parts
         self.steps_per_round = steps_per_round
 
@@ -138,6 +140,7 @@ class RunState:
             "run/next_round": np.array(self.next_round),
             "run/env_steps": np.array(self.env_steps),
             COMPLETE: np.array(self.is_complete),
+            STOPPED: np.array(self.is_stopped),
         }
         kept = parts.learner, parts.schedule, parts.reporter, parts.keeper
         for part in filter(None, (*kept, parts.pool, parts.progress)):

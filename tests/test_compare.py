@@ -9,6 +9,7 @@ import pytest
 from hts_tf.files import checkpoint
 from hts_tf.files.curves import RunLog, read_curve
 from hts_tf.files.workdir import Workdir
+from hts_tf.watching import display
 from tests import command_line, refusals, too_rich
 from tests.processes import is_alive, training_processes
 
@@ -131,13 +132,39 @@ def test_a_run_that_was_killed_after_its_last_env_step_goes_on_to_its_end(tmp_pa
     assert command_line.run("hts_tf.compare", *flags)[0] == 0
     made = checkpoint.paths(run / "checkpoints")
     made[0].unlink()
-    assert not Workdir(run).is_complete()
+    assert not Workdir(run).ending()
     assert RunLog(run).env_steps == 128
     code, printed, errors = command_line.run("hts_tf.compare", *flags)
     assert code == 0, errors
     assert "1 of 1, synthetic-hts_ppo-seed0: score 2 never; ended (env_steps)" in printed
     assert checkpoint.paths(run / "checkpoints") == made
     assert event_files(run) == 2
+
+    # Who has removed its checkpoints has not to make it again; what could not write any has.
+    for path in made:
+        path.unlink()
+    assert command_line.run("hts_tf.compare", *flags) == (0, printed, "")
+    assert event_files(run) == 2
+    board = display.TensorBoard(run)
+    board.restart(128)
+    board.scalars(128, {"run/minutes": 1.0})
+    board.close()
+    code, _, errors = command_line.run("hts_tf.compare", *flags)
+    assert code == 0, errors
+    assert checkpoint.paths(run / "checkpoints") == made
+    assert event_files(run) == 4
+
+
+def test_a_run_that_an_observer_has_ended_stays_as_it_is(tmp_path):
+    flags = ["--scenarios=synthetic", "--methods=hts_ppo", f"--output={tmp_path}", "--targets=2"]
+    flags += [f"--gin_files={command_line.ROOT / 'tests/extensions/witness.gin'}", *BINDINGS]
+    flags += ["--gin_bindings=Witness.stops_after = 192"]
+    first = command_line.run("hts_tf.compare", *flags)
+    assert first[0] == 0, first
+    [row] = read(tmp_path / "runs.csv")
+    assert (row["ended"], row["env_steps"]) == ("stopped", "256")
+    assert command_line.run("hts_tf.compare", *flags) == (*first[:2], "")
+    assert event_files(tmp_path / "synthetic-hts_ppo-seed0") == 1
 
 
 def test_one_that_diverges_is_no_end(tmp_path):

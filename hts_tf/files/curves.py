@@ -9,7 +9,7 @@ import numpy as np
 
 from hts_tf import errors
 from hts_tf.files.episodes import WINDOW
-from hts_tf.files.event_tail import RESTART, EventTail
+from hts_tf.files.event_tail import END, RESTART, EventTail
 
 TARGETS = (0.4, 0.8)  # of football: scores; the time and the env steps that they take are compared
 
@@ -65,11 +65,13 @@ class RunLog:
 
     Attributes:
       series: tag -> env steps -> value.
+      is_cut_short: whether it has yet to come to its end, as far as it tells.
     """
 
     def __init__(self, workdir: Path) -> None:
         """Reads what is there."""
         self.series: dict[str, dict[int, float]] = {}
+        self.is_cut_short = False
         self._tail = EventTail(workdir)
         self.read()
 
@@ -80,6 +82,9 @@ class RunLog:
             is_new = True
             if scalar.tag == RESTART:
                 self._forget_from(scalar.env_steps)
+                self.is_cut_short = bool(scalar.value)
+            elif scalar.tag == END:
+                self.is_cut_short = False
             else:
                 self.series.setdefault(scalar.tag, {})[scalar.env_steps] = scalar.value
         return is_new

@@ -16,6 +16,8 @@ from tensorboard.summary.writer import record_writer
 
 from hts_tf.system import whole
 
+TELLS_ITS_END = "tells its end"  # said at the beginning: earlier versions wrote no end
+
 _PREFIX = "events.out.tfevents."
 
 
@@ -39,8 +41,12 @@ class EventFile:
 
     def restart(self, step: int) -> None:
         """Writes that what earlier files have from this step on is void."""
-        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START, msg=TELLS_ITS_END)
         self._write(step=step, session_log=start)
+
+    def end(self, step: int) -> None:
+        """Writes that the run has come to its end, and all of it is kept."""
+        self._write(step=step, session_log=event_pb2.SessionLog(status=event_pb2.SessionLog.STOP))
 
     def add(self, step: int, summary: summary_pb2.Summary) -> None:
         """Writes values, all at once."""

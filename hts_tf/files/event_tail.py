@@ -12,7 +12,11 @@ from typing import NamedTuple
 from tensorboard.compat.proto import event_pb2
 from tensorboard.util import tensor_util
 
-RESTART = "restart"  # the tag of no series: what all have from here on is void
+from hts_tf.files.event_file import TELLS_ITS_END
+
+# Tags of no series. What all have from here on is void; the value is 1 if an end will be told.
+RESTART = "restart"
+END = "end"  # of the run
 
 _HEADER = struct.Struct("<QI")  # length, and a checksum of it
 _CHECKSUM_BYTES = 4
@@ -40,11 +44,14 @@ class EventTail:
         self._positions: dict[Path, int] = {}
 
     def scalars(self) -> Iterator[Scalar]:
-        """Yields what has been written since the last call, `RESTART` among it."""
+        """Yields what has been written since the last call, `RESTART` and `END` among it."""
         for record in self._records():
             event = event_pb2.Event.FromString(record)
-            if event.session_log.status == event_pb2.SessionLog.START:
-                yield Scalar(RESTART, event.step, 0.0)
+            log = event.session_log
+            if log.status == event_pb2.SessionLog.START:
+                yield Scalar(RESTART, event.step, float(log.msg == TELLS_ITS_END))
+            elif log.status == event_pb2.SessionLog.STOP:
+                yield Scalar(END, event.step, 0.0)
             for value in event.summary.value:
                 if value.metadata.plugin_data.plugin_name == "scalars":
                     number = tensor_util.make_ndarray(value.tensor).item()

@@ -16,7 +16,8 @@ from hts_tf.system import terminal, whole
 
 LOCK = "lock"  # the file that a run locks, which is empty
 TO_EVALUATE = "to_evaluate"  # among the checkpoints: policies that wait
-COMPLETE = "run/complete"  # in a checkpoint: whether the run has come to its end by itself
+# In a checkpoint: whether the run has come to its end by itself, or as an observer asked for that.
+COMPLETE, STOPPED = "run/complete", "run/stopped_by_observer"
 _ANOTHER = "; give that, or another --workdir"
 
 
@@ -205,11 +206,18 @@ class Workdir:
             except errors.ConfigError as error:
                 terminal.warn(f"{error}; trying the one before")
 
-    def is_complete(self) -> bool:
-        """Returns whether nothing is left to train or evaluate, as far as files tell."""
+    def ending(self) -> str | None:
+        """Returns how the run has ended, so that nothing is left to train or evaluate.
+
+        `COMPLETE` or `STOPPED`, which can be gone on with; but whoever makes several runs does not,
+        as where it ended is part of its result. "" if it has not; None if no checkpoint tells.
+        """
         if checkpoint.paths(self._checkpoints / TO_EVALUATE):
-            return False
-        return bool(self._newest_or_nothing().get(COMPLETE, True))
+            return ""
+        state = self._newest_or_nothing()
+        if COMPLETE not in state:
+            return None
+        return next((how for how in (COMPLETE, STOPPED) if state.get(how, False)), "")
 
     def scope(self) -> dict[str, str] | None:
         """Returns in what scope the run can be repeated (see `scope`); None if no file tells."""

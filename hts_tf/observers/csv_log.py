@@ -37,6 +37,11 @@ class CsvLog(Observer):
                 table = csv.DictReader(line for line in lines if line.endswith("\n"))
                 rows = [row for row in table if int(row[_STEPS]) <= run.env_steps]
                 self._columns = list(table.fieldnames)
+                # The last update of `hts` has as many env steps as the one before, and is yet to
+                # be made.
+                told = [int(row[_STEPS]) for row in rows].count(run.env_steps)
+                if told > 1 and not run.is_complete:
+                    del rows[1 - told :]
             except (KeyError, TypeError, ValueError, csv.Error) as error:
                 raise errors.ConfigError(f"{self._path} is damaged: {error}") from error
         self._write(rows)

@@ -15,6 +15,7 @@ class Run(NamedTuple):
       env_steps: made so far, when the run is taken up again; what was told of later ones is void,
         as they are made again.
       total_env_steps: of the whole run.
+      is_complete: whether none are left to be made.
     """
 
     workdir: Path
@@ -22,6 +23,7 @@ class Run(NamedTuple):
     scope: Mapping[str, str]
     env_steps: int
     total_env_steps: int
+    is_complete: bool = False
 
 
 class EndedEpisode(NamedTuple):

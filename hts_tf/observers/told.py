@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from hts_tf import errors
 from hts_tf.observers.observer import Observer, Run
 from hts_tf.system import terminal
@@ -71,7 +73,9 @@ class Observers:
                     page="watching.md#figures-elsewhere",
                 )
                 continue
-            if wants_end is True and not self.asked_to_stop:
+            # Figures may be numpy's, and so what comparing them says; anything else is no answer.
+            is_asked = isinstance(wants_end, bool | np.bool_) and bool(wants_end)
+            if is_asked and not self.asked_to_stop:
                 self.asked_to_stop = True
                 terminal.warn(f"{_name(observer)} asks to stop: stopping at the next sync point")
 

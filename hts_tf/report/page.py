@@ -22,6 +22,7 @@ ENDED = {  # what runs.csv calls it, in words
     "reached": "at the scores to reach",
     "minutes": "out of minutes",
     "env_steps": "out of env steps",
+    "stopped": "by an observer",
     "diverged": "out of bounds",
 }
 POSTER_METHODS = ("impala", "ppo", "hts_ppo")

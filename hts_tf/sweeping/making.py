@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hts_tf import errors
 from hts_tf.comparison import Run
 from hts_tf.files.curves import RunLog
+from hts_tf.files.workdir import Workdir
 from hts_tf.sweeping.record import UNFINISHED, Outcome
 from hts_tf.system import terminal, whole
 from hts_tf.system.child import Child, ChildError
@@ -60,7 +61,8 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
     """
     _claim(plan.trial(trial.number), "\n".join(trial.bindings))
     for number, run in enumerate(plan.runs):
-        log = RunLog(plan.workdir(trial.number, number))
+        workdir = plan.workdir(trial.number, number)
+        log = RunLog(workdir)
 
         def is_over(number: int = number, log: RunLog = log) -> bool:
             log.read()
@@ -70,10 +72,10 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
             # It ends by itself once it has learnt from the last env steps.
             return is_over() and log.env_steps < plan.total_env_steps[number]
 
-        if not is_over():
+        if not _judge(plan, trial, number, log, ended=bool(Workdir(workdir).ending())):
             training = Training(
                 f"trial {trial.number}, {run}",
-                plan.workdir(trial.number, number),
+                workdir,
                 run.flags,
                 plan.gin_files,
                 [*plan.gin_bindings, *trial.bindings],
@@ -86,7 +88,7 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
                     raise
                 diverged = error
             # What was written last, whenever the training was last looked at; it may have ended by
-            # itself before its env steps, as Trainer.stop_at_score has it.
+            # itself before its env steps, as Trainer.stop_at_score has it, or an observer.
             log.read()
             if not (diverged or log.env_steps):
                 raise nothing_left(training.name, training.workdir)

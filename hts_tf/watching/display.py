@@ -125,6 +125,10 @@ class TensorBoard:
         summary.value.add(tag=name, tensor=content, metadata=metadata)
         self._events.add(env_steps, summary)
 
+    def end(self, env_steps: int) -> None:
+        """Writes that the run has come to its end, and all of it is kept."""
+        self._events.end(env_steps)
+
     def sync(self) -> None:
         """Returns when all that has been written is on the disk."""
         self._events.sync()

@@ -12,6 +12,7 @@ from hts_tf.files import scope
 from hts_tf.files.archive import Record
 from hts_tf.files.evaluations import Evaluation, Evaluations
 from hts_tf.files.keeper import Keeper
+from hts_tf.files.workdir import STOPPED
 from hts_tf.observers.observer import EndedEpisode, Observer, Run
 from hts_tf.observers.told import Observers
 from hts_tf.schedules.schedule import Round
@@ -20,11 +21,7 @@ from hts_tf.watching import display, live_view
 
 
 class Reporter:
-    """Writes TensorBoard's event files, shows progress, and tells observers.
-
-    Attributes:
-      ended: how the run has, as observers are told, see `Observer`.
-    """
+    """Writes TensorBoard's event files, shows progress, and tells observers."""
 
     def __init__(
         self,
@@ -43,7 +40,7 @@ class Reporter:
           total_env_steps: of the whole run.
           observers: who is told, too.
         """
-        self.ended = "failed"  # until it has come to an end
+        self._ended = "failed"  # until it has come to an end
         self._total_env_steps = total_env_steps
         self._observers = Observers(observers)
         self._directory = directory
@@ -56,13 +53,16 @@ class Reporter:
         self._earlier_minutes = 0.0
         self._tensorboard: display.TensorBoard | None = None
 
-    def begin(self, env_steps: int, configuration: str, found: dict[str, str]) -> None:
+    def begin(
+        self, env_steps: int, configuration: str, found: dict[str, str], is_complete: bool
+    ) -> None:
         """Says what is being run.
 
         Args:
           env_steps: made so far.
           configuration: operative, see `operative.text`.
           found: the scope of reproducibility.
+          is_complete: whether none are left to be made.
         """
         if self._batching not in FLEXIBLE:
             terminal.warn(
@@ -81,7 +81,9 @@ class Reporter:
             if evaluation.env_steps <= env_steps:
                 self._progress.evaluated(evaluation)
         bound = operative.bindings(configuration)
-        self._observers.begin(Run(self._directory, bound, found, env_steps, self._total_env_steps))
+        self._observers.begin(
+            Run(self._directory, bound, found, env_steps, self._total_env_steps, is_complete)
+        )
 
     def _evaluated_before(self) -> list[Evaluation]:
         """Returns the evaluations of this run's launches before, to be shown."""
@@ -167,10 +169,20 @@ class Reporter:
         self._progress.evaluated(evaluation)
         self._observers.tell("after_evaluation", evaluation.env_steps, means)
 
+    def end(self, is_complete: bool) -> None:
+        """Tells that the run has ended: by itself, or as it was asked to stop."""
+        self._ended = "finished" if is_complete else "stopped"
+        if is_complete:
+            self._tensorboard.end(self._total_env_steps)
+
     def state(self) -> dict[str, np.ndarray]:
         """Returns what `restore` takes, for a checkpoint."""
         launch = np.array([start.LAUNCHED, self._earlier_minutes])
-        return {"run/minutes": np.array(self._minutes()), "run/launch": launch}
+        return {
+            "run/minutes": np.array(self._minutes()),
+            "run/launch": launch,
+            "run/asked_to_stop": np.array(self._observers.asked_to_stop),
+        }
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Goes on from a saved state."""
@@ -178,11 +190,14 @@ class Reporter:
         # After a machine was lost, a run begins again in the same process.
         is_same_launch = launched == start.LAUNCHED
         self._earlier_minutes = float(earlier_minutes if is_same_launch else state["run/minutes"])
+        # Asked for in the round before, and not yet done: a run that has stopped may go on.
+        is_asked = state.get("run/asked_to_stop", False) and not state[STOPPED]
+        self._observers.asked_to_stop = bool(is_asked)
 
     def close(self) -> None:
         """Shows the last of it; may be called twice."""
         self._progress.close()
-        self._observers.end(self.ended)
+        self._observers.end(self._ended)
         if self._tensorboard is not None:
             self._tensorboard.close()
 

@@ -39,6 +39,22 @@ def test_the_curve_begins_with_the_first_finished_episode(tmp_path):
         np.testing.assert_array_equal(column, again)
 
 
+def test_whether_a_run_has_come_to_its_end(tmp_path):
+    """Of earlier versions, which did not tell, it is not known that it has not."""
+    write(tmp_path, [(64, 1.0, 3, 0.25)]).close()
+    log = RunLog(tmp_path)
+    assert not log.is_cut_short
+    for has_ended in (False, True, False):
+        board = display.TensorBoard(tmp_path)
+        board.restart(128)
+        if has_ended:
+            board.end(128)
+        board.close()
+        log.read()
+        assert log.is_cut_short == RunLog(tmp_path).is_cut_short == (not has_ended)
+    assert log.env_steps == 64
+
+
 def test_a_resumed_run_forgets_what_came_after_its_checkpoint(tmp_path):
     write(tmp_path, [(step, step / 64, step, 0.5) for step in (64, 128, 192, 256)]).close()
     log = RunLog(tmp_path)

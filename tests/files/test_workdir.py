@@ -4,7 +4,7 @@ import pytest
 from hts_tf import errors
 from hts_tf.files import checkpoint
 from hts_tf.files.archive import Record
-from hts_tf.files.workdir import COMPLETE, LOCK, TO_EVALUATE, Workdir
+from hts_tf.files.workdir import COMPLETE, LOCK, STOPPED, TO_EVALUATE, Workdir
 
 
 def test_an_archive_that_has_lost_episodes_is_reported(tmp_path, capfd):
@@ -76,12 +76,19 @@ def test_checkpoints_of_a_run_whose_configuration_is_gone(tmp_path):
     workdir.close()
 
 
-def test_whether_a_run_is_complete(tmp_path):
-    """Who has removed its checkpoints, or made it before they said so, has not to make it again."""
+def test_how_a_run_has_ended(tmp_path):
     workdir = Workdir(tmp_path)
-    assert workdir.is_complete()
-    for number, state in enumerate([{"number": 0}, {COMPLETE: False}, {COMPLETE: True}]):
+    assert workdir.ending() is None
+    for number, (state, ending) in enumerate(
+        [
+            ({"number": 0}, None),
+            ({COMPLETE: False}, ""),
+            ({COMPLETE: False, STOPPED: False}, ""),
+            ({COMPLETE: False, STOPPED: True}, STOPPED),
+            ({COMPLETE: True, STOPPED: True}, COMPLETE),
+        ]
+    ):
         workdir.save(number, {name: np.array(value) for name, value in state.items()}, keep=1)
-        assert workdir.is_complete() == state.get(COMPLETE, True)
+        assert workdir.ending() == ending
     checkpoint.save(tmp_path / "checkpoints" / TO_EVALUATE, 2, {"number": np.array(0)})
-    assert not workdir.is_complete(), "a policy waits"
+    assert workdir.ending() == "", "a policy waits"

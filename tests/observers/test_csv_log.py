@@ -7,9 +7,9 @@ from hts_tf.observers.csv_log import CsvLog
 from hts_tf.observers.observer import Run
 
 
-def begin(directory: Path, env_steps: int) -> CsvLog:
+def begin(directory: Path, env_steps: int, is_complete: bool = False) -> CsvLog:
     log = CsvLog()
-    log.begin(Run(directory, {}, {}, env_steps, 1000))
+    log.begin(Run(directory, {}, {}, env_steps, 1000, is_complete))
     return log
 
 
@@ -27,3 +27,20 @@ def test_a_row_that_was_cut_short_is_made_again(tmp_path, torn):
         file.write(torn)
     begin(tmp_path, 100).after_update(163, {"a": 0.5, "b": 4.0})
     assert rows(tmp_path) == [("81", "1.5", "2.5"), ("163", "0.5", "4.0")]
+
+
+@pytest.mark.parametrize("is_complete", [False, True])
+def test_the_last_update_of_hts(tmp_path, is_complete):
+    """It has as many env steps as the one before, after which a run may be killed."""
+    log = begin(tmp_path, 0)
+    updates = [
+        (500, {"a": 1.0, "b": 0.0}),
+        (1000, {"a": 2.0, "b": 0.0}),
+        (1000, {"a": 3.0, "b": 0.0}),
+    ]
+    for update in updates:
+        log.after_update(*update)
+    log = begin(tmp_path, 1000, is_complete)
+    if not is_complete:
+        log.after_update(*updates[-1])
+    assert [a for _, a, _ in rows(tmp_path)] == ["1.0", "2.0", "3.0"]

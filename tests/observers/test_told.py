@@ -4,6 +4,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hts_tf import errors
@@ -48,6 +49,21 @@ def test_one_that_ends_the_program_is_told_no_more(capfd):
         observers.tell("after_update", 512, {"score": 1.0})
     assert listening.told == [RUN, {"score": 1.0}, {"score": 1.0}]
     assert capfd.readouterr().err.count("Leaving.after_update has failed (SystemExit:)") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_asked"),
+    [(np.float64(0.95) >= 0.9, True), (True, True), (1, False), ("no", False)],
+)
+def test_asking_to_stop(answer, is_asked):
+    class Asking(Observer):
+        def after_update(self, env_steps, figures):
+            return answer
+
+    observers = Observers([Asking()])
+    observers.begin(RUN)
+    observers.tell("after_update", 512, {})
+    assert observers.asked_to_stop == is_asked
 
 
 def test_one_that_ends_the_program_at_its_beginning_ends_the_run():

@@ -1,10 +1,12 @@
 import time
 
+import numpy as np
 import pytest
 
 from hts_tf.collecting.policy import Batching
 from hts_tf.files import scope
 from hts_tf.files.evaluations import FILE_NAME, Evaluation
+from hts_tf.files.workdir import STOPPED
 from hts_tf.system import start, whole
 from hts_tf.watching.reporter import Reporter
 
@@ -33,6 +35,16 @@ def test_minutes_of_a_run_that_goes_on(tmp_path, monkeypatch, launches, expected
     assert minutes(third) == pytest.approx(expected, abs=0.1)
 
 
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_request_to_stop_is_not_forgotten_before_it_is_met(tmp_path, is_stopped):
+    reporter = make(tmp_path)
+    assert not reporter.state()["run/asked_to_stop"]
+    reporter._observers.asked_to_stop = True
+    again = make(tmp_path)
+    again.restore({**reporter.state(), STOPPED: np.array(is_stopped)})
+    assert again.is_asked_to_stop == (not is_stopped)
+
+
 def test_what_earlier_launches_have_evaluated_is_known(tmp_path, monkeypatch):
     """So that the best one is the best of the run, not of the launch."""
     rows = [
@@ -41,6 +53,6 @@ def test_what_earlier_launches_have_evaluated_is_known(tmp_path, monkeypatch):
     whole.write_csv(tmp_path / FILE_NAME, Evaluation._fields, rows)
     reporter, told = make(tmp_path), []
     monkeypatch.setattr(reporter._progress, "evaluated", told.append)
-    reporter.begin(100, "", scope.describe())
+    reporter.begin(100, "", scope.describe(), is_complete=True)
     assert told == rows[:2], "it goes on from env step 100"
     reporter.close()
