@@ -60,6 +60,14 @@ def test_another_seed_other_bits(reference, tmp_path):
 
 
 @pytest.mark.slow
+def test_hts_is_sync_with_a_lag_of_one_update(tmp_path):
+    """To the bit: in what it learns from, and in what it learns."""
+    hts = train_on(tmp_path / "hts", *GAME, "--method=hts_ppo")
+    lagged = command_line.ROOT / "tests/extensions/lagged.gin"
+    assert train_on(tmp_path / "lagged", *GAME, f"--gin_files={lagged}") == hts
+
+
+@pytest.mark.slow
 def test_a_killed_executor_changes_nothing(reference, tmp_path):
     patience.allow(tmp_path, 2)
     with command_line.start("hts_tf.train", f"--workdir={tmp_path}", *PATIENT_GAME) as process:
