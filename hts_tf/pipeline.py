@@ -213,7 +213,8 @@ class Pipeline:
             self._reporter.evaluated(evaluation)
 
     def _await_evaluations(self) -> None:
-        while self._is_complete() and not self.signals.received:
+        has_ended = self._is_complete() or self._state.is_stopped
+        while has_ended and not self.signals.received:
             for evaluation in self._evaluations.ended():
                 self._reporter.evaluated(evaluation)
             if self._evaluations.is_idle:

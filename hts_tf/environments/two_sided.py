@@ -5,16 +5,22 @@ import dataclasses
 from hts_tf import errors
 from hts_tf.environments import base
 from hts_tf.environments.football.football import Football
+from hts_tf.environments.tasks import Tasks
 
 
 def two_sided(environment: base.EnvironmentConfig) -> base.EnvironmentConfig:
     """Returns an environment that has rivals: itself, or football with as many on the right.
+
+    Of tasks, where none has any, each gets them.
 
     Raises:
       ConfigError: it has no other side, or not so many players on it.
     """
     if environment.spec.num_rivals:
         return environment
+    if isinstance(environment, Tasks):
+        tasks = [two_sided(task) for task in environment.environments]
+        return dataclasses.replace(environment, environments=tasks)
     if isinstance(environment, Football) and environment.players[0]:
         try:
             return dataclasses.replace(environment, right_players=environment.players[0])

@@ -212,12 +212,14 @@ class Workdir:
         `COMPLETE` or `STOPPED`, which can be gone on with; but whoever makes several runs does not,
         as where it ended is part of its result. "" if it has not; None if no checkpoint tells.
         """
+        state = self._newest_or_nothing()
+        if state.get(STOPPED, False):
+            return STOPPED
         if checkpoint.paths(self._checkpoints / TO_EVALUATE):
             return ""
-        state = self._newest_or_nothing()
         if COMPLETE not in state:
             return None
-        return next((how for how in (COMPLETE, STOPPED) if state.get(how, False)), "")
+        return COMPLETE if state[COMPLETE] else ""
 
     def scope(self) -> dict[str, str] | None:
         """Returns in what scope the run can be repeated (see `scope`); None if no file tells."""

@@ -145,9 +145,10 @@ class Child:
         code = self._process.poll()
         if code is None:
             return False
-        # A signal may come before the child knows what to do with it, or when it is over.
-        by_signal = (-signal.SIGTERM, 128 + signal.SIGTERM) if self._is_asked_to_end else ()
-        if code not in (0, *by_signal):
+        # A signal may come before the child knows what to do with it, or when it is over; and who
+        # stops a whole job sends its own to all of its processes.
+        signals = (signal.SIGTERM, signal.SIGINT) if self._is_asked_to_end else ()
+        if code not in (0, *(code for number in signals for code in (-number, 128 + number))):
             raise self._failure()
         return True
 

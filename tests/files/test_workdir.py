@@ -85,10 +85,12 @@ def test_how_a_run_has_ended(tmp_path):
             ({COMPLETE: False}, ""),
             ({COMPLETE: False, STOPPED: False}, ""),
             ({COMPLETE: False, STOPPED: True}, STOPPED),
-            ({COMPLETE: True, STOPPED: True}, COMPLETE),
+            ({COMPLETE: True, STOPPED: False}, COMPLETE),
         ]
     ):
         workdir.save(number, {name: np.array(value) for name, value in state.items()}, keep=1)
         assert workdir.ending() == ending
     checkpoint.save(tmp_path / "checkpoints" / TO_EVALUATE, 2, {"number": np.array(0)})
     assert workdir.ending() == "", "a policy waits"
+    workdir.save(9, {COMPLETE: np.array(False), STOPPED: np.array(True)}, keep=1)
+    assert workdir.ending() == STOPPED, "who goes on with it has it evaluated"

@@ -114,6 +114,16 @@ def test_a_child_that_does_not_know_the_signal_yet(tmp_path):
         child.wait()
 
 
+@pytest.mark.parametrize("code", [130, 143])
+def test_a_whole_job_is_stopped(module, tmp_path, code):
+    """A training is told by whoever stops the job, and by its parent."""
+    with Child(module, [str(code)], log=tmp_path / "log.txt") as child:
+        while "asleep" not in (tmp_path / "log.txt").read_text():
+            child.check()
+        child.ask_to_end()
+        child.wait()
+
+
 def test_a_signal_that_nobody_asked_for():
     with Child("timeit", ["-n1", "import time; time.sleep(1000)"]) as child:
         os.kill(child.pid, signal.SIGTERM)

@@ -87,9 +87,19 @@ class PettingZooEnvironment(base.Environment):
         if recipe.agent_indicator:
             entries[specs.AGENT] = specs.DiscreteSpec(num_values=len(self._agents))
         self._has_state = recipe.critic_state
-        if recipe.critic_state:
+        self._is_dict = bool(entries) or self._has_state
+        # An entry that policies do not see is looked for at the top.
+        self._has_own_state = self._is_dict and specs.has_critic_state(observed)
+        if self._has_own_state:
+            observed = {**observed}
+            entries[specs.CRITIC_STATE] = observed.pop(specs.CRITIC_STATE)
+        if self._has_state:
+            if self._has_own_state:
+                raise errors.ConfigError(
+                    f"PettingZoo.critic_state: agents of {self._module} observe an entry "
+                    f"{specs.CRITIC_STATE!r} of their own already"
+                )
             entries[specs.CRITIC_STATE], self._write_state = self._state_space()
-        self._is_dict = bool(entries)
         self._time_limit = recipe.max_episode_steps
         self.spec = specs.EnvironmentSpec(
             {_SEEN: observed, **entries} if entries else observed,
@@ -233,6 +243,8 @@ class PettingZooEnvironment(base.Environment):
 
     def _write_agent(self, index: int, seen: Any, place: Any, over: bool) -> None:
         array = place[_SEEN] if self._is_dict else place
+        if self._has_own_state:
+            array = {**array, specs.CRITIC_STATE: place[specs.CRITIC_STATE]}
         self._writers[index](seen[self._alone] if self._alone else seen, array)
         if self._masks is not None:
             mask, permitted = self._masks[index], place[specs.ACTION_MASK]

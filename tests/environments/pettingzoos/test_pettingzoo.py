@@ -10,6 +10,7 @@ from gymnasium import spaces
 from hts_tf import errors, specs, trees
 from hts_tf.environments import checked, history, random_actions
 from hts_tf.environments.pettingzoos.pettingzoo import PettingZoo
+from hts_tf.networks import torsos
 from hts_tf.watching import keyboard
 from tests import zoo
 
@@ -107,6 +108,46 @@ class Stateful(zoo.Herd):
 
 
 zoo.stateful = zoo._module("stateful", Stateful)
+
+
+class Knowing(zoo.Herd):
+    """Each agent observes what only its value is to see."""
+
+    def _space(self, agent):
+        seen = super()._space(agent)
+        own = dict(seen.spaces) if isinstance(seen, spaces.Dict) else {"x": seen}
+        return spaces.Dict({**own, specs.CRITIC_STATE: TWO})
+
+    def _seen(self, agents):
+        state = np.full(2, self._steps / 8, np.float32)
+        return {
+            agent: {**(own if isinstance(own, dict) else {"x": own}), specs.CRITIC_STATE: state}
+            for agent, own in super()._seen(agents).items()
+        }
+
+
+zoo.knowing = zoo._module("knowing", Knowing)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "settings"),
+    [({}, {}), ({}, {"agent_indicator": True}), ({"masked": True}, {})],
+)
+def test_a_state_that_agents_observe_is_for_values_alone(kwargs, settings):
+    config = PettingZoo("tests.zoo.knowing", kwargs, **settings)
+    names = dict(trees.named(torsos.seen_by_policy(config.spec.observation), ""))
+    assert names
+    assert not any(specs.CRITIC_STATE in name for name in names)
+    for step, (seen, _, there, _) in enumerate(play(config, 1)):
+        assert (seen[specs.CRITIC_STATE][there] == np.float32(step / 8)).all()
+        vectors = seen.get("observation", seen)
+        vector = vectors["observation" if kwargs else "x"]
+        assert (vector[there] >= 1).any(axis=1).all()
+
+
+def test_two_states():
+    with pytest.raises(errors.ConfigError, match="observe an entry 'critic_state' of their own"):
+        _ = PettingZoo("tests.zoo.knowing", critic_state=True).spec
 
 
 @pytest.mark.parametrize("kind", STATES)
