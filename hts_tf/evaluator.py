@@ -2,9 +2,9 @@
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -68,7 +68,11 @@ def _sides(spec: specs.EnvironmentSpec, policy: Policy, rivals: Policy | None) -
 
 
 class _Match:
-    """One environment, playing one evaluation episode after another."""
+    """One environment, playing one evaluation episode after another.
+
+    Attributes:
+      thread: the only one that touches the environment, as an executor has it.
+    """
 
     def __init__(
         self,
@@ -76,8 +80,10 @@ class _Match:
         seed: int,
         sides: Sequence[_Side],
         on_progress: Callable[[], None],
+        thread: futures.Executor,
     ) -> None:
         spec = environment.spec
+        self.thread = thread
         self._environment = checked.make(environment)
         self._seed = seed
         self._action_bytes = spec.action.nbytes * spec.num_players
@@ -178,28 +184,43 @@ def play(
     parallel = min(max_parallel, num_episodes)
     sides = _sides(environment.spec, policy, rivals)
     matches: list[_Match] = []
-    numbers = itertools.count(parallel)
+    waiting = list(range(parallel, num_episodes))
     finished: dict[int, Played] = {}
-    try:  # around the threads, which may still be stepping others when one fails
-        with futures.ThreadPoolExecutor(processors.usable_cores()) as threads:
-            for _ in range(parallel):
-                matches.append(_Match(environment, seed, sides, on_progress))
-            list(threads.map(_Match.begin, matches, range(parallel)))
+    with contextlib.ExitStack() as stack:
+        threads = [
+            stack.enter_context(futures.ThreadPoolExecutor(1))
+            for _ in range(min(parallel, processors.usable_cores()))
+        ]
+        try:
+            for _, thread in zip(range(parallel), itertools.cycle(threads), strict=False):
+                about = (environment, seed, sides, on_progress, thread)
+                matches.append(thread.submit(_Match, *about).result())
+            _each(_Match.begin, matches, range(parallel))
             while matches:
                 actions = _actions(matches, sides, deterministic_policy)
-                ended = list(threads.map(_Match.step, matches, actions))
-                for match in itertools.compress(matches.copy(), ended):
-                    finished[match.number] = match.played()
-                    number = next(numbers)
-                    if number < num_episodes:
-                        match.begin(number)
-                    else:
-                        match.close()
-                        matches.remove(match)
-    finally:
-        for match in matches:
-            match.close()
+                ended = _each(_Match.step, matches, actions)
+                over = list(itertools.compress(matches, ended))
+                finished |= {match.number: match.played() for match in over}
+                numbers, waiting = waiting[: len(over)], waiting[len(over) :]
+                _each(_Match.begin, over[: len(numbers)], numbers)
+                for match in over[len(numbers) :]:
+                    _each(_Match.close, [match])
+                    matches.remove(match)
+        finally:
+            _each(_Match.close, matches)
     return [finished[number] for number in sorted(finished)]
+
+
+def _each(
+    do: Callable[..., Any], matches: Sequence[_Match], *arguments: Iterable[Any]
+) -> list[Any]:
+    """Has something done to matches at once, by their threads; returns what comes of it."""
+    calls = [
+        match.thread.submit(do, match, *own)
+        for match, *own in zip(matches, *arguments, strict=True)
+    ]
+    futures.wait(calls)  # also for those that go on when one has failed
+    return [call.result() for call in calls]
 
 
 def _actions(

@@ -100,7 +100,9 @@ class LoadedPolicy:
                 f"a batch of {count} episodes takes as many observations",
                 page="python.md#a-policy-in-use",
             )
-        seen = [self._seen(one, about) for one, about in zip(shown, infos, strict=True)]
+        seen = [
+            self._seen(one, about, state.is_batch) for one, about in zip(shown, infos, strict=True)
+        ]
         rows = trees.map(lambda *leaves: np.concatenate(leaves), *seen)
         noise = np.stack([self._policy.draw_noise(random, (players,)) for random in state.random])
         noise = noise.reshape(count * players, *noise.shape[2:])
@@ -126,10 +128,10 @@ class LoadedPolicy:
         ]
         return trees.map(lambda *parts: np.concatenate(parts), *answers)
 
-    def _seen(self, shown: Any, info: Any) -> trees.Tree:
+    def _seen(self, shown: Any, info: Any, may_be_over: bool) -> trees.Tree:
         """Returns an observation as arrays [P, ...]. Raises: ConfigError: it cannot be one."""
         if self._gymnasium is not None:
-            one = self._gymnasium.observed(shown, info)
+            one = self._gymnasium.observed(shown, info, may_be_over)  # as others of its batch
             return trees.map(lambda array: array[np.newaxis], one)
         try:
             return trees.map(

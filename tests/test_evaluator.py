@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import threading
 import time
 
 import numpy as np
@@ -169,6 +170,39 @@ class _Slow(_Auction):
 
     def close(self):
         self.was_closed_at_work = self.is_stepping
+
+
+@dataclasses.dataclass(frozen=True)
+class Threads(Bidding):
+    """As of an environment with a connection to a database, say."""
+
+    used: list = dataclasses.field(default_factory=list)
+
+    def make(self):
+        self.used.append({threading.current_thread()})
+        return _OfAThread(self.used[-1])
+
+
+class _OfAThread(_Auction):
+    def __init__(self, used):
+        self._used = used
+
+    def reset(self, seed, observation):
+        self._used.add(threading.current_thread())
+        super().reset(seed, observation)
+
+    def step(self, action, observation):
+        self._used.add(threading.current_thread())
+        return super().step(action, observation)
+
+    def close(self):
+        self._used.add(threading.current_thread())
+
+
+def test_each_environment_is_one_threads_own(op_determinism):
+    environment = Threads()
+    evaluator.play(environment, policy_that_bids(1), 9, 0, 4)
+    assert list(map(len, environment.used)) == [1, 1, 1, 1]
 
 
 def test_none_is_closed_while_it_is_stepped(op_determinism):

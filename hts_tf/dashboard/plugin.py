@@ -18,7 +18,7 @@ from tensorboard.plugins import base_plugin
 from werkzeug import Request, Response
 
 from hts_tf import errors
-from hts_tf.files import archive
+from hts_tf.files import archive, checkpoint
 from hts_tf.system.child import Child, ChildError
 
 _DEPTH = 4  # of workdirs below the directory of logs
@@ -103,7 +103,8 @@ class EpisodesPlugin(base_plugin.TBPlugin):
             raise errors.ConfigError(f"an episode is a number, not {episode!r}")
         # A run that goes on has another policy, and one that was killed takes episodes back.
         state = (workdir / archive.FILE_NAME).stat().st_mtime_ns
-        key = (what, str(workdir), episode, str(state))
+        newest = checkpoint.paths(workdir / "checkpoints")[:1]
+        key = (what, str(workdir), episode, str(state), *map(str, newest))
         with self._lock:
             if key not in self._answers:
                 self._answers[key] = _said(_MODULES[what], workdir, episode)

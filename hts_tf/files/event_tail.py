@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from google.protobuf.message import DecodeError
 from tensorboard.compat.proto import event_pb2
+from tensorboard.summary.writer import record_writer
 from tensorboard.util import tensor_util
 
 from hts_tf.files.event_file import TELLS_ITS_END
@@ -19,7 +21,7 @@ RESTART = "restart"
 END = "end"  # of the run
 
 _HEADER = struct.Struct("<QI")  # length, and a checksum of it
-_CHECKSUM_BYTES = 4
+_LENGTH_BYTES, _CHECKSUM_BYTES = 8, 4
 
 
 class Scalar(NamedTuple):
@@ -46,7 +48,10 @@ class EventTail:
     def scalars(self) -> Iterator[Scalar]:
         """Yields what has been written since the last call, `RESTART` and `END` among it."""
         for record in self._records():
-            event = event_pb2.Event.FromString(record)
+            try:
+                event = event_pb2.Event.FromString(record)
+            except DecodeError:  # the same, in the middle of a record: the last that was written
+                continue
             log = event.session_log
             if log.status == event_pb2.SessionLog.START:
                 yield Scalar(RESTART, event.step, float(log.msg == TELLS_ITS_END))
@@ -69,7 +74,10 @@ class EventTail:
         start = 0
         while start + _HEADER.size <= len(data):
             body = start + _HEADER.size
-            length, _ = _HEADER.unpack_from(data, start)
+            length, checksum = _HEADER.unpack_from(data, start)
+            # Where a machine has crashed, or a file lies on another, there may be zeros.
+            if checksum != record_writer.masked_crc32c(data[start : start + _LENGTH_BYTES]):
+                break
             end = body + length + _CHECKSUM_BYTES
             if end > len(data):  # its end is yet to be written
                 break

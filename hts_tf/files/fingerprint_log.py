@@ -54,7 +54,9 @@ class FingerprintLog:
         self._cells = (directory / CELLS).open("ab", buffering=0)
         end = 0
         for update, cells in _records(directory / CELLS):
-            end = cells.stop if update <= updates else end
+            if not 0 < update <= updates:  # 0: zeros, which a machine that crashed has left
+                break
+            end = cells.stop
         self._cells.truncate(end)
 
     def append(self, update: int, env_steps: int, fingerprint: Fingerprint) -> None:

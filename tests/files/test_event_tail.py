@@ -40,5 +40,24 @@ def test_a_record_half_written_is_for_the_next_time(tmp_path, board):
         assert steps + [scalar.env_steps for scalar in tail.scalars()] == [64, 128]
 
 
+def test_zeros_that_a_crash_has_left(tmp_path, board):
+    """In the last record, or after it; a run that goes on has another file."""
+    board.scalars(64, {"run/minutes": 1.0})
+    (source,) = tmp_path.glob("events*")
+    first = source.stat().st_size
+    board.scalars(128, {"run/minutes": 2.0})
+    data = source.read_bytes()
+    for whole in range(first, len(data)):
+        source.write_bytes(data[:whole] + bytes(len(data) - whole + 40))
+        steps = [scalar.env_steps for scalar in EventTail(tmp_path).scalars()]
+        assert steps in ([64], [64, 128])
+    # Where they are seen before what was written there, that is read later.
+    source.write_bytes(data[:first] + bytes(100))
+    tail = EventTail(tmp_path)
+    assert [scalar.env_steps for scalar in tail.scalars()] == [64]
+    source.write_bytes(data)
+    assert [scalar.env_steps for scalar in tail.scalars()] == [128]
+
+
 def test_no_workdir_yet(tmp_path):
     assert list(EventTail(tmp_path / "later").scalars()) == []

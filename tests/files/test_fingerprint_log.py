@@ -109,6 +109,14 @@ def test_torn_ends(tmp_path, capfd, whole, torn, missing_bytes):
     assert not capfd.readouterr().err
 
 
+def test_zeros_that_a_crash_has_left(tmp_path, whole):
+    live(tmp_path, 4)
+    cells = tmp_path / CELLS
+    cells.write_bytes(cells.read_bytes() + bytes(100))
+    live(tmp_path, 5, first=5)
+    assert files(tmp_path) == whole
+
+
 def test_killed_before_anything_was_written(tmp_path, whole):
     for content in ("", "update,env_"):
         (tmp_path / TABLE).write_text(content)

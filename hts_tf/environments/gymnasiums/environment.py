@@ -159,18 +159,20 @@ class GymnasiumEnvironment(base.Environment):
         except (KeyError, TypeError, IndexError) as error:
             raise self._error("info that ends an episode", error) from error
 
-    def observed(self, shown: Any, info: Any = None) -> trees.Tree:
+    def observed(self, shown: Any, info: Any = None, may_be_over: bool = False) -> trees.Tree:
         """Returns what Gymnasium shows during an episode as it is observed.
 
         Args:
           shown: as the wrapped environment returns it.
           info: the same, where masks come with it.
+          may_be_over: whether it may be an episode's last, whose mask may permit nothing.
 
         Raises:
           ProtocolError: it is not of its space, or a mask is missing or useless.
         """
         observation = self.spec.new_observation()
-        self._write(shown, info or {}, observation, over=False)
+        has_mask = self._mask is not None and self._given_mask(shown, info or {}) is not None
+        self._write(shown, info or {}, observation, over=may_be_over and has_mask)
         return observation
 
     def close(self) -> None:
@@ -186,11 +188,14 @@ class GymnasiumEnvironment(base.Environment):
             raise self._error("observation", error) from error
         if self._mask is None:
             return
-        mask = (shown if self.mask_is_observed else info).get(specs.ACTION_MASK)
+        mask = self._given_mask(shown, info)
         try:
             self._mask.write(mask, observation[specs.ACTION_MASK], over)
         except (ValueError, TypeError) as error:
             raise self._error("action mask", error) from error
+
+    def _given_mask(self, shown: Any, info: Any) -> Any:
+        return (shown if self.mask_is_observed else info).get(specs.ACTION_MASK)
 
     def _error(self, what: str, error: Exception) -> checked.ProtocolError:
         fault = errors.in_a_line(error)

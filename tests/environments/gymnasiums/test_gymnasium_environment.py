@@ -172,6 +172,20 @@ def test_masks_that_break_the_rules(fault, says, where):
     assert len(str(error.value).splitlines()) == 1
 
 
+def test_of_a_batch_some_episodes_may_be_over():
+    environment = Gymnasium("Masked-v0", kwargs={"where": "info"}).make()
+    shown, info = environment.env.reset(seed=0)
+    nothing = {"action_mask": np.zeros_like(info["action_mask"])}
+    assert environment.observed(shown, nothing, may_be_over=True)["action_mask"].all()
+    for about, may_be_over, says in [
+        (nothing, False, "permits nothing"),
+        ({}, True, "is missing"),
+        (None, True, "is missing"),
+    ]:
+        with pytest.raises(checked.ProtocolError, match=says):
+            environment.observed(shown, about, may_be_over)
+
+
 def test_at_the_end_no_mask_is_needed():
     config = Gymnasium("Masked-v0", kwargs={"fault": "none at the end"})
     environment = checked.make(config)
