@@ -1,6 +1,8 @@
 """Children on nodes of a Ray cluster, which they share a file system with."""
 
 import functools
+import math
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,24 +49,15 @@ class DistantChild:
     def __init__(
         self, ray: Any, node: str, module: str, arguments: Sequence[str], log: Path
     ) -> None:
-        """Starts it there.
-
-        Raises:
-          ConfigError: the node does not have the directory of the log.
-          ChildError: the node is lost.
-        """
+        """Has it begin there as soon as a processor is free, and does not wait for that."""
         self._ray = ray
         self._node = node
+        self._log = log.resolve()
+        self._is_given_up = False
+        self._warn_at = time.monotonic() + _BEGIN_SEC
         self._keeper = ray_cluster.hire(ray, _Keeper, node)
-        asked = self._keeper.begin.remote(module, list(arguments), str(log.resolve()))
-        if ray.wait([asked], timeout=_BEGIN_SEC)[1]:
-            terminal.warn(f"node {node} has no processor free for another trial: waiting")
-        if not self._get(asked):
-            raise errors.ConfigError(
-                f"--output: node {node} does not have {log.parent.resolve()}; all nodes must share "
-                "the directory",
-                page="comparing.md#searching-settings",
-            )
+        self._begun = self._keeper.begin.remote(module, list(arguments), str(self._log))
+        self._outcome = self._keeper.outcome.remote()  # after that, as Ray keeps to the order
 
     def __enter__(self) -> "DistantChild":
         return self
@@ -73,17 +66,45 @@ class DistantChild:
         self._ray.kill(self._keeper)  # the kernel kills the child with it
 
     def has_ended(self) -> bool:
-        """Returns whether it has ended, well. Raises: ChildError: it failed, or its node did."""
-        outcome = self._get(self._keeper.outcome.remote())
+        """Returns whether it has ended, well; or is never to begin.
+
+        Raises:
+          ConfigError: the node does not have the directory of the log.
+          ChildError: it failed, or its node did.
+        """
+        if self._is_given_up:
+            return True
+        has_directory = self._answer(self._begun)
+        if has_directory is None:
+            if time.monotonic() > self._warn_at:
+                self._warn_at = math.inf
+                terminal.warn(f"node {self._node} has no processor free for another trial: waiting")
+            return False
+        if not has_directory:
+            raise errors.ConfigError(
+                f"--output: node {self._node} does not have {self._log.parent}; all nodes must "
+                "share the directory",
+                page="comparing.md#searching-settings",
+            )
+        outcome = self._answer(self._outcome)
+        if outcome is None:
+            return False
+        self._outcome = self._keeper.outcome.remote()
         if outcome.error:
             raise ChildError(outcome.error, outcome.code)
         return outcome.ended
 
     def ask_to_end(self) -> None:
-        """Asks it to end. Raises: ChildError: its node is lost."""
-        self._get(self._keeper.ask_to_end.remote())
+        """Asks it to end; gives it up if it has yet to begin. Raises: ChildError: see above."""
+        if self._answer(self._begun) is None:
+            self._is_given_up = True
+        else:
+            self._keeper.ask_to_end.remote()
 
-    def _get(self, reference: Any) -> Any:
+    def _answer(self, reference: Any) -> Any:
+        """Returns what a call has come to, None if it has yet to; waits for nobody."""
+        if not self._ray.wait([reference], timeout=0)[0]:
+            return None
         try:
             return self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
@@ -96,5 +117,15 @@ class DistantChild:
 
 
 def on_nodes(ray: Any) -> list[Callable[..., DistantChild]]:
-    """Returns for each node what starts a child there."""
-    return [functools.partial(DistantChild, ray, node) for node in ray_cluster.nodes(ray)]
+    """Returns for each node that counts a processor what starts a child there.
+
+    Raises:
+      ConfigError: none does.
+    """
+    nodes = ray_cluster.nodes(ray, num_cpus=1)
+    if not nodes:
+        raise errors.ConfigError(
+            "--ray_address: no node counts a processor, as a trial needs: start Ray with "
+            "--num-cpus=1 or more on those that are to train"
+        )
+    return [functools.partial(DistantChild, ray, node) for node in nodes]

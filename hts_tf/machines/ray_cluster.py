@@ -93,10 +93,14 @@ def _set_environment(is_own: bool) -> None:
         os.environ.setdefault(name, value)
 
 
-def nodes(ray: Any) -> list[str]:
-    """Returns the nodes that live, this one last."""
+def nodes(ray: Any, num_cpus: int = 0) -> list[str]:
+    """Returns the nodes that live and count so many processors, this one last."""
     here = ray.get_runtime_context().get_node_id()
-    found = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+    found = [
+        node["NodeID"]
+        for node in ray.nodes()
+        if node["Alive"] and node["Resources"].get("CPU", 0) >= num_cpus
+    ]
     return sorted(found, key=lambda node: (node == here, node))
 
 

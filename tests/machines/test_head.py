@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(
 
 def test_machines_of_a_cluster_that_have_not_joined_yet_are_not_made_up_here():
     here = SimpleNamespace(get_node_id=lambda: "0")
-    nodes = [{"NodeID": "0", "Alive": True}, {"NodeID": "1", "Alive": False}]
+    nodes = [{"NodeID": "0", "Alive": True, "Resources": {}}, {"NodeID": "1", "Alive": False}]
     ray = SimpleNamespace(get_runtime_context=lambda: here, nodes=lambda: nodes)
     machines = head.Machines(ray, head.Wishes(4, 300.0, 0.0), seed=0, are_on_one=False)
     with pytest.raises(errors.ConfigError, match="--num_machines=4: the cluster has 1 machine;"):
