@@ -11,6 +11,8 @@ import gin
 import hypothesis
 import pytest
 
+from hts_tf.system import stop_signals
+
 # By default an example that takes 0.2 s fails; on a busy machine, any of them may.
 hypothesis.settings.register_profile("hts_tf", deadline=None)
 hypothesis.settings.load_profile("hts_tf")
@@ -41,6 +43,16 @@ def clean_gin():
     gin.clear_config()
     yield
     gin.clear_config()
+
+
+@pytest.fixture
+def unwinding():
+    """SIGINT and SIGTERM raise, as in a command."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    stop_signals.unwind()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

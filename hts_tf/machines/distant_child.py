@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from hts_tf import errors
 from hts_tf.machines import ray_cluster
-from hts_tf.system import terminal
+from hts_tf.system import stop_signals, terminal
 from hts_tf.system.child import Child, ChildError
 
 _BEGIN_SEC = 60.0  # for a node that has to start Python
@@ -103,17 +103,18 @@ class DistantChild:
 
     def _answer(self, reference: Any) -> Any:
         """Returns what a call has come to, None if it has yet to; waits for nobody."""
-        if not self._ray.wait([reference], timeout=0)[0]:
-            return None
-        try:
-            return self._ray.get(reference)
-        except self._ray.exceptions.RayTaskError as error:
-            raise ChildError(f"node {self._node}: {errors.in_a_line(error.cause)}", 1) from None
-        except self._ray.exceptions.RayError as error:
-            reason = errors.in_a_line(error)
-            raise ChildError(
-                f"node {self._node} is lost; the same command goes on ({reason})", 1
-            ) from None
+        with stop_signals.held():  # else Ray's compiled code makes a SystemError of what they raise
+            if not self._ray.wait([reference], timeout=0)[0]:
+                return None
+            try:
+                return self._ray.get(reference)
+            except self._ray.exceptions.RayTaskError as error:
+                raise ChildError(f"node {self._node}: {errors.in_a_line(error.cause)}", 1) from None
+            except self._ray.exceptions.RayError as error:
+                reason = errors.in_a_line(error)
+                raise ChildError(
+                    f"node {self._node} is lost; the same command goes on ({reason})", 1
+                ) from None
 
 
 def on_nodes(ray: Any) -> list[Callable[..., DistantChild]]:

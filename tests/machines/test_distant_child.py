@@ -1,10 +1,13 @@
+import functools
+import signal
 from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
 
-from hts_tf import errors
-from hts_tf.machines import distant_child
+from hts_tf import errors, trainings
+from hts_tf.machines import distant_child, ray_cluster
+from hts_tf.system.stop_signals import Interrupted
 from tests import command_line
 
 # On a node with one processor, which another has at first.
@@ -58,3 +61,38 @@ def test_only_on_nodes_with_a_processor():
     assert [begin.args[1] for begin in begins] == ["a", "c"]
     with pytest.raises(errors.ConfigError, match="no node counts a processor"):
         distant_child.on_nodes(cluster(head=0.0))
+
+
+def test_a_signal_that_comes_while_ray_is_asked(monkeypatch, tmp_path, unwinding):
+    """All trainings are asked to end, as if it had come at another time."""
+    asked = []
+    signals = iter([None, None, signal.SIGTERM])  # in the third wait, when both have begun
+
+    def wait(references, timeout):  # as Ray's, which is compiled code
+        try:
+            if number := next(signals, None):
+                signal.raise_signal(number)
+        except Interrupted as error:
+            raise SystemError from error
+        return references, []
+
+    def remote(call):
+        return SimpleNamespace(remote=call)
+
+    def hire(_, __, node):
+        return SimpleNamespace(
+            begin=remote(lambda *_: True),
+            outcome=remote(lambda: SimpleNamespace(error="", ended=node in asked)),
+            ask_to_end=remote(lambda: asked.append(node)),
+        )
+
+    def task(node):
+        begin = functools.partial(distant_child.DistantChild, ray, node)
+        return trainings.Training(node, tmp_path / node, [], [], []).steps(begin=begin)
+
+    ray = SimpleNamespace(wait=wait, get=lambda reference: reference, kill=lambda _: None)
+    monkeypatch.setattr(ray_cluster, "hire", hire)
+    monkeypatch.setattr(trainings, "_POLL_SEC", 0.0)
+    with pytest.raises(Interrupted):
+        trainings.together([task, task], ["a", "b"])
+    assert sorted(asked) == ["a", "b"]

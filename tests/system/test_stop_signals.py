@@ -7,15 +7,6 @@ from hts_tf.system import start, stop_signals
 from hts_tf.system.stop_signals import Interrupted, StopSignals, held, not_swallowed, unwind
 
 
-@pytest.fixture
-def unwinding():
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    unwind()
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_is_noted_and_the_second_does_not_wait(capfd, number):
     before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
