@@ -72,8 +72,8 @@ _PROCESSES = flags.DEFINE_integer(
 _RAY_ADDRESS = flags.DEFINE_string(
     "ray_address",
     None,
-    "address of a Ray cluster whose nodes share --output: a trial at a time on each; default: "
-    "RAY_ADDRESS",
+    "address of a Ray cluster whose nodes share --output and the current directory: a trial at a "
+    "time on each; default: RAY_ADDRESS",
 )
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,12 +27,14 @@ class _Outcome(NamedTuple):
 class _Keeper:
     """Keeps a child on a node, in an actor of Ray's."""
 
-    def begin(self, module: str, arguments: Sequence[str], log: str) -> bool:
-        """Starts it, and returns whether the directory of its log is there."""
-        if not Path(log).parent.is_dir():
-            return False
-        self._child = Child(module, arguments, log=Path(log))
-        return True
+    def begin(self, module: str, arguments: Sequence[str], log: Path, directory: Path) -> str:
+        """Starts it in a directory; or returns that, or the log's, if it is not there."""
+        for needed in (directory, log.parent):
+            if not needed.is_dir():
+                return str(needed)
+        os.chdir(directory)
+        self._child = Child(module, arguments, log=log)
+        return ""
 
     def ask_to_end(self) -> None:
         self._child.ask_to_end()
@@ -52,11 +55,11 @@ class DistantChild:
         """Has it begin there as soon as a processor is free, and does not wait for that."""
         self._ray = ray
         self._node = node
-        self._log = log.resolve()
         self._is_given_up = False
         self._warn_at = time.monotonic() + _BEGIN_SEC
         self._keeper = ray_cluster.hire(ray, _Keeper, node)
-        self._begun = self._keeper.begin.remote(module, list(arguments), str(self._log))
+        # What files and modules are called there is what they are called here.
+        self._begun = self._keeper.begin.remote(module, list(arguments), log.resolve(), Path.cwd())
         self._outcome = self._keeper.outcome.remote()  # after that, as Ray keeps to the order
 
     def __enter__(self) -> "DistantChild":
@@ -69,21 +72,21 @@ class DistantChild:
         """Returns whether it has ended, well; or is never to begin.
 
         Raises:
-          ConfigError: the node does not have the directory of the log.
+          ConfigError: the node does not have the log's directory, or the current one.
           ChildError: it failed, or its node did.
         """
         if self._is_given_up:
             return True
-        has_directory = self._answer(self._begun)
-        if has_directory is None:
+        missing = self._answer(self._begun)
+        if missing is None:
             if time.monotonic() > self._warn_at:
                 self._warn_at = math.inf
                 terminal.warn(f"node {self._node} has no processor free for another trial: waiting")
             return False
-        if not has_directory:
+        if missing:
             raise errors.ConfigError(
-                f"--output: node {self._node} does not have {self._log.parent}; all nodes must "
-                "share the directory",
+                f"node {self._node} does not have {missing}: all nodes must share --output and the "
+                "directory in which the command is given",
                 page="comparing.md#searching-settings",
             )
         outcome = self._answer(self._outcome)

@@ -11,9 +11,10 @@ from hts_tf.system.stop_signals import Interrupted
 from tests import command_line
 
 # On a node with one processor, which another has at first.
-BUSY = """
+PROGRAM = """
 import os, sys, time
 from pathlib import Path
+from hts_tf import errors
 from hts_tf.machines import distant_child, ray_cluster
 
 class Other:
@@ -25,25 +26,38 @@ with ray_cluster.connected(None, 1) as ray:
     assert ray.get(other.is_here.remote())
     os.chdir(sys.argv[1])
     (begin,) = distant_child.on_nodes(ray)
-    with begin("this", [], log=Path("given_up.txt")) as child:
+    with begin("beside", [], log=Path("given_up.txt")) as child:
         assert not child.has_ended()
         child.ask_to_end()
         assert child.has_ended()
-    with begin("this", [], log=Path("waited.txt")) as child:
+    with begin("beside", [], log=Path("waited.txt")) as child:
         assert not child.has_ended()
         ray.kill(other)
         while not child.has_ended():
             time.sleep(0.1)
+    for log, directory in ((Path("gone/log.txt"), Path.cwd()), (Path("log.txt"), Path("/gone"))):
+        Path.cwd = lambda: directory
+        with begin("beside", [], log=log) as child:
+            try:
+                while not child.has_ended():
+                    time.sleep(0.1)
+            except errors.ConfigError as error:
+                print(error)
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("ray") is None, reason="the extra 'cluster' is not installed")
-def test_on_a_node_that_is_busy_it_begins_later_or_never(tmp_path):
-    code, _, complaints = command_line.run("tests.program", BUSY, tmp_path)
+def test_on_a_node_that_is_busy_or_has_other_directories(tmp_path):
+    """It begins later, or never; and if it does, then where the command was given."""
+    (tmp_path / "beside.py").write_text("from pathlib import Path; print(Path.cwd())")
+    code, said, complaints = command_line.run("tests.program", PROGRAM, tmp_path)
     assert code == 0, complaints
-    assert "Beautiful is better than ugly" in (tmp_path / "waited.txt").read_text()
+    assert (tmp_path / "waited.txt").read_text() == f"{tmp_path}\n"
     assert not (tmp_path / "given_up.txt").exists()
+    of_output, of_command = [line for line in said.splitlines() if "does not have" in line]
+    assert f" does not have {tmp_path / 'gone'}: " in of_output
+    assert " does not have /gone: " in of_command
 
 
 def cluster(**processors):
@@ -81,7 +95,7 @@ def test_a_signal_that_comes_while_ray_is_asked(monkeypatch, tmp_path, unwinding
 
     def hire(_, __, node):
         return SimpleNamespace(
-            begin=remote(lambda *_: True),
+            begin=remote(lambda *_: ""),
             outcome=remote(lambda: SimpleNamespace(error="", ended=node in asked)),
             ask_to_end=remote(lambda: asked.append(node)),
         )

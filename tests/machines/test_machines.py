@@ -294,13 +294,17 @@ def test_the_first_machine_stops_and_dies(calm, nodes, tmp_path):
     assert_same(tmp_path, calm(game), NUM_UPDATES)
 
 
-def test_a_sweep(nodes, tmp_path):
-    """Its trials are the same here and on other nodes."""
+def test_a_sweep(nodes, tmp_path, monkeypatch):
+    """Its trials are the same here and on other nodes, which know files by the same names."""
+    monkeypatch.chdir(tmp_path)
+    Path("settings.gin").write_text("include 'others.gin'")
+    Path("others.gin").write_text("PPO.epochs = 2")
     flags = [
         "--scenarios=synthetic",
         "--search=PPO.learning_rate = log(1e-6, 1e-1)",
         "--trials=2",
         "--at_once=2",
+        "--gin_files=settings.gin",
         *(f"--gin_bindings={binding}" for binding in BINDINGS),
     ]
     found = []
