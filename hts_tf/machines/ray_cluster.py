@@ -23,6 +23,8 @@ _ALWAYS = {
     "RAY_NUM_REDIS_GET_RETRIES": "1",  # to connect; by default 20, which are 14 minutes
 }
 _REACH_SEC = 10.0
+# Bytes: the name of a socket has 107 at most, of which our directory and Ray's take up to 77.
+_SHORT = 107 - 77
 
 # Else Ray listens on all interfaces; the loopback one is for what it takes for a laptop.
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
@@ -46,14 +48,16 @@ def connected(address: str | None, num_processes: int) -> Iterator[Any]:
       num_processes: that are to run on one of our own.
 
     Raises:
-      ConfigError: Ray is not installed, or there is no cluster.
+      ConfigError: Ray is not installed, or there is no cluster, nor room for one of our own.
     """
     with contextlib.ExitStack() as stack:
         kind = {"address": address}
         if not address:
-            # Not /tmp/ray, which may be another user's; short, as there are sockets in it.
+            # Not /tmp/ray, which may be another user's.
             directory = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
+                tempfile.TemporaryDirectory(
+                    prefix="ray-", dir=_short_directory(), ignore_cleanup_errors=True
+                )
             )
             child.remove_after_this_process(directory)
             kind = {
@@ -84,6 +88,23 @@ def connected(address: str | None, num_processes: int) -> Iterator[Any]:
                     page="cluster.md#on-a-cluster-that-there-is" if address else None,
                 ) from error
         yield ray
+
+
+def _short_directory() -> str:
+    """Returns where the files of a Ray of our own can be, as there are sockets among them.
+
+    Raises:
+      ConfigError: nowhere.
+    """
+    usual = tempfile.gettempdir()
+    for directory in (usual, "/tmp", "/var/tmp"):
+        is_short = len(os.fsencode(directory)) <= _SHORT
+        if is_short and os.access(directory, os.W_OK | os.X_OK):
+            return directory
+    raise errors.ConfigError(
+        f"Ray does not start: set TMPDIR to a directory whose name has {_SHORT} bytes or fewer, "
+        f"not {usual}"
+    )
 
 
 def _set_environment(is_own: bool) -> None:

@@ -1,3 +1,5 @@
+import os
+import tempfile
 from importlib.util import find_spec
 from types import SimpleNamespace
 
@@ -28,3 +30,11 @@ def test_the_address_of_a_cluster(monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     assert ray_cluster.address(None) == "10.0.0.1:6379"
     assert ray_cluster.address("auto") == "auto"
+
+
+def test_where_all_directories_for_a_ray_of_our_own_are_too_long(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("long" * 8)))
+    monkeypatch.setattr(os, "access", lambda *_: False)  # all others
+    refused = pytest.raises(errors.ConfigError, match="set TMPDIR to a directory whose name")
+    with refused, ray_cluster.connected(None, 1):
+        pass

@@ -24,6 +24,13 @@ with ray_cluster.connected(None, 1):
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
+STARTED = """
+from hts_tf.machines import ray_cluster
+
+with ray_cluster.connected(None, 1) as ray:
+    print(len(ray_cluster.nodes(ray)))
+"""
+
 SWALLOWED = """
 import contextlib, signal
 import ray
@@ -61,3 +68,11 @@ def test_nothing_is_left_of_a_ray_of_our_own_whose_command_is_killed():
 def test_a_signal_that_ray_swallows_while_it_starts_is_not_lost(tmp_path):
     done = run(SWALLOWED, str(tmp_path))
     assert (done.returncode, done.stdout) == (128 + signal.SIGTERM, "")
+
+
+def test_a_ray_of_our_own_starts_wherever_temporary_files_are(tmp_path):
+    """Names of sockets must be short."""
+    directory = tmp_path / ("long" * 20)
+    directory.mkdir()
+    done = run(STARTED, str(directory))
+    assert (done.returncode, done.stdout) == (0, "1\n")
