@@ -6,8 +6,9 @@ import importlib
 import io
 import re
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import gin
 from absl import logging
@@ -243,14 +244,32 @@ def environment_in(
     with _loading():
         _import_modules(text, source, modules)
         bound = operative.bindings(text)
+        needed = _of_environment(bound)
         for name, value in bound.items():
-            if "." in name and not name.startswith("Trainer."):
+            # A user's torso may be known here while one of ours that it refers to is not.
+            known = _owner(name) in needed or all(map(_is_known, operative.references(value)))
+            if known and "." in name and not name.startswith("Trainer."):
                 gin.parse_config(f"{name} = {value!r}", skip_unknown=True)
         gin.parse_config(f"environment = {bound.get(_ENVIRONMENT)!r}")  # a macro
         gin.finalize()
         found = gin.get_bindings("environment/gin.macro")["value"]
         configurables.check(_ENVIRONMENT, found, base.EnvironmentConfig)
         return found
+
+
+def _of_environment(bound: Mapping[str, Any]) -> set[str]:
+    """Returns the names of the configurables that an environment is made of, by its bindings."""
+    found: set[str] = set()
+    values = [bound.get(_ENVIRONMENT)]
+    while more := {*operative.references(values)} - found:
+        found |= more
+        values = [value for name, value in bound.items() if _owner(name) in more]
+    return found
+
+
+def _owner(binding: str) -> str:
+    """Returns the name of the configurable that a binding is of, without scopes."""
+    return binding.rpartition(".")[0].rpartition("/")[2]
 
 
 def environment_for(
@@ -268,7 +287,7 @@ def environment_for(
     modules = bound.get(operative.IMPORTS, ())
     found = environment_in(text, "--gin_files", modules)
     for name in bound:  # what was passed over may be an environment's, misspelt
-        owner = name.rpartition(".")[0].rpartition("/")[2]
+        owner = _owner(name)
         near = difflib.get_close_matches(owner, configurables.names(), n=1, cutoff=0.8)
         if near and not _is_known(owner):
             raise errors.ConfigError(f"{name}: there is no {owner} here; did you mean {near[0]}?")

@@ -215,7 +215,7 @@ def _modules_of_observers(side: dict[str, Any]) -> set[str]:
     if not imports or not observers:
         return set()
     others = {name.rpartition(".")[0].rpartition("/")[2] for name in side if "." in name}
-    others |= {text.strip("@()").rpartition("/")[2] for text in _references([*side.values()])}
+    others |= {*references([*side.values()])}
 
     def imported(names: set[str]) -> set[str]:
         modules = [f"{gin.get_configurable(name).__module__}." for name in names]
@@ -224,15 +224,15 @@ def _modules_of_observers(side: dict[str, Any]) -> set[str]:
     return imported(observers) - imported(others - observers)
 
 
-def _references(value: Any) -> Iterator[str]:
-    """Yields the texts of all references to configurables in a value."""
+def references(value: Any) -> Iterator[str]:
+    """Yields the names of all configurables that a value refers to, without scopes."""
     if isinstance(value, Reference):
         if value.text.startswith("@"):
-            yield value.text
+            yield value.text.strip("@()").rpartition("/")[2]
     elif isinstance(value, (list, tuple, dict)):
         parts = [*value, *value.values()] if isinstance(value, dict) else value
         for part in parts:
-            yield from _references(part)
+            yield from references(part)
 
 
 def _is_of_an_observer(binding: str) -> bool:

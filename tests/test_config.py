@@ -265,6 +265,36 @@ def test_an_environment_that_is_not_there(clean_gin):
         config.environment_in("Trainer.environment = @Unheard()\n", "config.gin")
 
 
+# What a configurable of the user's refers to may be unknown without TensorFlow, as that is.
+TALL = ["ActorCritic.torso = @tall", "tall.inner = {'a': (@Unheard,)}"]
+
+
+def test_the_environment_beside_a_torso_of_what_is_not_there(namesake):
+    def tall(spec, seeds, inner=None):
+        pass
+
+    namesake(tall, "theirs")
+    text = "\n".join(["Trainer.environment = @Synthetic()", "Synthetic.num_actions = 9", *TALL])
+    expected = synthetic.Synthetic(num_actions=9)
+    assert config.environment_in(text, "config.gin") == expected
+    assert config.environment_for("synthetic", gin_bindings=text.splitlines()) == expected
+
+
+def test_an_environment_of_what_is_not_there(namesake):
+
+    class Wrapped(synthetic.Synthetic):
+        def __init__(self, inner=None):
+            super().__init__()
+
+    namesake(Wrapped, "theirs")
+    text = (
+        "Trainer.environment = @Tasks()\nTasks.environments = (@a/Wrapped(), @Wrapped())\n"
+        "a/Wrapped.inner = @Unheard\n"
+    )
+    with pytest.raises(errors.ConfigError, match="@Unheard"):
+        config.environment_in(text, "config.gin")
+
+
 @pytest.mark.parametrize(
     ("binding", "meant"),
     [
