@@ -54,7 +54,12 @@ def first_place(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> Place | N
 def likely_causes(a: Workdir, b: Workdir) -> list[str]:
     """Returns in what the runs differ that may change results: bindings, then the scope."""
     places = (f"in {a.path}", f"in {b.path}")
-    causes = operative.differences(a.configuration(), b.configuration(), places)
+    texts = [workdir.configuration() for workdir in (a, b)]
+    bound = [{*operative.bindings(text)} - operative.FREE_BINDINGS for text in texts]
+    if bound[0] != bound[1]:  # what one lacks has its default, which these know
+        import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
+        from hts_tf import config, settings  # noqa: F401  gin configurables
+    causes = operative.differences(*texts, places)
     scopes = [workdir.scope() for workdir in (a, b)]
     if all(scopes):
         causes += [

@@ -6,6 +6,7 @@ import pytest
 from hts_tf import compare_runs, errors, rollouts
 from hts_tf.files import checkpoint, fingerprint_log, fingerprints
 from hts_tf.files.fingerprint_log import CELLS, FingerprintLog
+from tests import command_line
 from tests.files import made_up
 from tests.files.made_up import ENVS, STEPS
 
@@ -157,6 +158,17 @@ def test_likely_causes_come_first(capsys, tmp_path):
             "identical up to update 4",
         ],
     )
+
+
+def test_what_an_older_workdir_lacks_is_no_difference(tmp_path, run_a):
+    """In a process of its own: this one may know the defaults from elsewhere."""
+    newer = f"{CONFIG}PPO.value_clip = 'clip'\nFootball.shots_in_front = False\nPPO.epochs = 7\n"
+    b = make_run(tmp_path / "b", config=newer)
+    code, output, text = command_line.run("hts_tf.compare_runs", run_a, b)
+    assert (code, text) == (0, "")
+    differs, same = output.splitlines()
+    assert differs.startswith("the runs differ in PPO.epochs = ")
+    assert same == "identical up to update 4"
 
 
 @pytest.mark.parametrize("broken", ["no workdir", "no fingerprints", "no second argument"])
