@@ -2,11 +2,13 @@ import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 
+import gin
+import keras
 import numpy as np
 import pytest
 
 from hts_tf import config, errors, round_robin, specs
-from hts_tf.collecting.policy import Policy
+from hts_tf.collecting.policy import Batching, Policy
 from hts_tf.environments import base
 from hts_tf.environments.football.football import Football
 from hts_tf.environments.synthetic import Synthetic
@@ -132,6 +134,36 @@ def test_who_plays_on_which_side(op_determinism):
             assert match[2:] == (4, 0, 0, gained, conceded)
         else:
             assert match[2:] == (0, 0, 4, conceded, gained)
+
+
+def learnt(*bindings):
+    """A policy with the weights that an agent begins with, by a configuration of its own."""
+    parameters = SimpleNamespace(give=lambda agent: None)
+    text = "\n".join(bindings)
+    return round_robin.Learnt(Workdir(Path("run")), text, (), parameters, Batching.ANY_SIZE)
+
+
+def values(policies):
+    """What each finds observations worth."""
+    seen = np.random.default_rng(0).standard_normal((5, 2)).astype(np.float32)
+    return [policy.act(seen, np.zeros((5, 19), np.float32)).value for policy in policies]
+
+
+def test_each_plays_by_its_own_configuration(namesake, op_determinism):
+    """Also by what its network asks gin only when it is called."""
+
+    def factor(number=1.0):
+        return number
+
+    def scaled(spec, seeds):
+        return [keras.layers.Lambda(lambda x: x * gin.get_configurable("factor")())]
+
+    for target in (factor, scaled):
+        namesake(target, "theirs")
+    players = [learnt("ActorCritic.torso = @scaled", f"factor.number = {n}") for n in (2.0, 8.0)]
+    two, eight = values([player.policy(Bidding()) for player in players])
+    assert two.all()
+    np.testing.assert_array_equal(4 * two, eight)
 
 
 @pytest.mark.parametrize(

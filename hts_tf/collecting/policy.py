@@ -74,6 +74,8 @@ class Policy:
         self._act = act
         if batching is not None:
             self.batching = batching
+            with compute.in_calling_thread():  # traced while gin has what it was configured by
+                act.get_concrete_function()
             return
         for self.batching in Batching:
             if self.batching is Batching.ALONE or self._is_batch_invariant(agent):
