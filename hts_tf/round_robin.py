@@ -49,6 +49,7 @@ class Learnt(NamedTuple):
     def policy(self, environment: base.EnvironmentConfig) -> Policy:
         """Returns it, ready to play. Raises: ConfigError: the parameters are of another network."""
         config.load_text(self.configuration, self.workdir.config, self.modules)
+        compute.use_precision()
         agent = ActorCritic(environment.spec, seed=0)
         self.parameters.give(agent)
         return Policy(agent, _PARALLEL * environment.spec.num_players, self.batching)

@@ -166,6 +166,14 @@ def test_each_plays_by_its_own_configuration(namesake, op_determinism):
     np.testing.assert_array_equal(4 * two, eight)
 
 
+def test_each_plays_in_the_precision_of_its_run(clean_gin, op_determinism):
+    bindings = [["Compute.precision = 'mixed_bfloat16'"], ["Compute.precision = 'float32'"], []]
+    half, whole, default = values([learnt(*bound).policy(Bidding()) for bound in bindings])
+    np.testing.assert_array_equal(whole, default)
+    np.testing.assert_allclose(half, whole, rtol=0.1, atol=0.1)
+    assert (half != whole).all()
+
+
 @pytest.mark.parametrize(
     "difficulties", [["hard"], ["-0.1"], ["1.1"], ["nan"], ["0.5", "0.50"], [""]]
 )

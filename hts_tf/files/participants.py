@@ -9,7 +9,7 @@ from hts_tf.files import policies
 from hts_tf.networks import sketch
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.networks.agent import Agent
-from hts_tf.system import memory
+from hts_tf.system import compute, memory
 
 _WORDS = {"policy": "action head"}
 
@@ -33,7 +33,7 @@ class Participant(NamedTuple):
 def load(
     name: str,
     modules: Sequence[str] = (),
-    configure: Callable[[], None] = lambda: None,
+    configure: Callable[[], None] = compute.use_precision,
     changed: Callable[[base.EnvironmentConfig], base.EnvironmentConfig] | None = None,
 ) -> Participant:
     """Loads a run's configuration into gin, and makes an agent of it.
@@ -41,7 +41,8 @@ def load(
     Args:
       name: of a policy, see `policies`.
       modules: see `config.load_text`.
-      configure: called between the two, before anything is computed.
+      configure: called between the two, before anything is computed; by default, TensorFlow has
+        been set up by another run's.
       changed: makes of the environment that the policy was trained on the one where it acts.
 
     Raises:

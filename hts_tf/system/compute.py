@@ -3,6 +3,7 @@
 import contextlib
 from typing import Literal
 
+import gin
 import keras
 import tensorflow as tf
 
@@ -55,6 +56,15 @@ def configure(
     cores = processors.usable_cores()
     threads = cores if intra_op_threads == "all" else intra_op_threads or max(1, cores // 2)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
+
+
+def use_precision() -> None:
+    """Has what is built from now on compute as precisely as the loaded configuration says.
+
+    For who builds what several runs have trained.
+    """
+    precision = gin.get_bindings("Compute").get("precision", "float32")
+    keras.mixed_precision.set_dtype_policy(precision)
 
 
 def require_inter_op_threads(number: int, why: str) -> None:

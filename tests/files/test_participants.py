@@ -73,6 +73,15 @@ def test_a_run_whose_own_name_looks_like_one_of_anothers_policies(workdir, endin
     assert all((variable.numpy() == 0.125).all() for variable in found.agent.variables)
 
 
+def test_each_is_as_precise_as_its_run(workdir):
+    half = workdir / "half"
+    shutil.copytree(workdir / "checkpoints", half / "checkpoints")
+    (half / "config.gin").write_text(f"{CONFIGURATION}Compute.precision = 'mixed_bfloat16'\n")
+    for path, kinds in [(half, {"float32", "bfloat16"}), (workdir, {"float32"})]:
+        layers = participants.load(str(path)).agent._flatten_layers()
+        assert {layer.compute_dtype for layer in layers} == kinds
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
