@@ -22,7 +22,6 @@ _TARGETS = flags.DEFINE_list(
 )
 
 _COLUMNS = ("run", *Curve._fields)
-_HEAD = ",".join(_COLUMNS)
 
 
 def _named(workdirs: Sequence[str]) -> dict[str, Path]:
@@ -30,17 +29,6 @@ def _named(workdirs: Sequence[str]) -> dict[str, Path]:
     paths = list(map(Path, workdirs))
     names = [path.absolute().name for path in paths]  # of links, their own
     return dict(zip(names if len({*names}) == len(names) else workdirs, paths, strict=True))
-
-
-def _table(output: Path) -> Path:
-    """Returns where the table goes. Raises: ConfigError: something else is there."""
-    path = output.with_suffix(".csv")
-    with whole.refusing("--output"):
-        if path.exists() and path.read_text(errors="replace").partition("\n")[0] != _HEAD:
-            raise errors.ConfigError(
-                f"--output={output}: {path} is there, and no table of curves; take another name"
-            )
-    return path
 
 
 def _cell(value: float) -> str:
@@ -64,7 +52,8 @@ def plot() -> None:
     except FileNotFoundError as error:
         raise errors.ConfigError(str(error)) from None
     output = whole.output(_OUTPUT.value)
-    table = _table(output)
+    table = output.with_suffix(".csv")
+    whole.check_table(output, table, _COLUMNS, "curves")
     rows = (
         [name, *map(_cell, row)] for name, curve in runs.items() for row in zip(*curve, strict=True)
     )

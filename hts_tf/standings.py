@@ -112,7 +112,8 @@ def write(output: Path, table: Sequence[Row]) -> None:
 
 
 def check(output: Path) -> None:
-    """Raises: ConfigError: `--output` cannot be written."""
+    """Raises: ConfigError: `--output` cannot be written, or something else is there."""
+    whole.check_table(output, _beside(output, ".csv"), Row._fields, "a tournament")
     with whole.refusing("--output"):
         output.parent.mkdir(parents=True, exist_ok=True)
         _beside(output, "_matches.csv").open("a").close()

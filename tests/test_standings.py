@@ -84,6 +84,20 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
         standings.write_matches(tmp_path / "file" / "cup", NAMES, MATCHES)
 
 
+def test_what_is_no_tournaments_table_stays(tmp_path):
+    """Such as a run's evaluations; a table of an earlier tournament gives way."""
+    standings.write(tmp_path / "cup", standings.rows(NAMES, MATCHES))
+    standings.check(tmp_path / "cup")
+    theirs = tmp_path / "evaluations.csv"
+    theirs.write_text("updates,env_steps\n1,2\n")
+    with pytest.raises(errors.ConfigError) as raised:
+        standings.check(tmp_path / "evaluations")
+    assert str(raised.value) == (
+        f"--output={tmp_path / 'evaluations'}: {theirs} is there, and no table of a tournament; "
+        "take another name"
+    )
+
+
 def test_text():
     lines = standings.text(standings.rows(NAMES, MATCHES)).splitlines()
     assert [line.split()[-1] for line in lines[1:]] == ["b", "a", "c"]

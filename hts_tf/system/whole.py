@@ -62,6 +62,26 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Iterable[Any]])
     write(path, text.getvalue().encode())
 
 
+def check_table(output: Path, path: Path, columns: Sequence[str], kind: str) -> None:
+    """Finds out before the work is done whether a table may take the place of what is there.
+
+    Args:
+      output: as the flag has it.
+      path: of the table.
+      columns: by which such a table is known.
+      kind: of table, for the message.
+
+    Raises:
+      ConfigError: something else is there.
+    """
+    with refusing("--output"):
+        first_line = path.read_text(errors="replace").partition("\n")[0] if path.exists() else None
+        if first_line not in (None, ",".join(columns)):
+            raise errors.ConfigError(
+                f"--output={output}: {path} is there, and no table of {kind}; take another name"
+            )
+
+
 def append(file: io.FileIO, data: bytes) -> None:
     """Writes all of it to an unbuffered file, which by itself may take less, and not complain.
 
