@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from hts_tf.files.workdir import Workdir
+from hts_tf.files.workdir import COMPLETE, STOPPED, Workdir
 from hts_tf.opponents.members import Member, members
 from tests import command_line
 
@@ -54,12 +54,18 @@ def test_a_league_and_again(tmp_path):
     for path in (*checkpoints, directory / "exploiter-1" / "config.gin"):
         path.unlink()
     before = (directory / "main-2" / "episodes.bin").read_bytes()
+    # One that an observer has ended could be gone on with, but is as it was met by others.
+    main = Workdir(directory / "main-1")
+    ended = {COMPLETE: np.array(False), STOPPED: np.array(True)}
+    main.save(1000, {**main.newest(), **ended}, keep=1)
+    printed = (main.path / "log.txt").read_text()
     again = f"--output={directory}/../league"  # the same place, which is what counts
     code, _, errors = command_line.run("hts_tf.league", *FLAGS, again)
     assert code == 0, errors
     log = (directory / "exploiter-1" / "log.txt").read_text()
     assert re.findall(r"parameters (\w+)", log) == [parameters["exploiter-1"]] * 2
     assert (directory / "main-2" / "episodes.bin").read_bytes() == before
+    assert (main.path / "log.txt").read_text() == printed
     moved = directory.rename(tmp_path / "moved")
     code, _, errors = command_line.run("hts_tf.league", *FLAGS, f"--output={moved}")
     assert code == 2
