@@ -214,13 +214,18 @@ def play(
 def _each(
     do: Callable[..., Any], matches: Sequence[_Match], *arguments: Iterable[Any]
 ) -> list[Any]:
-    """Has something done to matches at once, by their threads; returns what comes of it."""
-    calls = [
-        match.thread.submit(do, match, *own)
-        for match, *own in zip(matches, *arguments, strict=True)
-    ]
+    """Has something done to matches, by their threads at once; returns what comes of it."""
+    parts: dict[futures.Executor, list[tuple[int, Sequence[Any]]]] = {}
+    for number, about in enumerate(zip(matches, *arguments, strict=True)):
+        parts.setdefault(about[0].thread, []).append((number, about))
+
+    def do_all(part: list[tuple[int, Sequence[Any]]]) -> dict[int, Any]:
+        return {number: do(*about) for number, about in part}
+
+    calls = [thread.submit(do_all, part) for thread, part in parts.items()]
     futures.wait(calls)  # also for those that go on when one has failed
-    return [call.result() for call in calls]
+    results = dict(itertools.chain(*(call.result().items() for call in calls)))
+    return [results[number] for number in range(len(matches))]
 
 
 def _actions(
