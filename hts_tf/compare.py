@@ -21,8 +21,7 @@ from hts_tf import candidates, comparison, errors, operative
 from hts_tf.comparison import DIVERGED, ENV_STEPS, REACHED, STOPPED, UNFINISHED, Measured, Run
 from hts_tf.files import curves
 from hts_tf.files.curves import RunLog
-from hts_tf.files.workdir import STOPPED as STOPPED_BY_OBSERVER
-from hts_tf.files.workdir import Workdir
+from hts_tf.files.workdir import BY_OBSERVER, Workdir
 from hts_tf.system import command, parallel, terminal
 from hts_tf.system.child import ChildError
 from hts_tf.trainings import Training, nothing_left, together
@@ -58,7 +57,7 @@ def measure(workdir: Path, targets: Sequence[float]) -> Measured | None:
     if not log.env_steps:
         return None
     measured = comparison.measure(log, _MINUTES.value, targets, *_ends(workdir))
-    if measured.ended == UNFINISHED and Workdir(workdir).ending() == STOPPED_BY_OBSERVER:
+    if measured.ended == UNFINISHED and Workdir(workdir).ending() == BY_OBSERVER:
         return measured._replace(ended=STOPPED)
     return measured
 

@@ -10,7 +10,7 @@ from hts_tf.collecting.collector import Collector
 from hts_tf.collecting.unroll_collector import UnrollCollector
 from hts_tf.curriculum.curriculum import Progress
 from hts_tf.files.keeper import Keeper
-from hts_tf.files.workdir import COMPLETE, STOPPED
+from hts_tf.files.workdir import BY_OBSERVER, COMPLETE
 from hts_tf.learner import Learner
 from hts_tf.networks.agent import Agent
 from hts_tf.opponents.pool import Pool
@@ -140,7 +140,7 @@ class RunState:
             "run/next_round": np.array(self.next_round),
             "run/env_steps": np.array(self.env_steps),
             COMPLETE: np.array(self.is_complete),
-            STOPPED: np.array(self.is_stopped),
+            BY_OBSERVER: np.array(self.is_stopped),
         }
         kept = parts.learner, parts.schedule, parts.reporter, parts.keeper
         for part in filter(None, (*kept, parts.pool, parts.progress)):

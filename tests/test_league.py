@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from hts_tf.files.workdir import COMPLETE, STOPPED, Workdir
+from hts_tf.files.workdir import BY_OBSERVER, COMPLETE, Workdir
 from hts_tf.opponents.members import Member, members
 from tests import command_line
 
@@ -56,7 +56,7 @@ def test_a_league_and_again(tmp_path):
     before = (directory / "main-2" / "episodes.bin").read_bytes()
     # One that an observer has ended could be gone on with, but is as it was met by others.
     main = Workdir(directory / "main-1")
-    ended = {COMPLETE: np.array(False), STOPPED: np.array(True)}
+    ended = {COMPLETE: np.array(False), BY_OBSERVER: np.array(True)}
     main.save(1000, {**main.newest(), **ended}, keep=1)
     printed = (main.path / "log.txt").read_text()
     again = f"--output={directory}/../league"  # the same place, which is what counts

@@ -71,11 +71,6 @@ PLAIN = specs.EnvironmentSpec(
     action=specs.DiscreteSpec(num_values=3),
     max_episode_steps=10,
 )
-DICT = dataclasses.replace(
-    PLAIN,
-    observation={"map": SPEC, "facts": specs.ArraySpec((4,), "float32")},
-    action=specs.ArraySpec((2,), "float32"),
-)
 
 
 def test_discrete_actions():
@@ -189,7 +184,8 @@ def test_plain_actions():
 
 def test_environments_of_one_player_are_given_its_action_alone():
     actions = np.array([[[1, 2]], [[3, 4]]], np.uint8)
-    one, two = (dataclasses.replace(DICT, num_players=number) for number in (1, 2))
+    game = dataclasses.replace(PLAIN, action=specs.ArraySpec((2,), "float32"))
+    one, two = (dataclasses.replace(game, num_players=number) for number in (1, 2))
     np.testing.assert_array_equal(one.played(actions[:1]), [[1, 2]])
     assert two.played(actions) is actions
     assert type(one.played(np.uint8([3]))) is int

@@ -17,7 +17,7 @@ from hts_tf.system import terminal, whole
 LOCK = "lock"  # the file that a run locks, which is empty
 TO_EVALUATE = "to_evaluate"  # among the checkpoints: policies that wait
 # In a checkpoint: whether the run has come to its end by itself, or as an observer asked for that.
-COMPLETE, STOPPED = "run/complete", "run/stopped_by_observer"
+COMPLETE, BY_OBSERVER = "run/complete", "run/stopped_by_observer"
 _ANOTHER = "; give that, or another --workdir"
 
 
@@ -209,12 +209,12 @@ class Workdir:
     def ending(self) -> str | None:
         """Returns how the run has ended, so that nothing is left to train or evaluate.
 
-        `COMPLETE` or `STOPPED`, which can be gone on with; but whoever makes several runs does not,
-        as where it ended is part of its result. "" if it has not; None if no checkpoint tells.
+        `COMPLETE` or `BY_OBSERVER`, which can be gone on with; but whoever makes several runs does
+        not, as where it ended is part of its result. "" if it has not; None if no checkpoint tells.
         """
         state = self._newest_or_nothing()
-        if state.get(STOPPED, False):
-            return STOPPED
+        if state.get(BY_OBSERVER, False):
+            return BY_OBSERVER
         if checkpoint.paths(self._checkpoints / TO_EVALUATE):
             return ""
         if COMPLETE not in state:

@@ -12,7 +12,7 @@ from hts_tf.files import scope
 from hts_tf.files.archive import Record
 from hts_tf.files.evaluations import Evaluation, Evaluations
 from hts_tf.files.keeper import Keeper
-from hts_tf.files.workdir import STOPPED
+from hts_tf.files.workdir import BY_OBSERVER
 from hts_tf.observers.observer import EndedEpisode, Observer, Run
 from hts_tf.observers.told import Observers
 from hts_tf.schedules.schedule import Round
@@ -191,7 +191,7 @@ class Reporter:
         is_same_launch = launched == start.LAUNCHED
         self._earlier_minutes = float(earlier_minutes if is_same_launch else state["run/minutes"])
         # Asked for in the round before, and not yet done: a run that has stopped may go on.
-        is_asked = state.get("run/asked_to_stop", False) and not state[STOPPED]
+        is_asked = state.get("run/asked_to_stop", False) and not state[BY_OBSERVER]
         self._observers.asked_to_stop = bool(is_asked)
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hts_tf import errors
 from hts_tf.files import checkpoint
 from hts_tf.files.archive import Record
-from hts_tf.files.workdir import COMPLETE, LOCK, STOPPED, TO_EVALUATE, Workdir
+from hts_tf.files.workdir import BY_OBSERVER, COMPLETE, LOCK, TO_EVALUATE, Workdir
 
 
 def test_an_archive_that_has_lost_episodes_is_reported(tmp_path, capfd):
@@ -83,14 +83,14 @@ def test_how_a_run_has_ended(tmp_path):
         [
             ({"number": 0}, None),
             ({COMPLETE: False}, ""),
-            ({COMPLETE: False, STOPPED: False}, ""),
-            ({COMPLETE: False, STOPPED: True}, STOPPED),
-            ({COMPLETE: True, STOPPED: False}, COMPLETE),
+            ({COMPLETE: False, BY_OBSERVER: False}, ""),
+            ({COMPLETE: False, BY_OBSERVER: True}, BY_OBSERVER),
+            ({COMPLETE: True, BY_OBSERVER: False}, COMPLETE),
         ]
     ):
         workdir.save(number, {name: np.array(value) for name, value in state.items()}, keep=1)
         assert workdir.ending() == ending
     checkpoint.save(tmp_path / "checkpoints" / TO_EVALUATE, 2, {"number": np.array(0)})
     assert workdir.ending() == "", "a policy waits"
-    workdir.save(9, {COMPLETE: np.array(False), STOPPED: np.array(True)}, keep=1)
-    assert workdir.ending() == STOPPED, "who goes on with it has it evaluated"
+    workdir.save(9, {COMPLETE: np.array(False), BY_OBSERVER: np.array(True)}, keep=1)
+    assert workdir.ending() == BY_OBSERVER, "who goes on with it has it evaluated"

@@ -6,7 +6,7 @@ import pytest
 from hts_tf.collecting.policy import Batching
 from hts_tf.files import scope
 from hts_tf.files.evaluations import FILE_NAME, Evaluation
-from hts_tf.files.workdir import STOPPED
+from hts_tf.files.workdir import BY_OBSERVER
 from hts_tf.system import start, whole
 from hts_tf.watching.reporter import Reporter
 
@@ -41,7 +41,7 @@ def test_a_request_to_stop_is_not_forgotten_before_it_is_met(tmp_path, is_stoppe
     assert not reporter.state()["run/asked_to_stop"]
     reporter._observers.asked_to_stop = True
     again = make(tmp_path)
-    again.restore({**reporter.state(), STOPPED: np.array(is_stopped)})
+    again.restore({**reporter.state(), BY_OBSERVER: np.array(is_stopped)})
     assert again.is_asked_to_stop == (not is_stopped)
 
 
