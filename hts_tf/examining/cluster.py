@@ -67,7 +67,7 @@ def _is_open(address: str) -> bool | None:
 
 def _of_cluster(ray: Any, address: str) -> Iterator[Finding]:
     """Yields how many there are, and what training would say of them before it begins."""
-    *others, _ = ray_cluster.nodes(ray)
+    *others, _ = ray_cluster.of_machines(ray)
     yield Finding("Cluster", f"Ray {ray.__version__} at {address}, machines: {len(others) + 1}")
     is_open = _is_open(ray.get_runtime_context().gcs_address)
     if is_open is None:

@@ -89,10 +89,10 @@ class Machines:
         return RayTeam(self._exchange, 0, size, self._wishes.timeout_sec)
 
     def _nodes(self, wait: bool) -> list[str]:
-        """Returns the nodes of the cluster; waits for as many as are asked for, if it is to."""
+        """Returns the nodes for machines; waits for as many as are asked for, if it is to."""
         end = time.monotonic() + self._wishes.replacement_sec
         while True:
-            nodes = ray_cluster.nodes(self._ray)
+            nodes = ray_cluster.of_machines(self._ray)
             enough = self._are_on_one or len(nodes) >= self._wishes.num_machines
             if enough or not wait or time.monotonic() > end:
                 return nodes

@@ -125,6 +125,15 @@ def nodes(ray: Any, num_cpus: int = 0) -> list[str]:
     return sorted(found, key=lambda node: (node == here, node))
 
 
+def of_machines(ray: Any) -> list[str]:
+    """Returns the nodes that can be machines of one run, this one last.
+
+    A follower takes one of the processors that Ray counts; the first machine, this one, takes none.
+    """
+    here = nodes(ray)[-1]
+    return [*(node for node in nodes(ray, num_cpus=1) if node != here), here]
+
+
 def place(ray: Any, node: str) -> Any:
     """Returns what has Ray start an actor on this node, and on no other."""
     return ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=False)

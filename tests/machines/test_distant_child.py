@@ -9,6 +9,7 @@ from hts_tf import errors, trainings
 from hts_tf.machines import distant_child, ray_cluster
 from hts_tf.system.stop_signals import Interrupted
 from tests import command_line
+from tests.machines.listed_nodes import cluster
 
 # On a node with one processor, which another has at first.
 PROGRAM = """
@@ -58,16 +59,6 @@ def test_on_a_node_that_is_busy_or_has_other_directories(tmp_path):
     of_output, of_command = [line for line in said.splitlines() if "does not have" in line]
     assert f" does not have {tmp_path / 'gone'}: " in of_output
     assert " does not have /gone: " in of_command
-
-
-def cluster(**processors):
-    """A Ray with nodes of these names, the first of them this one."""
-    here = SimpleNamespace(get_node_id=lambda: next(iter(processors)))
-    nodes = [
-        {"NodeID": name, "Alive": True, "Resources": {"CPU": number} if number else {}}
-        for name, number in processors.items()
-    ]
-    return SimpleNamespace(get_runtime_context=lambda: here, nodes=lambda: nodes)
 
 
 def test_only_on_nodes_with_a_processor():

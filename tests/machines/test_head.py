@@ -1,25 +1,36 @@
 import os
 import tempfile
 from importlib.util import find_spec
-from types import SimpleNamespace
 
 import pytest
 
 from hts_tf import errors
 from hts_tf.machines import head, ray_cluster
+from tests.machines.listed_nodes import cluster
 
 pytestmark = pytest.mark.skipif(
     find_spec("ray") is None, reason="the extra 'cluster' is not installed"
 )
 
 
+def machines(ray):
+    return head.Machines(ray, head.Wishes(4, 300.0, 0.0), seed=0, are_on_one=False)
+
+
+def refused_for_having(what):
+    return pytest.raises(errors.ConfigError, match=f"--num_machines=4: the cluster has {what}")
+
+
 def test_machines_of_a_cluster_that_have_not_joined_yet_are_not_made_up_here():
-    here = SimpleNamespace(get_node_id=lambda: "0")
-    nodes = [{"NodeID": "0", "Alive": True, "Resources": {}}, {"NodeID": "1", "Alive": False}]
-    ray = SimpleNamespace(get_runtime_context=lambda: here, nodes=lambda: nodes)
-    machines = head.Machines(ray, head.Wishes(4, 300.0, 0.0), seed=0, are_on_one=False)
-    with pytest.raises(errors.ConfigError, match="--num_machines=4: the cluster has 1 machine;"):
-        machines.assemble()
+    with refused_for_having("1 machine;"):
+        machines(cluster(dead=["b"], here=4.0, b=4.0)).assemble()
+
+
+def test_followers_need_nodes_with_a_processor():
+    """The first machine needs none that Ray counts: it may be a head with `--num-cpus=0`."""
+    with refused_for_having("3 machines;"):
+        machines(cluster(here=0.0, a=4.0, b=0.5, c=1.0, d=0.0)).assemble()
+    assert ray_cluster.of_machines(cluster(b=4.0, a=1.0, c=0.0)) == ["a", "b"]
 
 
 def test_the_address_of_a_cluster(monkeypatch):
