@@ -72,7 +72,7 @@ class Settings:
         seeds that training never uses, in a process of its own that takes what time is left; the
         best one stays. The last policy of the run is always one of these; None for none. No
         influence on results.
-      evaluate_episodes: how many.
+      evaluate_episodes: how many; of several tasks, each gets as many, or one less than others.
       observers: who is told what becomes of the run, such as (@CsvLog(),), see `observers`. No
         influence on results.
       stop_at_score: the run is over once its last 100 episodes have had this score on average;
@@ -162,6 +162,12 @@ class Settings:
                 "policy that plays against itself has no score: rate snapshots "
                 "by hts_tf.tournament",
                 page="comparing.md#tournaments",
+            )
+        num_tasks = self.environment.spec.num_tasks
+        if self.evaluate_every_updates is not None and self.evaluate_episodes < num_tasks:
+            raise errors.ConfigError(
+                f"Trainer.evaluate_episodes = {self.evaluate_episodes} must be at least "
+                f"{num_tasks}, of each task one"
             )
         self._check_opponents()
         self._check_curriculum()

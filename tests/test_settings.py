@@ -145,3 +145,11 @@ def test_a_curriculum_that_never_moves():
     with pytest.raises(errors.ConfigError, match=r"Curriculum\.window = 50 episodes are more than"):
         make(environment=several, curriculum=Curriculum(window=50), total_env_steps=49)
     assert make(environment=several, curriculum=Curriculum(window=50), total_env_steps=50)
+
+
+def test_evaluations_are_of_all_tasks():
+    tasks = Tasks((Synthetic(), Synthetic(step_time="exponential"), Synthetic(episode_steps=3)))
+    make(environment=tasks, evaluate_every_updates=1, evaluate_episodes=3)
+    make(environment=tasks, evaluate_episodes=2)
+    with pytest.raises(errors.ConfigError, match="evaluate_episodes = 2 must be at least 3"):
+        make(environment=tasks, evaluate_every_updates=1, evaluate_episodes=2)

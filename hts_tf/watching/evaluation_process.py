@@ -39,7 +39,7 @@ class EvaluationProcess:
         self._workdir = workdir
         self._settings = settings
         self._evaluations = Evaluations(workdir)
-        self._last_updates = 0  # of what was added
+        self._last_updates = -1  # of what was added
         self._failures: Counter[Path] = Counter()
         self._asked: Path | None = None
         self._child: Child | None = None
@@ -61,7 +61,7 @@ class EvaluationProcess:
             known.add(int(path.stem))
             if int(path.stem) > updates:
                 self._evaluations.drop(path)
-        self._last_updates = updates if updates in known else max(0, updates - 1)
+        self._last_updates = updates if updates in known else updates - 1
 
     def round_over(
         self, agent: Agent, updates: int, env_steps: int, is_last: bool
@@ -77,8 +77,8 @@ class EvaluationProcess:
         Raises:
           OSError: a file cannot be written; names it.
         """
-        is_due = is_last or updates % self._settings.evaluate_every_updates == 0
-        if is_due and updates > self._last_updates:
+        is_due = updates > 0 and updates % self._settings.evaluate_every_updates == 0
+        if (is_due or is_last) and updates > self._last_updates:
             self._last_updates = updates
             self._evaluations.add(agent, updates, env_steps)
         return self.ended()
