@@ -197,6 +197,17 @@ def _check(settings: Settings, schedule: Schedule, crew: Crew, num_updates: int)
     _check_memory(settings, schedule, crew, planned, num_agents)
 
 
+def check_agent(settings: Settings) -> None:
+    """Finds out, before there is a workdir or much memory is taken, whether an agent can be trained.
+
+    Raises:
+      ConfigError: there is no agent like this, or the algorithm cannot train it.
+    """
+    environment = settings.environment.spec
+    choice.bind(environment)
+    _check_learning(settings, settings.schedule(settings.num_envs), sketch.sketch(environment))
+
+
 def _is_gradient_delayed(settings: Settings, schedule: Schedule) -> bool:
     return bool(settings.algorithm.delayed_gradient and schedule.policy_lag)
 

@@ -25,7 +25,6 @@ def begin() -> Callable[[Candidate], list[int]]:
     from absl import logging
 
     import hts_tf.system.quiet_tensorflow  # noqa: F401
-    from hts_tf import build  # noqa: F401  the configurables that are not environments
 
     logging.use_absl_handler()  # as commands do; else what gin says would be shown
     return check
@@ -40,7 +39,7 @@ def check(candidate: Candidate) -> list[int]:
     Raises:
       ConfigError: something cannot be used.
     """
-    from hts_tf import config
+    from hts_tf import build, config
     from hts_tf.settings import Settings
 
     env_steps = []
@@ -48,7 +47,9 @@ def check(candidate: Candidate) -> list[int]:
         bindings = [*candidate.gin_bindings, *drawn]
         try:
             config.load(candidate.scenario, candidate.method, candidate.gin_files, bindings)
-            env_steps.append(Settings().total_env_steps)
+            settings = Settings()
+            build.check_agent(settings)
+            env_steps.append(settings.total_env_steps)
         except errors.ConfigError as error:
             what = f"with {', '.join(drawn)}: " if drawn else ""
             # Another one: gin raises it as of a class of its own, which cannot be pickled.

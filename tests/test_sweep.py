@@ -51,7 +51,7 @@ def test_a_sweep_that_is_interrupted_and_made_again_elsewhere(tmp_path):
     assert (code, printed) == (143, ""), errors
     assert "stopping trial 0, synthetic-hts_ppo-seed0 at its next sync point" in errors
     assert not any(map(is_alive, processes))
-    code, printed, errors = command_line.run(*command, slow, f"--output={first}")
+    [(code, printed, errors)] = sweeps([[*command[1:], slow, f"--output={first}"]])
     assert code == 0, errors
     assert printed.count("\ntrial ") + printed.startswith("trial ") == 2
     found = trials(first)
@@ -62,7 +62,7 @@ def test_a_sweep_that_is_interrupted_and_made_again_elsewhere(tmp_path):
     assert all(row["PPO.learning_rate"] in page for row in found)
 
     # The pace is part of what a sweep is, but not of what comes out.
-    code, _, errors = command_line.run(*command, "--processes=2", f"--output={again}")
+    [(code, _, errors)] = sweeps([[*command[1:], "--processes=2", f"--output={again}"]])
     assert code == 0, errors
     assert trials(again) == found
 
@@ -116,6 +116,14 @@ REFUSED = [
     (["--space=nowhere.txt"], "--space: "),
     (["--seeds=x"], "--seeds"),
     (["--search=envs = one_of(4, 8)"], "nothing refers to %envs"),
+    (
+        [
+            "--search=ActorCritic.core = one_of(None, @gru)",
+            "--gin_bindings=ActorCritic.value_torso = @mlp",
+        ],
+        "ActorCritic.core = @gru: ActorCritic.value_torso has no memory",
+    ),
+    (["--search=PPO.num_minibatches = one_of(2, 65)"], "PPO.num_minibatches = 65 does not divide"),
     (["--processes=2"], "--processes=2 needs --at_once=2 or more"),
     (["--scenarios=nowhere"], "unknown scenario 'nowhere'"),
 ]
