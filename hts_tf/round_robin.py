@@ -211,8 +211,9 @@ def enter(
 def environment_of(workdir: Workdir, scenario: str | None) -> base.EnvironmentConfig:
     """Returns a run's environment, both sides of which have as many players.
 
-    Football's teams are as able as the scenario has it, however the run was trained. Of several
-    tasks it is the last.
+    Football's teams are as able as the scenario has it, however the run was trained; of a team of
+    whoever can be controlled, these are others in another scenario. Of several tasks it is the
+    last.
 
     Args:
       workdir: of the run, whose configuration has been loaded.
@@ -228,7 +229,7 @@ def environment_of(workdir: Workdir, scenario: str | None) -> base.EnvironmentCo
         try:
             environment = dataclasses.replace(
                 environment,
-                right_players=environment.players[0],
+                right_players=environment.left_players,
                 left_difficulty=None,
                 right_difficulty=None,
                 scenario=scenario or environment.scenario,
@@ -236,8 +237,7 @@ def environment_of(workdir: Workdir, scenario: str | None) -> base.EnvironmentCo
         except errors.ConfigError as error:
             reason = str(error).partition("\n")[0]  # gin adds lines that say what was called
             raise errors.ConfigError(
-                f"{workdir.path}: in a tournament both sides have {environment.players[0]} "
-                f"players, and {reason}",
+                f"{workdir.path}: in a tournament both sides have as many players, and {reason}",
                 page="comparing.md#tournaments",
             ) from None
     spec = environment.spec

@@ -238,3 +238,9 @@ def test_of_several_tasks_it_is_the_last(clean_gin, tmp_path):
     config.load("5_vs_5", "hts_ppo", gin_bindings=bindings)
     found = round_robin.environment_of(Workdir(tmp_path), None)
     assert found == Football("5_vs_5", left_players=2, right_players=2)
+
+
+def test_a_whole_team_is_whoever_can_be_controlled_in_the_scenario(clean_gin, tmp_path):
+    config.load("5_vs_5", "hts_ppo", gin_bindings=["Football.left_players = 'all'"])
+    found = round_robin.environment_of(Workdir(tmp_path), "11_vs_11_stochastic")
+    assert found.players == (11, 11)
