@@ -198,7 +198,7 @@ def _check(settings: Settings, schedule: Schedule, crew: Crew, num_updates: int)
 
 
 def check_agent(settings: Settings) -> None:
-    """Finds out, before there is a workdir or much memory is taken, whether an agent can be trained.
+    """Finds out whether an agent can be trained, before there is a workdir, or much memory taken.
 
     Raises:
       ConfigError: there is no agent like this, or the algorithm cannot train it.

@@ -1,4 +1,5 @@
 import collections
+import gc
 import os
 import signal
 
@@ -21,6 +22,16 @@ hypothesis.settings.load_profile("hts_tf")
 def pytest_configure() -> None:
     # What a script's shell has started in the background ignores it, as would what tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Without looking for garbage among what is imported, all of which stays."""
+    gc.disable()
+    result = yield
+    gc.freeze()
+    gc.enable()
+    return result
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,6 +1,7 @@
 """Commands as forks of a process that has loaded TensorFlow, which is half of their start."""
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import runpy
@@ -88,6 +89,7 @@ def _end_with_tests():
 
 
 def _run(module, arguments, environment, directory, *streams):
+    gc.freeze()  # what is loaded: neither to be looked at nor to be copied
     _end_with_tests()
     os.setsid()
     os.chdir(directory)

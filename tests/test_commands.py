@@ -1,5 +1,6 @@
 """What is typed: `hts` lists it, and lets a shell complete it."""
 
+import functools
 import os
 import re
 import shlex
@@ -96,14 +97,19 @@ def test_modules_are_found_where_a_console_command_is_typed(tmp_path):
 # ---- Completion ----------------------------------------------------------------------------------
 
 
+@functools.cache
+def script(shell):
+    return completion.script(shell, TYPED)
+
+
 def completed(*typed):
     """What bash offers for the last of the words, with `=` a word of its own, as in bash."""
     words = [part for word in typed for part in re.split(r"(?<=[^=])(=)", word) if part]
     if typed[-1] == "":
         words.append("")
     ask = f"COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}; _hts_complete"
-    script = completion.script("bash", TYPED) + f'{ask}; printf "%s\\n" "${{COMPREPLY[@]}}"'
-    found = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    program = script("bash") + f'{ask}; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    found = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True)
     assert "complete" not in found.stderr.replace("compopt", "")
     return found.stdout.split()
 
@@ -129,7 +135,7 @@ def test_completes_files(tmp_path, monkeypatch):
 
 
 def test_zsh_gets_what_bash_gets():
-    assert completion.script("zsh", TYPED).endswith(completion.script("bash", TYPED))
+    assert script("zsh").endswith(script("bash"))
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hts_tf import evaluator, seeding, specs
@@ -212,6 +212,7 @@ def test_none_is_closed_while_it_is_stepped(op_determinism):
     assert environment.made[1].was_closed_at_work is False
 
 
+@settings(max_examples=20)  # a thousand draws each
 @given(st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=1, max_size=30))
 def test_an_interval_lies_among_the_values(values):
     low, high = evaluator.interval(np.array(values))

@@ -78,6 +78,7 @@ def registered():
     }
 
 
+@functools.cache
 def signatures():
     """Binding -> (annotation, default), of all that can be bound."""
     found = {}
@@ -261,11 +262,14 @@ def refusals(limits, workdir):
         config.load("synthetic", method_of(limits[0][0]), gin_bindings=bindings)
         build(settings.Settings(), str(workdir), seed=0).close()
     except errors.ConfigError as error:
-        half = len(limits) // 2
-        if not half:
+        if len(limits) == 1:
             return [str(error)]
-        halves = limits[:half], limits[half:]
-        return [why for i in range(2) for why in refusals(halves[i], f"{workdir}-{i}")]
+        named = [limit for limit in limits if f"{limit[0]} " in str(error)]
+        parts = [named, [limit for limit in limits if limit not in named]]
+        if not all(parts):
+            half = len(limits) // 2
+            parts = [limits[:half], limits[half:]]
+        return [why for i in range(2) for why in refusals(parts[i], f"{workdir}-{i}")]
     return []
 
 

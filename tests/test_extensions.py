@@ -9,7 +9,7 @@ import pytest
 
 from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.files import archive, fingerprint_log
-from tests import command_line, patience
+from tests import command_line, patience, refusals
 from tests.sameness import rows_of, wait_for_rows
 
 pytestmark = pytest.mark.slow
@@ -99,9 +99,9 @@ def test_actions_that_are_arrays_can_be_evaluated_and_replayed(trained):
     )
     assert code == 0, errors
     assert "3 episodes with the policy of" in output
-    for archived in ("--archive=" + str(next(workdir.glob("evaluation_*.bin"))), "--best"):
-        code, output, errors = command_line.run(
-            "hts_tf.replay", f"--workdir={workdir}", "--check_only", archived, MODULES
-        )
+    flags = [f"--workdir={workdir}", "--check_only", MODULES]
+    chosen = [f"--archive={next(workdir.glob('evaluation_*.bin'))}", "--best"]
+    commands = [[*flags, choice] for choice in chosen]
+    for code, output, errors in refusals.of("hts_tf.replay", "run", commands):
         assert code == 0, errors
         assert "agree with the archive" in output

@@ -134,6 +134,7 @@ GYMNASIUM = [
     "--scenario=CartPole-v1",
     "--gin_bindings=Gymnasium.wrappers = ('RecordEpisodeStatistics',)",
     "--gin_bindings=Trainer.total_env_steps = 2048",
+    command_line.ONE_EXECUTOR,
 ]
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import collections
+import functools
 import graphlib
 from pathlib import Path
 
@@ -79,6 +80,7 @@ def imports(path, known):
     return found
 
 
+@functools.cache
 def graph():
     known = modules()
     return {module: imports(path, known.keys()) for module, path in known.items()}

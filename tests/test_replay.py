@@ -121,7 +121,7 @@ def rivals(tmp_path_factory):
     train(
         workdir,
         "Football.right_players = 2",
-        "Trainer.total_env_steps = 4096",
+        "Trainer.total_env_steps = 2048",
         "Trainer.opponents = @Opponents()",
         "Opponents.self_play = 0.3",
         "Opponents.snapshot_every_updates = 2",
@@ -175,13 +175,14 @@ def test_a_policy_plays_another(rivals, alone, tmp_path):
         assert f"evaluation episode 0, against {name}, seed" in output
         assert "score, return and length agree with the archive" in output
 
-    replay(*flags, "--match=5", f"--output={videos[0]}")
+    replay(*flags, "--match=5", "--last_step=12", f"--output={videos[0]}")
     [path] = (alone / "replays").glob("*.bin")
     assert path.name.endswith("@2_match5.bin")
     [played] = archive.read(path)
     assert played.against == name
     assert played.action_bytes == 4
-    replay(f"--workdir={alone}", f"--archive={path}", f"--output={videos[1]}")
+    of_archive = [f"--workdir={alone}", f"--archive={path}"]
+    replay(*of_archive, "--last_step=12", f"--output={videos[1]}")
     assert videos[0].read_bytes() == videos[1].read_bytes()
     again = [*flags, "--seed=5", "--episodes=1", "--novideo", f"--output={tmp_path / 'again.csv'}"]
     code, _, text = command_line.run("hts_tf.evaluate", *again)
@@ -199,8 +200,8 @@ def test_a_policy_plays_another(rivals, alone, tmp_path):
     )
     assert code == 0, text
     [against_newest] = archive.read(other.with_suffix(".bin"))
-    assert against_newest.against == f"{rivals}@16"
-    assert f"against {rivals}@16, also in {other}" in output
+    assert against_newest.against == f"{rivals}@8"
+    assert f"against {rivals}@8, also in {other}" in output
     assert against_newest.seed == played.seed
     assert against_newest.actions != played.actions
 

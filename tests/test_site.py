@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import functools
 import re
 import shlex
 import subprocess
@@ -47,6 +48,7 @@ def test_the_site_is_built_without_warnings(tmp_path):
     assert not re.findall(r'<(?:script|link)[^>]+(?:src|href)="https?://(?!squidfunk)[^"]+"', text)
 
 
+@functools.cache
 def flags_of(module):
     """Names of the flags that a command has."""
     text = ROOT.joinpath(*module.split(".")).with_suffix(".py")

@@ -1,6 +1,4 @@
 import csv
-import subprocess
-import sys
 
 import pytest
 
@@ -92,4 +90,5 @@ for case in cases:
         assert environment.scenario == case.scenario
     assert gin.query_parameter("Trainer.num_envs") == case.num_envs
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    exit_code, _, complaints = command_line.run("tests.program", code)
+    assert exit_code == 0, complaints

@@ -112,7 +112,7 @@ class BreaksInMake(synthetic.Synthetic):
 
 class SlowBall(synthetic.SyntheticEnvironment):
     def step(self, action, observation):
-        if random.SystemRandom().random() < 0.03:
+        if random.SystemRandom().random() < 0.01:
             time.sleep(3600)
         return super().step(action, observation)
 

@@ -125,15 +125,14 @@ def test_figures_are_those_of_tensorboard(observed, source):
 
 def test_killed_and_resumed(calm, tmp_path):
     """The table has each update once, though some are made twice."""
-    slow = "--gin_bindings=Synthetic.mean_step_sec = 0.002"
     patient = "--gin_bindings=Trainer.observers = (@Witness(), @CsvLog(), @Patient())"
     patience.allow(tmp_path, 7)
-    with start(tmp_path, *OBSERVED, slow, *patience.FLAGS, patient) as process:
+    with start(tmp_path, *OBSERVED, *patience.FLAGS, patient) as process:
         wait_for_rows(tmp_path, 6, process)
         process.kill()
         command_line.finish(process)
     # Other observers, with other bindings, are no other run.
-    finish(start(tmp_path, *OBSERVED, slow, "--gin_bindings=Witness.stops_after = 100_000"))
+    finish(start(tmp_path, *OBSERVED, "--gin_bindings=Witness.stops_after = 100_000"))
     begun = [steps for steps, _ in of(tmp_path, "begin")]
     assert begun[0] == 0
     assert begun[1] in (5 * STEPS, 9 * STEPS)

@@ -43,11 +43,15 @@ def batching():
     return Policy(make_agent(), 8).batching
 
 
+def policy_of(agent):
+    return Policy(agent, 8, batching())
+
+
 def make_pool(directory, agent=None, seed=7, **settings):
     settings = Opponents(**{"snapshot_every_updates": 2, **settings})
     agent = agent or make_agent()
     store = Store(Snapshots(directory), Snapshots(directory, "frozen"), policies.load)
-    found = Pool(settings, SPEC, Policy(agent, 8, batching()), make_agent, store, seed)
+    found = Pool(settings, SPEC, policy_of(agent), make_agent, store, seed)
     found.begin()
     return found, agent
 
@@ -91,10 +95,10 @@ def test_the_frozen_stay_as_they_were(tmp_path):
     observation = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
     noise = np.zeros((6, 4), np.float32)
     found.update([], agent, 2, NOBODY)
-    expected = Policy(agent, 8).act(observation, noise)
+    expected = policy_of(agent).act(observation, noise)
     for variable in agent.variables:
         variable.assign(-variable)
-    now = Policy(agent, 8).act(observation, noise)
+    now = policy_of(agent).act(observation, noise)
     answer = found.act(np.array([1, 0, 1, 0, 0, 1]), observation, noise, ())
     for row in range(6):
         by = expected if row in (0, 2, 5) else now
@@ -108,7 +112,7 @@ def test_scripted_ones_choose_and_no_more(tmp_path):
     found, agent = make_pool(tmp_path, scripted=(functools.partial(Always, action=2), Always))
     observation, noise = np.ones((3, 3), np.float32), np.zeros((3, 4), np.float32)
     answer = found.act(np.array([1, 2, 0]), observation, noise, ())
-    expected = Policy(agent, 8).act(observation, noise)
+    expected = policy_of(agent).act(observation, noise)
     assert answer.action.tolist() == [2, 0, expected.action[2]]
     np.testing.assert_array_equal(answer.value, expected.value)
 
@@ -192,7 +196,7 @@ def test_policies_of_other_runs(tmp_path):
     assert sorted(met(found)) == [1, 2]
     observation = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
     noise = np.zeros((4, 4), np.float32)
-    expected = Policy(other, 8).act(observation, noise)
+    expected = policy_of(other).act(observation, noise)
     answer = found.act(np.array([2, 2, 2, 2]), observation, noise, ())
     assert answer.action.tolist() == expected.action.tolist()
     # What becomes of the other run is nothing to this one.

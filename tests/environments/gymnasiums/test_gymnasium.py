@@ -409,6 +409,7 @@ SMALL = [
     "--gin_bindings=Trainer.num_envs = 4",
     "--gin_bindings=Trainer.sync_interval = 32",
     "--gin_bindings=Trainer.total_env_steps = 512",
+    command_line.ONE_EXECUTOR,
     "--gin_bindings=Gymnasium.wrappers = ['my_games:Doubled']",
 ]
 
