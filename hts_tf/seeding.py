@@ -58,6 +58,7 @@ def episode_seed(
 
 def evaluation_seed(seed: int, number: int, num_tasks: int) -> int:
     """Returns the seed of an evaluation's episode of this number; tasks take turns."""
+    number = int(number)  # numpy's would make the seed one of numpy's, which Gymnasium refuses
     return episode_seed(
         seed, 0, number, evaluation=True, task=number % num_tasks, num_tasks=num_tasks
     )

@@ -87,6 +87,13 @@ def test_a_numpy_counter_is_as_good_as_an_int(env, episode):
     )
 
 
+@pytest.mark.parametrize("number", [np.int64(300), np.uint16(300)])
+def test_an_evaluations_seed_is_an_int_whatever_counts_its_episodes(number):
+    seed = seeding.evaluation_seed(np.int64(7), number, num_tasks=1_000)
+    assert type(seed) is int
+    assert seed == seeding.evaluation_seed(7, 300, num_tasks=1_000)
+
+
 @given(st.integers(0, 100), st.integers(1, 4), st.integers(1, 50))
 def test_permutations_are_permutations(update, epochs, size):
     order = seeding.permutations(1, update, epochs, size)
