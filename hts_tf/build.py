@@ -235,12 +235,18 @@ def _check_memory(
     shared = workers.memory_fields(planned.step, environment, crew)
     length, width = settings.sync_interval, schedule.rollout_width
     learnt = data_storage.fields(planned.step, length, width, 1, environment.num_players)
-    memory.require(
+    needed = (
         shared_memory.total_nbytes(shared)
         + shared_memory.total_nbytes(learnt)
         + _PERMUTATION_BYTES * settings.algorithm.epochs * length * width * environment.num_players
         # The agents; gradients, and the optimizer's two means.
-        + sketch.nbytes(planned) * (num_agents + 2 + settings.num_shards),
-        "lower Trainer.num_envs, Trainer.sync_interval, Opponents.pool_size or what the network is "
-        "made of",
+        + sketch.nbytes(planned) * (num_agents + 2 + settings.num_shards)
     )
+    lower = "Trainer.sync_interval, Opponents.pool_size or what the network is made of"
+    played = {name: field for name, field in shared.items() if name.startswith("ledger/")}
+    if 2 * shared_memory.total_nbytes(played) > needed:
+        lower = (
+            f"how long an episode may be, now {environment.max_episode_steps:,} env steps "
+            "(Gymnasium.max_episode_steps or the like)"
+        )
+    memory.require(needed, f"lower Trainer.num_envs, {lower}")

@@ -18,6 +18,7 @@ from hts_tf.schedules.hts import HTS
 from hts_tf.settings import Settings
 from hts_tf.system import compute, memory
 from hts_tf.team import MachineLostError
+from tests.guessing import Guessing
 
 build_module = importlib.import_module("hts_tf.build")
 
@@ -30,10 +31,11 @@ class Forgetful(PPO):
     recurrent = False
 
 
-def refused(bindings, tmp_path, algorithm=PPO):
+def refused(bindings, tmp_path, algorithm=PPO, environment=None, **settings):
     """What `build` says of settings that do not go together."""
     gin.parse_config(bindings)
-    settings = Settings(environment=Synthetic(), algorithm=algorithm(), schedule=HTS)
+    game = environment or Synthetic()
+    settings = Settings(environment=game, algorithm=algorithm(), schedule=HTS, **settings)
     with pytest.raises(errors.ConfigError) as refusal:
         build(settings, str(tmp_path / "run"), seed=0)
     assert not (tmp_path / "run").exists()
@@ -76,6 +78,13 @@ def test_opponents_are_counted_in_what_memory_must_suffice_for(monkeypatch, tmp_
             build(settings, str(tmp_path / "run"), seed=0)
     agent = sketch.nbytes(sketch.sketch(settings.environment.spec))
     assert asked[1] - asked[0] == 4 * agent
+
+
+def test_memory_that_does_not_suffice_names_what_takes_it(tmp_path):
+    says = refused("", tmp_path, environment=Guessing(own=1, rivals=0, length=10**12))
+    assert "lower Trainer.num_envs, how long an episode may be, now 1,000,000,000,000 env" in says
+    says = refused("", tmp_path, sync_interval=10**12)
+    assert "lower Trainer.num_envs, Trainer.sync_interval, Opponents.pool_size or what the" in says
 
 
 def test_minibatches_are_of_whole_sequences(tmp_path):
