@@ -58,7 +58,13 @@ _TRIALS = flags.DEFINE_integer(
 _AT_ONCE = flags.DEFINE_integer(
     "at_once", 1, "trials that are drawn before the first of them has ended", lower_bound=1
 )
-_DRAW = flags.DEFINE_integer("draw", 0, "random seed of the values that are drawn", lower_bound=0)
+_DRAW = flags.DEFINE_integer(
+    "draw",
+    0,
+    "random seed of the values that are drawn",
+    lower_bound=0,
+    upper_bound=2**32 - 1,  # Optuna's
+)
 _MINUTES = flags.DEFINE_float(
     "minutes",
     None,

@@ -125,6 +125,7 @@ REFUSED = [
     ),
     (["--search=PPO.num_minibatches = one_of(2, 65)"], "PPO.num_minibatches = 65 does not divide"),
     (["--processes=2"], "--processes=2 needs --at_once=2 or more"),
+    (["--draw=5000000000"], "--draw=5000000000"),
     (["--scenarios=nowhere"], "unknown scenario 'nowhere'"),
 ]
 
