@@ -166,7 +166,7 @@ def compare() -> None:
     new = [run for run in runs if not Workdir(directory / str(run)).config.exists()]
     _check(new, is_first=new[:1] == runs[:1])
     comparison.claim(directory, _GIN_FILES.value, _GIN_BINDINGS.value)
-    check_alike = functools.partial(comparison.check_alike, directory, runs)
+    check_alike = functools.partial(comparison.check_alike, [(directory, run) for run in runs])
     check_alike()
     results = {run: measure(directory / str(run), targets) for run in runs}
     for number, run in enumerate(runs, 1):

@@ -121,14 +121,21 @@ def claim(directory: Path, gin_files: Sequence[str], gin_bindings: Sequence[str]
         whole.write(path, text.encode())
 
 
-def check_alike(directory: Path, runs: Iterable[Run]) -> None:
+def check_alike(
+    runs: Iterable[tuple[Path, Run]], advice: str = "take another --output, or remove the older run"
+) -> None:
     """Checks that runs that are averaged differ in nothing but their seeds, those that there are.
+
+    Args:
+      runs: each with the directory of its comparison.
+      advice: what to change where they do not.
 
     Raises:
       ConfigError: two differ in more, as settings have changed since the one was made.
     """
     firsts: dict[tuple[str, str], Workdir] = {}
-    for workdir, run in ((Workdir(directory / str(run)), run) for run in runs):
+    for directory, run in runs:
+        workdir = Workdir(directory / str(run))
         if not workdir.config.exists():
             continue
         first = firsts.setdefault((run.scenario, run.method), workdir)
@@ -140,7 +147,7 @@ def check_alike(directory: Path, runs: Iterable[Run]) -> None:
         if different:
             raise errors.ConfigError(
                 f"runs that differ in more than seeds are not averaged: {'; '.join(different)}; "
-                "take another --output, or remove the older run"
+                f"{advice}"
             )
 
 

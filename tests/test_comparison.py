@@ -176,6 +176,7 @@ def test_a_directory_has_one_configuration(tmp_path):
 def test_runs_of_other_settings_are_not_averaged(tmp_path):
     """As they are, where a setting has another value since the first of them was made."""
     runs = [Run(method, "synthetic", seed) for method in ("ppo", "hts_ppo") for seed in range(3)]
+    made = [(tmp_path, run) for run in runs]
 
     def configure(number, seed, *bindings):
         workdir = tmp_path / str(runs[number])
@@ -183,13 +184,13 @@ def test_runs_of_other_settings_are_not_averaged(tmp_path):
         text = "\n".join([f"# --seed = {seed}", *bindings, ""])
         workdir.joinpath("config.gin").write_text(text)
 
-    comparison.check_alike(tmp_path, runs)
+    comparison.check_alike(made)
     configure(0, 0, "PPO.clip = 0.1", "Trainer.num_actors = 1")
     configure(3, 0, "PPO.clip = 0.3")
     configure(4, 1, "PPO.clip = 0.3", "PPO.of_newer_code = 1")
     configure(1, 1, "PPO.clip = 0.1", "Trainer.num_actors = 2")
-    comparison.check_alike(tmp_path, runs)
+    comparison.check_alike(made)
     configure(2, 2, "PPO.clip = 0.2")
     seed = "synthetic-ppo-seed"
     with pytest.raises(errors.ConfigError, match=rf"clip = 0\.1 in .*{seed}0, 0\.2 in .*{seed}2; "):
-        comparison.check_alike(tmp_path, runs)
+        comparison.check_alike(made)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hts_tf import errors
+from hts_tf import comparison, errors
 from hts_tf.files.curves import Curve
 from hts_tf.files.episodes import WINDOW
 from hts_tf.report.runs import Run
@@ -42,7 +42,8 @@ def read_comparisons(directories: Sequence[Path]) -> tuple[pd.DataFrame, list[Ru
       See `read_runs` and `read_curves`; and method, scenario, seed, role, activity, share (0 to 1).
 
     Raises:
-      ConfigError: see `read`; or two have the same run.
+      ConfigError: see `read`; or two have the same run, or runs of other settings, where there
+        are workdirs to tell.
     """
     tables = [read_runs(directory) for directory in directories]
     table = pd.concat(tables, ignore_index=True)
@@ -53,6 +54,14 @@ def read_comparisons(directories: Sequence[Path]) -> tuple[pd.DataFrame, list[Ru
             f"--comparison: more than one directory has the run of {method} on {scenario}, seed "
             f"{seed:g}"
         )
+    comparison.check_alike(
+        (
+            (directory, comparison.Run(row.method, row.scenario, int(row.seed)))
+            for directory, rows in zip(directories, tables, strict=True)
+            for row in rows.itertuples()
+        ),
+        "make a report of each --comparison",
+    )
     runs = [run for pair in zip(directories, tables, strict=True) for run in read_curves(*pair)]
     shares = [  # none of runs that diverged before they had made anything
         read(directory / TIME_SHARES[0], *TIME_SHARES[1:], may_have_no_rows=True)

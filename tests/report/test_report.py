@@ -170,6 +170,30 @@ def test_two_comparisons(tmp_path):
         making.make([easy, hard, hard], None, tmp_path / "page.html", "")
 
 
+def test_comparisons_of_other_settings_are_not_averaged(tmp_path):
+    """Where there are workdirs that tell; else, as of results that are kept, they are taken."""
+    directories = [
+        write(tmp_path / name, [run("ppo", [0.5, 0.6], seed=seed)])
+        for seed, name in enumerate(["one", "other"])
+    ]
+
+    def configure(seed, num_envs):
+        workdir = directories[seed] / f"academy_corner-ppo-seed{seed}"
+        workdir.mkdir(exist_ok=True)
+        text = f"# --seed = {seed}\nTrainer.num_envs = {num_envs}\n"
+        (workdir / "config.gin").write_text(text)
+
+    tables.read_comparisons(directories)
+    configure(0, 16)
+    tables.read_comparisons(directories)
+    configure(1, 16)
+    tables.read_comparisons(directories)
+    configure(1, 32)
+    says = "averaged: Trainer.num_envs = 16 in .*, 32 in .*; make a report of each --comparison$"
+    with pytest.raises(errors.ConfigError, match=says):
+        tables.read_comparisons(directories)
+
+
 def change(name, old, new):
     """Returns what replaces text in one of a comparison's files."""
 
