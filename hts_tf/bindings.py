@@ -20,8 +20,21 @@ _WITH_SCOPES = {("hts_tf.environments.tasks.Tasks", "environments")}
 _GINS = "gin."  # own configurables: macros, constants
 
 
-@gin.config.register_finalize_hook
-def _settle(bound: _Bound) -> dict[tuple[str, str, str], Any]:
+def settle() -> None:
+    """Checks all that is bound, has it stand there as values, and locks it, as `gin.finalize`.
+
+    It is no hook of gin's: these are called of whatever is configured in this process.
+
+    Raises:
+      ConfigError: a binding has no effect, or its value cannot be used.
+    """
+    gin.finalize()  # hooks of the user's modules may bind, too
+    with gin.unlock_config():
+        for name, value in _settled(gin.config._CONFIG).items():  # there is no public way
+            gin.bind_parameter(name, value)
+
+
+def _settled(bound: _Bound) -> dict[tuple[str, str, str], Any]:
     """Checks all bindings, also of what the run will not call.
 
     Returns:

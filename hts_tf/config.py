@@ -14,13 +14,7 @@ import gin
 from absl import logging
 from gin import config_parser
 
-from hts_tf import (
-    bindings,  # which checks all when they are finalized
-    configurables,
-    errors,
-    gin_errors,
-    operative,
-)
+from hts_tf import bindings, configurables, errors, gin_errors, operative
 from hts_tf.environments import base, recall, synthetic, tasks  # noqa: F401  gin configurables
 from hts_tf.environments.football import football, scenarios  # noqa: F401
 from hts_tf.environments.gymnasiums import gymnasium, registry  # noqa: F401
@@ -126,7 +120,7 @@ def load(
             [f"methods/{method}.gin", *files], further, finalize_config=False
         )
         bindings.check_macros("\n".join([gin.config_str(), *texts]))
-        gin.finalize()
+        bindings.settle()
 
 
 def _look_here_first() -> None:
@@ -191,7 +185,7 @@ def load_text(text: str, source: str | Path, modules: Sequence[str] = ()) -> Non
     with _loading():
         _import_modules(text, source, modules)
         gin.parse_config(text)
-        gin.finalize()
+        bindings.settle()
 
 
 def _import_modules(text: str, source: str | Path, modules: Sequence[str]) -> None:
@@ -251,7 +245,7 @@ def environment_in(
             if known and "." in name and not name.startswith("Trainer."):
                 gin.parse_config(f"{name} = {value!r}", skip_unknown=True)
         gin.parse_config(f"environment = {bound.get(_ENVIRONMENT)!r}")  # a macro
-        gin.finalize()
+        bindings.settle()
         found = gin.get_bindings("environment/gin.macro")["value"]
         configurables.check(_ENVIRONMENT, found, base.EnvironmentConfig)
         return found
