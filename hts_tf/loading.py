@@ -158,7 +158,8 @@ def load(name: str, modules: Sequence[str] = ()) -> LoadedPolicy:
     Raises:
       ConfigError: there is no such run, checkpoint or snapshot, or it cannot be used.
     """
-    return LoadedPolicy(participants.load(str(name), modules, _configure))
+    with compute.precision_of_its_own():  # the caller may build models, too
+        return LoadedPolicy(participants.load(str(name), modules, _configure))
 
 
 def _configure() -> None:

@@ -1,10 +1,15 @@
 """Policies in Python choose what they choose in evaluations, to the bit."""
 
+import dataclasses
+
+import keras
 import numpy as np
 import pytest
 
-from hts_tf import specs
-from hts_tf.files import archive
+from hts_tf import loading, specs
+from hts_tf.files import archive, participants
+from hts_tf.networks import torsos
+from hts_tf.networks.actor_critic import ActorCritic
 from tests import command_line
 
 pytestmark = pytest.mark.slow
@@ -161,3 +166,32 @@ print(policy.act(np.ones(4, np.uint8), policy.initial_state(), deterministic=Tru
     assert "(1, 5)" in long
     assert "complex" in numbers
     assert action in "0123"
+
+
+@dataclasses.dataclass(frozen=True)
+class Steering:
+    """A game whose most probable actions tell how precisely they were computed."""
+
+    spec = specs.EnvironmentSpec(
+        specs.ArraySpec((3,), "float32"), specs.ArraySpec((2,), "float32"), max_episode_steps=5
+    )
+
+
+@pytest.mark.usefixtures("op_determinism")
+def test_a_policy_computes_as_precisely_as_its_run_and_models_of_the_callers_as_before(monkeypatch):
+    observation = np.array([0.1, -0.7, 0.4], np.float32)
+
+    def load(precision):
+        def found(name, *_):
+            keras.mixed_precision.set_dtype_policy(precision)
+            agent = ActorCritic(Steering.spec, 0, torsos.mlp)
+            return participants.Participant(name, Steering(), agent, None)
+
+        monkeypatch.setattr(participants, "load", found)
+        policy = loading.load("run")
+        assert keras.layers.Dense(2).compute_dtype == "float32"
+        return policy.act(observation, policy.initial_state(), deterministic=True)[0]
+
+    exact, coarse = load("float32"), load("mixed_bfloat16")
+    assert not np.allclose(coarse, exact, rtol=1e-4, atol=0.0)
+    np.testing.assert_allclose(coarse, exact, rtol=0.1)

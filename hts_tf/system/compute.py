@@ -1,6 +1,7 @@
 """How TensorFlow computes in this process: determinism, threads and precision."""
 
 import contextlib
+from collections.abc import Iterator
 from typing import Literal
 
 import gin
@@ -65,6 +66,19 @@ def use_precision() -> None:
     """
     precision = gin.get_bindings("Compute").get("precision", "float32")
     keras.mixed_precision.set_dtype_policy(precision)
+
+
+@contextlib.contextmanager
+def precision_of_its_own() -> Iterator[None]:
+    """Has what is built after this compute as precisely as before, whatever is said within.
+
+    Layers know how precisely they compute from when they are built.
+    """
+    before = keras.mixed_precision.dtype_policy()
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_dtype_policy(before)
 
 
 def require_inter_op_threads(number: int, why: str) -> None:
