@@ -32,7 +32,8 @@ def export() -> None:
     path = Path(_OUTPUT.value)
     if path.exists():
         raise errors.ConfigError(f"--output={path} is there already: remove it, or give another")
-    policy = exported.Exported(participant.agent, participant.environment.spec)
+    agent = participants.in_float32(participant).agent
+    policy = exported.Exported(agent, participant.environment.spec)
     with whole.refusing("--output"):
         path.parent.mkdir(parents=True, exist_ok=True)
         exported.write(policy, _FORMAT.value, path)

@@ -1,5 +1,6 @@
 """What is exported plays whole episodes as the policy itself does."""
 
+import warnings
 from pathlib import Path
 
 import keras
@@ -10,6 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hts_tf import errors, specs
+from hts_tf.environments.synthetic import Synthetic
+from hts_tf.files import checkpoint
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.networks.exported import FORMATS, Exported, bounded
@@ -63,6 +66,32 @@ def test_formats(game, tmp_path):
         code, _, complaints = command_line.run("hts_tf.export", *flags)
         assert code == 2
         assert "is there already" in complaints
+
+
+@pytest.mark.slow
+def test_what_a_run_computed_in_bfloat16_is_exported_in_float32(tmp_path):
+    """TFLite's converter, for one, knows no other."""
+    configuration = [
+        "Trainer.environment = @Synthetic()",
+        "Trainer.algorithm = @PPO()",
+        "ActorCritic.torso = @mlp",
+        "Compute.precision = 'mixed_bfloat16'",
+    ]
+    (tmp_path / "config.gin").write_text("\n".join([*configuration, ""]))
+    agent = ActorCritic(Synthetic().spec, 0, torsos.mlp)
+    arrays = {f"variable/{i}": v.numpy() for i, v in enumerate(agent.variables)}
+    made = {"run/updates": np.array(3), "run/env_steps": np.array(4000)}
+    checkpoint.save(tmp_path / "checkpoints", 4, {**arrays, **made}, keep=1)
+    output = tmp_path / "policy.tflite"
+    flags = [f"--workdir={tmp_path}", "--format=tflite", f"--output={output}"]
+    code, _, complaints = command_line.run("hts_tf.export", *flags)
+    assert code == 0, complaints
+    given = {"observation": np.ones((2, 4), np.float32), "noise": np.zeros((2, 4), np.float32)}
+    expected = agent.act(given["observation"], (), given["noise"]).policy["logits"]
+    with warnings.catch_warnings():  # that there is a package which does the same
+        warnings.simplefilter("ignore")
+        found = tf.lite.Interpreter(str(output)).get_signature_runner()(**given)["logits"]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_tflite_leaves_the_agent_as_it_was(tmp_path):

@@ -177,7 +177,7 @@ def benchmark() -> None:
     """
     participant = participants.load(run_flags.workdir(), run_flags.MODULES.value, compute.configure)
     environment = participant.environment
-    asked = exported.Exported(participant.agent, environment.spec)
+    asked = exported.Exported(participants.in_float32(participant).agent, environment.spec)
     policy = Policy(participant.agent, environment.spec.num_players)
     with tempfile.TemporaryDirectory() as directory:
         formats = [Format(asked, name, Path(directory, name)) for name in exported.FORMATS]

@@ -61,6 +61,15 @@ def load(
     return Participant(f"{workdir.path}@{parameters.updates}", environment, agent, parameters)
 
 
+def in_float32(participant: Participant) -> Participant:
+    """Returns it as it is exported: in float32, which all programs know, whatever its run did."""
+    with compute.precision_of_its_own():
+        compute.use_precision("float32")
+        agent = ActorCritic(participant.environment.spec, seed=0)
+    participant.parameters.give(agent)
+    return participant._replace(agent=agent)
+
+
 def check_that_they_can_meet(agent: Agent, other: Agent, name: str) -> None:
     """Checks that an agent can be asked in another one's place.
 

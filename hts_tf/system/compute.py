@@ -59,12 +59,15 @@ def configure(
     tf.config.threading.set_intra_op_parallelism_threads(threads)
 
 
-def use_precision() -> None:
-    """Has what is built from now on compute as precisely as the loaded configuration says.
+def use_precision(precision: str | None = None) -> None:
+    """Has what is built from now on compute as precisely as is said.
 
     For who builds what several runs have trained.
+
+    Args:
+      precision: see `configure`; None for what the loaded configuration says.
     """
-    precision = gin.get_bindings("Compute").get("precision", "float32")
+    precision = precision or gin.get_bindings("Compute").get("precision", "float32")
     keras.mixed_precision.set_dtype_policy(precision)
 
 

@@ -78,8 +78,11 @@ def test_each_is_as_precise_as_its_run(workdir):
     shutil.copytree(workdir / "checkpoints", half / "checkpoints")
     (half / "config.gin").write_text(f"{CONFIGURATION}Compute.precision = 'mixed_bfloat16'\n")
     for path, kinds in [(half, {"float32", "bfloat16"}), (workdir, {"float32"})]:
-        layers = participants.load(str(path)).agent._flatten_layers()
-        assert {layer.compute_dtype for layer in layers} == kinds
+        found = participants.load(str(path))
+        for loaded, expected in [(found, kinds), (participants.in_float32(found), {"float32"})]:
+            layers = loaded.agent._flatten_layers()
+            assert {layer.compute_dtype for layer in layers} == expected
+            assert all((variable.numpy() == 0.75).all() for variable in loaded.agent.variables)
 
 
 @pytest.mark.parametrize(
