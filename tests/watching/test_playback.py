@@ -45,6 +45,33 @@ def test_an_honest_record_agrees(seed, actions):
     assert sum(moment.gained for moment in moments) == pytest.approx(moments[-1].score)
 
 
+class UpAndDown:
+    """A game whose rewards are large, no numbers of float32, and cancel but for what is rounded."""
+
+    rewards = (123_456.789, -0.125, -98_765.432, -24_691.357)
+
+    def reset(self, seed, observation):
+        observation[...] = 0.0
+        self._left = [*self.rewards]
+
+    def step(self, action, observation):
+        observation[...] = len(self._left)
+        reward = self._left.pop(0)
+        return base.StepResult(reward, reward, not self._left, False)
+
+
+def test_large_rewards_that_cancel_may_leave_what_is_rounded():
+    """Trainings have float32; a difference that is larger is one."""
+    spec = dataclasses.replace(GAME.spec, max_episode_steps=len(UpAndDown.rewards))
+    total = float(np.array(UpAndDown.rewards, np.float32).astype(np.float64).sum())
+    assert abs(total - sum(UpAndDown.rewards)) > 1e-3
+    for wrong in (0.0, 0.1):
+        archived = total + wrong
+        playing = Playback(UpAndDown(), spec, Record(0, 0, 0, 0, archived, archived, bytes(4)))
+        list(playing)
+        assert len(playing.disagreements()) == (2 if wrong else 0)
+
+
 @given(seeds, episodes, st.integers(0, 15), st.integers(1, 3))
 def test_another_action_is_noticed_where_it_matters(seed, actions, place, change):
     honest = record(seed, actions)
