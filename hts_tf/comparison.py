@@ -7,8 +7,6 @@ from pathlib import Path
 from statistics import fmean, harmonic_mean, median
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from hts_tf import config, errors, operative
 from hts_tf.files.curves import TARGETS, Curve, RunLog
 from hts_tf.files.workdir import Workdir
@@ -165,8 +163,7 @@ def why_over(
 ) -> str:
     """Returns why a run is over; see `Measured.ended`."""
     curve = log.curve()
-    # As event files have scores.
-    goals = targets if math.isinf(stop_at_score) else (float(np.float32(stop_at_score)),)
+    goals = targets if math.isinf(stop_at_score) else (stop_at_score,)
     if goals and all(map(curve.first_reached, goals)):
         return REACHED
     if log.env_steps >= total_env_steps:

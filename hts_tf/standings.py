@@ -114,9 +114,11 @@ def write(output: Path, table: Sequence[Row]) -> None:
 def check(output: Path) -> None:
     """Raises: ConfigError: `--output` cannot be written, or something else is there."""
     whole.check_table(output, _beside(output, ".csv"), Row._fields, "a tournament")
+    matches = _beside(output, "_matches.csv")
+    whole.check_table(output, matches, Match._fields, "a tournament's matches")
     with whole.refusing("--output"):
         output.parent.mkdir(parents=True, exist_ok=True)
-        _beside(output, "_matches.csv").open("a").close()
+        matches.open("a").close()
 
 
 def write_matches(output: Path, names: Sequence[str], matches: Sequence[Match]) -> None:

@@ -96,6 +96,11 @@ def test_what_is_no_tournaments_table_stays(tmp_path):
         f"--output={tmp_path / 'evaluations'}: {theirs} is there, and no table of a tournament; "
         "take another name"
     )
+    theirs.rename(tmp_path / "theirs_matches.csv")
+    with pytest.raises(errors.ConfigError, match="and no table of a tournament's matches; take"):
+        standings.check(tmp_path / "theirs")
+    standings.check(tmp_path / "new")
+    standings.check(tmp_path / "new")  # in which there is nothing yet
 
 
 def test_text():

@@ -22,7 +22,7 @@ from statistics import median
 
 from absl import flags
 
-from hts_tf import config
+from hts_tf import config, errors
 from hts_tf.benchmarks import (
     ceiling,
     environment_in_training,
@@ -63,6 +63,11 @@ def measure(scenario: str) -> list[figures.Figure]:
     timed_steps = min(_TIMED_STEPS, _ENV_STEPS.value)
     files = _GIN_FILES.value
     played = config.environment_for(scenario, files, bindings)
+    if not isinstance(played, football.Football):
+        raise errors.ConfigError(
+            f"Trainer.environment = @{type(played).__name__}() is nothing that stock gfootball "
+            "steps: leave it unbound"
+        )
     environment = environment_in_training.measure(scenario, bindings, timed_steps, files)
     ceilings, runs = [], []
     for repeat in range(_REPEATS.value):

@@ -51,7 +51,8 @@ class Curve(NamedTuple):
 
     def first_reached(self, target: float) -> tuple[int, float] | None:
         """Returns (env steps, minutes) at which 100 episodes first averaged a target score."""
-        reached = np.flatnonzero((self.score >= target) & (self.finished >= WINDOW))
+        least = min(target, float(np.float32(target)))  # event files have float32
+        reached = np.flatnonzero((self.score >= least) & (self.finished >= WINDOW))
         if not len(reached):
             return None
         return int(self.env_steps[reached[0]]), float(self.minutes[reached[0]])

@@ -32,9 +32,17 @@ def choose(
             )
         return episode
     if update is not None:
+        episodes = 0
         for number, record in enumerate(records):
             if record.env == env and record.update >= update:
+                if record.episode > episodes:
+                    raise errors.ConfigError(
+                        f"the archive lacks episodes {episodes} to {record.episode - 1} of "
+                        f"environment {env}, of which it was playing one"
+                    )
                 return number
+            if record.env == env:
+                episodes = record.episode + 1
         last = max(record.env for record in records)
         if env > last:
             raise errors.ConfigError(f"--env={env} is not in the archive: its last is {last}")

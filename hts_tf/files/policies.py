@@ -67,9 +67,11 @@ def read(name: str) -> Parameters:
     elif which == "best":
         state = Evaluations(run.path).best_state()
         if state is None:
+            numbers = Snapshots(run.path).numbers()
+            there = f"; {run.path}@{max(numbers)} is a snapshot" if numbers else ""
             raise errors.ConfigError(
                 f"{name}: no policy of this run has been evaluated yet; "
-                "Trainer.evaluate_every_updates has that done",
+                f"Trainer.evaluate_every_updates has that done, where nobody plays itself{there}",
                 page="watching.md#how-good-is-it-while-it-trains",
             )
     elif Snapshots(run.path).has(int(which)):

@@ -76,7 +76,7 @@ def check_table(output: Path, path: Path, columns: Sequence[str], kind: str) -> 
     """
     with refusing("--output"):
         first_line = path.read_text(errors="replace").partition("\n")[0] if path.exists() else None
-        if first_line not in (None, ",".join(columns)):
+        if first_line not in (None, "", ",".join(columns)):
             raise errors.ConfigError(
                 f"--output={output}: {path} is there, and no table of {kind}; take another name"
             )

@@ -21,6 +21,13 @@ SMALL = [
 ]
 
 
+def test_what_stock_gfootball_does_not_step_is_refused_before_anything_is_measured(tmp_path):
+    tasks = ["Trainer.environment = @Tasks()", "Tasks.environments = (@Football(), @Football())"]
+    command = [*SMALL, *(f"--gin_bindings={binding}" for binding in tasks)]
+    [found] = refusals.of("hts_tf.benchmarks.throughput", "benchmark", [command])
+    refusals.check(found, "Trainer.environment = @Tasks() is nothing that stock gfootball steps")
+
+
 def test_on_football(tmp_path):
     output = tmp_path / "figures.csv"
     code, printed, errors = command_line.run(

@@ -39,6 +39,16 @@ def test_the_curve_begins_with_the_first_finished_episode(tmp_path):
         np.testing.assert_array_equal(column, again)
 
 
+@pytest.mark.parametrize("target", [0.35, 0.4, 0.7, 0.8, 0.9, 0.95])
+def test_a_target_is_reached_with_the_very_score(target, tmp_path):
+    """Some are less as float32, which event files have, and some more."""
+    write(tmp_path, [(64, 1.0, WINDOW, target - 0.01), (128, 2.0, WINDOW, target)]).close()
+    curve = read_curve(tmp_path)
+    assert curve.first_reached(target) == (128, 2.0)
+    assert curve._replace(score=curve.score.round(2)).first_reached(target) == (128, 2.0)
+    assert curve.first_reached(target + 0.01) is None
+
+
 def test_whether_a_run_has_come_to_its_end(tmp_path):
     """Of earlier versions, which did not tell, it is not known that it has not."""
     write(tmp_path, [(64, 1.0, 3, 0.25)]).close()

@@ -59,6 +59,17 @@ def test_choices_that_are_none(choice, message):
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize(("missing", "update"), [(range(0, 3), 1), (range(3, 5), 4)])
+def test_what_was_played_while_nothing_was_archived_is_not_another_episode(missing, update):
+    records = [record(interval=n)._replace(episode=n) for n in range(7)]
+    kept = [records[n] for n in range(7) if n not in missing]
+    with pytest.raises(
+        errors.ConfigError, match=f"lacks episodes {missing[0]} to {missing[-1]} of"
+    ):
+        listing.choose(kept, update=update, env=0)
+    assert kept[listing.choose(kept, update=7, env=0)].episode == 6
+
+
 def test_no_best_of_unknown_scores():
     with pytest.raises(errors.ConfigError, match="known score"):
         listing.choose(RECORDS[-1:], best=True)

@@ -82,7 +82,8 @@ class FootballParallelEnv(ParallelEnv[str, np.ndarray, int]):
             self._random = np.random.default_rng(seed)
         seed, observations = self._offered.reset(seed, self._random)
         self.agents = list(self.possible_agents)
-        return self._by_agent(observations), self._by_agent([{"seed": seed}] * len(self.agents))
+        infos = [{"seed": seed} for _ in self.agents]
+        return self._by_agent(observations), self._by_agent(infos)
 
     def step(
         self, actions: dict[str, int]

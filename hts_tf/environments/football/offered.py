@@ -3,6 +3,7 @@
 gfootball is imported when a match is made, never by this module.
 """
 
+import dataclasses
 from typing import Any, Literal
 
 import gymnasium
@@ -21,6 +22,11 @@ _SHOWN = {
     "positions": "extracted",
     "simple115v2": "simple115v2",
     "relative": "relative",
+}
+_DEFAULTS = {
+    field.name: field.default
+    for field in dataclasses.fields(football.Football)
+    if field.default is not dataclasses.MISSING
 }
 _SEEDS = 2**31
 
@@ -73,8 +79,17 @@ class Offered:
             )
         if render_mode not in (None, "rgb_array"):
             raise errors.ConfigError(f"render_mode = {render_mode!r} is neither None nor rgb_array")
-        shown = _SHOWN[representation]
-        self.game = football.Football(scenario, rewards, frames, shown, left_players, right_players)
+        if render_3d and render_mode is None:
+            raise errors.ConfigError("render_3d needs render_mode='rgb_array'")
+        given = {
+            "rewards": rewards,
+            "frames": frames,
+            "representation": _SHOWN[representation],
+            "left_players": left_players,
+            "right_players": right_players,
+        }
+        # All else, too: gin would fill in what a run's configuration in this process binds.
+        self.game = football.Football(scenario, **{**_DEFAULTS, **given})
         spec = self.game.spec
         self.action_space = gymnasium.spaces.Discrete(spec.action.num_values)
         self._decode = np.copy

@@ -3,6 +3,7 @@
 Gymnasium is imported inside functions: who only knows of this module needs no such package.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import re
@@ -68,13 +69,17 @@ def find(env_id: str) -> "EnvSpec":
     """Returns what is registered.
 
     Args:
-      env_id: as `gymnasium.make` takes it; a module in it must have been imported.
+      env_id: as `gymnasium.make` takes it; a module in it that is not trusted must have been
+        imported.
 
     Raises:
       ConfigError: nothing is, or a package is missing.
     """
     gymnasium = _gymnasium()
-    _, name = split(env_id)
+    module, name = split(env_id)
+    if is_trusted(module):
+        with contextlib.suppress(ImportError):  # what is missing is said below
+            importlib.import_module(module)
     if name not in gymnasium.registry:  # ALE registers itself only when it is imported
         failure = _load_ale()
         if failure and _ATARI_ID.fullmatch(name):

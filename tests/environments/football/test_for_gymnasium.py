@@ -4,6 +4,7 @@ import subprocess
 import sys
 import warnings
 
+import gin
 import numpy as np
 import pytest
 from football_pair import make_stock, purposeful_actions, reset_stock
@@ -37,6 +38,26 @@ def play(environment, seed, actions):
         if rest[1] or rest[2]:
             break
     return seen
+
+
+def test_what_a_run_binds_in_this_process_is_not_for_who_makes_one(clean_gin):
+    """As after `hts_tf.load`."""
+    expected = make().unwrapped._offered.game
+    gin.parse_config(
+        """
+        Football.action_mask = True
+        Football.shots_in_front = True
+        Football.right_difficulty = 0.05
+        Football.shared_reward = True
+        Football.checkpoint_weight = 0.5
+        """
+    )
+    assert make().unwrapped._offered.game == expected
+
+
+def test_3d_pictures_without_pictures_are_refused():
+    with pytest.raises(errors.ConfigError, match="render_3d needs render_mode"):
+        make(render_3d=True)
 
 
 def test_all_scenarios_are_registered_once():
@@ -85,6 +106,17 @@ assert not any(name.startswith("tensorflow") for name in sys.modules), "imports 
     environment = make(representation="simple115v2")
     assert process.stdout.strip() == environment.reset(seed=3)[0].tobytes().hex()
     environment.close()
+
+
+def test_one_string_is_enough_for_a_scenario():
+    code = """
+import sys
+from hts_tf import config
+config.load(sys.argv[1], "hts_ppo", gin_bindings=["Gymnasium.max_episode_steps = 401"])
+print(config.environment().spec.max_episode_steps)
+"""
+    found = command_line.run("tests.program", code, f"hts_tf.football:{GAME}")
+    assert found == (0, "401\n", "")
 
 
 @pytest.mark.parametrize("representation", REPRESENTATIONS)

@@ -35,6 +35,8 @@ def test_plays_what_gfootball_plays():
     for seed in range(3):
         seen, infos = ours.reset(seed=seed)
         assert infos["left_0"] == {"seed": seed}
+        infos["left_0"]["of its own"] = True
+        assert infos["left_1"] == {"seed": seed}
         np.testing.assert_array_equal(np.stack(list(seen.values())), reset_stock(stock, seed))
         while ours.agents:
             actions = random.integers(19, size=4)
