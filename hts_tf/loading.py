@@ -112,9 +112,9 @@ class LoadedPolicy:
         answer = self._answer((rows, noise, memory))
         after = trees.map(lambda a: a.reshape(count, players, *a.shape[1:]), answer.state)
         chosen = answer.action.reshape(count, players, *answer.action.shape[1:])
-        if isinstance(self._spec.action, specs.BoxSpec):
-            chosen = self._spec.action.bounded(chosen)
         actions = [self._spec.played(of_all) for of_all in chosen]
+        if isinstance(self._spec.action, specs.BoxSpec):  # of a number, in Python's precision
+            actions = [self._spec.action.bounded(action) for action in actions]
         if self._gymnasium is not None:
             actions = [self._gymnasium.played.action(action) for action in actions]
         return actions if state.is_batch else actions[0], state._replace(memory=after)

@@ -47,13 +47,15 @@ def figures(told: Any, num_figures: int, is_over: bool) -> np.ndarray | tuple[()
     Raises:
       ValueError: they are not as many numbers.
     """
-    array = np.asarray(told)
-    if not num_figures and array.size:
+    if not num_figures and np.size(told):
         raise ValueError(f"the figures are {told!r:.80}, but the spec names none")
     if not is_over or not num_figures:
         return NO_FIGURES
-    if array.shape != (num_figures,) or array.dtype.kind not in "buif":
+    parts = list(map(np.asarray, np.atleast_1d(told) if isinstance(told, np.ndarray) else told))
+    # As of a reward, arrays of one element are numbers.
+    if len(parts) != num_figures or any(p.size != 1 or p.dtype.kind not in "buif" for p in parts):
         raise ValueError(f"the figures are {told!r:.80}, not {num_figures} numbers")
+    array = np.array([part.item() for part in parts])
     if not (np.abs(array) <= LARGEST).all():
         raise ValueError(f"the figures are {told!r:.80}, which are not finite as float32")
     return array.astype(np.float32)

@@ -1,5 +1,6 @@
 """A Gymnasium environment in the form that executors step."""
 
+import copy
 import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -85,6 +86,14 @@ class GymnasiumEnvironment(base.Environment):
             space = gymnasium_spaces.Dict(
                 {key: part for key, part in space.items() if key != specs.ACTION_MASK}
             )
+        elif recipe.action_mask and self._hides_mask():
+            raise errors.ConfigError(
+                f"Gymnasium.id = {self._id!r} shows masks, which Gymnasium.wrappers hide: leave "
+                "out what flattens observations, or bind Gymnasium.action_mask = False",
+                page="your_own_environment.md#what-is-served",
+            )
+        if self._time_limit:
+            _check_figures(recipe)
         spec, self._write_shown = spaces.observed(space)
         self._mask = None
         self._inside = False  # an entry of a dict that has the mask, too
@@ -106,6 +115,11 @@ class GymnasiumEnvironment(base.Environment):
             self._time_limit or _episode_steps(self.env, recipe.registered),
             figures=recipe.figures,
         )
+
+    def _hides_mask(self) -> bool:
+        """Returns whether the environment inside of the wrappers observes masks."""
+        inside = self._raw_reward.observation_space if self._raw_reward is not None else None
+        return isinstance(inside, gymnasium_spaces.Dict) and specs.ACTION_MASK in inside.spaces
 
     @property
     def has_info_mask(self) -> bool:
@@ -213,7 +227,8 @@ def _build(
     recipe: Recipe, render_mode: str | None
 ) -> tuple[gymnasium.Env, wrapping.RawReward | None]:
     """Returns an environment with its wrappers, and the rewards before these, if there are any."""
-    kwargs = {**recipe.kwargs, **({"render_mode": render_mode} if render_mode else {})}
+    # A copy, as it may take them apart, and others are to be built of the same.
+    kwargs = copy.deepcopy(recipe.kwargs) | ({"render_mode": render_mode} if render_mode else {})
     env_id, family = recipe.registered.id, registry.family(recipe.registered)
     try:
         registry.quieten(family)
@@ -253,6 +268,21 @@ def _first_info(env: gymnasium.Env, env_id: str) -> dict[str, Any]:
             f"{errors.in_a_line(error)}"
         ) from error
     return info if isinstance(info, dict) else {}
+
+
+def _check_figures(recipe: Recipe) -> None:
+    """Raises: ConfigError: a wrapper is to tell figures of episodes whose end it does not see."""
+    for wrapper, kwargs in recipe.wrappers:
+        told = kwargs.get("stats_key", "episode")
+        statistics = issubclass(wrapper, gymnasium.wrappers.RecordEpisodeStatistics)
+        if statistics and any(name.split("/")[0] == told for name in recipe.figures):
+            limit = {"max_episode_steps": recipe.max_episode_steps}
+            raise errors.ConfigError(
+                f"Gymnasium.max_episode_steps = {recipe.max_episode_steps} ends episodes outside "
+                f"of the wrappers, where {wrapper.__name__} does not see it: bind None, and put "
+                f"('TimeLimit', {limit}) before that wrapper",
+                page="your_own_environment.md#what-is-served",
+            )
 
 
 def _episode_steps(env: gymnasium.Env, registered: "EnvSpec") -> int:

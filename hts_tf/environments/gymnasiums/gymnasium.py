@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from hts_tf import errors, specs, values
 from hts_tf.configurables import configurable
+from hts_tf.environments import checked
 from hts_tf.environments.gymnasiums import registry
 
 if TYPE_CHECKING:
@@ -101,7 +102,12 @@ class Gymnasium:
         return dataclasses.replace(self._found.spec, history_free=self.history_free)
 
     def make(self) -> "environment.GymnasiumEnvironment":
-        """Builds one environment."""
+        """Builds one environment.
+
+        Raises:
+          ConfigError: it cannot be built.
+          ProtocolError: it has other spaces than when it was built for the spec.
+        """
         from hts_tf.environments.gymnasiums import environment
 
         found = self._found
@@ -110,7 +116,7 @@ class Gymnasium:
             made = environment.GymnasiumEnvironment(found.recipe, found.has_info_mask)
         if made.spec != found.spec:
             made.close()
-            raise errors.ConfigError(
+            raise checked.ProtocolError(
                 f"Gymnasium.id = {self.id!r} has other spaces each time that it is built"
             )
         return made

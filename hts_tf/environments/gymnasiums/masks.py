@@ -68,7 +68,8 @@ class Mask:
 
 def _arrays(mask: Any) -> Iterator[np.ndarray]:
     """Yields the vectors that a mask is nested of."""
-    if isinstance(mask, (tuple, list)) and any(np.ndim(part) for part in mask):
+    is_nested = isinstance(mask, (tuple, list))
+    if is_nested and any(isinstance(part, (tuple, list)) or np.ndim(part) for part in mask):
         for part in mask:
             yield from _arrays(part)
     else:

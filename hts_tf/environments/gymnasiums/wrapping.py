@@ -1,5 +1,6 @@
 """Wrappers by name, and the reward that there was before them."""
 
+import copy
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -119,7 +120,7 @@ def wrap(env: gymnasium.Env, found: Sequence[Wrapper]) -> gymnasium.Env:
     """
     for wrapper, kwargs in found:
         try:
-            env = wrapper(env, **kwargs)
+            env = wrapper(env, **copy.deepcopy(kwargs))  # which it may take apart
         except Exception as error:
             shown = configurables.shorten(repr(kwargs)) if kwargs else "no arguments"
             raise errors.ConfigError(

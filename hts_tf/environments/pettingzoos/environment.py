@@ -1,5 +1,6 @@
 """A parallel PettingZoo environment in the form that executors step."""
 
+import copy
 import importlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -274,7 +275,8 @@ class PettingZooEnvironment(base.Environment):
 def build(recipe: Recipe, render_mode: str | None = None) -> "ParallelEnv":
     """Builds PettingZoo's environment. Raises: ConfigError: it cannot be built."""
     module = importlib.import_module(recipe.module)  # which `PettingZoo` permits
-    kwargs = {**recipe.kwargs, **({"render_mode": render_mode} if render_mode else {})}
+    # A copy, as it may take them apart, and others are to be built of the same.
+    kwargs = copy.deepcopy(recipe.kwargs) | ({"render_mode": render_mode} if render_mode else {})
     env = None
     try:
         env = module.parallel_env(**kwargs)

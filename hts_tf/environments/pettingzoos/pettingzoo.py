@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hts_tf import errors, specs, values
 from hts_tf.configurables import configurable
+from hts_tf.environments import checked
 from hts_tf.environments.gymnasiums import registry
 from hts_tf.system import installation
 
@@ -78,12 +79,27 @@ class PettingZoo:
             raise errors.ConfigError(
                 f"PettingZoo.kwargs cannot travel to executors: {errors.in_a_line(error)}"
             ) from error
-        built = self.make()
+        built = self._build()
         built.close()
         return dataclasses.replace(built.spec, history_free=self.history_free)
 
     def make(self) -> "environment.PettingZooEnvironment":
-        """Builds one environment."""
+        """Builds one environment.
+
+        Raises:
+          ConfigError: it cannot be built.
+          ProtocolError: it has other agents or spaces than when it was built for the spec.
+        """
+        made = self._build()
+        if dataclasses.replace(made.spec, history_free=self.history_free) != self.spec:
+            made.close()
+            raise checked.ProtocolError(
+                f"PettingZoo.module = {self.module!r} has other agents or spaces each time that it "
+                "is built"
+            )
+        return made
+
+    def _build(self) -> "environment.PettingZooEnvironment":
         from hts_tf.environments.pettingzoos import environment
 
         return environment.PettingZooEnvironment(self._recipe)

@@ -111,7 +111,8 @@ assert not any(name.startswith("tensorflow") for name in sys.modules), "imports 
 def test_one_string_is_enough_for_a_scenario():
     code = """
 import sys
-from hts_tf import config
+import hts_tf.system.quiet_tensorflow
+from hts_tf import config, settings
 config.load(sys.argv[1], "hts_ppo", gin_bindings=["Gymnasium.max_episode_steps = 401"])
 print(config.environment().spec.max_episode_steps)
 """

@@ -11,7 +11,7 @@ import pytest
 from gymnasium import spaces
 
 from hts_tf import config, errors, specs
-from hts_tf.environments import base
+from hts_tf.environments import base, checked
 from hts_tf.environments.gymnasiums import registry
 from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
 from hts_tf.system import installation
@@ -353,8 +353,40 @@ def test_one_that_is_another_each_time(monkeypatch):
     found = made._found
     other = dataclasses.replace(found.spec, max_episode_steps=3)
     made.__dict__["_found"] = found._replace(spec=other)
-    with pytest.raises(errors.ConfigError, match="other spaces each time"):
+    with pytest.raises(checked.ProtocolError, match="other spaces each time"):
         made.make()
+
+
+def test_each_is_built_of_the_same_arguments():
+    wrappers = [(f"{tiny.NAME}:Noted", {"notes": ["one"]})]
+    config = Gymnasium("TakesApart-v0", {"config": {"size": 3}}, wrappers)
+    assert config.spec.observation.shape == (3,)
+    for recipe in (config, pickle.loads(pickle.dumps(config))):
+        for _ in range(2):
+            made = recipe.make()
+            assert made.spec.observation.shape == (3,)
+            assert made.env.note == "one"
+            made.close()
+
+
+@pytest.mark.parametrize("wrapper", ["FlattenObservation", "TimeAwareObservation"])
+def test_masks_that_wrappers_hide_are_refused(wrapper):
+    kwargs = {"where": "observation"}
+    with pytest.raises(errors.ConfigError, match=r"shows masks, which Gymnasium\.wrappers hide"):
+        Gymnasium("Masked-v0", kwargs, [wrapper]).spec  # noqa: B018
+    assert Gymnasium("Masked-v0", kwargs, [wrapper], action_mask=False).spec
+
+
+def test_figures_of_a_wrapper_that_does_not_see_the_end_are_refused():
+    wrappers, figures = ["RecordEpisodeStatistics"], ("episode/r",)
+    limited = Gymnasium("Sampled-v0", None, wrappers, max_episode_steps=5, figures=figures)
+    advice = r"bind None, and put \('TimeLimit', {'max_episode_steps': 5}\) before"
+    with pytest.raises(errors.ConfigError, match=advice):
+        limited.spec  # noqa: B018
+    assert dataclasses.replace(limited, figures=()).spec
+    inside = [("TimeLimit", {"max_episode_steps": 5}), *wrappers]
+    taken = dataclasses.replace(limited, wrappers=inside, max_episode_steps=None)
+    assert taken.spec.max_episode_steps == 5
 
 
 # ---- As a scenario ------------------------------------------------------------------------------

@@ -30,6 +30,15 @@ def test_masks_are_written_one_after_another(sizes, seed, dtype):
                     mask.write(given_mask, written, over)
 
 
+def test_a_table_of_numbers_with_other_numbers_of_values():
+    """As Gymnasium samples with it."""
+    mask = Mask((2, 3, 4, 5), (2, 2))
+    parts = [np.arange(size) % 2 for size in (2, 3, 4, 5)]
+    written = np.zeros(14, bool)
+    mask.write((tuple(parts[:2]), tuple(parts[2:])), written, over=False)
+    assert written.tolist() == [bool(number) for part in parts for number in part]
+
+
 def test_a_table_of_numbers_with_as_many_values_each():
     mask = Mask((2, 2, 2, 2), (2, 2))
     table = np.array([[[1, 0], [0, 1]], [[1, 1], [1, 0]]])

@@ -114,6 +114,22 @@ class Faulty(Sampled):
         return (self.given if self.actions else shown), info
 
 
+class TakesApart(Sampled):
+    """As some do with what they are configured by."""
+
+    def __init__(self, config):
+        size = config.pop("size")
+        super().__init__(spaces.Box(-1, 1, (size,), np.float32))
+
+
+class Noted(gymnasium.Wrapper):
+    """Takes apart what it is configured by, too."""
+
+    def __init__(self, env, notes):
+        super().__init__(env)
+        self.note = notes.pop()
+
+
 class Broken(gymnasium.Env):
     def __init__(self, when="made", **kwargs):
         if when == "made":
@@ -169,7 +185,7 @@ class Halved(gymnasium.RewardWrapper):
         return reward / 2
 
 
-for kind in (Sampled, Nested, Masked, Faulty, Broken, Odd):
+for kind in (Sampled, Nested, Masked, Faulty, TakesApart, Broken, Odd):
     gymnasium.register(f"{kind.__name__}-v0", f"{NAME}:{kind.__name__}", max_episode_steps=9)
 gymnasium.register("Endless-v0", f"{NAME}:Sampled")
 gymnasium.register("Local-v0", lambda **kwargs: Sampled(**kwargs), max_episode_steps=9)
