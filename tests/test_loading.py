@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hts_tf import loading, specs
+from hts_tf.collecting.policy import Policy
 from hts_tf.files import archive, participants
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
@@ -195,3 +196,30 @@ def test_a_policy_computes_as_precisely_as_its_run_and_models_of_the_callers_as_
     exact, coarse = load("float32"), load("mixed_bfloat16")
     assert not np.allclose(coarse, exact, rtol=1e-4, atol=0.0)
     np.testing.assert_allclose(coarse, exact, rtol=0.1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Throttle:
+    """A game whose action is one number, which executors bound as Python's own."""
+
+    spec = specs.EnvironmentSpec(
+        specs.ArraySpec((3,), "float32"),
+        specs.BoxSpec((), low=(-0.3,), high=(0.7,), bounded_by="tanh"),
+        max_episode_steps=5,
+    )
+
+
+@pytest.mark.usefixtures("op_determinism")
+def test_a_number_is_bounded_as_executors_do(monkeypatch):
+    action = Throttle.spec.action
+    agent = ActorCritic(Throttle.spec, 0, torsos.mlp)
+    found = participants.Participant("run", Throttle(), agent, None)
+    monkeypatch.setattr(participants, "load", lambda *_: found)
+    policy = loading.load("run")
+    observations = np.random.default_rng(0).normal(0.0, 30.0, (20, 3)).astype(np.float32)
+    state = policy.initial_state(range(20))
+    played, _ = policy.act(list(observations), state, deterministic=True)
+    rows = observations, np.zeros((20, *agent.noise.shape), np.float32)
+    chosen = Policy(agent, 20).act(*rows).action
+    assert played == [action.bounded(specs.plain(number)) for number in chosen]
+    assert (action.bounded(chosen) != played).any()  # the last bits of some
