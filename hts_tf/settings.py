@@ -156,7 +156,13 @@ class Settings:
                 "Trainer.start_from_optimizer = True needs Trainer.start_from = 'WORKDIR', whose "
                 "optimizer's state it takes"
             )
-        if self.evaluate_every_updates is not None and self.environment.spec.num_rivals:
+        if self.evaluate_every_updates is not None:
+            self._check_evaluations()
+        self._check_opponents()
+        self._check_curriculum()
+
+    def _check_evaluations(self) -> None:
+        if self.environment.spec.num_rivals:
             raise errors.ConfigError(
                 "Trainer.evaluate_every_updates is bound, but the environment has rivals, and a "
                 "policy that plays against itself has no score: rate snapshots "
@@ -164,13 +170,11 @@ class Settings:
                 page="comparing.md#tournaments",
             )
         num_tasks = self.environment.spec.num_tasks
-        if self.evaluate_every_updates is not None and self.evaluate_episodes < num_tasks:
+        if self.evaluate_episodes < num_tasks:
             raise errors.ConfigError(
                 f"Trainer.evaluate_episodes = {self.evaluate_episodes} must be at least "
                 f"{num_tasks}, of each task one"
             )
-        self._check_opponents()
-        self._check_curriculum()
 
     def _check_opponents(self) -> None:
         fault = self._left_away("opponents", Opponents)

@@ -43,7 +43,6 @@ _LOADS_TENSORFLOW = (
     *("hts_tf.train", "hts_tf.evaluate", "hts_tf.tournament", "hts_tf.export", "hts_tf.publish"),
     *("hts_tf.benchmarks.formats", "hts_tf.benchmarks.pipeline", "hts_tf.benchmarks.scaling"),
     *("hts_tf.benchmarks.systems", "hts_tf.dashboard.judged", "tests.program"),
-    "hts_tf.compare_runs",  # where they differ
 )
 
 

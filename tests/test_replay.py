@@ -121,7 +121,7 @@ def rivals(tmp_path_factory):
     train(
         workdir,
         "Football.right_players = 2",
-        "Trainer.total_env_steps = 2048",
+        "Trainer.total_env_steps = 4096",
         "Trainer.opponents = @Opponents()",
         "Opponents.self_play = 0.3",
         "Opponents.snapshot_every_updates = 2",
@@ -200,8 +200,8 @@ def test_a_policy_plays_another(rivals, alone, tmp_path):
     )
     assert code == 0, text
     [against_newest] = archive.read(other.with_suffix(".bin"))
-    assert against_newest.against == f"{rivals}@8"
-    assert f"against {rivals}@8, also in {other}" in output
+    assert against_newest.against == f"{rivals}@16"
+    assert f"against {rivals}@16, also in {other}" in output
     assert against_newest.seed == played.seed
     assert against_newest.actions != played.actions
 
