@@ -47,7 +47,7 @@ def figures(told: Any, num_figures: int, is_over: bool) -> np.ndarray | tuple[()
     Raises:
       ValueError: they are not as many numbers.
     """
-    if not num_figures and np.size(told):
+    if not num_figures and told is not NO_FIGURES and np.size(told):
         raise ValueError(f"the figures are {told!r:.80}, but the spec names none")
     if not is_over or not num_figures:
         return NO_FIGURES

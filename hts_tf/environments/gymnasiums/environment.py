@@ -86,7 +86,7 @@ class GymnasiumEnvironment(base.Environment):
             space = gymnasium_spaces.Dict(
                 {key: part for key, part in space.items() if key != specs.ACTION_MASK}
             )
-        elif recipe.action_mask and self._hides_mask():
+        elif recipe.action_mask and not has_info_mask and self._hides_mask():
             raise errors.ConfigError(
                 f"Gymnasium.id = {self._id!r} shows masks, which Gymnasium.wrappers hide: leave "
                 "out what flattens observations, or bind Gymnasium.action_mask = False",
