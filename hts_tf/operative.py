@@ -202,6 +202,25 @@ def differences_but_seeds(a: str, b: str, places: tuple[str, str]) -> list[str]:
     return [different for different in found if not different.startswith(f"{_SEED} = ")]
 
 
+def without_observers(text: str) -> str:
+    """Returns a configuration without its observers, and without what is imported for them alone.
+
+    Raises:
+      ConfigError: it cannot be parsed.
+    """
+    found = bindings(text)
+    observers = _observers(found)
+    if not observers:
+        return text
+    theirs = [
+        f"# {WATCHING} = .*",
+        r"Trainer\.observers = .*",
+        *(f"import {re.escape(module)}" for module in found.get(WATCHING, ())),
+        *(rf"(?:# Parameters for )?{re.escape(name)}(?::|\.\w+ = .*)" for name in observers),
+    ]
+    return re.sub(rf"^(?:{'|'.join(theirs)})\n", "", text, flags=re.MULTILINE)
+
+
 def _observers(side: dict[str, Any]) -> list[str]:
     """Returns the names of the observers of a run."""
     bound = side.get("Trainer.observers", ())

@@ -15,7 +15,7 @@ import numpy as np
 from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, errors, evaluator, settings  # noqa: F401  gin configurables
+from hts_tf import config, errors, evaluator, operative, settings  # noqa: F401  gin configurables
 from hts_tf.environments import base
 from hts_tf.files import archive, participants, policies
 from hts_tf.files.workdir import Workdir
@@ -53,7 +53,9 @@ def publish() -> None:
     with whole.refusing("--output"):
         shutil.rmtree(partial, ignore_errors=True)  # of one that was interrupted
         partial.mkdir(parents=True)
-        whole.write(partial / run.config.name, run.configuration().encode())
+        # Who plays a model needs nothing of those who watched how it was made.
+        configuration = operative.without_observers(run.configuration())
+        whole.write(partial / run.config.name, configuration.encode())
         Workdir(partial).save(found.updates, _state(participant.agent, found, run), keep=1)
     table = partial / Path(archive.FILE_NAME).with_suffix(".csv")
     number = f"--episodes={_EPISODES.value}", f"--seed={_SEED.value}"

@@ -107,15 +107,18 @@ def test_a_policy_becomes_a_model(tmp_path):
         assert found == code, complaints
         return said + complaints
 
-    typed("hts_tf.train", f"--workdir={run}", "--scenario=recall", *SMALL)
-    publish = [f"--policy={run}", f"--output={model}", "--episodes=3", "--seed=5"]
+    # Observed by somebody whom the model does not know.
+    watched = f"--gin_files={command_line.ROOT / 'tests/extensions/witness.gin'}"
+    modules = f"--{config.MODULES_FLAG}=tests.extensions"
+    typed("hts_tf.train", f"--workdir={run}", "--scenario=recall", *SMALL, watched)
+    publish = [f"--policy={run}", f"--output={model}", "--episodes=3", "--seed=5", modules]
     typed("hts_tf.publish", *publish)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "run"]
     again = tmp_path / "again.csv"
     evaluate = ["--episodes=3", "--seed=5", "--novideo", f"--output={again}"]
     typed("hts_tf.evaluate", f"--workdir={model}", *evaluate)
     assert again.read_text() == (model / "episodes.csv").read_text()
-    typed("hts_tf.evaluate", f"--workdir={run}", *evaluate)
+    typed("hts_tf.evaluate", f"--workdir={run}", *evaluate, modules)
     assert again.read_text() == (model / "episodes.csv").read_text()
     said = typed("hts_tf.replay", f"--workdir={model}", "--best", "--check_only")
     assert "agree with the archive" in said

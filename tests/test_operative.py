@@ -175,6 +175,11 @@ def test_observers_may_be_bound_otherwise_or_left_away(tmp_path, monkeypatch):
     for old, new in itertools.permutations([without, there, more], 2):
         assert operative.differences(old, new) == []
     spelled = used(*watched, "import spells")
+    for watched_text, unwatched in ((there, without), (spelled, used("import spells"))):
+        left = operative.without_observers(watched_text)
+        assert not any(word in left for word in ("pectator", "observers", operative.WATCHING))
+        assert operative.differences(left, unwatched) == []
+        assert operative.without_observers(unwatched) == unwatched
     # Where it is not known, what is remembered of it has to do.
     for name, module in (("Spectator", "spectators"), ("Nobody", "nobodies")):
         old, cast = (
