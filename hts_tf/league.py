@@ -18,7 +18,7 @@ from pathlib import Path
 from absl import flags
 
 from hts_tf import comparison, errors, operative
-from hts_tf.files.workdir import Workdir
+from hts_tf.files.workdir import BY_OBSERVER, Workdir
 from hts_tf.opponents.members import ALL_MEET, members
 from hts_tf.system import command, terminal
 from hts_tf.trainings import Training, together
@@ -53,7 +53,7 @@ def play() -> None:
     comparison.claim(directory, _GIN_FILES.value, _GIN_BINDINGS.value)
     for member in members(_GENERATIONS.value):
         terminal.say(f"{member.name}: see {directory / member.name / 'log.txt'}")
-        if Workdir(directory / member.name).ending():  # one that is complete, or by an observer
+        if Workdir(directory / member.name).ending() == BY_OBSERVER:  # else it would go on
             continue
         training = Training(
             member.name,

@@ -157,6 +157,7 @@ def load(name: str, modules: Sequence[str] = ()) -> LoadedPolicy:
 
     Raises:
       ConfigError: there is no such run, checkpoint or snapshot, or it cannot be used.
+      ProtocolError: its environment has other spaces each time that it is built.
     """
     with compute.precision_of_its_own():  # the caller may build models, too
         return LoadedPolicy(participants.load(str(name), modules, _configure))

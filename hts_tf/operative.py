@@ -216,7 +216,8 @@ def without_observers(text: str) -> str:
         f"# {WATCHING} = .*",
         r"Trainer\.observers = .*",
         *(f"import {re.escape(module)}" for module in found.get(WATCHING, ())),
-        *(rf"(?:# Parameters for )?{re.escape(name)}(?::|\.\w+ = .*)" for name in observers),
+        *(rf"# Parameters for {re.escape(name)}:(?:\n# None\.)?" for name in observers),
+        *(rf"{re.escape(name)}\.\w+ = .*" for name in observers),
     ]
     return re.sub(rf"^(?:{'|'.join(theirs)})\n", "", text, flags=re.MULTILINE)
 

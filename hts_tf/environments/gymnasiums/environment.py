@@ -2,6 +2,8 @@
 
 import copy
 import functools
+import math
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -87,13 +89,18 @@ class GymnasiumEnvironment(base.Environment):
                 {key: part for key, part in space.items() if key != specs.ACTION_MASK}
             )
         elif recipe.action_mask and not has_info_mask and self._hides_mask():
-            raise errors.ConfigError(
-                f"Gymnasium.id = {self._id!r} shows masks, which Gymnasium.wrappers hide: leave "
-                "out what flattens observations, or bind Gymnasium.action_mask = False",
-                page="your_own_environment.md#what-is-served",
+            warnings.warn(
+                f"Gymnasium.id = {self._id!r} shows masks, which Gymnasium.wrappers hide, so any "
+                "action may be chosen: leave out what flattens observations",
+                stacklevel=2,
             )
-        if self._time_limit:
-            _check_figures(recipe)
+        if self._time_limit and (wrapper := _blind_to_limit(recipe)):
+            warnings.warn(
+                f"Gymnasium.max_episode_steps = {self._time_limit} ends episodes outside of the "
+                f"wrappers, where {wrapper} does not see it, and tells no figures: put "
+                f"('TimeLimit', {{'max_episode_steps': {self._time_limit}}}) before that wrapper",
+                stacklevel=2,
+            )
         spec, self._write_shown = spaces.observed(space)
         self._mask = None
         self._inside = False  # an entry of a dict that has the mask, too
@@ -270,19 +277,17 @@ def _first_info(env: gymnasium.Env, env_id: str) -> dict[str, Any]:
     return info if isinstance(info, dict) else {}
 
 
-def _check_figures(recipe: Recipe) -> None:
-    """Raises: ConfigError: a wrapper is to tell figures of episodes whose end it does not see."""
+def _blind_to_limit(recipe: Recipe) -> str:
+    """Returns which wrapper is to tell figures of episodes, but does not see our limit end them."""
     for wrapper, kwargs in recipe.wrappers:
-        told = kwargs.get("stats_key", "episode")
-        statistics = issubclass(wrapper, gymnasium.wrappers.RecordEpisodeStatistics)
-        if statistics and any(name.split("/")[0] == told for name in recipe.figures):
-            limit = {"max_episode_steps": recipe.max_episode_steps}
-            raise errors.ConfigError(
-                f"Gymnasium.max_episode_steps = {recipe.max_episode_steps} ends episodes outside "
-                f"of the wrappers, where {wrapper.__name__} does not see it: bind None, and put "
-                f"('TimeLimit', {limit}) before that wrapper",
-                page="your_own_environment.md#what-is-served",
-            )
+        if issubclass(wrapper, gymnasium.wrappers.TimeLimit):
+            if kwargs.get("max_episode_steps", math.inf) <= recipe.max_episode_steps:
+                return ""
+        elif issubclass(wrapper, gymnasium.wrappers.RecordEpisodeStatistics):
+            told = kwargs.get("stats_key", "episode")
+            if any(name.split("/")[0] == told for name in recipe.figures):
+                return wrapper.__name__
+    return ""
 
 
 def _episode_steps(env: gymnasium.Env, registered: "EnvSpec") -> int:

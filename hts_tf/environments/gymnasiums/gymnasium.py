@@ -49,7 +49,8 @@ class Gymnasium:
 
     Attributes:
       id: as `gymnasium.make` takes it: 'CartPole-v1', 'ALE/Pong-v5', 'module:MyEnv-v0'. The module
-        must have been imported (in a gin file: `import module`).
+        must have been imported (in a gin file: `import module`), unless it is in `hts_tf`,
+        Gymnasium, ale_py, PettingZoo or mpe2.
       kwargs: keyword arguments of the environment.
       wrappers: from the inside to the outside: names in `gymnasium.wrappers`, in our `atari` or
         `entries`, 'module:Name', or pairs (name, {keyword: value}).

@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -370,23 +371,32 @@ def test_each_is_built_of_the_same_arguments():
 
 
 @pytest.mark.parametrize("wrapper", ["FlattenObservation", "TimeAwareObservation"])
-def test_masks_that_wrappers_hide_are_refused(wrapper):
+def test_masks_that_wrappers_hide_are_warned_of(wrapper):
     kwargs = {"where": "observation"}
-    with pytest.raises(errors.ConfigError, match=r"shows masks, which Gymnasium\.wrappers hide"):
+    with pytest.warns(UserWarning, match=r"shows masks, which Gymnasium\.wrappers hide"):
         Gymnasium("Masked-v0", kwargs, [wrapper]).spec  # noqa: B018
-    assert Gymnasium("Masked-v0", kwargs, [wrapper], action_mask=False).spec
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Gymnasium("Masked-v0", kwargs, [wrapper], action_mask=False).spec
 
 
-def test_figures_of_a_wrapper_that_does_not_see_the_end_are_refused():
+def test_figures_of_a_wrapper_that_does_not_see_the_end_are_warned_of():
     wrappers, figures = ["RecordEpisodeStatistics"], ("episode/r",)
     limited = Gymnasium("Sampled-v0", None, wrappers, max_episode_steps=5, figures=figures)
-    advice = r"bind None, and put \('TimeLimit', {'max_episode_steps': 5}\) before"
-    with pytest.raises(errors.ConfigError, match=advice):
+    advice = r"put \('TimeLimit', {'max_episode_steps': 5}\) before"
+    with pytest.warns(UserWarning, match=advice):
         limited.spec  # noqa: B018
-    assert dataclasses.replace(limited, figures=()).spec
     inside = [("TimeLimit", {"max_episode_steps": 5}), *wrappers]
-    taken = dataclasses.replace(limited, wrappers=inside, max_episode_steps=None)
-    assert taken.spec.max_episode_steps == 5
+    taken = dataclasses.replace(limited, wrappers=inside)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert dataclasses.replace(limited, figures=()).spec
+        assert taken.spec.max_episode_steps == 5
+    environment, observation = checked.make(taken), taken.spec.new_observation()
+    environment.reset(0, observation)
+    results = [environment.step(0, observation) for _ in range(5)]
+    assert results[-1].truncated
+    assert results[-1].figures.tolist() == [1 + 2 + 3 + 4 + 5]
 
 
 # ---- As a scenario ------------------------------------------------------------------------------

@@ -1,3 +1,4 @@
+import dataclasses
 import pickle
 
 import numpy as np
@@ -46,6 +47,13 @@ def test_spec_of_equal_agents():
     assert (spec.num_players, spec.max_episode_steps) == (3, 8)
     assert herd(max_episode_steps=5).spec.max_episode_steps == 5
     assert not herd(history_free=False).spec.history_free
+
+
+def test_one_that_is_another_each_time():
+    game = herd()
+    game.__dict__["spec"] = dataclasses.replace(game.spec, num_players=4)
+    with pytest.raises(checked.ProtocolError, match="other agents or spaces each time"):
+        game.make()
 
 
 def test_spec_of_different_agents():
