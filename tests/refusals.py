@@ -36,9 +36,7 @@ for arguments in json.loads(commands):
 json.dump(results, sys.stdout)
 """
 
-# For `of`: else whether configurations can be trained is found out in a process of its own, which
-# loads TensorFlow, for each command. (As it is where tests run the command itself.)
-CHECKED_HERE = """
+_CHECKED_HERE = """
 from hts_tf.system import parallel
 
 parallel.each = lambda begin, things, processes: map(begin(), things)
@@ -64,6 +62,16 @@ def of(module, body, commands, before="", pythonpath=()):
     )
     assert code == 0, complaints
     return json.loads(said)
+
+
+def checked_here(command, commands, pythonpath=()):
+    """The same of `compare` or `sweep`, which check here whether configurations can be trained.
+
+    Else they do so in a process of its own, which loads TensorFlow, for each list of flags: as
+    where tests run the command itself.
+    """
+    body = (f"hts_tf.{command}", command)
+    return of(*body, commands, before=_CHECKED_HERE, pythonpath=pythonpath)
 
 
 def check(finished, says):

@@ -41,12 +41,6 @@ def event_files(workdir):
     return len(list(workdir.glob("events*")))
 
 
-def compared(commands, pythonpath=()):
-    """What each of these commands comes to, see `refusals.of`."""
-    here = refusals.CHECKED_HERE
-    return refusals.of("hts_tf.compare", "compare", commands, before=here, pythonpath=pythonpath)
-
-
 def test_a_grid_that_is_interrupted(tmp_path):
     output = tmp_path / "grid"
     names = ["synthetic-a2c-seed3", "synthetic-hts_ppo-seed3"]
@@ -73,7 +67,7 @@ def test_a_grid_that_is_interrupted(tmp_path):
     assert (interrupted["method"], interrupted["ended"]) == ("a2c", "unfinished")
     assert 0 < int(interrupted["env_steps"]) < TOTAL
 
-    [(code, printed, errors)] = compared([command[1:]])
+    [(code, printed, errors)] = refusals.checked_here("compare", [command[1:]])
     assert code == 0, errors
     for number, name in enumerate(names, 1):
         assert f"{number} of 2, {name}: score 0.4 after " in printed
@@ -179,7 +173,9 @@ def test_one_that_diverges_is_no_end(tmp_path):
     flags = ["--scenarios=synthetic", f"--gin_files={gin_file}", f"--output={output}", *FLAGS]
     for methods in (["ppo", "hts_a2c"], ["ppo"]):  # which finds that again
         commands = [[*flags, f"--methods={','.join(methods)}"]]
-        [(code, printed, errors)] = compared(commands, pythonpath=[tmp_path])
+        [(code, printed, errors)] = refusals.checked_here(
+            "compare", commands, pythonpath=[tmp_path]
+        )
         assert code == 0, errors
         assert errors.count("made parameters that are not finite") == len(methods)
         count = len(methods)
@@ -208,7 +204,7 @@ def refused(tmp_path_factory):
         ["--scenarios=synthetic", f"--output={output}", flag]
         for (flag, _), output in zip(REFUSED, outputs, strict=True)
     ]
-    return list(zip(compared(commands), outputs, strict=True))
+    return list(zip(refusals.checked_here("compare", commands), outputs, strict=True))
 
 
 @pytest.mark.parametrize(("number", "says"), [*enumerate(says for _, says in REFUSED)])
@@ -232,6 +228,6 @@ def test_what_cannot_be_trained_is_found_before_another_goes_on(tmp_path):
     begun = Workdir(tmp_path / "synthetic-hts_ppo-seed0")
     begun.config.parent.mkdir()
     begun.config.write_text("# of a run that has begun")
-    [result] = compared([[*flags, "--methods=hts_ppo,impala"]])
+    [result] = refusals.checked_here("compare", [[*flags, "--methods=hts_ppo,impala"]])
     refusals.check(result, "synthetic-impala-seed0: ")
     assert not (tmp_path / "runs.csv").exists()

@@ -101,6 +101,9 @@ def test_what_is_no_tournaments_table_stays(tmp_path):
         standings.check(tmp_path / "theirs")
     standings.check(tmp_path / "new")
     standings.check(tmp_path / "new")  # in which there is nothing yet
+    (tmp_path / "new_matches.csv").write_text("\nsomething")
+    with pytest.raises(errors.ConfigError, match="and no table of a tournament's matches; take"):
+        standings.check(tmp_path / "new")
 
 
 def test_text():

@@ -31,12 +31,6 @@ def trials(output):
     return [{k: row[k] for k in row if k not in ("env_steps", "minutes")} for row in rows]
 
 
-def sweeps(commands, pythonpath=()):
-    """What each of these commands comes to, see `refusals.of`."""
-    here = refusals.CHECKED_HERE
-    return refusals.of("hts_tf.sweep", "sweep", commands, before=here, pythonpath=pythonpath)
-
-
 def test_a_sweep_that_is_interrupted_and_made_again_elsewhere(tmp_path):
     first, again = tmp_path / "first", tmp_path / "again"
     command = ["hts_tf.sweep", *FLAGS, "--trials=2", "--at_once=2"]
@@ -51,7 +45,9 @@ def test_a_sweep_that_is_interrupted_and_made_again_elsewhere(tmp_path):
     assert (code, printed) == (143, ""), errors
     assert "stopping trial 0, synthetic-hts_ppo-seed0 at its next sync point" in errors
     assert not any(map(is_alive, processes))
-    [(code, printed, errors)] = sweeps([[*command[1:], slow, f"--output={first}"]])
+    [(code, printed, errors)] = refusals.checked_here(
+        "sweep", [[*command[1:], slow, f"--output={first}"]]
+    )
     assert code == 0, errors
     assert printed.count("\ntrial ") + printed.startswith("trial ") == 2
     found = trials(first)
@@ -62,14 +58,16 @@ def test_a_sweep_that_is_interrupted_and_made_again_elsewhere(tmp_path):
     assert all(row["PPO.learning_rate"] in page for row in found)
 
     # The pace is part of what a sweep is, but not of what comes out.
-    [(code, _, errors)] = sweeps([[*command[1:], "--processes=2", f"--output={again}"]])
+    [(code, _, errors)] = refusals.checked_here(
+        "sweep", [[*command[1:], "--processes=2", f"--output={again}"]]
+    )
     assert code == 0, errors
     assert trials(again) == found
 
     # Nothing is left to do but more trials; with another pace it would be another sweep.
     workdirs = sorted(again.glob("trial-*/*/events*"))
     commands = [[*command[1:], f"--output={again}"], [*command[1:], slow, f"--output={again}"]]
-    nothing_left, another = sweeps(commands)
+    nothing_left, another = refusals.checked_here("sweep", commands)
     assert (nothing_left[0], trials(again)) == (0, found), nothing_left
     assert sorted(again.glob("trial-*/*/events*")) == workdirs
     assert another[0] == 2
@@ -86,7 +84,7 @@ def two_sweeps(tmp_path_factory):
         [*flags, f"--gin_files={too_rich.write(directory)}", f"--output={diverging}"],
         [*flags, "--minutes=0.02", f"--output={minutes}"],
     ]
-    results = sweeps(commands, pythonpath=[directory])
+    results = refusals.checked_here("sweep", commands, pythonpath=[directory])
     return list(zip(results, (diverging, minutes), strict=True))
 
 
@@ -138,7 +136,7 @@ def refused(tmp_path_factory):
         [*FLAGS, *flags, f"--output={output}"]
         for (flags, _), output in zip(REFUSED, outputs, strict=True)
     ]
-    return list(zip(sweeps(commands), outputs, strict=True))
+    return list(zip(refusals.checked_here("sweep", commands), outputs, strict=True))
 
 
 @pytest.mark.parametrize(("number", "says"), [*enumerate(says for _, says in REFUSED)])

@@ -1,6 +1,5 @@
 """Reads the CSV files that a comparison and the systems benchmark leave behind, and checks them."""
 
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -55,13 +54,14 @@ def read_comparisons(directories: Sequence[Path]) -> tuple[pd.DataFrame, list[Ru
             f"--comparison: more than one directory has the run of {method} on {scenario}, seed "
             f"{seed:g}"
         )
-    made = [
-        [(directory, comparison.Run(r.method, r.scenario, int(r.seed))) for r in rows.itertuples()]
-        for directory, rows in zip(directories, tables, strict=True)
-    ]
-    for of_one in made:
-        comparison.check_alike(of_one, "remove the older run, and make the comparison again")
-    comparison.check_alike(itertools.chain(*made), "make a report of each --comparison")
+    comparison.check_alike(
+        (
+            (directory, comparison.Run(row.method, row.scenario, int(row.seed)))
+            for directory, rows in zip(directories, tables, strict=True)
+            for row in rows.itertuples()
+        ),
+        "remove the older run, or make a report of each --comparison",
+    )
     runs = [run for pair in zip(directories, tables, strict=True) for run in read_curves(*pair)]
     shares = [  # none of runs that diverged before they had made anything
         read(directory / TIME_SHARES[0], *TIME_SHARES[1:], may_have_no_rows=True)

@@ -310,8 +310,8 @@ def test_a_sweep(nodes, tmp_path, monkeypatch):
     found = []
     for where in ("--processes=2", f"--ray_address={nodes.address}"):
         output = tmp_path / str(len(found))
-        command, here = [*flags, where, f"--output={output}"], refusals.CHECKED_HERE
-        [(code, _, errors)] = refusals.of("hts_tf.sweep", "sweep", [command], before=here)
+        command = [*flags, where, f"--output={output}"]
+        [(code, _, errors)] = refusals.checked_here("sweep", [command])
         assert code == 0, errors
         rows = (output / "trials.csv").read_text().splitlines()
         found.append([row.rpartition(",")[0] for row in rows])  # but for the minutes

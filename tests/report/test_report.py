@@ -189,7 +189,8 @@ def test_comparisons_of_other_settings_are_not_averaged(tmp_path):
     configure(1, 16)
     tables.read_comparisons(directories)
     configure(1, 32)
-    says = "averaged: Trainer.num_envs = 16 in .*, 32 in .*; make a report of each --comparison$"
+    advice = "remove the older run, or make a report of each --comparison$"
+    says = f"averaged: Trainer.num_envs = 16 in .*, 32 in .*; {advice}"
     with pytest.raises(errors.ConfigError, match=says):
         tables.read_comparisons(directories)
 

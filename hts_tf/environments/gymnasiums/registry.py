@@ -77,9 +77,9 @@ def find(env_id: str) -> "EnvSpec":
     """
     gymnasium = _gymnasium()
     module, name = split(env_id)
-    if is_trusted(module):
-        with contextlib.suppress(ImportError):  # what is missing is said below
-            importlib.import_module(module)
+    if module:
+        with contextlib.suppress(errors.ConfigError):  # what is missing is said below
+            imported("id", module)
     if name not in gymnasium.registry:  # ALE registers itself only when it is imported
         failure = _load_ale()
         if failure and _ATARI_ID.fullmatch(name):
