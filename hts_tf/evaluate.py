@@ -1,5 +1,6 @@
 """Command line: evaluates a policy of a run, perhaps against another one."""
 
+import functools
 import itertools
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports Ten
 from hts_tf import config, errors, evaluator, settings, specs  # noqa: F401  gin configurables
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base, two_sided
+from hts_tf.environments.football import ai
 from hts_tf.files import (
     archive,
     evaluations,
@@ -45,7 +47,7 @@ _OPPONENT = flags.DEFINE_string(
     None,
     "who plays the other side: the newest policy of a WORKDIR, WORKDIR@UPDATES, WORKDIR@best, or a "
     "model's name; in football there is that side, with as many players, also if the run was "
-    "without",
+    "without, and 'AI 0.05' is gfootball's own AI of that difficulty, with the whole team",
 )
 _OUTPUT = flags.DEFINE_string(
     "output",
@@ -67,15 +69,19 @@ def evaluate() -> None:
       ProtocolError: an environment broke a rule.
     """
     workdir = Workdir(run_flags.workdir())
-    sides = two_sided.two_sided if _OPPONENT.value else None
+    name = _OPPONENT.value
+    sides = functools.partial(two_sided.against, opponent=name) if name else None
     _, environment, agent, found = participants.load(
         _name(), run_flags.MODULES.value, compute.configure, sides
     )
     max_batch = _PARALLEL * environment.spec.num_players
     policy, rivals = Policy(agent, max_batch), None
     against = ITSELF if environment.spec.num_rivals else ""
-    if _OPPONENT.value:
-        opponent = participants.load(_OPPONENT.value, run_flags.MODULES.value)
+    difficulty = ai.difficulty(name) if name else None
+    if difficulty is not None:
+        against = ai.name(difficulty)
+    elif name:
+        opponent = participants.load(name, run_flags.MODULES.value)
         participants.check_that_they_can_meet(agent, opponent.agent, opponent.name)
         rivals, against = Policy(opponent.agent, max_batch), opponent.name
     path = _table(_OUTPUT.value or run_flags.results() / _file_name(found, against))
@@ -88,24 +94,24 @@ def evaluate() -> None:
         _DETERMINISTIC.value,
         rivals,
     )
-    has_rivals = environment.spec.has_rivals
+    spec = environment.spec
+    is_met = [difficulty is not None or spec.has_rivals(task) for task in range(spec.num_tasks)]
     records = [
-        episode.record._replace(against=against if has_rivals(episode.record.task) else "")
-        for episode in played
+        record._replace(against=against if is_met[record.task] else "") for record, *_ in played
     ]
-    columns = ["episode", *Episode._fields, "task", *environment.spec.figures]
+    columns = ["episode", *Episode._fields, "task", *spec.figures]
     rows = (
         [n, r.score, r.episode_return, r.length, r.task, *r.figures] for n, r in enumerate(records)
     )
     with whole.refusing("the evaluation"):
         whole.write_csv(path, columns, rows)
         archive.write(path.with_suffix(".bin"), records)
-    whom = f" against {against}" if _OPPONENT.value else ""
+    whom = f" against {against}" if name else ""
     made = f"{found.updates:,} updates"
     if found.env_steps is not None:
         made = f"{found.env_steps:,} env steps"
     print(f"{len(records)} episodes with the policy of {made}{whom}, also in {path}")
-    _print_outcomes(records, environment.spec)
+    _print_outcomes(records, spec)
     if _VIDEO.value and isinstance(environment, base.Watchable):
         try:
             _show(workdir, path.with_suffix(".bin"), found.env_steps or 0)

@@ -50,7 +50,7 @@ _OPPONENT = flags.DEFINE_string(
     "opponent",
     None,
     "opponent of the run's newest policy in a new episode: the newest of a WORKDIR, its snapshot "
-    "WORKDIR@UPDATES, or WORKDIR@best; see hts_tf.evaluate",
+    "WORKDIR@UPDATES, WORKDIR@best, or gfootball's AI, 'AI 0.05'; see hts_tf.evaluate",
 )
 _MATCH = flags.DEFINE_integer(
     "match", 0, "with --opponent: random seed that selects the episode", lower_bound=0
@@ -196,7 +196,8 @@ def replay(
       ConfigError: the environment has no pictures, or the video cannot be written.
     """
     if record.against:
-        environment = two_sided.two_sided(environment)  # as `hts_tf.evaluate --opponent` has it
+        # As `hts_tf.evaluate --opponent` has it.
+        environment = two_sided.against(environment, record.against)
     player = environment.make() if output is None else _watched(environment)
     # Before it is played, as it may be one that crashes the simulator.
     print(f"episode {number}: {_describe(record)}", flush=True)

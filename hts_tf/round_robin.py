@@ -18,6 +18,7 @@ import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports Ten
 from hts_tf import config, errors, evaluator, settings  # noqa: F401  gin configurables
 from hts_tf.collecting.policy import Batching, Policy
 from hts_tf.environments import base
+from hts_tf.environments.football import ai
 from hts_tf.environments.football.football import Football
 from hts_tf.environments.tasks import Tasks
 from hts_tf.files import policies
@@ -123,10 +124,10 @@ class RoundRobin:
     def _match(self, pair: tuple[int, int], players: Sequence[Policy | float]) -> Match:
         left, right = players
         if isinstance(left, float):
-            game = dataclasses.replace(self.environment, left_players=0, left_difficulty=left)
+            game = ai.on_the_left(self.environment, left)
             policy, rivals = right, None
         elif isinstance(right, float):
-            game = dataclasses.replace(self.environment, right_players=0, right_difficulty=right)
+            game = ai.on_the_right(self.environment, right)
             policy, rivals = left, None
         else:
             game, policy, rivals = self.environment, left, right
@@ -155,6 +156,7 @@ def enter(
     difficulties: Sequence[str] = (),
     scenario: str | None = None,
     modules: Sequence[str] = (),
+    ability: float | None = None,
 ) -> tuple[base.EnvironmentConfig, list[Participant]]:
     """Finds out who takes part, and in what.
 
@@ -163,6 +165,8 @@ def enter(
       difficulties: of gfootball's AI, each a participant.
       scenario: of football; None for that of the first run, whatever the others have learnt.
       modules: of the user's, that the runs' configurations may import.
+      ability: of both teams of football, 0 to 1, but for gfootball's AI; None for that of the
+        scenario.
 
     Returns:
       The environment that is played, and the participants, policies first.
@@ -180,13 +184,14 @@ def enter(
     for name in names:
         learnt = _read(name, modules)
         config.load_text(learnt.configuration, learnt.workdir.config, modules)
-        own = environment_of(learnt.workdir, scenario)
+        own = environment_of(learnt.workdir, scenario, ability)
         if environment is None:
             environment = own
             if isinstance(own, Football):
                 scenario = own.scenario
-            elif scenario:
-                raise errors.ConfigError(f"--scenario is of football, which {name} is not")
+            elif scenario or ability is not None:
+                flag = "scenario" if scenario else "difficulty"
+                raise errors.ConfigError(f"--{flag} is of football, which {name} is not")
         elif (type(own), own.spec) != (type(environment), environment.spec):
             raise errors.ConfigError(
                 f"{name} observes, acts or plays otherwise than {names[0]}: they cannot meet",
@@ -205,19 +210,21 @@ def enter(
         participants.append(Participant(name, learnt._replace(batching=batching)))
     if difficulties and not isinstance(environment, Football):
         raise errors.ConfigError(f"--ai is of football, which {names[0]} is not")
-    return environment, [*participants, *(Participant(f"AI {d:g}", d) for d in abilities)]
+    return environment, [*participants, *(Participant(ai.name(d), d) for d in abilities)]
 
 
-def environment_of(workdir: Workdir, scenario: str | None) -> base.EnvironmentConfig:
+def environment_of(
+    workdir: Workdir, scenario: str | None, ability: float | None = None
+) -> base.EnvironmentConfig:
     """Returns a run's environment, both sides of which have as many players.
 
-    Football's teams are as able as the scenario has it, however the run was trained; of a team of
-    whoever can be controlled, these are others in another scenario. Of several tasks it is the
-    last.
+    Of a team of whoever can be controlled, these are others in another scenario. Of several tasks
+    it is the last.
 
     Args:
       workdir: of the run, whose configuration has been loaded.
       scenario: of football; None for the run's own. Other games have none.
+      ability: of both teams of football, however the run was trained; None for the scenario's.
 
     Raises:
       ConfigError: it has no other side.
@@ -230,8 +237,8 @@ def environment_of(workdir: Workdir, scenario: str | None) -> base.EnvironmentCo
             environment = dataclasses.replace(
                 environment,
                 right_players=environment.left_players,
-                left_difficulty=None,
-                right_difficulty=None,
+                left_difficulty=ability,
+                right_difficulty=ability,
                 scenario=scenario or environment.scenario,
             )
         except errors.ConfigError as error:

@@ -32,6 +32,14 @@ _OUTPUT = flags.DEFINE_string(
 _SCENARIO = flags.DEFINE_string(
     "scenario", None, "scenario of football to play; default: the first participant's"
 )
+_DIFFICULTY = flags.DEFINE_float(
+    "difficulty",
+    None,
+    "how able football's teams are, but for --ai's, 0 to 1, however the policies were trained; "
+    "default: as the scenario sets each",
+    lower_bound=0.0,
+    upper_bound=1.0,
+)
 _PROCESSES = flags.DEFINE_integer(
     "processes",
     None,
@@ -54,7 +62,7 @@ def play() -> None:
         import matplotlib  # noqa: F401
     round_robin.configure()
     environment, participants = round_robin.enter(
-        _WORKDIRS.value, _AI.value, _SCENARIO.value, _MODULES.value
+        _WORKDIRS.value, _AI.value, _SCENARIO.value, _MODULES.value, _DIFFICULTY.value
     )
     tournament = round_robin.RoundRobin(environment, participants, _EPISODES.value, _SEED.value)
     names = [participant.name for participant in participants]

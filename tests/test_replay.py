@@ -207,6 +207,24 @@ def test_a_policy_plays_another(rivals, alone, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_policy_plays_gfootballs_ai(rivals, tmp_path):
+    """With the whole right team, of whom the run has controlled some."""
+    flags = [f"--workdir={rivals}", "--opponent=AI 0.05", f"--output={tmp_path / 'match.gif'}"]
+    code, output, text = command_line.run("hts_tf.replay", *flags, "--last_step=3")
+    assert code == 0, text
+    assert "evaluation episode 0, against AI 0.05, seed" in output
+    assert "score, return and length agree with the archive" in output
+    [path] = (rivals / "replays").glob("against_AI_0.05*.bin")
+    [played] = archive.read(path)
+    assert played.against == "AI 0.05"
+    assert played.action_bytes == 2
+    again = [f"--workdir={rivals}", f"--archive={path}", "--check_only"]
+    code, output, text = command_line.run("hts_tf.replay", *again)
+    assert code == 0, text
+    assert "score, return and length agree with the archive" in output
+
+
+@pytest.mark.slow
 def test_of_several_tasks_one_with_another_side_is_played(rivals, tmp_path):
     train(
         tmp_path,
@@ -234,6 +252,7 @@ EVALUATE = ["hts_tf.evaluate", "--novideo"]
         (EVALUATE, "{}/nowhere", "holds no run"),
         (["hts_tf.replay"], "{}@3", "there is no such policy, but those of updates "),
         (EVALUATE, "{}/other", "cannot play here: its observation is of another kind"),
+        (EVALUATE, "AI 5", "'AI 5': gfootball's AI is called by a difficulty from 0 to 1"),
     ],
 )
 def test_who_cannot_be_played(rivals, alone, command, opponent, says):

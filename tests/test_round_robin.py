@@ -214,10 +214,38 @@ SYNTHETIC = "Trainer.environment = @Synthetic()"
 FOR_TWO = EMPTY_GOAL.spec
 
 
-def test_what_is_no_football_has_no_scenario(clean_gin, monkeypatch):
+@pytest.mark.parametrize(
+    ("given", "flag"), [({"scenario": "5_vs_5"}, "scenario"), ({"ability": 0.0}, "difficulty")]
+)
+def test_what_is_no_football_has_neither_scenario_nor_abilities(
+    clean_gin, monkeypatch, given, flag
+):
     monkeypatch.setattr(Synthetic, "spec", FOR_TWO)
-    with pytest.raises(errors.ConfigError, match="--scenario is of football, which game is not"):
-        enter(monkeypatch, {"game": SYNTHETIC, "other": SYNTHETIC}, scenario="5_vs_5")
+    with pytest.raises(errors.ConfigError, match=f"--{flag} is of football, which game is not"):
+        enter(monkeypatch, {"game": SYNTHETIC, "other": SYNTHETIC}, **given)
+
+
+def test_all_are_as_able_but_the_ai(clean_gin, monkeypatch):
+    """However they were trained."""
+    learnt = {
+        "one": football("1_vs_1_easy"),
+        "two": football("1_vs_1_easy") + "Football.right_difficulty = 0.4",
+    }
+    given = {"difficulties": ["0.05"], "ability": 1.0}
+    environment, participants = enter(monkeypatch, learnt, **given)
+    assert environment == Football(
+        "1_vs_1_easy", right_players=1, left_difficulty=1.0, right_difficulty=1.0
+    )
+    played = []
+    monkeypatch.setattr(
+        round_robin.evaluator, "play", lambda game, *_, **__: played.append(game) or []
+    )
+    policies = [object(), object(), participants[-1].plays]
+    found = RoundRobin(environment, participants, episodes=1, seed=0)
+    for pair in [(0, 1), (0, 2), (2, 1)]:
+        found._match(pair, [policies[number] for number in pair])
+    abilities = [(game.left_difficulty, game.right_difficulty) for game in played]
+    assert abilities == [(1.0, 1.0), (1.0, 0.05), (0.05, 1.0)]
 
 
 def test_other_games_do_not_meet_footballers(clean_gin, monkeypatch):

@@ -36,5 +36,5 @@ def find() -> Chosen:
         raise errors.ConfigError(f"--episode={EPISODE.value}: there are {len(records):,}")
     record = records[EPISODE.value]
     if record.against:
-        environment = two_sided.two_sided(environment)
+        environment = two_sided.against(environment, record.against)
     return Chosen(record, environment)

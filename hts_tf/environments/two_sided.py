@@ -1,9 +1,10 @@
-"""Environments with two sides, for those who were trained where nobody was on the other one."""
+"""Environments with two sides, also for those who were trained without anybody on the other one."""
 
 import dataclasses
 
 from hts_tf import errors
 from hts_tf.environments import base
+from hts_tf.environments.football import ai
 from hts_tf.environments.football.football import Football
 from hts_tf.environments.tasks import Tasks
 
@@ -29,4 +30,26 @@ def two_sided(environment: base.EnvironmentConfig) -> base.EnvironmentConfig:
     raise errors.ConfigError(
         f"{type(environment).__name__}: nobody plays on another side, so there can be no opponent",
         page="teams.md#opponents",
+    )
+
+
+def against(environment: base.EnvironmentConfig, opponent: str) -> base.EnvironmentConfig:
+    """Returns an environment where an opponent is met, see `two_sided`; by its name.
+
+    gfootball's AI has the whole right team, and the left one is as able as it was.
+
+    Raises:
+      ConfigError: as `two_sided`; or the opponent is an AI, and this is not football.
+    """
+    difficulty = ai.difficulty(opponent)
+    if difficulty is None:
+        return two_sided(environment)
+    if isinstance(environment, Tasks):
+        tasks = [against(task, opponent) for task in environment.environments]
+        return dataclasses.replace(environment, environments=tasks)
+    if isinstance(environment, Football) and environment.players[0]:
+        return ai.on_the_right(environment, difficulty)
+    raise errors.ConfigError(
+        f"{type(environment).__name__}: {opponent} is of football, and of its right team",
+        page="comparing.md#tournaments",
     )

@@ -4,7 +4,7 @@ from hts_tf import errors
 from hts_tf.environments.football.football import Football
 from hts_tf.environments.synthetic import Synthetic
 from hts_tf.environments.tasks import Tasks
-from hts_tf.environments.two_sided import two_sided
+from hts_tf.environments.two_sided import against, two_sided
 
 
 @pytest.mark.parametrize("players", [1, 2, "all"])
@@ -41,3 +41,19 @@ def test_what_has_no_other_side(game, says):
     with pytest.raises(errors.ConfigError, match=says) as error:
         two_sided(game)
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_gfootballs_ai_has_the_whole_right_team():
+    game = Football("5_vs_5", left_players=3, right_players=3, left_difficulty=1.0)
+    found = against(Tasks((game, game)), "AI 0.3")
+    for task in found.environments:
+        assert task.players == (3, 0)
+        assert (task.left_difficulty, task.right_difficulty) == (1.0, 0.3)
+    assert found.spec.num_rivals == 0
+    assert against(game, "runs/a@3") is game
+
+
+@pytest.mark.parametrize("game", [Synthetic(), Football("5_vs_5", left_players=0, right_players=2)])
+def test_who_cannot_play_it(game):
+    with pytest.raises(errors.ConfigError, match=r"AI 0\.3 is of football, and of its right team"):
+        against(game, "AI 0.3")
