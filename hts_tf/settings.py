@@ -181,7 +181,8 @@ class Settings:
         if self.opponents is not None and not self.environment.spec.num_rivals:
             fault = (
                 "Trainer.opponents is bound, but the environment has no rivals to be played: in "
-                "football, bind players of both teams, Football.left_players and right_players"
+                "football, bind players of both teams, Football.left_players and right_players; "
+                "elsewhere, PettingZoo.rivals"
             )
         if fault:
             raise errors.ConfigError(fault, page="teams.md#opponents")

@@ -184,4 +184,7 @@ class Snapshots:
         try:
             return Parameters(number, None, checkpoint.load(path), f"snapshot {path}")
         except (OSError, ValueError) as error:
-            raise errors.ConfigError(f"snapshot {path} cannot be read: {error}") from error
+            raise errors.ConfigError(
+                f"snapshot {path} cannot be read: {error}; bring it back from a copy: without it, "
+                "whoever met it cannot go on"
+            ) from error

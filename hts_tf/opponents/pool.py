@@ -36,7 +36,8 @@ class Opponents:
         WORKDIR@UPDATES or WORKDIR@best for another one. The run keeps copies from its beginning on.
 
     Raises:
-      ConfigError: a setting is out of range; the message names its binding.
+      ConfigError: a setting is out of range, or there would never be anybody to meet; the message
+        names the binding.
     """
 
     self_play: values.Fraction = 0.5
@@ -45,6 +46,15 @@ class Opponents:
     weighting: weightings.Weighting = weightings.uniform
     scripted: Sequence[Callable[[specs.EnvironmentSpec], Scripted]] = ()
     frozen: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        is_ever_met = self.snapshot_every_updates or self.scripted or self.frozen
+        if self.self_play < 1 and not is_ever_met:
+            raise errors.ConfigError(
+                "Opponents.snapshot_every_updates = None, and nobody in Opponents.scripted and "
+                "frozen: there is nobody to meet; bind one of these, or Opponents.self_play = 1.0",
+                page="teams.md#opponents",
+            )
 
     def most_at_once(self, num_updates: int) -> int:
         """Returns how many others' agents are in memory in a run of so many updates.
@@ -124,7 +134,7 @@ class Pool:
         self._results = Results(len(self._names))
         self._frozen: dict[int, _Frozen] = {}
         self._spare: list[_Frozen] = []
-        self._weights(np.zeros((1, 3), np.int64))  # which also tells gin what it is called with
+        self._weights(np.zeros((1, 3)))  # which also tells gin what it is called with
         self._set_table()
 
     def begin(self) -> None:
@@ -212,9 +222,10 @@ class Pool:
     def figures(self) -> dict[str, float]:
         """Returns scalars for the log.
 
-        Win rates are against those who can be met. Whenever there is a new snapshot, there is its
-        rating, too: Elo points above the opponent of number 1, who stays who it is, by all results
-        of the run so far (`ratings.bradley_terry`).
+        Win rates are against those who can be met, over some hundred of the last episodes.
+        Whenever there is a new snapshot, there is its rating, too: Elo points above the opponent
+        of number 1, who stays who it is, by all results of the run so far
+        (`ratings.bradley_terry`).
         """
         rates = weightings.win_rates(self._results.outcomes)
         figures = {f"opponents/win_rate/{self._names[n]}": float(rates[n]) for n in self._met}

@@ -8,6 +8,9 @@ from hts_tf.opponents import ratings
 
 WIN, DRAW, LOSS = range(3)
 _POINTS = (1.0, 0.5, 0.0)
+# What a result still counts once there is another one against the same opponent, so that some
+# hundred of the last say how things are now (Vinyals et al. 2019, AlphaStar's payoff matrix).
+_FADES_TO = 0.99
 SELF = 0  # the number of the current policy
 
 
@@ -15,12 +18,12 @@ class Results:
     """Of a run's episodes so far, by the number of the opponent.
 
     Attributes:
-      outcomes: [n, 3], wins, draws and losses against each.
+      outcomes: [n, 3] float64, wins, draws and losses against each; the later, the more one counts.
     """
 
     def __init__(self, num_opponents: int) -> None:
         """Begins without any, of so many, the current policy among them."""
-        self.outcomes = np.zeros((num_opponents, 3), np.int64)
+        self.outcomes = np.zeros((num_opponents, 3))
         self._points = np.zeros((num_opponents, num_opponents))
         self._rating: float | None = None
 
@@ -28,6 +31,7 @@ class Results:
         """Counts episodes: whom they met, and the learner's score."""
         for number, score in ended:
             outcome = WIN if score > 0 else LOSS if score < 0 else DRAW
+            self.outcomes[number] *= _FADES_TO
             self.outcomes[number, outcome] += 1
             self._points[SELF, number] += _POINTS[outcome]
             self._points[number, SELF] += 1.0 - _POINTS[outcome]
@@ -37,7 +41,7 @@ class Results:
         if len(self.outcomes) > 1:
             found = ratings.bradley_terry(self._points).rating
             self._rating = float(found[SELF] - found[1])
-        self.outcomes = np.concatenate([self.outcomes, np.zeros((1, 3), np.int64)])
+        self.outcomes = np.concatenate([self.outcomes, np.zeros((1, 3))])
         # What it has scored since the last time, it has scored as who is frozen now.
         order = np.arange(len(self._points) + 1)
         order[[SELF, -1]] = order[[-1, SELF]]
@@ -54,5 +58,5 @@ class Results:
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Goes on from a saved state."""
-        self.outcomes = state["opponents/results"].copy()
+        self.outcomes = state["opponents/results"].astype(np.float64)
         self._points = state["opponents/points"].copy()

@@ -7,7 +7,8 @@ import numpy as np
 from hts_tf import values
 from hts_tf.configurables import configurable
 
-# From [n, 3], wins, draws and losses of the learner against each, oldest first, to weights [n].
+# From [n, 3], wins, draws and losses of the learner against each (the later, the more one counts;
+# opponents oldest first), to weights [n].
 Weighting = Callable[[np.ndarray], np.ndarray]
 
 
@@ -17,7 +18,7 @@ def win_rates(results: np.ndarray) -> np.ndarray:
     Args:
       results: [n, 3], wins, draws and losses.
     """
-    wins, draws, losses = np.moveaxis(results.astype(np.float64), -1, 0)
+    wins, draws, losses = results.T
     return (wins + 0.5 * draws + 0.5) / (wins + draws + losses + 1.0)
 
 

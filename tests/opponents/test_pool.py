@@ -158,10 +158,15 @@ def test_who_may_just_be_chosen_stays_in_memory(tmp_path):
 def test_results_and_figures(tmp_path):
     found, agent = make_pool(tmp_path, scripted=(Always,), weighting=weightings.prioritised)
     found.update([(1, 1.0), (1, 0.0), (1, 2.0), (1, -1.0), (0, 3.0)], agent, 2, NOBODY)
-    assert found.state()["opponents/results"].tolist() == [[1, 0, 0], [2, 1, 1], [0, 0, 0]]
+    wins, draws = 0.99**3 + 0.99, 0.99**2  # of a win, a draw, a win, and a defeat
+    np.testing.assert_allclose(
+        found.state()["opponents/results"], [[1, 0, 0], [wins, draws, 1], [0, 0, 0]], rtol=1e-15
+    )
     figures = found.figures()
     assert figures["opponents/pool"] == 2
-    assert figures["opponents/win_rate/Always"] == pytest.approx((2 + 0.5 + 0.5) / 5)
+    assert figures["opponents/win_rate/Always"] == pytest.approx(
+        (wins + draws / 2 + 0.5) / (wins + draws + 2)
+    )
     assert figures["opponents/win_rate/update 2"] == 0.5
 
 
@@ -289,3 +294,7 @@ def test_what_is_refused(tmp_path):
                 make_pool(tmp_path, scripted=scripted, weighting=lambda results, w=weights: w)
     with pytest.raises(errors.ConfigError, match="self_play"):
         Opponents(self_play=1.5)
+    nobody = r"Opponents.snapshot_every_updates = None, .* there is nobody to meet"
+    with pytest.raises(errors.ConfigError, match=nobody):
+        Opponents(snapshot_every_updates=None)
+    Opponents(snapshot_every_updates=None, self_play=1.0)

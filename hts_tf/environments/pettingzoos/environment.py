@@ -25,6 +25,7 @@ class Recipe(NamedTuple):
     module: str
     kwargs: dict[str, Any]
     max_episode_steps: int | None
+    rivals: Sequence[str]
     agent_indicator: bool
     critic_state: bool
     bounded_by: Literal["clip", "tanh"]
@@ -58,11 +59,27 @@ class PettingZooEnvironment(base.Environment):
                     "part",
                     page="your_own_environment.md#several-players",
                 )
+            self._put_last(recipe.rivals)
             self._lay_out(recipe)
         except BaseException:
             self.close()
             raise
         self._steps = 0
+
+    def _put_last(self, rivals: Sequence[str]) -> None:
+        unknown = [name for name in rivals if name not in self._agents]
+        if unknown or len(set(rivals)) < len(rivals):
+            which = f"there is no agent {unknown[0]!r}" if unknown else "one is named twice"
+            raise errors.ConfigError(
+                f"PettingZoo.rivals = {rivals!r}: {which}; there are {', '.join(self._agents)}",
+                page="teams.md#opponents",
+            )
+        own = [agent for agent in self._agents if agent not in rivals]
+        if not own:
+            raise errors.ConfigError(
+                "PettingZoo.rivals has all agents: nobody would learn", page="teams.md#opponents"
+            )
+        self._agents = [*own, *rivals]
 
     def _lay_out(self, recipe: Recipe) -> None:
         seen = [self.env.observation_space(agent) for agent in self._agents]
@@ -107,6 +124,7 @@ class PettingZooEnvironment(base.Environment):
             action,
             recipe.max_episode_steps or self._own_limit(),
             num_players=len(self._agents),
+            num_rivals=len(recipe.rivals),
         )
 
     def _common_action(self, actions: list[gymnasium_spaces.Space]) -> specs.ArraySpec:

@@ -6,6 +6,7 @@ PettingZoo itself is imported inside functions: who trains on something else nee
 import dataclasses
 import functools
 import pickle
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from hts_tf import errors, specs, values
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 class PettingZoo:
     """A parallel environment of PettingZoo: its possible agents are the players, in their order.
 
+    Those that `rivals` names are on another side, whom `Trainer.opponents` may play; they are the
+    last players.
+
     All of them share one policy, which may have parts for each (`by_agent`). Agents may leave
     before an episode is over, but not come later. Each episode begins with `reset(seed=its own)`;
     score and reward are both the agent's reward.
@@ -37,6 +41,7 @@ class PettingZoo:
       kwargs: keyword arguments of the function.
       max_episode_steps: episodes are truncated after so many env steps; None takes the
         environment's own `max_cycles`.
+      rivals: agents on the other side, such as ('adversary_0',); the score is that of the others.
       agent_indicator: whether agents are told who they are: the observation's entry "agent", 0 to
         P - 1. They can then play different roles.
       critic_state: whether values, but not policies, also see the environment's `state()`; see
@@ -51,6 +56,7 @@ class PettingZoo:
     module: str
     kwargs: dict[str, Any] | None = None
     max_episode_steps: values.Count | None = None
+    rivals: Sequence[str] = ()
     agent_indicator: bool = False
     critic_state: bool = False
     bounded_by: Literal["clip", "tanh"] = "clip"
@@ -128,6 +134,7 @@ class PettingZoo:
             self.module,
             dict(self.kwargs or {}),
             self.max_episode_steps,
+            tuple(self.rivals),
             self.agent_indicator,
             self.critic_state,
             self.bounded_by,

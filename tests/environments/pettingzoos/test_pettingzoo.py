@@ -11,9 +11,10 @@ from gymnasium import spaces
 from hts_tf import errors, specs, trees
 from hts_tf.environments import checked, history, random_actions
 from hts_tf.environments.pettingzoos.pettingzoo import PettingZoo
+from hts_tf.files import archive
 from hts_tf.networks import torsos
 from hts_tf.watching import keyboard
-from tests import zoo
+from tests import command_line, zoo
 
 DIFFERENT = {"sizes": (2, 4, 3), "values": (3, 2, 5)}
 
@@ -186,6 +187,18 @@ def test_time_limit():
     np.testing.assert_array_equal(last.truncated, there & ~last.terminated)
 
 
+def test_rivals_are_the_last_players():
+    plain, spec = herd().spec, herd(rivals=("sheep_1", "sheep_0")).spec
+    assert spec == dataclasses.replace(plain, num_rivals=2)
+    order = [2, 1, 0]
+    config = herd(kwargs=DIFFERENT, agent_indicator=True, rivals=("sheep_1", "sheep_0"))
+    seen, *_ = next(play(config, 3))
+    stock, *_ = next(play(herd(kwargs=DIFFERENT, agent_indicator=True), 3))
+    for name in ("observation", specs.ACTION_MASK):
+        np.testing.assert_array_equal(seen[name], stock[name][order])
+    np.testing.assert_array_equal(seen["agent"], range(3))
+
+
 def test_one_agent_is_a_single_player():
     config = herd(kwargs={"sizes": (3,), "values": (3,)})
     assert config.spec.players == ()
@@ -292,6 +305,12 @@ zoo.odd = zoo._module("odd", Odd)
         ),
         ({"module": "tests.zoo.odd", "kwargs": {"what": "no limit"}}, "has no max_cycles"),
         ({"module": "tests.zoo.odd", "kwargs": {"what": "nobody"}}, "odd has no possible_agents"),
+        ({"module": "tests.zoo", "rivals": ("wolf",)}, "no agent 'wolf'; there are sheep_0, sheep"),
+        ({"module": "tests.zoo", "rivals": ("sheep_1",) * 2}, "rivals .*: one is named twice"),
+        (
+            {"module": "tests.zoo", "rivals": ("sheep_0", "sheep_1", "sheep_2")},
+            "rivals has all agents: nobody would learn",
+        ),
     ],
 )
 def test_what_is_refused(settings, says):
@@ -335,6 +354,47 @@ def test_what_is_said_of_those_who_have_left_is_nothing(seed):
         np.testing.assert_array_equal(result.reward, expected.reward)
         np.testing.assert_array_equal(result.terminated, expected.terminated)
         assert not result.reward[~there].any()
+
+
+@pytest.mark.slow
+def test_two_sides_from_a_training_to_a_tournament(tmp_path):
+    """With a pool; one agent against another."""
+    bindings = [
+        "PettingZoo.kwargs = {'sizes': (3, 3), 'values': (3, 3)}",
+        "PettingZoo.rivals = ('sheep_0',)",
+        "Trainer.opponents = @Opponents()",
+        "Opponents.snapshot_every_updates = 2",
+        "Trainer.num_envs = 4",
+        "Trainer.sync_interval = 16",
+        "Trainer.total_env_steps = 384",
+        "PPO.num_minibatches = 2",
+    ]
+    workdir = tmp_path / "run"
+    flags = [f"--workdir={workdir}", "--scenario=pettingzoo:tests.zoo", command_line.ONE_EXECUTOR]
+    flags += [f"--gin_bindings={binding}" for binding in bindings]
+    code, _, text = command_line.run("hts_tf.train", *flags)
+    assert code == 0, text
+    met = {record.against for record in archive.read(workdir / archive.FILE_NAME)}
+    assert {"itself", "update 2"} <= met
+    output = tmp_path / "tournament"
+    code, printed, text = command_line.run(
+        "hts_tf.tournament",
+        f"--workdirs={workdir},{workdir}@2",
+        "--episodes=4",
+        "--processes=1",
+        f"--output={output}",
+        "--modules=tests.zoo",
+    )
+    assert code == 0, text
+    assert "2 of 2" in printed
+    code, _, text = command_line.run(
+        "hts_tf.evaluate",
+        f"--workdir={workdir}",
+        "--opponent=AI 0.05",
+        "--modules=tests.zoo",
+    )
+    assert code == 2
+    assert "PettingZoo: AI 0.05 is of football" in text
 
 
 def test_pictures():
