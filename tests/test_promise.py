@@ -127,6 +127,18 @@ def finish(process, code=0):
     assert not executors_of(process.pid)
 
 
+def newest(workdir, kind):
+    """Returns after which update the newest file of a kind was written; 0 without any."""
+    return max((int(path.stem) for path in (workdir / kind).glob("*.ckpt")), default=0)
+
+
+def wait_for_a_snapshot_alone(workdir, process, rows):
+    """Waits for one that no checkpoint knows of yet, so that a resumed run takes it again."""
+    while newest(workdir, "snapshots") <= newest(workdir, "checkpoints"):
+        patience.allow(workdir, rows + 2)
+        rows = wait_for_rows(workdir, rows + 1, process)
+
+
 def test_every_episode_can_be_replayed(game, reference, clean_gin):
     workdir = Workdir(reference)
     environment = config.environment_in(workdir.configuration(), workdir.config, ["tests"])
@@ -149,7 +161,7 @@ def test_executors_and_trainers_that_are_killed_or_stopped(game, reference, tmp_
     rows = 0
     ways = [[signal.SIGKILL, signal.SIGTERM][[*GAMES].index(game) % 2]]
     if has_most(game):
-        ways = [signal.SIGKILL, signal.SIGTERM, signal.SIGKILL]
+        ways = [signal.SIGKILL, signal.SIGTERM, signal.SIGKILL, signal.SIGKILL]
     workers = [
         {"num_executors": 2 if has_most(game) else 4, "num_actors": 3, "actor_batch_size": 3},
         {"num_executors": 2, "num_actors": 3},
@@ -167,7 +179,9 @@ def test_executors_and_trainers_that_are_killed_or_stopped(game, reference, tmp_
                 patience.allow(tmp_path)
                 finish(process)
                 break
-            wait_for_rows(tmp_path, rows + 1, process)
+            rows = wait_for_rows(tmp_path, rows + 1, process)
+            if has_most(game) and number == signal.SIGKILL:
+                wait_for_a_snapshot_alone(tmp_path, process, rows)
             process.send_signal(number)
             patience.allow(tmp_path)
             finish(process, -number if number == signal.SIGKILL else 128 + number)
