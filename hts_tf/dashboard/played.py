@@ -8,6 +8,7 @@ import io
 import json
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from hts_tf import errors
@@ -48,9 +49,8 @@ def play() -> None:
 
 
 def _step(player: base.Watched, moment: playback.Moment) -> dict[str, Any]:
-    action = "" if moment.action is None else player.action_name(moment.action)
     told = {
-        "action": action.replace("_", " "),
+        "action": "" if moment.action is None else _doing(player, moment.action),
         "score": moment.score,
         "return": moment.episode_return,
         "ending": moment.ending,
@@ -62,6 +62,12 @@ def _step(player: base.Watched, moment: playback.Moment) -> dict[str, Any]:
     content = io.BytesIO()
     picture.save(content, "WEBP", quality=80)
     return {**told, "picture": base64.b64encode(content.getvalue()).decode()}
+
+
+def _doing(player: base.Watched, action: Any) -> str:
+    if isinstance(player, FootballView) and np.ndim(action):  # each by the number on the shirt
+        return ", ".join(f"{doing.number} {doing.action}" for doing in player.doings())
+    return player.action_name(action).replace("_", " ")
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import math
+import re
 from importlib.metadata import entry_points
 from types import SimpleNamespace
 
@@ -147,6 +148,28 @@ def test_an_episode_is_played_again(logdir, run):
     np.testing.assert_allclose(np.sum(judged["probabilities"], axis=1), 1.0, atol=2e-3)
     assert judged["chosen"] == np.frombuffer(record.actions, f"u{record.action_bytes}").tolist()
     assert judged["policy"] == str(Workdir(logdir / run).newest()["run/updates"])
+
+
+TEAM = """
+Trainer.environment = @Football()
+Football.scenario = 'academy_3_vs_1_with_keeper'
+Football.representation = 'simple115v2'
+Football.left_players = 2
+"""
+
+
+@pytest.mark.slow
+def test_what_each_player_of_a_team_has_done(tmp_path):
+    workdir = tmp_path / "team"
+    workdir.mkdir()
+    (workdir / "config.gin").write_text(f"# --seed = 0\n{TEAM}")
+    file = archive.Archive(workdir / archive.FILE_NAME, 0)
+    actions = bytes([5, 0, 0, 7])  # in two env steps
+    file.append([archive.Record(0, 0, 2, 0, 1.0, 1.0, actions, action_bytes=2)])
+    file.close()
+    steps = Tab(tmp_path).ask("played", run="team", episode=0)["steps"]
+    told = [re.sub(r"\d+", "N", step["action"]) for step in steps]
+    assert told == ["", "N right, N idle", "N idle, N bottom"]
 
 
 @pytest.mark.slow

@@ -70,7 +70,7 @@ class FootballView(FootballEnvironment):
         picture = self._match.picture()
         if self._is_alone:
             return picture
-        doings = action_list.draw(picture.width, self._doings())
+        doings = action_list.draw(picture.width, self.doings())
         whole = Image.new("RGB", (picture.width, picture.height + doings.height))
         whole.paste(picture, (0, 0))
         whole.paste(doings, (0, picture.height))
@@ -87,7 +87,8 @@ class FootballView(FootballEnvironment):
         """
         return "" if np.ndim(action) else self._action_names[0][action]
 
-    def _doings(self) -> list[action_list.Doing]:
+    def doings(self) -> list[action_list.Doing]:
+        """Returns what each of the controlled players has done in the last env step."""
         scene = self._match.scene()
         players = [(0, player) for player in scene.left_active]
         players += [(1, player) for player in scene.right_active]

@@ -73,7 +73,7 @@ def test_pictures_show_what_happens(view):
 
 
 def doings(environment):
-    return [tuple(doing) for doing in environment._doings()]
+    return [tuple(doing) for doing in environment.doings()]
 
 
 def test_what_each_of_several_players_does_is_below_the_pitch():
