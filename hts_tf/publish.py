@@ -72,7 +72,10 @@ def publish() -> None:
     with whole.refusing("--output"):
         partial.rename(output)
     played = evaluator.described(archive.read(output / archive.FILE_NAME))
-    terminal.say(f"{output}: {found.updates:,} updates, {played}")
+    terminal.say(
+        f"{output}: {found.updates:,} updates, {played}, "
+        f"parameters {participant.agent.parameters_hash()}"
+    )
 
 
 def _state(agent: Agent, found: policies.Parameters, run: Workdir) -> dict[str, np.ndarray]:

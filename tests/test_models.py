@@ -1,5 +1,6 @@
 """Models: policies that come with the package play as they did, and anybody can make one."""
 
+import hashlib
 import json
 import re
 
@@ -110,9 +111,11 @@ def test_a_policy_becomes_a_model(tmp_path):
     # Observed by somebody whom the model does not know.
     watched = f"--gin_files={command_line.ROOT / 'tests/extensions/witness.gin'}"
     modules = f"--{config.MODULES_FLAG}=tests.extensions"
-    typed("hts_tf.train", f"--workdir={run}", "--scenario=recall", *SMALL, watched)
+    trained = typed("hts_tf.train", f"--workdir={run}", "--scenario=recall", *SMALL, watched)
     publish = [f"--policy={run}", f"--output={model}", "--episodes=3", "--seed=5", modules]
-    typed("hts_tf.publish", *publish)
+    published = typed("hts_tf.publish", *publish)
+    [expected] = re.findall(r"parameters (\w{64})", trained)
+    assert re.findall(r"parameters (\w{64})", published) == [expected]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "run"]
     again = tmp_path / "again.csv"
     evaluate = ["--episodes=3", "--seed=5", "--novideo", f"--output={again}"]
@@ -175,9 +178,14 @@ def test_what_names_no_run_or_two_is_refused(refused, number, says):
 
 def test_the_page_says_how_they_play():
     page = (command_line.ROOT / "docs/models.md").read_text()
-    rows = re.findall(r"^\| `(\w+)` \| [\d,]+ \| (.+?) \| (.+?) \|$", page, re.MULTILINE)
+    row = r"^\| `(\w+)` \| [\d,]+ \| (.+?) \| (.+?) \| `(\w+)` \|$"
+    rows = re.findall(row, page, re.MULTILINE)
     assert [name for name, *_ in rows] == models.names()
-    for name, score, episode_return in rows:
+    for name, score, episode_return, fingerprint in rows:
         said = f"score {score.replace('(', '(95 % interval ')}, return {episode_return}"
         episodes = archive.read(models.find(name) / archive.FILE_NAME)
         assert said == evaluator.described(episodes)
+        found = policies.read(name).arrays
+        count = sum(key.startswith("variable/") for key in found)
+        parameters = b"".join(found[f"variable/{i}"].tobytes() for i in range(count))
+        assert hashlib.sha256(parameters).hexdigest()[:16] == fingerprint
