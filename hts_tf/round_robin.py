@@ -12,18 +12,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import config, errors, evaluator, settings  # noqa: F401  gin configurables
 from hts_tf.collecting.policy import Batching, Policy
 from hts_tf.environments import base
 from hts_tf.environments.football import ai
 from hts_tf.environments.football.football import Football
+from hts_tf.environments.pettingzoos.pettingzoo import PettingZoo
 from hts_tf.environments.tasks import Tasks
 from hts_tf.files import policies
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.opponents import results
 from hts_tf.standings import Match
 from hts_tf.system import compute, parallel
 
@@ -78,7 +78,7 @@ class RoundRobin:
     """What is played; it can be pickled.
 
     Attributes:
-      environment: of two sides with as many players each.
+      environment: of two sides.
       participants: those who play.
       episodes: that each two play on each side.
       seed: selects them; all pairs play the same ones.
@@ -132,8 +132,8 @@ class RoundRobin:
         else:
             game, policy, rivals = self.environment, left, right
         played = evaluator.play(game, policy, self.episodes, self.seed, _PARALLEL, rivals=rivals)
-        scores = np.array([episode.record.score for episode in played])
-        outcome = [int((np.sign(scores) == sign).sum()) for sign in (1, 0, -1)]
+        outcomes = [results.outcome(episode.record.score) for episode in played]
+        outcome = [outcomes.count(which) for which in (results.WIN, results.DRAW, results.LOSS)]
         goals = [sum(e.gained for e in played), sum(e.conceded for e in played)]
         if policy is right:  # all of that was counted for the right side
             outcome.reverse()
@@ -197,10 +197,10 @@ def enter(
                 f"{name} observes, acts or plays otherwise than {names[0]}: they cannot meet",
                 page="comparing.md#tournaments",
             )
-        elif _offered(own) != _offered(environment):
+        elif _rules(own) != _rules(environment):
             raise errors.ConfigError(
-                f"{name} may shoot where {names[0]} may not, or must not where that may "
-                f"({_offered(own)}, {_offered(environment)}): they cannot meet",
+                f"{name} plays by other rules than {names[0]} ({_rules(own)}; "
+                f"{_rules(environment)}): they cannot meet",
                 page="comparing.md#tournaments",
             )
         try:
@@ -216,7 +216,7 @@ def enter(
 def environment_of(
     workdir: Workdir, scenario: str | None, ability: float | None = None
 ) -> base.EnvironmentConfig:
-    """Returns a run's environment, both sides of which have as many players.
+    """Returns a run's environment, both sides of which have as many players in football.
 
     Of a team of whoever can be controlled, these are others in another scenario. Of several tasks
     it is the last.
@@ -248,7 +248,8 @@ def environment_of(
                 page="comparing.md#tournaments",
             ) from None
     spec = environment.spec
-    if 2 * spec.num_rivals != spec.num_players:
+    are_alike = 2 * spec.num_rivals == spec.num_players
+    if not spec.num_rivals or (isinstance(environment, Football) and not are_alike):
         raise errors.ConfigError(
             f"{workdir.path}: its environment has {spec.num_own} players on "
             f"one side and {spec.num_rivals} on the other, and no match has two such sides",
@@ -257,12 +258,15 @@ def environment_of(
     return environment
 
 
-def _offered(environment: base.EnvironmentConfig) -> str:
-    """Returns the bindings that say which actions are offered to whoever plays; "" for none."""
-    if not isinstance(environment, Football):
-        return ""
-    names = ("shots_in_front", "first_time_shots")
-    return ", ".join(f"Football.{name} = {getattr(environment, name)}" for name in names)
+def _rules(environment: base.EnvironmentConfig) -> str:
+    """Returns the bindings that say what is played, and what whoever plays may do; "" for none."""
+    names = {
+        Football: ("shots_in_front", "first_time_shots"),
+        PettingZoo: ("module", "kwargs", "rivals"),
+    }.get(type(environment), ())
+    return ", ".join(
+        f"{type(environment).__name__}.{name} = {getattr(environment, name)!r}" for name in names
+    )
 
 
 def _read(name: str, modules: Sequence[str]) -> Learnt:

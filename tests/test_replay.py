@@ -214,7 +214,7 @@ def test_a_policy_plays_gfootballs_ai(rivals, tmp_path):
     assert code == 0, text
     assert "evaluation episode 0, against AI 0.05, seed" in output
     assert "score, return and length agree with the archive" in output
-    [path] = (rivals / "replays").glob("against_AI_0.05*.bin")
+    [path] = (rivals / "replays").glob("against_AI-0.05*.bin")
     [played] = archive.read(path)
     assert played.against == "AI 0.05"
     assert played.action_bytes == 2

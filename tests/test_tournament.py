@@ -121,7 +121,7 @@ def test_results_do_not_depend_on_how_many_play_at_once(trained, tmp_path):
         ("{0},{1}/damaged", {}, "every checkpoint in"),
         ("{0},{1}/swapped@2", {}, "swapped/snapshots/000000002.ckpt is of another network"),
         ("{0},{1}/sees_otherwise", {}, "sees_otherwise observes, acts or plays otherwise than"),
-        ("{0},{1}/shoots", {}, "shoots may shoot where "),
+        ("{0},{1}/shoots", {}, "shoots plays by other rules than "),
         ("{0},{1}/nowhere", {}, "holds no run"),
         (",{0}", {}, "a policy is named WORKDIR, WORKDIR@UPDATES or WORKDIR@best"),
         (

@@ -36,8 +36,7 @@ class Opponents:
         WORKDIR@UPDATES or WORKDIR@best for another one. The run keeps copies from its beginning on.
 
     Raises:
-      ConfigError: a setting is out of range, or there would never be anybody to meet; the message
-        names the binding.
+      ConfigError: a setting is out of range; the message names its binding.
     """
 
     self_play: values.Fraction = 0.5
@@ -46,15 +45,6 @@ class Opponents:
     weighting: weightings.Weighting = weightings.uniform
     scripted: Sequence[Callable[[specs.EnvironmentSpec], Scripted]] = ()
     frozen: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        is_ever_met = self.snapshot_every_updates or self.scripted or self.frozen
-        if self.self_play < 1 and not is_ever_met:
-            raise errors.ConfigError(
-                "Opponents.snapshot_every_updates = None, and nobody in Opponents.scripted and "
-                "frozen: there is nobody to meet; bind one of these, or Opponents.self_play = 1.0",
-                page="teams.md#opponents",
-            )
 
     def most_at_once(self, num_updates: int) -> int:
         """Returns how many others' agents are in memory in a run of so many updates.

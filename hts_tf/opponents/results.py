@@ -11,7 +11,15 @@ _POINTS = (1.0, 0.5, 0.0)
 # What a result still counts once there is another one against the same opponent, so that some
 # hundred of the last say how things are now (Vinyals et al. 2019, AlphaStar's payoff matrix).
 _FADES_TO = 0.99
+_NEXT_TO_NOTHING = 1e-6  # what sums of rounded scores come to that would be 0
 SELF = 0  # the number of the current policy
+
+
+def outcome(score: float) -> int:
+    """Returns which of `WIN`, `DRAW` and `LOSS` an episode's score is."""
+    if abs(score) <= _NEXT_TO_NOTHING:
+        return DRAW
+    return WIN if score > 0 else LOSS
 
 
 class Results:
@@ -30,11 +38,11 @@ class Results:
     def add(self, ended: Iterable[tuple[int, float]]) -> None:
         """Counts episodes: whom they met, and the learner's score."""
         for number, score in ended:
-            outcome = WIN if score > 0 else LOSS if score < 0 else DRAW
+            which = outcome(score)
             self.outcomes[number] *= _FADES_TO
-            self.outcomes[number, outcome] += 1
-            self._points[SELF, number] += _POINTS[outcome]
-            self._points[number, SELF] += 1.0 - _POINTS[outcome]
+            self.outcomes[number, which] += 1
+            self._points[SELF, number] += _POINTS[which]
+            self._points[number, SELF] += 1.0 - _POINTS[which]
 
     def freeze(self) -> None:
         """Rates the current policy, and has it be another opponent, as it is now."""

@@ -15,15 +15,18 @@ class Scripted(abc.ABC):
     def act(self, observation: trees.Tree, noise: np.ndarray) -> np.ndarray:
         """Returns actions [n, ...] of players: a pure function of what they observe, and noise.
 
+        Where there are masks, what these forbid must not be chosen; to those who have left nothing
+        is permitted, and what is chosen for them is not played.
+
         Args:
-          observation: [n, ...].
+          observation: [n, ...]; for masks see `specs.action_mask_of`.
           noise: [n, ...], of the agent's kind; see `ActionHead.draw_noise`.
         """
 
 
 @configurable(denylist=["spec"])
 class Always(Scripted):
-    """Chooses the same action whatever happens."""
+    """Chooses the same action whatever happens; the first that is permitted, where it is not."""
 
     def __init__(self, spec: specs.EnvironmentSpec, action: int = 0) -> None:
         """Takes the action; in football 0 is to stand still.
@@ -38,4 +41,8 @@ class Always(Scripted):
 
     def act(self, observation: trees.Tree, noise: np.ndarray) -> np.ndarray:
         """See `Scripted`."""
-        return np.full(len(noise), self._action)
+        chosen = np.full(len(noise), self._action)
+        mask = specs.action_mask_of(observation)
+        if mask is None:
+            return chosen
+        return np.where(mask[:, self._action], chosen, mask.argmax(-1).astype(chosen.dtype))

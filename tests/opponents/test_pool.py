@@ -294,7 +294,3 @@ def test_what_is_refused(tmp_path):
                 make_pool(tmp_path, scripted=scripted, weighting=lambda results, w=weights: w)
     with pytest.raises(errors.ConfigError, match="self_play"):
         Opponents(self_play=1.5)
-    nobody = r"Opponents.snapshot_every_updates = None, .* there is nobody to meet"
-    with pytest.raises(errors.ConfigError, match=nobody):
-        Opponents(snapshot_every_updates=None)
-    Opponents(snapshot_every_updates=None, self_play=1.0)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hts_tf.opponents.results import Results
+from hts_tf.opponents.results import DRAW, LOSS, WIN, Results, outcome
 
 
 def test_what_the_current_policy_has_scored_is_that_of_who_is_frozen():
@@ -42,3 +42,10 @@ def test_it_goes_on_from_what_it_was():
     again.restore({**results.state(), "opponents/results": np.ones((2, 3), np.int64)})
     again.add([(1, 1.0)])
     np.testing.assert_array_equal(again.outcomes[1], [1.99, 0.99, 0.99])
+
+
+def test_what_rounding_leaves_is_no_win():
+    left = float(np.float32(0.1)) * 3 - float(np.float32(0.3))
+    assert left != 0
+    assert [outcome(score) for score in (left, -left, 0.0)] == [DRAW] * 3
+    assert [outcome(score) for score in (0.01, 3.0, -0.01)] == [WIN, WIN, LOSS]

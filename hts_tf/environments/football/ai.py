@@ -10,7 +10,7 @@ _PREFIX = "AI "
 
 def name(difficulty: float) -> str:
     """Returns what it is called, such as "AI 0.05"."""
-    return f"{_PREFIX}{difficulty:g}"
+    return f"{_PREFIX}{difficulty!r}".removesuffix(".0")
 
 
 def difficulty(opponent: str) -> float | None:
@@ -19,13 +19,12 @@ def difficulty(opponent: str) -> float | None:
     Raises:
       ConfigError: it is called like one, but there is no such difficulty.
     """
-    if not opponent.startswith(_PREFIX):
-        return None
-    number = opponent.removeprefix(_PREFIX)
     try:
-        found = float(number)
-    except ValueError:
-        found = -1.0
+        found = float(opponent.removeprefix(_PREFIX)) if opponent.startswith(_PREFIX) else None
+    except ValueError:  # a run's name may begin so, too
+        found = None
+    if found is None:
+        return None
     if not 0 <= found <= 1:
         raise errors.ConfigError(
             f"{opponent!r}: gfootball's AI is called by a difficulty from 0 to 1, such as "

@@ -59,6 +59,7 @@ class PettingZooEnvironment(base.Environment):
                     "part",
                     page="your_own_environment.md#several-players",
                 )
+            self._in_order = [*self._agents]  # as the game has them
             self._put_last(recipe.rivals)
             self._lay_out(recipe)
         except BaseException:
@@ -67,19 +68,21 @@ class PettingZooEnvironment(base.Environment):
         self._steps = 0
 
     def _put_last(self, rivals: Sequence[str]) -> None:
-        unknown = [name for name in rivals if name not in self._agents]
+        there = self._in_order
+        unknown = [name for name in rivals if name not in there]
         if unknown or len(set(rivals)) < len(rivals):
             which = f"there is no agent {unknown[0]!r}" if unknown else "one is named twice"
             raise errors.ConfigError(
-                f"PettingZoo.rivals = {rivals!r}: {which}; there are {', '.join(self._agents)}",
+                f"PettingZoo.rivals = {rivals!r}: {which}; there are {', '.join(map(str, there))}",
                 page="teams.md#opponents",
             )
-        own = [agent for agent in self._agents if agent not in rivals]
+        own = [agent for agent in there if agent not in rivals]
         if not own:
             raise errors.ConfigError(
                 "PettingZoo.rivals has all agents: nobody would learn", page="teams.md#opponents"
             )
         self._agents = [*own, *rivals]
+        self._numbers = [there.index(agent) for agent in self._agents]
 
     def _lay_out(self, recipe: Recipe) -> None:
         seen = [self.env.observation_space(agent) for agent in self._agents]
@@ -196,6 +199,7 @@ class PettingZooEnvironment(base.Environment):
             for agent, played, own in zip(self._agents, self._played, actions, strict=True)
             if agent in self._there
         }
+        chosen = {agent: chosen[agent] for agent in self._in_order if agent in chosen}
         shown, rewards, terminated, truncated, _ = self.env.step(chosen)
         is_last = self._steps == self._time_limit
         staying = set(self.env.agents)
@@ -223,7 +227,16 @@ class PettingZooEnvironment(base.Environment):
         self._there = staying
         if not self.spec.players:
             return base.StepResult(reward[0], reward[0], ends[0][0], ends[1][0])
-        return base.StepResult(np.array(reward), np.array(reward), *map(np.array, ends))
+        paid = np.array(reward)
+        return base.StepResult(paid, self._ahead(paid), *map(np.array, ends))
+
+    def _ahead(self, reward: np.ndarray) -> np.ndarray:
+        """Returns scores: of two sides, by how much a player is ahead of the other one, halved."""
+        num_own = self.spec.num_own
+        if num_own == len(reward):
+            return reward
+        own, rivals = reward[:num_own], reward[num_own:]
+        return np.concatenate([own - rivals.mean(), rivals - own.mean()]) / 2
 
     def close(self) -> None:
         """See base class."""
@@ -274,7 +287,7 @@ class PettingZooEnvironment(base.Environment):
             else:
                 own.fill(True)
         if self._is_dict and specs.AGENT in place:
-            place[specs.AGENT][...] = index
+            place[specs.AGENT][...] = self._numbers[index]
 
     def _write_all(self, arrays: trees.Tree) -> None:
         state = self.env.state()

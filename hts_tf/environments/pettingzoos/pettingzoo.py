@@ -41,9 +41,10 @@ class PettingZoo:
       kwargs: keyword arguments of the function.
       max_episode_steps: episodes are truncated after so many env steps; None takes the
         environment's own `max_cycles`.
-      rivals: agents on the other side, such as ('adversary_0',); the score is that of the others.
+      rivals: agents on the other side, such as ('adversary_0',). A player's score is then half of
+        what its reward is above the mean of the other side's: its reward, if these add up to 0.
       agent_indicator: whether agents are told who they are: the observation's entry "agent", 0 to
-        P - 1. They can then play different roles.
+        P - 1, in the order of its possible agents. They can then play different roles.
       critic_state: whether values, but not policies, also see the environment's `state()`; see
         `specs.CRITIC_STATE`.
       bounded_by: how any number becomes one within a Box of actions, see `specs.BoxSpec`.

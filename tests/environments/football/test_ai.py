@@ -5,20 +5,24 @@ from hts_tf.environments.football import ai
 from hts_tf.environments.football.football import Football
 
 
-@pytest.mark.parametrize("number", [0.0, 0.05, 0.6, 1.0])
+@pytest.mark.parametrize("number", [0.0, 0.05, 0.6, 1.0, 0.1234567])
 def test_it_is_found_by_its_name(number):
     assert ai.difficulty(ai.name(number)) == number
 
 
-@pytest.mark.parametrize("opponent", ["runs/a", "AIs@4", "itself", "0.05"])
+@pytest.mark.parametrize("opponent", ["runs/a", "AIs@4", "itself", "0.05", "AI runs/a", "AI "])
 def test_others_are_no_ai(opponent):
     assert ai.difficulty(opponent) is None
 
 
-@pytest.mark.parametrize("opponent", ["AI 1.5", "AI -1", "AI nan", "AI easy", "AI "])
+@pytest.mark.parametrize("opponent", ["AI 1.5", "AI -1", "AI nan", "AI inf"])
 def test_there_is_no_such_difficulty(opponent):
     with pytest.raises(errors.ConfigError, match=r"a difficulty from 0 to 1, such as 'AI 0\.05'"):
         ai.difficulty(opponent)
+
+
+def test_it_is_called_as_people_write_it():
+    assert [ai.name(number) for number in (0.0, 0.05, 1.0)] == ["AI 0", "AI 0.05", "AI 1"]
 
 
 def test_it_takes_the_place_of_a_team():

@@ -196,7 +196,32 @@ def test_rivals_are_the_last_players():
     stock, *_ = next(play(herd(kwargs=DIFFERENT, agent_indicator=True), 3))
     for name in ("observation", specs.ACTION_MASK):
         np.testing.assert_array_equal(seen[name], stock[name][order])
-    np.testing.assert_array_equal(seen["agent"], range(3))
+    np.testing.assert_array_equal(seen["agent"], order)  # who is who does not change
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rivals_play_the_same_game(seed):
+    """With a score that says which side is ahead."""
+    plain, sides = (herd(rivals=rivals) for rivals in ((), ("sheep_1", "sheep_0")))
+    games = [(checked.make(c), c.spec.new_observation()) for c in (plain, sides)]
+    for game, observation in games:
+        game.reset(seed, observation)
+    order, over = [2, 1, 0], False
+    random = np.random.default_rng(seed)
+    while not over:
+        action = random.integers(0, 3, 3)
+        (one, seen), (two, seen_by_sides) = games
+        expected, found = one.step(action, seen), two.step(action[order], seen_by_sides)
+        np.testing.assert_array_equal(seen_by_sides, seen[order])
+        for name in ("reward", "terminated", "truncated"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name)[order])
+        own, *rivals = found.reward
+        ahead = (own - np.mean(rivals)) / 2
+        np.testing.assert_allclose(found.score[0], ahead)
+        np.testing.assert_allclose(np.mean(found.score[1:]), -ahead)
+        over = found.is_over
+    for game, _ in games:
+        game.close()
 
 
 def test_one_agent_is_a_single_player():
