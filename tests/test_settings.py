@@ -13,6 +13,7 @@ from hts_tf.environments.synthetic import Synthetic
 from hts_tf.environments.tasks import Tasks
 from hts_tf.schedules.asynchronous import Asynchronous
 from hts_tf.schedules.hts import HTS
+from hts_tf.schedules.schedule import Schedule
 from hts_tf.schedules.sync import Sync
 from hts_tf.settings import Settings
 from hts_tf.system.processors import usable_cores
@@ -63,11 +64,20 @@ def test_more_executors_than_environments():
         make(num_envs=2, num_executors=3)
 
 
+class Turns(Schedule):
+    policy_lag = 0
+    num_storages = 1
+
+    def run_round(self, j):
+        raise NotImplementedError
+
+
 def test_several_players_need_the_step_before():
     team = Guessing(own=2)
     make(environment=team, sync_interval=1)
     make(environment=team, sync_interval=2, schedule=Sync)
-    for schedule in (Sync, type("Turns", (Sync,), {})):
+    make(environment=team, sync_interval=1, schedule=Asynchronous, algorithm=IMPALA())
+    for schedule in (Sync, type("Lockstep", (Sync,), {}), Turns):
         name = schedule.__name__
         with pytest.raises(errors.ConfigError, match=f"sync_interval = 1: .*@{name} several"):
             make(environment=team, sync_interval=1, schedule=schedule)

@@ -56,7 +56,7 @@ class Schedule(abc.ABC):
       policy_lag: updates from the policy that collects to the one that learns; None where it
         varies, which no run can repeat.
       collector_type: the collector that the schedule works with.
-      num_storages: how many storages the collector fills in turn.
+      num_storages: how many storages the collector fills in turn; if it is one, the class says so.
       lockstep: whether actors answer only when every environment is ready.
       rollout_width: N of the rollouts that the learner gets: environments, or unrolls, of each of
         which there is a column for each player.
