@@ -7,7 +7,7 @@ from hts_tf.system import compute, terminal
 from hts_tf.team import Team
 
 _GPUS = "GPUs"  # as `compute.describe` calls them
-_told: set[str] = set()  # a run begins again in the same process, after a machine was lost
+_warned: set[str] = set()  # a run begins again in the same process, after a machine was lost
 
 
 def played(configuration: str) -> dict[str, str]:
@@ -23,11 +23,34 @@ def played(configuration: str) -> dict[str, str]:
     }
 
 
+def object_to(difference: str, is_refused: bool) -> None:
+    """Refuses a difference between machines, or warns of it once.
+
+    Args:
+      difference: which machine has what, and what this one or the first one has.
+      is_refused: else it is warned of.
+
+    Raises:
+      ConfigError: it is refused.
+    """
+    if is_refused:
+        raise errors.ConfigError(
+            f"{difference}: install the same on all machines",
+            page="cluster.md#what-has-to-be-the-same-on-all-machines",
+        )
+    if difference not in _warned:
+        _warned.add(difference)
+        terminal.warn(
+            f"{difference}: if it computes other bits, results are not those of one machine",
+            page="cluster.md#what-has-to-be-the-same-on-all-machines",
+        )
+
+
 def check_alike(team: Team, played_here: dict[str, str]) -> None:
     """Checks that what environments consist of is the same on all machines; warns of other GPUs.
 
     Else they would be learnt from as they are: to other bits than on one machine, without a sign.
-    (`machines.head` compares what all runs need, before TensorFlow is loaded.)
+    (`machines.head` compares what all runs need, before the others load TensorFlow.)
 
     Args:
       team: of machines; some may load more than others.
@@ -39,20 +62,10 @@ def check_alike(team: Team, played_here: dict[str, str]) -> None:
     machines = team.all_gather({**played_here, _GPUS: compute.describe()[_GPUS]})
     for number, there in enumerate(machines):
         for name in sorted(machines[0].keys() & there.keys()):
-            if there[name] == machines[0][name]:
-                continue
-            text = f"machine {number} has {name} {there[name]}, machine 0 {machines[0][name]}"
-            if name != _GPUS:
-                raise errors.ConfigError(
-                    f"{text}: install the same on all machines",
-                    page="cluster.md#what-has-to-be-the-same-on-all-machines",
-                )
-            if team.number == 0 and text not in _told:
-                _told.add(text)
-                terminal.warn(
-                    f"{text}: if it computes other bits, results are not those of one machine",
-                    page="cluster.md#what-has-to-be-the-same-on-all-machines",
-                )
+            ours, theirs = machines[0][name], there[name]
+            is_refused = name != _GPUS
+            if theirs != ours and (is_refused or team.number == 0):
+                object_to(f"machine {number} has {name} {theirs}, machine 0 {ours}", is_refused)
 
 
 def describe(played_here: dict[str, str], policy: Policy) -> dict[str, str]:

@@ -29,3 +29,7 @@ def test_gpus_that_differ_between_machines(monkeypatch, capfd):
     assert not capfd.readouterr().err
     run_scope.check_alike(team({}, {"GPUs": "none"}), {})
     assert "warning: machine 2 has GPUs none, machine 0 H200: if it" in capfd.readouterr().err
+    run_scope.check_alike(team({}, {"GPUs": "none"}), {})
+    assert not capfd.readouterr().err, "the run has begun again"
+    run_scope.check_alike(team({}, {"GPUs": "A100"}), {})
+    assert "warning: machine 2 has GPUs A100, machine 0 H200: if" in capfd.readouterr().err

@@ -8,7 +8,7 @@ from typing import Any
 
 import gin
 
-from hts_tf import errors, operative
+from hts_tf import errors, operative, run_scope
 from hts_tf.files import scope
 from hts_tf.machines import ray_cluster
 from hts_tf.machines.follower import Follower, Order
@@ -56,7 +56,6 @@ class Machines:
         self._hired: list[_Hired] = []
         self._exchange: Any = None
         self._are_on_one = are_on_one
-        self._has_warned = False
         self._watcher: threading.Thread | None = None
         self.reason: BaseException | None = None
 
@@ -75,7 +74,6 @@ class Machines:
         self._hire([nodes[number % len(nodes)] for number in range(size - 1)])
         self._exchange = self._new_exchange(size)
         self._compare()
-        self._has_warned = True
         text = gin.config_str(max_line_length=10_000)
         modules = operative.bindings(text).get(operative.IMPORTS, ())
         for number, hired in enumerate(self._hired, start=1):
@@ -184,17 +182,10 @@ class Machines:
             ) from error
         for number, there in enumerate(found, start=1):
             for name, ours, theirs in scope.differences(here, there):
-                text = f"machine {number} has {name} {theirs}, this one {ours}"
-                if name in scope.OF_SOFTWARE:
-                    raise errors.ConfigError(
-                        f"{text}: install the same on all machines",
-                        page="cluster.md#what-has-to-be-the-same-on-all-machines",
-                    )
-                if not self._has_warned:
-                    terminal.warn(
-                        f"{text}: if it computes other bits, results are not those of one machine",
-                        page="cluster.md#what-has-to-be-the-same-on-all-machines",
-                    )
+                run_scope.object_to(
+                    f"machine {number} has {name} {theirs}, this one {ours}",
+                    is_refused=name in scope.OF_SOFTWARE,
+                )
 
     def _watch(self, runs: Sequence[Any], exchange: Any) -> None:
         """Has the others know at once that a machine is lost."""

@@ -1,10 +1,12 @@
 import os
 import tempfile
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
 
 from hts_tf import errors
+from hts_tf.files import scope
 from hts_tf.machines import head, ray_cluster
 from tests.machines.listed_nodes import cluster
 
@@ -49,3 +51,22 @@ def test_where_all_directories_for_a_ray_of_our_own_are_too_long(monkeypatch, tm
     refused = pytest.raises(errors.ConfigError, match="set TMPDIR to a directory whose name")
     with refused, ray_cluster.connected(None, 1):
         pass
+
+
+def test_another_kind_of_machine_is_warned_of_once_and_other_software_refused(capfd):
+    ray = SimpleNamespace(
+        get=lambda answers, timeout: answers, exceptions=SimpleNamespace(RayError=OSError)
+    )
+    first, here = machines(ray), scope.describe()
+
+    def warned_of(**others):
+        answer = SimpleNamespace(remote=lambda: {**here, **others})
+        first._hired = [SimpleNamespace(actor=SimpleNamespace(scope=answer))]
+        first._compare()
+        return capfd.readouterr().err
+
+    assert "machine 1 has processor old, this one " in warned_of(processor="old")
+    assert not warned_of(processor="old"), "the run has begun again"
+    assert "machine 1 has processor older, this one " in warned_of(processor="older")
+    with pytest.raises(errors.ConfigError, match=r"has numpy 0\.1, this one .*: install"):
+        warned_of(numpy="0.1")
