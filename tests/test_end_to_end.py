@@ -176,7 +176,7 @@ def test_damaged_checkpoints_cost_only_time(reference, tmp_path, damages):
     code, _, errors = command_line.run("hts_tf.train", f"--workdir={workdir}", *SMALL_FOOTBALL)
     assert code == 0, errors
     refused = 0 if "killed while writing" in damages else len(damages)
-    assert errors.count("damaged; trying the one before") == refused
+    assert errors.count("damaged; passed over") == refused
     assert fingerprints(workdir) == reference[1]
 
 

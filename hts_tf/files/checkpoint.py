@@ -7,13 +7,13 @@ observations a tenth as large in no time; floats, which are noise in all but a f
 import hashlib
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from hts_tf import errors
-from hts_tf.system import whole
+from hts_tf.system import terminal, whole
 
 _SUFFIX = ".ckpt"
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -90,3 +90,16 @@ def load(path: Path) -> dict[str, np.ndarray]:
         raise errors.ConfigError(f"checkpoint {path} is damaged")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return dict(arrays)
+
+
+def each(directory: Path) -> Iterator[dict[str, np.ndarray]]:
+    """Yields the checkpoints in a directory that are whole, newest first; warns of the others."""
+    tried: set[Path] = set()
+    while there := [p for p in paths(directory) if p not in tried]:
+        tried.add(there[0])
+        try:
+            yield load(there[0])
+        except FileNotFoundError:  # of a run that goes on: there is a newer one now
+            pass
+        except errors.ConfigError as error:
+            terminal.warn(f"{error}; passed over")

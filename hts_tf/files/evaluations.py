@@ -11,7 +11,7 @@ from hts_tf.files import checkpoint
 from hts_tf.files.workdir import TO_EVALUATE
 from hts_tf.networks import parameters
 from hts_tf.networks.agent import Agent
-from hts_tf.system import terminal, whole
+from hts_tf.system import whole
 
 FILE_NAME = "evaluations.csv"
 _MERIT = "evaluation"  # in the best one's file
@@ -110,15 +110,6 @@ class Evaluations:
 
     def best_state(self) -> dict[str, np.ndarray] | None:
         """Returns the best policy; None before the first evaluation."""
-        while True:
-            found, is_gone = [], False
-            # Two, where a better one has been written, and the other not yet removed.
-            for path in checkpoint.paths(self._best):
-                try:
-                    found.append(checkpoint.load(path))
-                except FileNotFoundError:  # of a run that goes on: a better one takes its place
-                    is_gone = True
-                except errors.ConfigError as error:
-                    terminal.warn(f"{error}; passed over")
-            if found or not is_gone:
-                return max(found, key=lambda state: tuple(state[_MERIT]), default=None)
+        # Two, where a better one has been written, and the other not yet removed.
+        there = checkpoint.each(self._best)
+        return max(there, key=lambda state: tuple(state[_MERIT]), default=None)

@@ -195,16 +195,8 @@ class Workdir:
         return state
 
     def checkpoints(self) -> Iterator[dict[str, np.ndarray]]:
-        """Yields the checkpoints that are whole, newest first."""
-        tried: set[Path] = set()
-        while there := [p for p in checkpoint.paths(self._checkpoints) if p not in tried]:
-            tried.add(there[0])
-            try:
-                yield checkpoint.load(there[0])
-            except FileNotFoundError:  # of a run that goes on: there is a newer one now
-                pass
-            except errors.ConfigError as error:
-                terminal.warn(f"{error}; trying the one before")
+        """Returns the checkpoints that are whole, newest first; see `checkpoint.each`."""
+        return checkpoint.each(self._checkpoints)
 
     def ending(self) -> str | None:
         """Returns how the run has ended, so that nothing is left to train or evaluate.
