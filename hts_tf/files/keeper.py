@@ -1,6 +1,7 @@
 """The keeper: what a run keeps in its workdir while it goes on, and takes up again afterwards."""
 
 import json
+import math
 import shlex
 import time
 from collections.abc import Sequence
@@ -252,8 +253,9 @@ class Keeper:
         )
         if self._team.number:  # whose workdir is gone with the run
             return f"that episode (seed {seed}) was on machine {self._team.number}, and is not kept"
+        path = self._workdir.path / f"crash_env{attempt.env}_episode{attempt.episode}.bin"
         try:
-            path = self._workdir.keep_attempt(attempt, seed, number)
+            archive.write(path, [_record(attempt, seed, number)])
         except OSError as error:
             return f"that episode (seed {seed}) was not kept: {error}"
         modules = operative.bindings(self._workdir.configuration()).get(operative.IMPORTS, ())
@@ -271,6 +273,20 @@ class Keeper:
             if file is not None:
                 file.close()
         self._workdir.close()
+
+
+def _record(attempt: Attempt, seed: int, interval: int) -> archive.Record:
+    """Returns what `hts_tf.replay` needs of the episode that an executor died in."""
+    return archive.Record(
+        attempt.env,
+        attempt.episode,
+        seed,
+        interval,
+        score=math.nan,
+        episode_return=math.nan,
+        actions=attempt.actions.tobytes(),
+        action_bytes=attempt.actions[:1].nbytes or 1,
+    )
 
 
 def _warn_of_another_scope(before: dict[str, str], now: dict[str, str]) -> None:

@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from hts_tf import errors, operative
-from hts_tf.collecting.executor_pool import Attempt
 from hts_tf.files import archive, checkpoint
 from hts_tf.system import terminal, whole
 
@@ -132,31 +130,6 @@ class Workdir:
             return self.config.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise errors.ConfigError(f"{self.config} cannot be read: {error}") from error
-
-    def keep_attempt(self, attempt: Attempt, seed: int, interval: int) -> Path:
-        """Writes what an executor died in to an archive of its own, for `hts_tf.replay`.
-
-        Args:
-          attempt: of which episode, and its actions.
-          seed: of the episode.
-          interval: in which it died.
-
-        Returns:
-          The file.
-        """
-        path = self.path / f"crash_env{attempt.env}_episode{attempt.episode}.bin"
-        record = archive.Record(
-            attempt.env,
-            attempt.episode,
-            seed,
-            interval,
-            score=math.nan,
-            episode_return=math.nan,
-            actions=attempt.actions.tobytes(),
-            action_bytes=attempt.actions[:1].nbytes or 1,
-        )
-        archive.write(path, [record])
-        return path
 
     def open_archive(self, size: int) -> archive.Archive:
         """Opens the episode archive of a claimed workdir; see `archive.Archive`.
