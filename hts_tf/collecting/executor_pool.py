@@ -174,6 +174,7 @@ class ExecutorPool:
         """Starts an executor and returns its pidfd."""
         task = self._tasks[index]
         self._doing[index] = executor.STARTING, -1, -1, 0, 0, time.monotonic_ns()
+        self._hanging.discard(index)
         self._unseen.pop(index, None)
         # Not a pipe, which holds only so much: this thread has others to look after.
         with os.fdopen(os.memfd_create("executor task"), "w+b") as told:
@@ -199,38 +200,14 @@ class ExecutorPool:
           WorkerError: the executor has died in the same place too often, or an environment of it
             has broken a rule.
         """
-        code = _end_session(self._processes[index])
-        if index in self._hanging:
-            self._hanging.remove(index)
-            how = f"hung for more than {self._step_timeout_sec:g} s and was killed"
-        elif code < 0:
-            how = f"was killed by {signal.Signals(-code).name}"
-        else:
-            how = f"ended with exit code {code} (its own message is above)"
-        what, slot, episode, task, step, _ = self._doing[index].tolist()
-        env = self._board.env(slot)
-        attempt = None
-        where = "while starting" if what == executor.STARTING else "while waiting for actions"
-        if what == executor.RESETTING:
-            attempt = Attempt(env, episode, task, self._ledger.attempted(slot, 0))
-            where = f"while resetting environment {env} to its episode {episode}"
-        elif what == executor.STEPPING:
-            attempt = Attempt(env, episode, task, self._ledger.attempted(slot, step + 1))
-            where = f"while stepping environment {env}, episode {episode}, env step {step}"
+        how = self._how(index, _end_session(self._processes[index]))
+        where, attempt = self._where(index)
         fault = self._faults[index].tobytes().rstrip(b"\0").decode(errors="ignore")
         if fault:  # trying again would not mend it
-            raise WorkerError(f"{fault} ({where.removeprefix('while ')})", attempt)
-        self.crashes += 1
-        # An episode that is played again dies wherever it dies without getting any further. (One
-        # that starts is in no slot yet.)
-        place = what, env, episode, self._ledger.place(slot).length if slot >= 0 else 0
-        if what == executor.WAITING or place != self._last_place[index]:
-            self._deaths_there[index] = 0
-        self._deaths_there[index] += 1
-        self._last_place[index] = place
-
+            raise WorkerError(f"{fault} ({where})", attempt)
+        self._count(index)
         envs = ", ".join(str(self._board.env(slot)) for slot in self._tasks[index].slots)
-        report = f"executor {index} (environments {envs}) {how} {where}"
+        report = f"executor {index} (environments {envs}) {how} while {where}"
         if self._deaths_there[index] >= self._crash_limit:
             raise WorkerError(
                 f"{report}; it died there {self._crash_limit} times",
@@ -247,6 +224,42 @@ class ExecutorPool:
                 "others import it as it is now, and results may differ",
                 page="reproducibility.md#what-a-result-depends-on",
             )
+
+    def _how(self, index: int, code: int) -> str:
+        """Returns what ended an executor, of which this is the exit code."""
+        if index in self._hanging:
+            return f"hung for more than {self._step_timeout_sec:g} s and was killed"
+        if code < 0:
+            return f"was killed by {signal.Signals(-code).name}"
+        return f"ended with exit code {code} (its own message is above)"
+
+    def _where(self, index: int) -> tuple[str, Attempt | None]:
+        """Returns what a dead executor was doing, and in which episode, if it was in one."""
+        what, slot, episode, task, step, _ = self._doing[index].tolist()
+        if what == executor.STARTING:
+            return "starting", None
+        if what == executor.WAITING:
+            return "waiting for actions", None
+        env = self._board.env(slot)
+        where, num_actions = f"resetting environment {env} to its episode {episode}", 0
+        if what == executor.STEPPING:
+            where = f"stepping environment {env}, episode {episode}, env step {step}"
+            num_actions = step + 1
+        return where, Attempt(env, episode, task, self._ledger.attempted(slot, num_actions))
+
+    def _count(self, index: int) -> None:
+        """Counts a death, also of those in the same place.
+
+        An episode that is played again dies wherever it dies without getting any further.
+        """
+        self.crashes += 1
+        what, slot, episode, *_ = self._doing[index].tolist()
+        # One that starts is in no slot yet.
+        place = what, slot, episode, self._ledger.place(slot).length if slot >= 0 else 0
+        if what == executor.WAITING or place != self._last_place[index]:
+            self._deaths_there[index] = 0
+        self._deaths_there[index] += 1
+        self._last_place[index] = place
 
     def _kill_hanging(self) -> None:
         if self._step_timeout_sec is None:
