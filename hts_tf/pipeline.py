@@ -130,15 +130,14 @@ class Pipeline:
                     self._evaluations.begin(self.learner.updates)
                 if not self._is_complete():
                     self.collector.start()
-                elif self._evaluations:
+                else:
                     self._evaluate()
                 self._rounds()
                 if self._reporter and self._is_good_enough():
                     self._reporter.say(
                         f"Trainer.stop_at_score = {self._stop_at_score:g} is reached"
                     )
-                if self._evaluations:
-                    self._await_evaluations()
+                self._await_evaluations()
                 if self._reporter:
                     self._reporter.end(self._is_complete())
                 if self._tracer:
@@ -180,8 +179,7 @@ class Pipeline:
                 self._state.keep()
             if self._team.number > 0:
                 continue
-            if self._evaluations:
-                self._evaluate()
+            self._evaluate()
             if self._keeper.is_due(self.learner.updates):
                 self._save()
                 saved_round = self._state.next_round
@@ -206,6 +204,8 @@ class Pipeline:
         return episodes.means().score >= self._stop_at_score
 
     def _evaluate(self) -> None:
+        if not self._evaluations:
+            return
         updates, env_steps = self.learner.updates, self._state.env_steps
         for evaluation in self._evaluations.round_over(
             self.learner.agent, updates, env_steps, self._is_complete()
@@ -214,7 +214,7 @@ class Pipeline:
 
     def _await_evaluations(self) -> None:
         has_ended = self._is_complete() or self._state.is_stopped
-        while has_ended and not self.signals.received:
+        while self._evaluations and has_ended and not self.signals.received:
             for evaluation in self._evaluations.ended():
                 self._reporter.evaluated(evaluation)
             if self._evaluations.is_idle:
