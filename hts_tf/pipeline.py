@@ -221,34 +221,34 @@ class Pipeline:
                 return
             time.sleep(_POLL_SEC)
 
-    def _of_all_machines(self, outcome: Round, cut_short: np.ndarray) -> tuple[Round, np.ndarray]:
+    def _of_all_machines(
+        self, outcome: Round, cut_short: np.ndarray, is_asked: bool
+    ) -> tuple[Round, np.ndarray, bool]:
         """Returns a round's outcome, without observations, and where episodes were cut short.
 
-        With it, each machine learns whether the first one has been asked to stop. Another that is
-        is taken away from the run, which goes on without.
+        And whether the first machine has been asked to stop. Another that is is taken away from the
+        run, which goes on without.
         """
-        is_asked = self.signals.received is not None
-        if self._reporter:
-            self._state.is_stopped = self._reporter.is_asked_to_stop
-            is_asked |= self._state.is_stopped
         if self._team.size == 1:
-            self._stop = is_asked
-            return outcome, cut_short
+            return outcome, cut_short, is_asked
         collected = outcome.collected
         if collected is not None:
             nothing = dict.fromkeys(("observation", "state", "policy", "value"), ())
             collected = collected._replace(**nothing, truncation_value=())
         said = self._team.all_gather((collected, cut_short, is_asked))
-        parts, cuts, stops = zip(*said, strict=True)
-        self._stop = stops[0]
+        parts, cuts, asked = zip(*said, strict=True)
         if collected is not None:
             collected = trees.map(lambda *x: np.concatenate(x, axis=1), *parts)
-        return outcome._replace(collected=collected), np.concatenate(cuts, axis=1)
+        return outcome._replace(collected=collected), np.concatenate(cuts, axis=1), asked[0]
 
     def _round_over(self, outcome: Round, seconds: float) -> None:
         number = self._state.next_round - 1
         names = self._pool.names if self._pool else [ITSELF]
-        outcome, cut_short = self._of_all_machines(outcome, self.collector.cut_short(number))
+        if self._reporter:
+            self._state.is_stopped = self._reporter.is_asked_to_stop
+        is_asked = self.signals.received is not None or self._state.is_stopped
+        cut_short = self.collector.cut_short(number)
+        outcome, cut_short, self._stop = self._of_all_machines(outcome, cut_short, is_asked)
         ended = self._keeper.round_over(outcome, number, cut_short, names)
         board = self.collector.workers.board
         known = [episode for episode in ended if not math.isnan(episode.score)]
