@@ -20,7 +20,6 @@ from hts_tf.benchmarks import kernel, training_run
 from hts_tf.configurables import configurable
 from hts_tf.environments import base
 from hts_tf.environments.football import environment, football, match
-from hts_tf.system.child import ChildError
 
 PARTS = ("engine", "reset", "encoding", "around", "handover")
 
@@ -50,12 +49,7 @@ def measure(
         ]
         bindings = [*bindings, *timed]
         with training_run.start(scenario, 0, bindings, gin_files=gin_files) as training:
-            training.wait_for_sync_point()
-            first, executors = _read(directory, training.pid), kernel.executors_of(training.pid)
-            training.wait_for_sync_point(env_steps)
-            last = _read(directory, training.pid)
-            if kernel.executors_of(training.pid) != executors:
-                raise ChildError("an executor was replaced while it was measured", 1)
+            first, last = training.watch(lambda *_: _read(directory, training.pid), env_steps)
     clocks, all_sec = last[0] - first[0], last[1] - first[1]
     engine, reset, encoding, step, count = clocks
     parts = (engine, reset, encoding, step - engine - encoding, all_sec - reset - step)

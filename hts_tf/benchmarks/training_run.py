@@ -6,12 +6,13 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from hts_tf.benchmarks import kernel
 from hts_tf.files.event_tail import EventTail
 from hts_tf.system.child import Child, ChildError
 
+_Reading = TypeVar("_Reading")
 _POLL_SEC = 0.1
 _MEMORY_EVERY_SEC = 1.0
 
@@ -103,6 +104,32 @@ class Training:
                 return points[-1]
             time.sleep(_POLL_SEC)
 
+    def watch(
+        self,
+        read: Callable[[int, float], _Reading],
+        env_steps: int,
+        intervals: int = 1,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> tuple[_Reading, _Reading]:
+        """Returns what is read at the first sync point, and at the last one that is waited for.
+
+        Args:
+          read: called with (env steps, seconds since launch) of each.
+          env_steps: the last one is the first at or after so many.
+          intervals: and at or after so many of these.
+          meanwhile: called again and again.
+
+        Raises:
+          ChildError: the training has ended before, or an executor was replaced.
+        """
+        point = self.wait_for_sync_point(meanwhile=meanwhile)
+        first, executors = read(*point), kernel.executors_of(self.pid)
+        env_steps = max(env_steps, intervals * point[0])
+        last = read(*self.wait_for_sync_point(env_steps, meanwhile))
+        if kernel.executors_of(self.pid) != executors:
+            raise ChildError("an executor was replaced while it was measured", 1)
+        return first, last
+
 
 @contextlib.contextmanager
 def start(
@@ -146,13 +173,12 @@ def measure(
     """
     with start(scenario, seed, bindings, gin_files=gin_files) as training:
         memory = _Memory(training.pid)
-        point = training.wait_for_sync_point(meanwhile=memory.sample)
-        first = (*point, *_processor_sec(training.pid))  # env steps, seconds, and these two
-        executors = kernel.executors_of(training.pid)
-        point = training.wait_for_sync_point(max(env_steps, intervals * first[0]), memory.sample)
-        last = (*point, *_processor_sec(training.pid))
-        if kernel.executors_of(training.pid) != executors:
-            raise ChildError("an executor was replaced while it was measured", 1)
+        first, last = training.watch(
+            lambda *point: (*point, *_processor_sec(training.pid)),  # env steps, seconds, these two
+            env_steps,
+            intervals,
+            memory.sample,
+        )
     steps, seconds, trainer_sec, executors_sec = (b - a for a, b in zip(first, last, strict=True))
     return TrainingRun(
         start_up_sec=first[1],
