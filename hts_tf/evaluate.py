@@ -148,9 +148,7 @@ def _table(output: str | Path) -> Path:
                 f"--output={path}: {written} is the training's; take another name"
             )
     # Before all is played.
-    with whole.refusing("--output" if _OUTPUT.value else "the evaluation"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        whole.check(path)
+    whole.prepare(path, "--output" if _OUTPUT.value else "the evaluation")
     return path
 
 

@@ -116,9 +116,7 @@ def check(output: Path) -> None:
     whole.check_table(output, _beside(output, ".csv"), Row._fields, "a tournament")
     matches = _beside(output, "_matches.csv")
     whole.check_table(output, matches, Match._fields, "a tournament's matches")
-    with whole.refusing("--output"):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        matches.open("a").close()
+    whole.prepare(matches, "--output")
 
 
 def write_matches(output: Path, names: Sequence[str], matches: Sequence[Match]) -> None:
@@ -128,8 +126,9 @@ def write_matches(output: Path, names: Sequence[str], matches: Sequence[Match]) 
       ConfigError: `--output` cannot be written.
     """
     played = [(names[m.left], names[m.right], *_plain(m[2:])) for m in matches]
-    check(output)
-    whole.write_csv(_beside(output, "_matches.csv"), Match._fields, played)
+    with whole.refusing("--output"):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        whole.write_csv(_beside(output, "_matches.csv"), Match._fields, played)
 
 
 def text(table: Sequence[Row]) -> str:

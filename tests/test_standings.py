@@ -100,7 +100,7 @@ def test_what_is_no_tournaments_table_stays(tmp_path):
     with pytest.raises(errors.ConfigError, match="and no table of a tournament's matches; take"):
         standings.check(tmp_path / "theirs")
     standings.check(tmp_path / "new")
-    standings.check(tmp_path / "new")  # in which there is nothing yet
+    standings.check(tmp_path / "new")  # which has left nothing there
     (tmp_path / "new_matches.csv").write_text("\nsomething")
     with pytest.raises(errors.ConfigError, match="and no table of a tournament's matches; take"):
         standings.check(tmp_path / "new")

@@ -53,6 +53,17 @@ def check(path: Path) -> None:
         temporary.unlink()
 
 
+def prepare(path: Path, what: str) -> None:
+    """Makes a file's directory, and finds out before the work is done whether `write` can write it.
+
+    Raises:
+      ConfigError: it cannot; see `refusing` and `check`.
+    """
+    with refusing(what):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        check(path)
+
+
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
     """Writes a table; see `write`."""
     text = io.StringIO(newline="")
@@ -75,8 +86,8 @@ def check_table(output: Path, path: Path, columns: Sequence[str], kind: str) -> 
       ConfigError: something else is there.
     """
     with refusing("--output"):
-        text = path.read_text(errors="replace") if path.exists() else ""
-        if text and text.partition("\n")[0] != ",".join(columns):
+        first_line = path.read_text(errors="replace").partition("\n")[0] if path.exists() else None
+        if first_line not in (None, ",".join(columns)):
             raise errors.ConfigError(
                 f"--output={output}: {path} is there, and no table of {kind}; take another name"
             )

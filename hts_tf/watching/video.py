@@ -144,9 +144,7 @@ def write(path: Path, pictures: Iterable[Image.Image], fps: float) -> None:
       RunError: ffmpeg has failed.
     """
     check(path)
-    with whole.refusing("the video"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        whole.check(path)  # refused now rather than after all pictures
+    whole.prepare(path, "the video")  # refused now rather than after all pictures
     content = gif(pictures, fps) if path.suffix == ".gif" else _mp4(pictures, fps)
     with whole.refusing("the video"):
         whole.write(path, content)

@@ -59,6 +59,14 @@ def test_where_nothing_can_be_written(tmp_path):
             whole.check(path)
 
 
+def test_a_place_is_prepared(tmp_path):
+    whole.prepare(tmp_path / "new" / "file", "it")
+    assert [*tmp_path.rglob("*")] == [tmp_path / "new"]
+    (tmp_path / "file").touch()
+    with pytest.raises(errors.ConfigError, match=r"^it cannot be written: .*file"):
+        whole.prepare(tmp_path / "file" / "other", "it")
+
+
 @pytest.mark.parametrize("text", ["runs/a b@7", "試" * 90, "x" * 300])
 def test_names_fit_into_a_directory(tmp_path, text):
     name = whole.as_name(text)
