@@ -241,7 +241,8 @@ def environment_in(
         needed = _of_environment(bound)
         for name, value in bound.items():
             # A user's torso may be known here while one of ours that it refers to is not.
-            known = _owner(name) in needed or all(map(_is_known, operative.references(value)))
+            refers_to = operative.references(value)
+            known = operative.owner(name) in needed or all(map(_is_known, refers_to))
             if known and "." in name and not name.startswith("Trainer."):
                 gin.parse_config(f"{name} = {value!r}", skip_unknown=True)
         gin.parse_config(f"environment = {bound.get(_ENVIRONMENT)!r}")  # a macro
@@ -257,13 +258,8 @@ def _of_environment(bound: Mapping[str, Any]) -> set[str]:
     values = [bound.get(_ENVIRONMENT)]
     while more := {*operative.references(values)} - found:
         found |= more
-        values = [value for name, value in bound.items() if _owner(name) in more]
+        values = [value for name, value in bound.items() if operative.owner(name) in more]
     return found
-
-
-def _owner(binding: str) -> str:
-    """Returns the name of the configurable that a binding is of, without scopes."""
-    return binding.rpartition(".")[0].rpartition("/")[2]
 
 
 def environment_for(
@@ -281,7 +277,7 @@ def environment_for(
     modules = bound.get(operative.IMPORTS, ())
     found = environment_in(text, "--gin_files", modules)
     for name in bound:  # what was passed over may be an environment's, misspelt
-        owner = _owner(name)
+        owner = operative.owner(name)
         near = difflib.get_close_matches(owner, configurables.names(), n=1, cutoff=0.8)
         if near and not _is_known(owner):
             raise errors.ConfigError(f"{name}: there is no {owner} here; did you mean {near[0]}?")

@@ -224,9 +224,7 @@ def without_observers(text: str) -> str:
 
 def _observers(side: dict[str, Any]) -> list[str]:
     """Returns the names of the observers of a run."""
-    bound = side.get("Trainer.observers", ())
-    references = bound if isinstance(bound, (list, tuple)) else [bound]
-    return [repr(reference).strip("@()") for reference in references]
+    return list(references(side.get("Trainer.observers", ())))
 
 
 def _modules_of_observers(side: dict[str, Any]) -> set[str]:
@@ -234,7 +232,7 @@ def _modules_of_observers(side: dict[str, Any]) -> set[str]:
     imports, observers = side.get(IMPORTS, ()), {*_observers(side)}
     if not imports or not observers:
         return set()
-    others = {name.rpartition(".")[0].rpartition("/")[2] for name in side if "." in name}
+    others = {owner(name) for name in side if "." in name}
     others |= {*references([*side.values()])}
 
     def imported(names: set[str]) -> set[str]:
@@ -242,6 +240,11 @@ def _modules_of_observers(side: dict[str, Any]) -> set[str]:
         return {name for name in imports for m in modules if m.startswith(f"{name}.")}
 
     return imported(observers) - imported(others - observers)
+
+
+def owner(binding: str) -> str:
+    """Returns the name of the configurable that a binding is of, without scopes."""
+    return binding.rpartition(".")[0].rpartition("/")[2]
 
 
 def references(value: Any) -> Iterator[str]:
