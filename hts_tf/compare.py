@@ -51,12 +51,14 @@ _GIN_FILES = flags.DEFINE_multi_string(
 _GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further settings, for all runs")
 
 
-def measure(workdir: Path, targets: Sequence[float]) -> Measured | None:
-    """Returns what a run has measured so far, or None if it has not begun."""
+def measure(workdir: Path, targets: Sequence[float], has_diverged: bool = False) -> Measured | None:
+    """Returns what a run has measured so far, or None if it has neither begun nor diverged."""
     log = RunLog(workdir)
-    if not log.env_steps:
+    if not (log.env_steps or has_diverged):
         return None
     measured = comparison.measure(log, _MINUTES.value, targets, *_ends(workdir))
+    if has_diverged:
+        return measured._replace(ended=DIVERGED)
     if measured.ended == UNFINISHED and Workdir(workdir).ending() == BY_OBSERVER:
         return measured._replace(ended=STOPPED)
     return measured
@@ -94,7 +96,8 @@ def train(
       ConfigError: it is not like those that it is to be compared with.
       ChildError: the training refused its configuration, or failed.
     """
-    log, has_begun = RunLog(workdir), False
+    log = RunLog(workdir)
+    ends: tuple[int, float] | None = None
     training = Training(
         str(run),
         workdir,
@@ -104,13 +107,13 @@ def train(
     )
 
     def is_to_end() -> bool:
-        nonlocal has_begun
+        nonlocal ends
         if not log.read():
             return False
-        if not has_begun:  # so that there is its configuration
+        if ends is None:  # it has begun, so that there is its configuration
             check_alike()
-            has_begun = True
-        total_env_steps, stop_at_score = _ends(workdir)
+            ends = _ends(workdir)
+        total_env_steps, stop_at_score = ends
         if log.env_steps >= total_env_steps:  # it has yet to learn from the last of them
             return False
         if log.minutes >= _MINUTES.value:
@@ -170,23 +173,20 @@ def compare() -> None:
     check_alike()
     results = {run: measure(directory / str(run), targets) for run in runs}
     for number, run in enumerate(runs, 1):
-        has_diverged, is_alike = False, True
+        workdir, has_diverged, is_alike = directory / str(run), False, True
         try:
-            if results[run] is None or not is_over(results[run], directory / str(run)):
-                has_diverged = train(run, directory / str(run), targets, check_alike)
+            if results[run] is None or not is_over(results[run], workdir):
+                has_diverged = train(run, workdir, targets, check_alike)
                 check_alike()  # it may have been over before it was looked at
         except errors.ConfigError:
             is_alike = False
             raise
         finally:
-            results[run] = measure(directory / str(run), targets) if is_alike else None
-            if has_diverged:  # perhaps before anything was measured
-                nothing = Measured(RunLog(directory / str(run)).curve(), 0, 0.0, None, None, {}, "")
-                results[run] = (results[run] or nothing)._replace(ended=DIVERGED)
+            results[run] = measure(workdir, targets, has_diverged) if is_alike else None
             begun = {run: measured for run, measured in results.items() if measured}
             comparison.write(directory, begun)
         if results[run] is None:
-            raise nothing_left(str(run), directory / str(run))
+            raise nothing_left(str(run), workdir)
         terminal.say(f"{number} of {len(runs)}, {run}: {comparison.line(results[run], targets)}")
     terminal.say(f"\nMedians over seeds:\n{comparison.table(results, targets)}")
 
