@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from absl import flags
@@ -203,13 +202,11 @@ def replay(
     print(f"episode {number}: {_describe(record)}", flush=True)
     try:
         playing = playback.Playback(player, environment.spec, record)
-        changes: list[int] = []
-        moments = _noting(playing, changes)
         if output is None:
-            for _ in moments:
+            for _ in playing:
                 pass
         else:
-            moments = (moment for moment in moments if moment.step in shown)
+            moments = (moment for moment in playing if moment.step in shown)
             pictures = video.frames(player, moments, record)
             first = next(pictures, None)
             if first:  # none, where it differs and ends before what is to be shown
@@ -217,8 +214,8 @@ def replay(
                 video.write(output, pictures, _FPS.value or video.fps(player))
     finally:
         player.close()
-    if 0 < len(changes) <= _CHANGES:
-        print(f"the score changes in env step {', '.join(map(str, changes))}")
+    if 0 < len(playing.changes) <= _CHANGES:
+        print(f"the score changes in env step {', '.join(map(str, playing.changes))}")
     return playing.disagreements()
 
 
@@ -229,14 +226,6 @@ def _watched(environment: base.EnvironmentConfig) -> base.Watched:
         return environment.watch(_RENDER.value)
     except errors.ConfigError as error:
         raise errors.ConfigError(f"{error}; add --check_only to do without a video") from error
-
-
-def _noting(moments: Iterable[playback.Moment], changes: list[int]) -> Iterator[playback.Moment]:
-    """Yields moments, and notes after how many env steps the score changes."""
-    for moment in moments:
-        if moment.gained:
-            changes.append(moment.step)
-        yield moment
 
 
 def _describe(record: Record) -> str:

@@ -39,6 +39,7 @@ class Playback:
       actions: to be played, [T, ...].
       observation: as things are at the last moment.
       last: the last moment so far; None before the first.
+      changes: env steps in which the score has changed so far.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Playback:
         self._record = record
         self.observation = spec.new_observation()
         self.last: Moment | None = None
+        self.changes: list[int] = []
         # Sums of scores and rewards without signs: large ones that cancel leave what is rounded.
         self._sizes = [0.0, 0.0]
 
@@ -84,6 +86,8 @@ class Playback:
         for step, action in enumerate(map(specs.plain, self.actions), start=1):
             result = self._environment.step(action, self.observation)
             gained = self._spec.mean_of_own(result.score)
+            if gained:
+                self.changes.append(step)
             score += gained
             reward = self._spec.mean_of_own(result.reward)
             episode_return += reward

@@ -28,6 +28,7 @@ def replay(of):
     playing = Playback(GAME.make(), GAME.spec, of)
     moments = list(playing)
     assert playing.last == moments[-1]
+    assert playing.changes == [moment.step for moment in moments if moment.gained]
     return moments, playing.disagreements()
 
 
