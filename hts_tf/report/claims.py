@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from hts_tf.comparison import UNFINISHED
-from hts_tf.files.curves import TARGETS
 from hts_tf.report import statistics
 from hts_tf.report.runs import Reach, Run, common_range, judged, mean_score, reaches
 from hts_tf.report.style import look, order, title
@@ -38,7 +37,7 @@ def judge(
     runs: Sequence[Run],
     table: pd.DataFrame,
     speedups: pd.DataFrame | None,
-    targets: Sequence[float] = TARGETS,
+    targets: Sequence[float],
 ) -> list[Finding]:
     """Judges every claim.
 
@@ -60,7 +59,7 @@ def judge(
     ]  # fmt: skip
 
 
-def fastest(runs: Sequence[Run], targets: Sequence[float] = TARGETS) -> tuple[str, str]:
+def fastest(runs: Sequence[Run], targets: Sequence[float]) -> tuple[str, str]:
     """Judges the minutes to the targets; returns verdict and evidence."""
     if not targets:
         return MISSING, "No scores to reach were given (--targets)."
@@ -107,12 +106,12 @@ def fastest(runs: Sequence[Run], targets: Sequence[float] = TARGETS) -> tuple[st
     return verdict, evidence + _seeds(runs, (OURS, *others_met))
 
 
-def as_data_efficient(runs: Sequence[Run], targets: Sequence[float] = TARGETS) -> tuple[str, str]:
+def as_data_efficient(runs: Sequence[Run], targets: Sequence[float]) -> tuple[str, str]:
     """Judges the curves over env steps against PPO's; returns verdict and evidence."""
     return _judge_difference(runs, SYNCHRONOUS, -MARGIN, targets)
 
 
-def less_data_efficient(runs: Sequence[Run], targets: Sequence[float] = TARGETS) -> tuple[str, str]:
+def less_data_efficient(runs: Sequence[Run], targets: Sequence[float]) -> tuple[str, str]:
     """Judges the curves over env steps against IMPALA's; returns verdict and evidence."""
     return _judge_difference(runs, ASYNCHRONOUS, 0, targets)
 

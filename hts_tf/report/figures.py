@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hts_tf.files.curves import TARGETS
 from hts_tf.report import style
 from hts_tf.report.runs import Run, spread
 from hts_tf.report.statistics import Estimate
@@ -31,7 +30,7 @@ REST = ("the rest (hand-over, Python)", style.LIGHT_GREY)
 _PANEL = (3.1, 2.5)  # inches
 
 
-def scores(runs: Sequence[Run], axis: str, targets: Sequence[float] = TARGETS) -> Figure:
+def scores(runs: Sequence[Run], axis: str, targets: Sequence[float]) -> Figure:
     """Draws score against env steps or minutes: a panel for each scenario, a line for a method.
 
     Lines are means over seeds, as far as all of them go, in a band from minimum to maximum; thin

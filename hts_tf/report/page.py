@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hts_tf.files.curves import TARGETS
 from hts_tf.report import style
 from hts_tf.report.runs import Reach, Run, reaches
 from hts_tf.system import whole
@@ -79,7 +78,7 @@ def poster() -> pd.DataFrame:
     return pd.read_csv(_PACKAGE / "poster_required_time.csv", comment="#")
 
 
-def minutes_table(runs: Sequence[Run], targets: Sequence[float] = TARGETS) -> Table:
+def minutes_table(runs: Sequence[Run], targets: Sequence[float]) -> Table:
     """Returns minutes to the targets, ours and the poster's (if it has any of the scenarios)."""
     methods = style.order(run.method for run in runs)
     theirs = poster().set_index(["scenario", "target_score"])
@@ -94,9 +93,7 @@ def minutes_table(runs: Sequence[Run], targets: Sequence[float] = TARGETS) -> Ta
     return Table([*heads, *(f"poster: {style.look(m).label}" for m in printed)], rows)
 
 
-def steps_table(
-    runs: Sequence[Run], table: pd.DataFrame, targets: Sequence[float] = TARGETS
-) -> Table:
+def steps_table(runs: Sequence[Run], table: pd.DataFrame, targets: Sequence[float]) -> Table:
     """Returns env steps to the targets, env steps per second and policy lag.
 
     Args:

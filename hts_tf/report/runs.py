@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hts_tf.comparison import DIVERGED, UNFINISHED
-from hts_tf.files.curves import TARGETS, Curve
+from hts_tf.files.curves import Curve
 
 AXES = ("env_steps", "minutes")
 GRID_POINTS = 200
@@ -91,7 +91,7 @@ def reach(runs: Sequence[Run], target: float, axis: str) -> Reach:
 
 
 def reaches(
-    runs: Iterable[Run], axis: str, targets: Sequence[float] = TARGETS
+    runs: Iterable[Run], axis: str, targets: Sequence[float]
 ) -> dict[tuple[str, float], dict[str, Reach]]:
     """Returns (scenario, target) -> method -> when it was reached; see `reach`."""
     groups: dict[str, dict[str, list[Run]]] = {}

@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
 
+from hts_tf.files.curves import TARGETS
 from hts_tf.report import claims
 from tests.comparisons import run
 
@@ -21,12 +22,12 @@ def group(method, scores, minutes=1.0, seeds=3, scenario="a"):
 )
 def test_fastest(ours, ppo, impala, verdict):
     runs = group("hts_ppo", RISE, ours) + group("ppo", RISE, ppo) + group("impala", RISE, impala)
-    found, evidence = claims.fastest(runs)
+    found, evidence = claims.fastest(runs, TARGETS)
     assert found == verdict
     assert f"first in {2 if verdict == claims.HOLDS else 0} of 2 cases" in evidence
     assert f"PPO took {ppo / ours:.2f} times its minutes" in evidence
     assert "Seeds: 3 each." in evidence
-    assert "Seeds: 1 to 3 each, too few to exclude chance." in claims.fastest(runs[2:])[1]
+    assert "Seeds: 1 to 3 each, too few to exclude chance." in claims.fastest(runs[2:], TARGETS)[1]
 
 
 def test_fastest_in_one_scenario_of_two():
@@ -34,7 +35,7 @@ def test_fastest_in_one_scenario_of_two():
         *group("hts_ppo", RISE) + group("ppo", RISE, 2),
         *group("hts_ppo", RISE, 2, scenario="b") + group("ppo", RISE, scenario="b"),
     ]
-    verdict, evidence = claims.fastest(runs)
+    verdict, evidence = claims.fastest(runs, TARGETS)
     assert verdict == claims.PARTLY
     assert "Beside PPO," in evidence
     assert "not first in b to 0.4, b to 0.8" in evidence
@@ -44,7 +45,7 @@ def test_fastest_says_in_which_cases_others_were_run():
     runs = group("hts_ppo", RISE) + group("ppo", RISE, 2)
     runs += group("hts_ppo", RISE, scenario="b") + group("ppo", RISE, 2, scenario="b")
     runs += group("impala", RISE, 2, scenario="b")
-    _, evidence = claims.fastest(runs)
+    _, evidence = claims.fastest(runs, TARGETS)
     assert "Beside PPO in 4, IMPALA in 2 of 4 cases, by" in evidence
     assert "it was first in 4 of 4 cases" in evidence
 
@@ -52,8 +53,8 @@ def test_fastest_says_in_which_cases_others_were_run():
 def test_fastest_where_the_other_never_got_there():
     """Whether it would have been faster can be told only if it was given at least as long."""
     ours = group("hts_ppo", RISE)
-    assert claims.fastest(ours + group("ppo", [0.0] * 4))[0] == claims.HOLDS
-    verdict, evidence = claims.fastest(ours + group("ppo", [0.0] * 4, 0.3))
+    assert claims.fastest(ours + group("ppo", [0.0] * 4), TARGETS)[0] == claims.HOLDS
+    verdict, evidence = claims.fastest(ours + group("ppo", [0.0] * 4, 0.3), TARGETS)
     assert verdict == claims.OPEN
     assert "2 cases" in evidence
 
@@ -70,7 +71,8 @@ def test_fastest_where_the_other_never_got_there():
 )
 def test_as_data_efficient(ours, verdict):
     runs = [run("hts_ppo", scores, seed=seed) for seed, scores in enumerate(ours)]
-    found, evidence = claims.as_data_efficient(runs + group("ppo", RISE, scenario="academy_corner"))
+    runs += group("ppo", RISE, scenario="academy_corner")
+    found, evidence = claims.as_data_efficient(runs, TARGETS)
     assert found == verdict
     assert ("Too few seeds" in evidence) == (len(ours) < 3)
 
@@ -78,24 +80,24 @@ def test_as_data_efficient(ours, verdict):
 def test_one_run_that_ends_early_decides_nothing():
     ppo = group("ppo", RISE)
     late = [run("hts_ppo", [0.9, 0.0, 0.0, 0.0], scenario="a", seed=seed) for seed in range(3)]
-    verdict, evidence = claims.as_data_efficient(late + ppo)
+    verdict, evidence = claims.as_data_efficient(late + ppo, TARGETS)
     assert verdict == claims.FAILS
     unfinished = run("hts_ppo", [0.9, 0.0], scenario="a", seed=3, ended="unfinished")
-    found, said = claims.as_data_efficient([*late, unfinished, *ppo])
+    found, said = claims.as_data_efficient([*late, unfinished, *ppo], TARGETS)
     left_out = " Left out: 1 unfinished run."
     assert left_out in said
     assert (found, said.replace(left_out, "")) == (verdict, evidence)
     diverged = run("hts_ppo", [0.9, 0.0], scenario="a", seed=3, ended="diverged")
-    assert claims.as_data_efficient([*late, diverged, *ppo])[0] == verdict
+    assert claims.as_data_efficient([*late, diverged, *ppo], TARGETS)[0] == verdict
     at_once = run("hts_ppo", [], scenario="a", seed=3, ended="diverged")
-    found, said = claims.as_data_efficient([*late, at_once, *ppo])
+    found, said = claims.as_data_efficient([*late, at_once, *ppo], TARGETS)
     assert found == claims.OPEN
     assert " Left out, as out of bounds before a first score: 1. Those that it went well" in said
 
 
 def test_what_is_left_out_is_said_where_nothing_else_is_there():
     runs = [run("hts_ppo", RISE), run("ppo", [0.1], ended="unfinished")]
-    found, said = claims.as_data_efficient(runs)
+    found, said = claims.as_data_efficient(runs, TARGETS)
     assert found == claims.MISSING
     assert said.endswith(" Left out: 1 unfinished run.")
 
@@ -110,8 +112,8 @@ def test_without_scores_to_reach_none_was_reached_first():
 
 def test_data_efficiency_does_not_depend_on_speed():
     slow = group("hts_ppo", RISE, 100)
-    assert claims.as_data_efficient(slow + group("ppo", RISE))[0] == claims.HOLDS
-    assert claims.as_data_efficient(slow + group("ppo", RISE, 500))[0] == claims.HOLDS
+    assert claims.as_data_efficient(slow + group("ppo", RISE), TARGETS)[0] == claims.HOLDS
+    assert claims.as_data_efficient(slow + group("ppo", RISE, 500), TARGETS)[0] == claims.HOLDS
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_data_efficiency_does_not_depend_on_speed():
 )
 def test_less_data_efficient(impala, verdict):
     runs = group("hts_ppo", RISE) + group("impala", impala)
-    assert claims.less_data_efficient(runs)[0] == verdict
+    assert claims.less_data_efficient(runs, TARGETS)[0] == verdict
 
 
 @pytest.mark.parametrize(
@@ -161,6 +163,6 @@ def test_speedup_that_is_the_same_everywhere():
 
 def test_what_is_not_there_is_not_judged():
     findings = claims.judge(group("hts_ppo", RISE), pd.DataFrame(
-        {"scenario": ["a"], "method": ["hts_ppo"], "sps": [500.0]}), None)  # fmt: skip
+        {"scenario": ["a"], "method": ["hts_ppo"], "sps": [500.0]}), None, TARGETS)  # fmt: skip
     assert {finding.verdict for finding in findings} == {claims.MISSING}
     assert all(finding.evidence for finding in findings)

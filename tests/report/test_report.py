@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from hts_tf import errors
+from hts_tf.files.curves import TARGETS
 from hts_tf.report import figures, making, page, style, systems, tables
 from hts_tf.watching import picture
 from tests import command_line, comparisons
@@ -273,7 +274,7 @@ def test_the_poster_has_eleven_scenarios():
 
 def test_a_dash_where_not_every_seed_reached_it():
     runs = [run("ppo", [0.9], seed=0), run("ppo", [0.1] * 7, seed=1), run("impala", [0.1, 0.9])]
-    rows = {row.heads[1]: row.cells for row in page.minutes_table(runs).rows}
+    rows = {row.heads[1]: row.cells for row in page.minutes_table(runs, TARGETS).rows}
     assert rows["0.8"][:2] == [
         page.Cell("—", "1 of 2 seeds: 1.0\nnot in 7.0 min"),
         page.Cell("2.0", "1 seed", best=True),
@@ -282,7 +283,7 @@ def test_a_dash_where_not_every_seed_reached_it():
 
 def test_not_the_best_if_another_may_have_been_better():
     runs = [run("ppo", [0.9], 9.0), run("impala", [0.1, 0.1], 2.0)]
-    rows = {row.heads[1]: row.cells for row in page.minutes_table(runs).rows}
+    rows = {row.heads[1]: row.cells for row in page.minutes_table(runs, TARGETS).rows}
     assert not rows["0.8"][0].best
 
 
@@ -296,7 +297,7 @@ def test_speedups(tmp_path):
 
 def test_curves_are_means_in_bands():
     runs = [run("ppo", [0, 1, 1]), run("ppo", [0, 0, 0, 0.5], seed=1)]
-    figure = figures.scores(runs, "minutes")
+    figure = figures.scores(runs, "minutes", TARGETS)
     (axis,) = figure.axes
     mean, *thin = axis.lines[:3]
     np.testing.assert_allclose(mean.get_ydata()[[0, -1]], [0, 0.5])

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from hts_tf.files.curves import TARGETS
 from hts_tf.report import runs
 from tests.comparisons import STEPS, run
 
@@ -24,7 +25,8 @@ def test_reached_by_some_seeds_is_a_lower_bound():
 
 
 def test_reaches_has_each_scenario_and_target():
-    table = runs.reaches([run("ppo", [0.5]), run("impala", [0.9], scenario="b")], "minutes")
+    group = [run("ppo", [0.5]), run("impala", [0.9], scenario="b")]
+    table = runs.reaches(group, "minutes", TARGETS)
     assert list(table) == [(s, t) for s in ("academy_corner", "b") for t in (0.4, 0.8)]
     assert table["academy_corner", 0.4]["ppo"].mean == 1
     assert table["academy_corner", 0.8]["ppo"].mean is None
