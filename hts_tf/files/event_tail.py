@@ -50,7 +50,7 @@ class EventTail:
         for record in self._records():
             try:
                 event = event_pb2.Event.FromString(record)
-            except DecodeError:  # the same, in the middle of a record: the last that was written
+            except DecodeError:  # a crash has left zeros in the middle of the last that was written
                 continue
             log = event.session_log
             if log.status == event_pb2.SessionLog.START:
