@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 
 from hts_tf import errors
-from hts_tf.system import start
-
-_REFUSAL = "error: "  # what a command says last begins so
+from hts_tf.system import start, terminal
 
 
 def train(
@@ -71,7 +69,7 @@ def train(
     if process.returncode:
         kinds = {kind.code: kind for kind in (errors.ConfigError, errors.DivergenceError)}
         kind = kinds.get(process.returncode, errors.RunError)
-        why = held.removeprefix(_REFUSAL).strip()
+        why = held.removeprefix(terminal.FAILED).strip()
         raise kind(why or f"the training ended with exit code {process.returncode}")
     print(held, end="", flush=True)
     return Path(workdir)
@@ -88,7 +86,7 @@ def _relayed(process: subprocess.Popen) -> str:
         try:
             for line in process.stdout:
                 print(held, end="", flush=True)
-                held = line if line.startswith(_REFUSAL) else ""
+                held = line if line.startswith(terminal.FAILED) else ""
                 if not held:
                     print(line, end="", flush=True)
         except KeyboardInterrupt:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from hts_tf import errors
-from hts_tf.system import start
+from hts_tf.system import start, terminal
 
 # Also what has a process group of its own; twice, for what was started meanwhile. Names of
 # processes may have anything in them.
@@ -164,7 +164,7 @@ class Child:
             return ChildError(f"{self._module} was killed by {signal.Signals(-code).name}", 1)
         self._log.seek(self._log_start)
         lines = self._log.read().strip().splitlines()
-        why = lines[-1].removeprefix("error: ") if lines else ""
+        why = lines[-1].removeprefix(terminal.FAILED) if lines else ""
         if code in (errors.ConfigError.code, errors.DivergenceError.code):
             return ChildError(why, code)
         ended = f"{self._module} ended early with exit code {code}"

@@ -9,6 +9,8 @@ import sys
 
 from hts_tf import errors
 
+FAILED = "error: "  # so begins what a command that fails says last
+
 _is_quiet = False
 
 
@@ -62,5 +64,5 @@ def warn(text: str, page: str | None = None) -> None:
 def fail(message: str, code: int) -> int:
     """Tells in a line why a command fails, and returns the exit code that it is given."""
     line, *_ = message.splitlines() or [""]
-    tell(f"error: {line}")
+    tell(f"{FAILED}{line}")
     return code
