@@ -112,9 +112,7 @@ def _defined(call: ast.Call, function: str) -> Iterator[Flag]:
 
 
 def _constant(node: ast.expr) -> Any:
-    """Returns what an expression means: a literal, or a constant of `config`; None for others."""
-    if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "config":
-        return getattr(config, node.attr)
+    """Returns what a literal means; None for other expressions."""
     try:
         return ast.literal_eval(node)
     except ValueError:  # what only running tells

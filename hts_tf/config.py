@@ -23,15 +23,12 @@ from hts_tf.system import installation
 
 _PETTINGZOO = "pettingzoo:"  # before a module, as the name of a scenario
 
-# The flag that names modules which a workdir's configuration may import, see `load_text`.
-MODULES_FLAG = "modules"
-
 _ENVIRONMENT = "Trainer.environment"
 
 
 def modules_flags(modules: Sequence[str]) -> list[str]:
     """Returns what a command is given so that it may import these modules, too."""
-    return [f"--{MODULES_FLAG}={','.join(modules)}"] if modules else []
+    return [f"--modules={','.join(modules)}"] if modules else []
 
 
 def gin_directory() -> Path:
@@ -207,7 +204,7 @@ def _import_modules(text: str, source: str | Path, modules: Sequence[str]) -> No
         if not any(f"{module}.".startswith(f"{name}.") for name in ("hts_tf", *modules)):
             raise errors.ConfigError(
                 f"{source} imports {module}, which may do anything; "
-                f"if you trust it, add --{MODULES_FLAG}={module}",
+                f"if you trust it, add --modules={module}",
                 page="settings.md#other-peoples-workdirs",
             )
         try:

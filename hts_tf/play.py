@@ -11,6 +11,7 @@ from absl import flags
 
 from hts_tf import config, errors, seeding, trees
 from hts_tf.environments import base, two_sided
+from hts_tf.files import modules_flag
 from hts_tf.system import command
 from hts_tf.watching import stages
 from hts_tf.watching.game import Game, Others
@@ -26,9 +27,6 @@ _AGAINST = flags.DEFINE_string(
 )
 _GIN_FILES = flags.DEFINE_multi_string("gin_files", [], "further gin files")
 _GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further gin bindings")
-_MODULES = flags.DEFINE_list(
-    config.MODULES_FLAG, [], "modules of your own that the run's configuration may import"
-)
 _SEED = flags.DEFINE_integer("seed", 0, "random seed that selects the episodes", lower_bound=0)
 _STAGE = flags.DEFINE_enum(
     "stage",
@@ -53,7 +51,7 @@ def _opponent(name: str) -> tuple[base.EnvironmentConfig, Others]:
     from hts_tf.files import participants
     from hts_tf.system import compute
 
-    found = participants.load(name, _MODULES.value, compute.configure)
+    found = participants.load(name, modules_flag.MODULES.value, compute.configure)
     environment = found.environment
     if environment.spec.num_players == 1:
         environment = two_sided.two_sided(environment)

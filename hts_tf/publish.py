@@ -17,7 +17,7 @@ from absl import flags
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import config, errors, evaluator, operative, settings  # noqa: F401  gin configurables
 from hts_tf.environments import base
-from hts_tf.files import archive, participants, policies
+from hts_tf.files import archive, modules_flag, participants, policies
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks import parameters
 from hts_tf.networks.agent import Agent
@@ -31,9 +31,6 @@ _EPISODES = flags.DEFINE_integer(
     "episodes", 1000, "number of episodes of the evaluation", lower_bound=1
 )
 _SEED = flags.DEFINE_integer("seed", 0, "random seed that selects the episodes", lower_bound=0)
-_MODULES = flags.DEFINE_list(
-    config.MODULES_FLAG, [], "modules of your own that the run's configuration may import"
-)
 
 
 def publish() -> None:
@@ -47,7 +44,7 @@ def publish() -> None:
     if output.exists():
         raise errors.ConfigError(f"--output={output} is there already: remove it, or give another")
     run = policies.workdir(_POLICY.value)
-    participant = participants.load(_POLICY.value, _MODULES.value, compute.configure)
+    participant = participants.load(_POLICY.value, modules_flag.MODULES.value, compute.configure)
     found = participant.parameters
     partial = output.with_name(f"{output.name}.partial")
     with whole.refusing("--output"):
@@ -87,7 +84,7 @@ def _state(agent: Agent, found: policies.Parameters, run: Workdir) -> dict[str, 
 
 
 def _run(module: str, workdir: Path, *arguments: str) -> None:
-    modules = config.modules_flags(_MODULES.value)
+    modules = config.modules_flags(modules_flag.MODULES.value)
     child.run(module, [f"--workdir={workdir}", *arguments, *modules])
 
 

@@ -12,7 +12,8 @@ differences to it. Written are a table of matches and one of ratings, as CSV, an
 
 from absl import flags
 
-from hts_tf import config, round_robin, standings
+from hts_tf import round_robin, standings
+from hts_tf.files import modules_flag
 from hts_tf.system import command, installation, processors, terminal, whole
 
 _WORKDIRS = flags.DEFINE_list(
@@ -47,9 +48,6 @@ _PROCESSES = flags.DEFINE_integer(
     "core; no influence on results",
     lower_bound=1,
 )
-_MODULES = flags.DEFINE_list(
-    config.MODULES_FLAG, [], "modules of your own that the policies' configurations may import"
-)
 
 
 def play() -> None:
@@ -62,7 +60,11 @@ def play() -> None:
         import matplotlib  # noqa: F401
     round_robin.configure()
     environment, participants = round_robin.enter(
-        _WORKDIRS.value, _AI.value, _SCENARIO.value, _MODULES.value, _DIFFICULTY.value
+        _WORKDIRS.value,
+        _AI.value,
+        _SCENARIO.value,
+        modules_flag.MODULES.value,
+        _DIFFICULTY.value,
     )
     tournament = round_robin.RoundRobin(environment, participants, _EPISODES.value, _SEED.value)
     names = [participant.name for participant in participants]

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from hts_tf import config, evaluator, round_robin
+from hts_tf import evaluator, round_robin
 from hts_tf.files import archive, models, policies, scope
 from hts_tf.files.workdir import Workdir
 from tests import command_line, refusals
@@ -90,7 +90,7 @@ def test_a_policy_without_pictures_becomes_a_model_without_a_video(tmp_path):
     publish = [f"--policy={tmp_path / 'run'}", f"--output={tmp_path / 'model'}", "--episodes=2"]
     for command in (
         ["hts_tf.train", f"--workdir={tmp_path / 'run'}", *flags],
-        ["hts_tf.publish", *publish, f"--{config.MODULES_FLAG}=blind"],
+        ["hts_tf.publish", *publish, "--modules=blind"],
     ):
         code, _, complaints = command_line.run(*command, pythonpath=[tmp_path])
         assert code == 0, complaints
@@ -110,7 +110,7 @@ def test_a_policy_becomes_a_model(tmp_path):
 
     # Observed by somebody whom the model does not know.
     watched = f"--gin_files={command_line.ROOT / 'tests/extensions/witness.gin'}"
-    modules = f"--{config.MODULES_FLAG}=tests.extensions"
+    modules = "--modules=tests.extensions"
     trained = typed("hts_tf.train", f"--workdir={run}", "--scenario=recall", *SMALL, watched)
     publish = [f"--policy={run}", f"--output={model}", "--episodes=3", "--seed=5", modules]
     published = typed("hts_tf.publish", *publish)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from absl import flags
 
-from hts_tf import config, errors
-from hts_tf.files import models
+from hts_tf import errors
+from hts_tf.files import models, modules_flag
 from hts_tf.files.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "directory of the training run")
@@ -13,11 +13,7 @@ _MODEL = flags.DEFINE_string(
     "model", None, "name of a model that comes with hts_tf, instead of a workdir"
 )
 flags.mark_flags_as_mutual_exclusive(["workdir", "model"], required=True)
-MODULES = flags.DEFINE_list(
-    config.MODULES_FLAG,
-    [],
-    "modules of your own that the run's configuration may import, separated by commas",
-)
+MODULES = modules_flag.MODULES
 
 
 def workdir() -> str:
