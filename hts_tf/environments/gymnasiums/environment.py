@@ -1,6 +1,5 @@
 """A Gymnasium environment in the form that executors step."""
 
-import copy
 import functools
 import math
 import warnings
@@ -13,7 +12,7 @@ from gymnasium import spaces as gymnasium_spaces
 
 from hts_tf import errors, specs, trees
 from hts_tf.environments import base, checked
-from hts_tf.environments.gymnasiums import masks, registry, spaces, wrapping
+from hts_tf.environments.gymnasiums import arguments, masks, registry, spaces, wrapping
 
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
@@ -234,8 +233,7 @@ def _build(
     recipe: Recipe, render_mode: str | None
 ) -> tuple[gymnasium.Env, wrapping.RawReward | None]:
     """Returns an environment with its wrappers, and the rewards before these, if there are any."""
-    # A copy, as it may take them apart, and others are to be built of the same.
-    kwargs = copy.deepcopy(recipe.kwargs) | ({"render_mode": render_mode} if render_mode else {})
+    kwargs = arguments.copied(recipe.kwargs, render_mode)
     env_id, family = recipe.registered.id, registry.family(recipe.registered)
     try:
         registry.quieten(family)

@@ -5,7 +5,6 @@ Gymnasium itself is imported inside functions: who trains on something else need
 
 import dataclasses
 import functools
-import pickle
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from hts_tf import errors, specs, values
 from hts_tf.configurables import configurable
 from hts_tf.environments import checked
-from hts_tf.environments.gymnasiums import registry
+from hts_tf.environments.gymnasiums import arguments, registry
 
 if TYPE_CHECKING:
     from hts_tf.environments.gymnasiums import environment, view
@@ -151,14 +150,12 @@ class Gymnasium:
             self.action_mask,
             tuple(self.figures),
         )
-        try:
-            pickle.dumps(recipe)
-        except Exception as error:
-            raise errors.ConfigError(
-                f"Gymnasium.id = {self.id!r} cannot travel to executors, as its entry point or an "
-                f"argument is no part of a module: {errors.in_a_line(error)}",
-                page="your_own_environment.md#a-class",
-            ) from error
+        arguments.check_travels(
+            recipe,
+            f"Gymnasium.id = {self.id!r} cannot travel to executors, as its entry point or an "
+            "argument is no part of a module",
+            page="your_own_environment.md#a-class",
+        )
         built = environment.GymnasiumEnvironment(recipe)
         built.close()
         return _Found(built.spec, recipe, built.has_info_mask)

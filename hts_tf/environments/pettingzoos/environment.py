@@ -1,6 +1,5 @@
 """A parallel PettingZoo environment in the form that executors step."""
 
-import copy
 import importlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -10,7 +9,7 @@ from gymnasium import spaces as gymnasium_spaces
 
 from hts_tf import configurables, errors, specs, trees
 from hts_tf.environments import base, checked, results
-from hts_tf.environments.gymnasiums import masks, spaces
+from hts_tf.environments.gymnasiums import arguments, masks, spaces
 
 if TYPE_CHECKING:
     from pettingzoo import ParallelEnv
@@ -306,8 +305,7 @@ class PettingZooEnvironment(base.Environment):
 def build(recipe: Recipe, render_mode: str | None = None) -> "ParallelEnv":
     """Builds PettingZoo's environment. Raises: ConfigError: it cannot be built."""
     module = importlib.import_module(recipe.module)  # which `PettingZoo` permits
-    # A copy, as it may take them apart, and others are to be built of the same.
-    kwargs = copy.deepcopy(recipe.kwargs) | ({"render_mode": render_mode} if render_mode else {})
+    kwargs = arguments.copied(recipe.kwargs, render_mode)
     env = None
     try:
         env = module.parallel_env(**kwargs)

@@ -5,14 +5,13 @@ PettingZoo itself is imported inside functions: who trains on something else nee
 
 import dataclasses
 import functools
-import pickle
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from hts_tf import errors, specs, values
 from hts_tf.configurables import configurable
 from hts_tf.environments import checked
-from hts_tf.environments.gymnasiums import registry
+from hts_tf.environments.gymnasiums import arguments, registry
 from hts_tf.system import installation
 
 if TYPE_CHECKING:
@@ -80,12 +79,7 @@ class PettingZoo:
         Raises:
           ConfigError: it cannot be built, or has spaces that we do not serve.
         """
-        try:
-            pickle.dumps(self)
-        except Exception as error:
-            raise errors.ConfigError(
-                f"PettingZoo.kwargs cannot travel to executors: {errors.in_a_line(error)}"
-            ) from error
+        arguments.check_travels(self, "PettingZoo.kwargs cannot travel to executors")
         built = self._build()
         built.close()
         return dataclasses.replace(built.spec, history_free=self.history_free)

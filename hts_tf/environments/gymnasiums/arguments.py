@@ -1,0 +1,34 @@
+"""Arguments that bindings give environments of Gymnasium and PettingZoo, neither of which it needs.
+
+They travel to executors, and each environment gets its own.
+"""
+
+import copy
+import pickle
+from typing import Any
+
+from hts_tf import errors
+
+
+def check_travels(recipe: Any, refusal: str, page: str | None = None) -> None:
+    """Raises: ConfigError: what has them cannot be handed to executors.
+
+    Args:
+      recipe: what has them.
+      refusal: what is said then, before the reason.
+      page: see `errors.ConfigError`.
+    """
+    try:
+        pickle.dumps(recipe)
+    except Exception as error:
+        raise errors.ConfigError(f"{refusal}: {errors.in_a_line(error)}", page=page) from error
+
+
+def copied(kwargs: dict[str, Any], render_mode: str | None) -> dict[str, Any]:
+    """Returns a copy, as an environment may take it apart, and others are to be built of the same.
+
+    Args:
+      kwargs: of the environment.
+      render_mode: one more of them; None is none.
+    """
+    return copy.deepcopy(kwargs) | ({"render_mode": render_mode} if render_mode else {})
