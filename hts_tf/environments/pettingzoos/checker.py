@@ -2,10 +2,9 @@
 
 import contextlib
 import io
-import warnings
 from typing import TYPE_CHECKING
 
-from hts_tf import errors
+from hts_tf.environments.gymnasiums import checker
 
 if TYPE_CHECKING:
     from pettingzoo import ParallelEnv
@@ -21,15 +20,8 @@ def complaints(env: "ParallelEnv") -> list[str]:
     """
     from pettingzoo.test import parallel_api_test
 
-    stopped = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):  # it says that all is well
-                parallel_api_test(env, num_cycles=_ENV_STEPS)
-        except Exception as error:
-            stopped = [f"{type(error).__name__}: {errors.in_a_line(error)}"]
-        finally:
-            env.close()
+    # What it prints is that all is well.
+    with checker.listening(env) as (caught, stopped), contextlib.redirect_stdout(io.StringIO()):
+        parallel_api_test(env, num_cycles=_ENV_STEPS)
     own = (w for w in caught if "pettingzoo" in w.filename)
     return [*dict.fromkeys(" ".join(str(w.message).split()) for w in own), *stopped]
