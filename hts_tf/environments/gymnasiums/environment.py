@@ -31,6 +31,7 @@ class Recipe(NamedTuple):
       max_episode_steps: see `Gymnasium`.
       bounded_by: see `Gymnasium`.
       action_mask: see `Gymnasium`.
+      history_free: see `Gymnasium`.
       figures: see `Gymnasium`.
     """
 
@@ -40,7 +41,8 @@ class Recipe(NamedTuple):
     max_episode_steps: int | None
     bounded_by: Literal["clip", "tanh"]
     action_mask: bool
-    figures: tuple[str, ...] = ()
+    history_free: bool
+    figures: tuple[str, ...]
 
 
 class GymnasiumEnvironment(base.Environment):
@@ -119,6 +121,7 @@ class GymnasiumEnvironment(base.Environment):
             spec,
             self.played.spec,
             self._time_limit or _episode_steps(self.env, recipe.registered),
+            history_free=recipe.history_free,
             figures=recipe.figures,
         )
 

@@ -99,7 +99,7 @@ class Gymnasium:
         Raises:
           ConfigError: it cannot be built, or has spaces that we do not serve.
         """
-        return dataclasses.replace(self._found.spec, history_free=self.history_free)
+        return self._found.spec
 
     def make(self) -> "environment.GymnasiumEnvironment":
         """Builds one environment.
@@ -148,6 +148,7 @@ class Gymnasium:
             self.max_episode_steps,
             self.bounded_by,
             self.action_mask,
+            self.history_free,
             tuple(self.figures),
         )
         arguments.check_travels(

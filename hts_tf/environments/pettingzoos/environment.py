@@ -25,6 +25,7 @@ class Recipe(NamedTuple):
     kwargs: dict[str, Any]
     max_episode_steps: int | None
     rivals: Sequence[str]
+    history_free: bool
     agent_indicator: bool
     critic_state: bool
     bounded_by: Literal["clip", "tanh"]
@@ -125,6 +126,7 @@ class PettingZooEnvironment(base.Environment):
             {_SEEN: observed, **entries} if entries else observed,
             action,
             recipe.max_episode_steps or self._own_limit(),
+            history_free=recipe.history_free,
             num_players=len(self._agents),
             num_rivals=len(recipe.rivals),
         )

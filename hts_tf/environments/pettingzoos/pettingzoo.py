@@ -82,7 +82,7 @@ class PettingZoo:
         arguments.check_travels(self, "PettingZoo.kwargs cannot travel to executors")
         built = self._build()
         built.close()
-        return dataclasses.replace(built.spec, history_free=self.history_free)
+        return built.spec
 
     def make(self) -> "environment.PettingZooEnvironment":
         """Builds one environment.
@@ -92,7 +92,7 @@ class PettingZoo:
           ProtocolError: it has other agents or spaces than when it was built for the spec.
         """
         made = self._build()
-        if dataclasses.replace(made.spec, history_free=self.history_free) != self.spec:
+        if made.spec != self.spec:
             made.close()
             raise checked.ProtocolError(
                 f"PettingZoo.module = {self.module!r} has other agents or spaces each time that it "
@@ -130,6 +130,7 @@ class PettingZoo:
             dict(self.kwargs or {}),
             self.max_episode_steps,
             tuple(self.rivals),
+            self.history_free,
             self.agent_indicator,
             self.critic_state,
             self.bounded_by,
