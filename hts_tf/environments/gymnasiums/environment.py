@@ -3,8 +3,7 @@
 import functools
 import math
 import warnings
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -12,37 +11,9 @@ from gymnasium import spaces as gymnasium_spaces
 
 from hts_tf import errors, specs, trees
 from hts_tf.environments import base, checked
-from hts_tf.environments.gymnasiums import arguments, masks, registry, spaces, wrapping
+from hts_tf.environments.gymnasiums import building, masks, spaces
 
-if TYPE_CHECKING:
-    from gymnasium.envs.registration import EnvSpec
-
-_SEED = 0  # of the reset that shows whether there are masks
 _NUMBERS = (int, float, np.integer, np.floating)
-
-
-class Recipe(NamedTuple):
-    """How to build one.
-
-    Attributes:
-      registered: what `Gymnasium.id` stands for.
-      kwargs: see `Gymnasium`.
-      wrappers: see `wrapping.find`.
-      max_episode_steps: see `Gymnasium`.
-      bounded_by: see `Gymnasium`.
-      action_mask: see `Gymnasium`.
-      history_free: see `Gymnasium`.
-      figures: see `Gymnasium`.
-    """
-
-    registered: "EnvSpec"
-    kwargs: dict[str, Any]
-    wrappers: Sequence[wrapping.Wrapper]
-    max_episode_steps: int | None
-    bounded_by: Literal["clip", "tanh"]
-    action_mask: bool
-    history_free: bool
-    figures: tuple[str, ...]
 
 
 class GymnasiumEnvironment(base.Environment):
@@ -55,7 +26,10 @@ class GymnasiumEnvironment(base.Environment):
     """
 
     def __init__(
-        self, recipe: Recipe, has_info_mask: bool | None = None, render_mode: str | None = None
+        self,
+        recipe: building.Recipe,
+        has_info_mask: bool | None = None,
+        render_mode: str | None = None,
     ) -> None:
         """Builds it.
 
@@ -70,16 +44,16 @@ class GymnasiumEnvironment(base.Environment):
         self._id = recipe.registered.id
         self._steps = 0
         self._time_limit = recipe.max_episode_steps
-        self.env, self._raw_reward = _build(recipe, render_mode)
+        self.env, self._raw_reward = building.build(recipe, render_mode)
         try:
             if has_info_mask is None:
-                has_info_mask = "action_mask" in _first_info(self.env, self._id)
+                has_info_mask = "action_mask" in building.first_info(self.env, self._id)
             self._lay_out(recipe, has_info_mask)
         except BaseException:
             self.close()
             raise
 
-    def _lay_out(self, recipe: Recipe, has_info_mask: bool) -> None:
+    def _lay_out(self, recipe: building.Recipe, has_info_mask: bool) -> None:
         space = self.env.observation_space
         self.played = spaces.played(self.env.action_space, recipe.bounded_by)
         self._play = self.played.action
@@ -120,7 +94,7 @@ class GymnasiumEnvironment(base.Environment):
         self.spec = specs.EnvironmentSpec(
             spec,
             self.played.spec,
-            self._time_limit or _episode_steps(self.env, recipe.registered),
+            self._time_limit or building.episode_steps(self.env, recipe.registered),
             history_free=recipe.history_free,
             figures=recipe.figures,
         )
@@ -227,58 +201,7 @@ class GymnasiumEnvironment(base.Environment):
         return checked.broken(self._id, self._steps, f"the {what} {fault}")
 
 
-def bare(recipe: Recipe) -> gymnasium.Env:
-    """Builds an environment without the wrappers. Raises: ConfigError: it cannot be built."""
-    return _build(recipe._replace(wrappers=()), render_mode=None)[0]
-
-
-def _build(
-    recipe: Recipe, render_mode: str | None
-) -> tuple[gymnasium.Env, wrapping.RawReward | None]:
-    """Returns an environment with its wrappers, and the rewards before these, if there are any."""
-    kwargs = arguments.copied(recipe.kwargs, render_mode)
-    env_id, family = recipe.registered.id, registry.family(recipe.registered)
-    try:
-        registry.quieten(family)
-        env = gymnasium.make(
-            recipe.registered,
-            max_episode_steps=None if recipe.max_episode_steps is None else -1,
-            disable_env_checker=True,  # `checked` does what can be done in every step
-            **kwargs,
-        )
-    except Exception as error:
-        reason = errors.in_a_line(error)
-        is_missing = isinstance(error, (ImportError, gymnasium.error.DependencyNotInstalled))
-        if is_missing and family != registry.GYMNASIUM:  # where Gymnasium itself says what to do
-            raise registry.missing(env_id, family, reason) from error
-        binding = f"Gymnasium.id = {env_id!r}"
-        if recipe.kwargs:
-            binding += f" with Gymnasium.kwargs = {recipe.kwargs!r:.80}"
-        # Without the words that Gymnasium adds about who was called how.
-        reason = reason.partition(" was raised from the environment")[0]
-        raise errors.ConfigError(
-            f"{binding} cannot be built: {type(error).__name__}: {reason}"
-        ) from error
-    raw_reward = wrapping.RawReward(env) if recipe.wrappers else None
-    try:
-        return wrapping.wrap(raw_reward or env, recipe.wrappers), raw_reward
-    except BaseException:
-        env.close()
-        raise
-
-
-def _first_info(env: gymnasium.Env, env_id: str) -> dict[str, Any]:
-    try:
-        _, info = env.reset(seed=_SEED)
-    except Exception as error:
-        raise errors.ConfigError(
-            f"Gymnasium.id = {env_id!r} cannot be reset: {type(error).__name__}: "
-            f"{errors.in_a_line(error)}"
-        ) from error
-    return info if isinstance(info, dict) else {}
-
-
-def _blind_to_limit(recipe: Recipe) -> str:
+def _blind_to_limit(recipe: building.Recipe) -> str:
     """Returns which wrapper is to tell figures of episodes, but does not see our limit end them."""
     for wrapper, kwargs in recipe.wrappers:
         if issubclass(wrapper, gymnasium.wrappers.TimeLimit):
@@ -289,31 +212,3 @@ def _blind_to_limit(recipe: Recipe) -> str:
             if any(name.split("/")[0] == told for name in recipe.figures):
                 return wrapper.__name__
     return ""
-
-
-def _episode_steps(env: gymnasium.Env, registered: "EnvSpec") -> int:
-    """Returns the most env steps that an episode can last.
-
-    Wrappers may skip frames, but play at least one for each env step.
-
-    Raises:
-      ConfigError: there is no limit.
-    """
-    limits = []
-    layer = env
-    while isinstance(layer, gymnasium.Wrapper):
-        if isinstance(layer, gymnasium.wrappers.TimeLimit):
-            limits.append(layer._max_episode_steps)
-        layer = layer.env
-    if registry.family(registered) == registry.ATARI:
-        frames = layer.spec.kwargs.get("max_num_frames_per_episode")
-        skip = layer.spec.kwargs.get("frameskip", 1)
-        least = min(skip) if isinstance(skip, (tuple, list)) else skip
-        if frames:
-            limits.append(-(-frames // least))
-    if not limits:
-        raise errors.ConfigError(
-            f"Gymnasium.max_episode_steps must be bound: {registered.id} has no limit of its own",
-            page="your_own_environment.md#what-it-may-not-do",
-        )
-    return min(limits)

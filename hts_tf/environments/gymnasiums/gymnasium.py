@@ -15,7 +15,7 @@ from hts_tf.environments import checked
 from hts_tf.environments.gymnasiums import arguments, registry
 
 if TYPE_CHECKING:
-    from hts_tf.environments.gymnasiums import environment, view
+    from hts_tf.environments.gymnasiums import building, environment, view
 
 _NOT_IN_KWARGS = ("id", "max_episode_steps", "render_mode", "disable_env_checker")
 
@@ -24,7 +24,7 @@ class _Found(NamedTuple):
     """What is only known when an environment has been built."""
 
     spec: specs.EnvironmentSpec
-    recipe: "environment.Recipe"
+    recipe: "building.Recipe"
     has_info_mask: bool
 
 
@@ -133,15 +133,15 @@ class Gymnasium:
 
     def check(self) -> list[str]:
         """Returns what Gymnasium's own checker has to say; see `base.Checkable`."""
-        from hts_tf.environments.gymnasiums import checker, environment
+        from hts_tf.environments.gymnasiums import building, checker
 
-        return checker.complaints(environment.bare(self._found.recipe))
+        return checker.complaints(building.bare(self._found.recipe))
 
     @functools.cached_property
     def _found(self) -> _Found:
-        from hts_tf.environments.gymnasiums import environment, wrapping
+        from hts_tf.environments.gymnasiums import building, environment, wrapping
 
-        recipe = environment.Recipe(
+        recipe = building.Recipe(
             registry.find(self.id),
             dict(self.kwargs or {}),
             wrapping.find(self.wrappers),

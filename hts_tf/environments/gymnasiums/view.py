@@ -6,7 +6,8 @@ from PIL import Image
 
 from hts_tf import specs
 from hts_tf.environments.gymnasiums import pictures, registry
-from hts_tf.environments.gymnasiums.environment import GymnasiumEnvironment, Recipe
+from hts_tf.environments.gymnasiums.building import Recipe
+from hts_tf.environments.gymnasiums.environment import GymnasiumEnvironment
 
 
 class GymnasiumView(GymnasiumEnvironment):
