@@ -1,17 +1,14 @@
 """A Gymnasium environment in the form that executors step."""
 
 import functools
-import math
-import warnings
 from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium import spaces as gymnasium_spaces
 
 from hts_tf import errors, specs, trees
 from hts_tf.environments import base, checked
-from hts_tf.environments.gymnasiums import building, masks, spaces
+from hts_tf.environments.gymnasiums import building, hidden, masks, spaces
 
 _NUMBERS = (int, float, np.integer, np.floating)
 
@@ -58,24 +55,14 @@ class GymnasiumEnvironment(base.Environment):
         self.played = spaces.played(self.env.action_space, recipe.bounded_by)
         self._play = self.played.action
         is_dict = isinstance(space, gymnasium_spaces.Dict)
-        self.mask_is_observed = is_dict and specs.ACTION_MASK in space.spaces
+        self.mask_is_observed = masks.are_observed(space)
         if self.mask_is_observed:
             space = gymnasium_spaces.Dict(
                 {key: part for key, part in space.items() if key != specs.ACTION_MASK}
             )
-        elif recipe.action_mask and not has_info_mask and self._hides_mask():
-            warnings.warn(
-                f"Gymnasium.id = {self._id!r} shows masks, which Gymnasium.wrappers hide, so any "
-                "action may be chosen: leave out what flattens observations",
-                stacklevel=2,
-            )
-        if self._time_limit and (wrapper := _blind_to_limit(recipe)):
-            warnings.warn(
-                f"Gymnasium.max_episode_steps = {self._time_limit} ends episodes outside of the "
-                f"wrappers, where {wrapper} does not see it, and tells no figures: put "
-                f"('TimeLimit', {{'max_episode_steps': {self._time_limit}}}) before that wrapper",
-                stacklevel=2,
-            )
+        elif recipe.action_mask and not has_info_mask:
+            hidden.warn_of_masks(self._id, self._raw_reward)
+        hidden.warn_of_limit(recipe)
         spec, self._write_shown = spaces.observed(space)
         self._mask = None
         self._inside = False  # an entry of a dict that has the mask, too
@@ -98,11 +85,6 @@ class GymnasiumEnvironment(base.Environment):
             history_free=recipe.history_free,
             figures=recipe.figures,
         )
-
-    def _hides_mask(self) -> bool:
-        """Returns whether the environment inside of the wrappers observes masks."""
-        inside = self._raw_reward.observation_space if self._raw_reward is not None else None
-        return isinstance(inside, gymnasium_spaces.Dict) and specs.ACTION_MASK in inside.spaces
 
     @property
     def has_info_mask(self) -> bool:
@@ -199,16 +181,3 @@ class GymnasiumEnvironment(base.Environment):
         if isinstance(error, KeyError):
             fault = f"lacks {fault}"
         return checked.broken(self._id, self._steps, f"the {what} {fault}")
-
-
-def _blind_to_limit(recipe: building.Recipe) -> str:
-    """Returns which wrapper is to tell figures of episodes, but does not see our limit end them."""
-    for wrapper, kwargs in recipe.wrappers:
-        if issubclass(wrapper, gymnasium.wrappers.TimeLimit):
-            if kwargs.get("max_episode_steps", math.inf) <= recipe.max_episode_steps:
-                return ""
-        elif issubclass(wrapper, gymnasium.wrappers.RecordEpisodeStatistics):
-            told = kwargs.get("stats_key", "episode")
-            if any(name.split("/")[0] == told for name in recipe.figures):
-                return wrapper.__name__
-    return ""

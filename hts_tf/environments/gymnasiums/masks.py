@@ -4,8 +4,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 
 from hts_tf import specs
+
+
+def are_observed(space: spaces.Space) -> bool:
+    """Returns whether an entry of what is observed is a mask."""
+    return isinstance(space, spaces.Dict) and specs.ACTION_MASK in space.spaces
 
 
 class Mask:

@@ -87,10 +87,7 @@ class PettingZooEnvironment(base.Environment):
     def _lay_out(self, recipe: Recipe) -> None:
         seen = [self.env.observation_space(agent) for agent in self._agents]
         actions = [self.env.action_space(agent) for agent in self._agents]
-        self._mask_is_observed = all(
-            isinstance(space, gymnasium_spaces.Dict) and specs.ACTION_MASK in space.spaces
-            for space in seen
-        )
+        self._mask_is_observed = all(map(masks.are_observed, seen))
         self._alone = None  # the key of what is beside the mask, if it is one thing only
         if self._mask_is_observed:
             keys = [key for key in seen[0].spaces if key != specs.ACTION_MASK]
