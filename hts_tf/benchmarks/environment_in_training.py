@@ -130,6 +130,6 @@ def _clocks(directory: str) -> memoryview:
     clocks = memoryview(np.memmap(path, np.float64, "w+", shape=_COUNT + 1))
     start_engine = match.start_engine
     match.start_engine = lambda config: _TimedEngine(start_engine(config), clocks)
-    encoders = environment.ENCODERS
-    encoders.update({name: _timed(f, clocks, _ENCODING) for name, f in encoders.items()})
+    for representation in environment.REPRESENTATIONS.values():
+        representation.encode = _timed(representation.encode, clocks, _ENCODING)
     return clocks

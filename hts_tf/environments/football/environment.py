@@ -33,6 +33,13 @@ from hts_tf.environments.football.match import FootballMatch
 if TYPE_CHECKING:
     import gfootball_engine
 
+# By `Football.representation`: what describes frames, and encodes one for each player of a side.
+REPRESENTATIONS = {
+    "extracted": super_mini_map,
+    "simple115v2": simple115v2,
+    "relative": relative,
+}
+
 # Directions for who plays from right to left.
 TURNED = {
     "left": "right",
@@ -92,7 +99,7 @@ class FootballEnvironment:
         self._right = actions.action_right._backend_action
 
         self._num_frames = game.frames
-        self._encode = ENCODERS[game.representation]
+        self._encode = REPRESENTATIONS[game.representation].encode
         self._frames: list[bytes] = []  # of each player; bytes move faster than arrays so small
         self._shares = game.shared_reward
         self._shots = game.shots_in_front, game.first_time_shots
@@ -269,16 +276,3 @@ class FootballEnvironment:
             or (self._ends_out_of_play and mode != normal and previous_mode == normal)
             or (self._ends_on_possession_change and owner != previous_owner != -1)
         )
-
-
-def _super_mini_maps(side: sides.Side) -> list[bytes]:
-    maps = super_mini_map.encode(*side.positions(), side.ball(), side.active)
-    return [super_mini_map.FRAME.pack(*pixels) for pixels in maps]
-
-
-# By `Football.representation`: the bytes of a frame for each player of a side.
-ENCODERS = {
-    "extracted": _super_mini_maps,
-    "simple115v2": simple115v2.encode,
-    "relative": relative.encode,
-}

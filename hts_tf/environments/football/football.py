@@ -9,25 +9,18 @@ from hts_tf import errors, specs, trees, values
 from hts_tf.configurables import configurable
 from hts_tf.environments.football import (
     action_masks,
-    relative,
     scenario,
     scenarios,
     simple115v2,
     super_mini_map,
 )
-from hts_tf.environments.football.environment import FootballEnvironment, Game
+from hts_tf.environments.football.environment import REPRESENTATIONS, FootballEnvironment, Game
 from hts_tf.system import installation
 
 if TYPE_CHECKING:
     from hts_tf.environments.football import view
 
 _Players = Annotated[int, Ge(0), Le(super_mini_map.MAX_TEAM_SIZE)] | Literal["all"]
-
-_REPRESENTATIONS = {
-    "extracted": super_mini_map,
-    "simple115v2": simple115v2,
-    "relative": relative,
-}
 
 
 @configurable
@@ -121,7 +114,7 @@ class Football:
     @property
     def spec(self) -> specs.EnvironmentSpec:
         """Reads the scenario, but starts no engine."""
-        observation: trees.Tree = _REPRESENTATIONS[self.representation].spec(self.frames)
+        observation: trees.Tree = REPRESENTATIONS[self.representation].spec(self.frames)
         further = {}
         if self.action_mask:
             further[specs.ACTION_MASK] = specs.ArraySpec((action_masks.NUM_ACTIONS,), "bool")

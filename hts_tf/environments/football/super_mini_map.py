@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from hts_tf import specs
+from hts_tf.environments.football.sides import Point, Side
 
 WIDTH = 96
 HEIGHT = 72
@@ -24,9 +25,7 @@ _Y_MIN = -1.0 / 2.25
 _Y_EXTENT = 1.0 / 2.25 - _Y_MIN
 
 # The bytes of one frame: its positions as uint16.
-FRAME = struct.Struct(f"={len(_PLANES)}H")
-
-Point = tuple[float, float]
+_FRAME = struct.Struct(f"={len(_PLANES)}H")
 
 
 def spec(frames: int) -> specs.PixelMapSpec:
@@ -44,7 +43,20 @@ def spec(frames: int) -> specs.PixelMapSpec:
     )
 
 
-def encode(
+def encode(side: Side) -> list[bytes]:
+    """Finds the pixels of one frame, for each controlled player.
+
+    Args:
+      side: whose players they are.
+
+    Returns:
+      Of each, the bytes of 24 uint16, see `pixels`.
+    """
+    found = pixels(*side.positions(), side.ball(), side.active)
+    return [_FRAME.pack(*positions) for positions in found]
+
+
+def pixels(
     left_team: Iterable[Point], right_team: Iterable[Point], ball: Point, active: Iterable[int]
 ) -> list[list[int]]:
     """Finds the pixels of one frame, for each controlled player.

@@ -32,7 +32,7 @@ def test_decodes_to_gfootballs_image(left_team, right_team, ball, active):
         ]
     )[0]
 
-    encoded = np.array(super_mini_map.encode(left_team, right_team, ball, [active]), np.uint16)
+    encoded = np.array(super_mini_map.pixels(left_team, right_team, ball, [active]), np.uint16)
     dense = to_dense(super_mini_map.spec(frames=1), encoded)
 
     np.testing.assert_array_equal(dense * 255, stock)
@@ -42,7 +42,7 @@ def test_decodes_to_gfootballs_image(left_team, right_team, ball, active):
 
 def test_columns():
     team = [(-1, 0), (0, 0), (0, 0)]
-    nobody, first, encoded = super_mini_map.encode(team, [(1, 0.5), (0, 0)], (0, 0), [-1, 0, 2])
+    nobody, first, encoded = super_mini_map.pixels(team, [(1, 0.5), (0, 0)], (0, 0), [-1, 0, 2])
     assert nobody == [*encoded[:23], NO_PIXEL]
     assert first == [*encoded[:23], 36 * 96]
     middle = 36 * 96 + 48
