@@ -4,12 +4,13 @@ gfootball is imported when a match is made, never by this module.
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, Literal
 
 import gymnasium
 import numpy as np
 
-from hts_tf import errors
+from hts_tf import errors, specs
 from hts_tf.environments import base
 from hts_tf.environments.football import football, super_mini_map
 
@@ -92,16 +93,7 @@ class Offered:
         self.game = football.Football(scenario, **{**_DEFAULTS, **given})
         spec = self.game.spec
         self.action_space = gymnasium.spaces.Discrete(spec.action.num_values)
-        self._decode = np.copy
-        shape = spec.observation.shape
-        if representation == "extracted":
-            shape = spec.observation.dense_shape
-            self.observation_space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
-            self._decode = super_mini_map.to_image
-        elif representation == "positions":
-            self.observation_space = gymnasium.spaces.Box(0, 65535, shape, np.uint16)
-        else:
-            self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, shape, np.float32)
+        self.observation_space, self._decode = _seen(representation, spec.observation)
         self._render_mode = render_mode
         self._encoded = spec.new_observation()
         self._players = self._encoded.reshape(-1, *spec.observation.shape)  # the same memory
@@ -155,3 +147,15 @@ class Offered:
 
     def _observations(self) -> list[np.ndarray]:
         return [self._decode(player) for player in self._players]
+
+
+def _seen(
+    representation: Representation, encoded: specs.ArraySpec
+) -> tuple[gymnasium.spaces.Box, Callable[[np.ndarray], np.ndarray]]:
+    """Returns the space of what a player sees, and what makes it of an encoded observation."""
+    if representation == "extracted":
+        space = gymnasium.spaces.Box(0, 255, encoded.dense_shape, np.uint8)
+        return space, super_mini_map.to_image
+    if representation == "positions":
+        return gymnasium.spaces.Box(0, 65535, encoded.shape, np.uint16), np.copy
+    return gymnasium.spaces.Box(-np.inf, np.inf, encoded.shape, np.float32), np.copy
