@@ -10,7 +10,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import config, errors, evaluator, settings  # noqa: F401  gin configurables
@@ -197,10 +197,9 @@ def enter(
                 f"{name} observes, acts or plays otherwise than {names[0]}: they cannot meet",
                 page="comparing.md#tournaments",
             )
-        elif _rules(own) != _rules(environment):
+        elif (its := _rules(own)) != (rules := _rules(environment)):
             raise errors.ConfigError(
-                f"{name} plays by other rules than {names[0]} ({_rules(own)}; "
-                f"{_rules(environment)}): they cannot meet",
+                f"{name} plays by other rules than {names[0]} ({its}, {rules}): they cannot meet",
                 page="comparing.md#tournaments",
             )
         try:
@@ -258,15 +257,18 @@ def environment_of(
     return environment
 
 
-def _rules(environment: base.EnvironmentConfig) -> str:
-    """Returns the bindings that say what is played, and what whoever plays may do; "" for none."""
-    names = {
-        Football: ("shots_in_front", "first_time_shots"),
-        PettingZoo: ("module", "kwargs", "rivals"),
-    }.get(type(environment), ())
-    return ", ".join(
-        f"{type(environment).__name__}.{name} = {getattr(environment, name)!r}" for name in names
-    )
+def _rules(environment: base.EnvironmentConfig) -> dict[str, Any]:
+    """Returns the bindings that say what is played, and what whoever plays may do."""
+    if isinstance(environment, Football):
+        names = "shots_in_front", "first_time_shots"
+        return {f"Football.{name}": getattr(environment, name) for name in names}
+    if isinstance(environment, PettingZoo):
+        return {
+            "PettingZoo.module": environment.module,
+            "PettingZoo.kwargs": environment.kwargs or {},
+            "PettingZoo.rivals": list(environment.rivals),
+        }
+    return {}
 
 
 def _read(name: str, modules: Sequence[str]) -> Learnt:

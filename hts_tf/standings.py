@@ -139,7 +139,7 @@ def text(table: Sequence[Row]) -> str:
         interval = f"{row.low:.0f} to {row.high:.0f}" if row.low < row.high else "fixed"
         scored = f"{row.points:g} / {row.matches}"
         ended = f"{row.wins}/{row.draws}/{row.losses}"
-        goals = f"{row.goals_for:g}:{row.goals_against:g}"
+        goals = f"{row.goals_for:.12g}:{row.goals_against:.12g}"
         lines.append(
             f"{row.rating:8.0f}{interval:>18}{scored:>14}{ended:>12}{goals:>12}  {row.participant}"
         )
@@ -172,7 +172,8 @@ def _draw(path: Path, table: Sequence[Row]) -> None:
     results.set_yticks(
         places,
         [
-            f"{row.points:g} / {row.matches} points, {row.goals_for:g}:{row.goals_against:g} goals"
+            f"{row.points:g} / {row.matches} points, "
+            f"{row.goals_for:.12g}:{row.goals_against:.12g} goals"
             for row in table
         ],
     )

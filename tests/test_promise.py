@@ -107,7 +107,7 @@ def has_most(game):
 
 
 def num_updates(game):
-    return 24 if has_most(game) else 11  # two for each time that one of its processes is ended
+    return 32 if has_most(game) else 11  # two for each time that one of its processes is ended
 
 
 def start(game, workdir, *more, **workers):
@@ -128,13 +128,16 @@ def finish(process, code=0):
 
 
 def newest(workdir, kind):
-    """Returns after which update the newest file of a kind was written; 0 without any."""
+    """Returns the number of the newest file of a kind; 0 without any.
+
+    Snapshots have those of their updates, checkpoints those of the updates that come next.
+    """
     return max((int(path.stem) for path in (workdir / kind).glob("*.ckpt")), default=0)
 
 
 def wait_for_a_snapshot_alone(workdir, process, rows):
     """Waits for one that no checkpoint knows of yet, so that a resumed run takes it again."""
-    while newest(workdir, "snapshots") <= newest(workdir, "checkpoints"):
+    while newest(workdir, "snapshots") < newest(workdir, "checkpoints"):
         patience.allow(workdir, rows + 2)
         rows = wait_for_rows(workdir, rows + 1, process)
 

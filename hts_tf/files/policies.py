@@ -185,6 +185,5 @@ class Snapshots:
             return Parameters(number, None, checkpoint.load(path), f"snapshot {path}")
         except (OSError, ValueError) as error:
             raise errors.ConfigError(
-                f"snapshot {path} cannot be read: {error}; bring it back from a copy: without it, "
-                "whoever met it cannot go on"
+                f"snapshot {path} cannot be read: {error}; restore it from a copy"
             ) from error

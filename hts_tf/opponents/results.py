@@ -11,7 +11,7 @@ _POINTS = (1.0, 0.5, 0.0)
 # What a result still counts once there is another one against the same opponent, so that some
 # hundred of the last say how things are now (Vinyals et al. 2019, AlphaStar's payoff matrix).
 _FADES_TO = 0.99
-_NEXT_TO_NOTHING = 1e-6  # what sums of rounded scores come to that would be 0
+_NEXT_TO_NOTHING = 1e-4  # what sums of rounded scores come to that would be 0
 SELF = 0  # the number of the current policy
 
 

@@ -86,8 +86,8 @@ def check_table(output: Path, path: Path, columns: Sequence[str], kind: str) -> 
       ConfigError: something else is there.
     """
     with refusing("--output"):
-        first_line = path.read_text(errors="replace").partition("\n")[0] if path.exists() else None
-        if first_line not in (None, ",".join(columns)):
+        text = path.read_text(errors="replace") if path.exists() else ""
+        if text and text.partition("\n")[0] != ",".join(columns):
             raise errors.ConfigError(
                 f"--output={output}: {path} is there, and no table of {kind}; take another name"
             )

@@ -10,18 +10,13 @@ from typing import Any
 from hts_tf import errors
 
 
-def check_travels(recipe: Any, refusal: str, page: str | None = None) -> None:
-    """Raises: ConfigError: what has them cannot be handed to executors.
-
-    Args:
-      recipe: what has them.
-      refusal: what is said then, before the reason.
-      page: see `errors.ConfigError`.
-    """
+def why_they_stay(recipe: Any) -> str | None:
+    """Returns why what has them cannot be handed to executors; None if it can."""
     try:
         pickle.dumps(recipe)
     except Exception as error:
-        raise errors.ConfigError(f"{refusal}: {errors.in_a_line(error)}", page=page) from error
+        return errors.in_a_line(error)
+    return None
 
 
 def copied(kwargs: dict[str, Any], render_mode: str | None) -> dict[str, Any]:

@@ -151,12 +151,12 @@ class Gymnasium:
             self.history_free,
             tuple(self.figures),
         )
-        arguments.check_travels(
-            recipe,
-            f"Gymnasium.id = {self.id!r} cannot travel to executors, as its entry point or an "
-            "argument is no part of a module",
-            page="your_own_environment.md#a-class",
-        )
+        if why := arguments.why_they_stay(recipe):
+            raise errors.ConfigError(
+                f"Gymnasium.id = {self.id!r} cannot travel to executors, as its entry point or an "
+                f"argument is no part of a module: {why}",
+                page="your_own_environment.md#a-class",
+            )
         built = environment.GymnasiumEnvironment(recipe)
         built.close()
         return _Found(built.spec, recipe, built.has_info_mask)

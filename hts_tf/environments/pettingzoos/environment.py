@@ -229,12 +229,17 @@ class PettingZooEnvironment(base.Environment):
         return base.StepResult(paid, self._ahead(paid), *map(np.array, ends))
 
     def _ahead(self, reward: np.ndarray) -> np.ndarray:
-        """Returns scores: of two sides, by how much a player is ahead of the other one, halved."""
+        """Returns scores: of two sides, by how much each is ahead of the other, halved.
+
+        Those who have left have none, so those who are there have theirs, too.
+        """
         num_own = self.spec.num_own
         if num_own == len(reward):
             return reward
-        own, rivals = reward[:num_own], reward[num_own:]
-        return np.concatenate([own - rivals.mean(), rivals - own.mean()]) / 2
+        there = np.array([agent in self._there for agent in self._agents])
+        ahead = (reward[:num_own].mean() - reward[num_own:].mean()) / 2
+        sides = (ahead, there[:num_own]), (-ahead, there[num_own:])
+        return np.concatenate([score * of / max(of.mean(), 1 / len(of)) for score, of in sides])
 
     def close(self) -> None:
         """See base class."""

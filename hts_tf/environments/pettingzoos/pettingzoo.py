@@ -28,7 +28,7 @@ class PettingZoo:
 
     All of them share one policy, which may have parts for each (`by_agent`). Agents may leave
     before an episode is over, but not come later. Each episode begins with `reset(seed=its own)`;
-    score and reward are both the agent's reward.
+    score and reward are both the agent's reward, but for the score of two sides.
 
     Spaces may differ from agent to agent where a shared policy can serve that: vectors of floats
     are filled up with zeros to the longest one, and Discrete actions are masked to the agent's own
@@ -40,8 +40,8 @@ class PettingZoo:
       kwargs: keyword arguments of the function.
       max_episode_steps: episodes are truncated after so many env steps; None takes the
         environment's own `max_cycles`.
-      rivals: agents on the other side, such as ('adversary_0',). A player's score is then half of
-        what its reward is above the mean of the other side's: its reward, if these add up to 0.
+      rivals: agents on the other side, such as ('adversary_0',). The score of a side is then half
+        of what its mean reward is above the other's: its reward, if these add up to 0.
       agent_indicator: whether agents are told who they are: the observation's entry "agent", 0 to
         P - 1, in the order of its possible agents. They can then play different roles.
       critic_state: whether values, but not policies, also see the environment's `state()`; see
@@ -79,7 +79,8 @@ class PettingZoo:
         Raises:
           ConfigError: it cannot be built, or has spaces that we do not serve.
         """
-        arguments.check_travels(self, "PettingZoo.kwargs cannot travel to executors")
+        if why := arguments.why_they_stay(self):
+            raise errors.ConfigError(f"PettingZoo.kwargs cannot travel to executors: {why}")
         built = self._build()
         built.close()
         return built.spec
