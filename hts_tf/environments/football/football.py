@@ -7,20 +7,14 @@ from annotated_types import Ge, Le
 
 from hts_tf import errors, specs, trees, values
 from hts_tf.configurables import configurable
-from hts_tf.environments.football import (
-    action_masks,
-    scenario,
-    scenarios,
-    simple115v2,
-    super_mini_map,
-)
+from hts_tf.environments.football import action_masks, scenario, scenarios, simple115v2
 from hts_tf.environments.football.environment import REPRESENTATIONS, FootballEnvironment, Game
 from hts_tf.system import installation
 
 if TYPE_CHECKING:
     from hts_tf.environments.football import view
 
-_Players = Annotated[int, Ge(0), Le(super_mini_map.MAX_TEAM_SIZE)] | Literal["all"]
+_Players = Annotated[int, Ge(0), Le(scenario.MAX_TEAM_SIZE)] | Literal["all"]
 
 
 @configurable

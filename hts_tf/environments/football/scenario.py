@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from hts_tf import errors, seeding
-from hts_tf.environments.football import super_mini_map
 
 if TYPE_CHECKING:
     import gfootball_engine
     from gfootball.env import config as gfootball_config
+
+MAX_TEAM_SIZE = 11  # a larger one crashes the engine
 
 _SEED = "game_engine_random_seed"
 _NUMBER = "episode_number"
@@ -136,7 +137,7 @@ class Scenario:
         """
         setup = self._run(seed)
         rules = setup.config.ScenarioConfig()
-        if max(len(rules.left_team), len(rules.right_team)) > super_mini_map.MAX_TEAM_SIZE:
+        if max(len(rules.left_team), len(rules.right_team)) > MAX_TEAM_SIZE:
             raise self._error("has a team of more than 11 players, which crashes the engine")
         for side, controlled, most in [
             ("left", self._players[0], rules.controllable_left_players),

@@ -12,11 +12,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from hts_tf import specs
+from hts_tf.environments.football.scenario import MAX_TEAM_SIZE
 from hts_tf.environments.football.sides import Point, Side
 
 WIDTH = 96
 HEIGHT = 72
-MAX_TEAM_SIZE = 11
 
 _PLANES = (0,) * MAX_TEAM_SIZE + (1,) * MAX_TEAM_SIZE + (2, 3)
 
