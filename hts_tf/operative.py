@@ -212,13 +212,12 @@ def without_observers(text: str) -> str:
     observers = _observers(found)
     if not observers:
         return text
-    scopes = r"(?:[\w.]+/)*"
     theirs = [
         f"# {WATCHING} = .*",
         r"Trainer\.observers = .*",
         *(f"import {re.escape(module)}" for module in found.get(WATCHING, ())),
-        *(rf"# Parameters for {scopes}{re.escape(name)}:(?:\n# None\.)?" for name in observers),
-        *(rf"{scopes}{re.escape(name)}\.\w+ = .*" for name in observers),
+        *(rf"# Parameters for {re.escape(name)}:(?:\n# None\.)?" for name in observers),
+        *(rf"{re.escape(name)}\.\w+ = .*" for name in observers),
     ]
     return re.sub(rf"^(?:{'|'.join(theirs)})\n", "", text, flags=re.MULTILINE)
 

@@ -138,8 +138,8 @@ class Settings:
         self._check_shards()
         # The class has none where it depends on the instance, as of `Asynchronous`: two or more.
         has_one_storage = getattr(self.schedule, "num_storages", None) == 1
-        several = self.environment.spec.num_players > 1
-        if several and has_one_storage and self.sync_interval == 1:
+        has_no_step_before = has_one_storage and self.sync_interval == 1
+        if has_no_step_before and self.environment.spec.num_players > 1:
             raise errors.ConfigError(
                 f"Trainer.sync_interval = 1: under Trainer.schedule = @{self.schedule.__name__} "
                 "several players need 2 or more, as whether one had left is in the step before"

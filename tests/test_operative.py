@@ -175,14 +175,7 @@ def test_observers_may_be_bound_otherwise_or_left_away(tmp_path, monkeypatch):
     for old, new in itertools.permutations([without, there, more], 2):
         assert operative.differences(old, new) == []
     spelled = used(*watched, "import spells")
-    two = "Trainer.observers = (@near/Spectator(), @far/Spectator())"
-    scoped = used("import spectators", two, "near/Spectator.seats = 3")
-    assert "near/Spectator.seats = 3" in scoped
-    for watched_text, unwatched in (
-        (there, without),
-        (spelled, used("import spells")),
-        (scoped, without),
-    ):
+    for watched_text, unwatched in ((there, without), (spelled, used("import spells"))):
         left = operative.without_observers(watched_text)
         assert not any(word in left for word in ("pectator", "observers", operative.WATCHING))
         assert operative.differences(left, unwatched) == []

@@ -222,11 +222,12 @@ class PettingZooEnvironment(base.Environment):
             if was_there and not ends[0][index] and agent not in shown:
                 raise self._error(f"{agent!r} has not terminated, but observes nothing")
         self._write(shown, observation, over=[any(end) for end in zip(*ends, strict=True)])
+        paid = np.array(reward)
+        score = self._ahead(paid)
         self._there = staying
         if not self.spec.players:
             return base.StepResult(reward[0], reward[0], ends[0][0], ends[1][0])
-        paid = np.array(reward)
-        return base.StepResult(paid, self._ahead(paid), *map(np.array, ends))
+        return base.StepResult(paid, score, *map(np.array, ends))
 
     def _ahead(self, reward: np.ndarray) -> np.ndarray:
         """Returns scores: of two sides, by how much each is ahead of the other, halved.
