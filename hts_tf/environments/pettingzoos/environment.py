@@ -10,6 +10,7 @@ from gymnasium import spaces as gymnasium_spaces
 from hts_tf import configurables, errors, specs, trees
 from hts_tf.environments import base, checked, results
 from hts_tf.environments.gymnasiums import arguments, masks, spaces
+from hts_tf.environments.pettingzoos.two_teams import TwoTeams
 
 if TYPE_CHECKING:
     from pettingzoo import ParallelEnv
@@ -52,37 +53,20 @@ class PettingZooEnvironment(base.Environment):
         self._module = recipe.module
         self.env = build(recipe, render_mode)
         try:
-            self._agents = list(getattr(self.env, "possible_agents", ()))
-            if not self._agents:
+            self._possible = list(getattr(self.env, "possible_agents", ()))
+            if not self._possible:
                 raise errors.ConfigError(
                     f"{recipe.module} has no possible_agents: it must name all that may ever take "
                     "part",
                     page="your_own_environment.md#several-players",
                 )
-            self._in_order = [*self._agents]  # as the game has them
-            self._put_last(recipe.rivals)
+            self._teams = TwoTeams(self._possible, recipe.rivals)
+            self._agents = self._teams.agents
             self._lay_out(recipe)
         except BaseException:
             self.close()
             raise
         self._steps = 0
-
-    def _put_last(self, rivals: Sequence[str]) -> None:
-        there = self._in_order
-        unknown = [name for name in rivals if name not in there]
-        if unknown or len(set(rivals)) < len(rivals):
-            which = f"there is no agent {unknown[0]!r}" if unknown else "one is named twice"
-            raise errors.ConfigError(
-                f"PettingZoo.rivals = {rivals!r}: {which}; there are {', '.join(map(str, there))}",
-                page="teams.md#opponents",
-            )
-        own = [agent for agent in there if agent not in rivals]
-        if not own:
-            raise errors.ConfigError(
-                "PettingZoo.rivals has all agents: nobody would learn", page="teams.md#opponents"
-            )
-        self._agents = [*own, *rivals]
-        self._numbers = [there.index(agent) for agent in self._agents]
 
     def _lay_out(self, recipe: Recipe) -> None:
         seen = [self.env.observation_space(agent) for agent in self._agents]
@@ -125,7 +109,7 @@ class PettingZooEnvironment(base.Environment):
             recipe.max_episode_steps or self._own_limit(),
             history_free=recipe.history_free,
             num_players=len(self._agents),
-            num_rivals=len(recipe.rivals),
+            num_rivals=self._teams.num_rivals,
         )
 
     def _common_action(self, actions: list[gymnasium_spaces.Space]) -> specs.ArraySpec:
@@ -197,7 +181,7 @@ class PettingZooEnvironment(base.Environment):
             for agent, played, own in zip(self._agents, self._played, actions, strict=True)
             if agent in self._there
         }
-        chosen = {agent: chosen[agent] for agent in self._in_order if agent in chosen}
+        chosen = {agent: chosen[agent] for agent in self._possible if agent in chosen}
         shown, rewards, terminated, truncated, _ = self.env.step(chosen)
         is_last = self._steps == self._time_limit
         staying = set(self.env.agents)
@@ -223,24 +207,11 @@ class PettingZooEnvironment(base.Environment):
                 raise self._error(f"{agent!r} has not terminated, but observes nothing")
         self._write(shown, observation, over=[any(end) for end in zip(*ends, strict=True)])
         paid = np.array(reward)
-        score = self._ahead(paid)
+        score = self._teams.scores(paid, self._there)
         self._there = staying
         if not self.spec.players:
             return base.StepResult(reward[0], reward[0], ends[0][0], ends[1][0])
         return base.StepResult(paid, score, *map(np.array, ends))
-
-    def _ahead(self, reward: np.ndarray) -> np.ndarray:
-        """Returns scores: of two sides, by how much each is ahead of the other, halved.
-
-        Those who have left have none, so those who are there have theirs, too.
-        """
-        num_own = self.spec.num_own
-        if num_own == len(reward):
-            return reward
-        there = np.array([agent in self._there for agent in self._agents])
-        ahead = (reward[:num_own].mean() - reward[num_own:].mean()) / 2
-        sides = (ahead, there[:num_own]), (-ahead, there[num_own:])
-        return np.concatenate([score * of / max(of.mean(), 1 / len(of)) for score, of in sides])
 
     def close(self) -> None:
         """See base class."""
@@ -291,7 +262,7 @@ class PettingZooEnvironment(base.Environment):
             else:
                 own.fill(True)
         if self._is_dict and specs.AGENT in place:
-            place[specs.AGENT][...] = self._numbers[index]
+            place[specs.AGENT][...] = self._teams.numbers[index]
 
     def _write_all(self, arrays: trees.Tree) -> None:
         state = self.env.state()
