@@ -55,6 +55,22 @@ class Attempt(NamedTuple):
     actions: np.ndarray
 
 
+class _Place(NamedTuple):
+    """Where an executor died.
+
+    Attributes:
+      what: it was doing.
+      slot: of the environment.
+      length: env steps that the episode had come to.
+      episode: its number.
+    """
+
+    what: int
+    slot: int
+    length: int
+    episode: int
+
+
 class ExecutorPool:
     """Keeps one process alive for each task.
 
@@ -101,7 +117,7 @@ class ExecutorPool:
         self._sentinels: dict[int, int] = {}  # pidfd -> index
         self._hanging: set[int] = set()
         self._unseen: dict[int, tuple[int, float]] = {}  # index -> see _seconds_unseen
-        self._last_place: list[tuple[int, ...]] = [()] * len(tasks)
+        self._last_place: list[_Place | None] = [None] * len(tasks)
         self._deaths_there = [0] * len(tasks)
         self._source = source.Source()
         self.crashes = 0
@@ -250,13 +266,19 @@ class ExecutorPool:
     def _count(self, index: int) -> None:
         """Counts a death, also of those in the same place.
 
-        An episode that is played again dies wherever it dies without getting any further.
+        An episode that is played again dies wherever it dies without getting any further; one of an
+        environment with history is cut short, and may die where the one before has.
         """
         self.crashes += 1
         what, slot, episode, *_ = self._doing[index].tolist()
         # One that starts is in no slot yet.
-        place = what, slot, episode, self._ledger.place(slot).length if slot >= 0 else 0
-        if what == executor.WAITING or place != self._last_place[index]:
+        place = _Place(what, slot, self._ledger.place(slot).length if slot >= 0 else 0, episode)
+        before = self._last_place[index]
+        came_no_further = before is not None and (
+            place == before
+            or (self._board.has_history[0] and place == before._replace(episode=before.episode + 1))
+        )
+        if what == executor.WAITING or not came_no_further:
             self._deaths_there[index] = 0
         self._deaths_there[index] += 1
         self._last_place[index] = place

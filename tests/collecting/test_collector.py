@@ -106,6 +106,12 @@ class BreaksInStep(synthetic.Synthetic):
         return LostBall(self)
 
 @dataclasses.dataclass(frozen=True)
+class BreaksInStepWithHistory(BreaksInStep):
+    @property
+    def spec(self):
+        return dataclasses.replace(super().spec, history_free=False)
+
+@dataclasses.dataclass(frozen=True)
 class BreaksInMake(synthetic.Synthetic):
     def make(self):
         raise RuntimeError("there is no ball")
@@ -997,6 +1003,16 @@ def test_an_executor_that_dies_again_and_again_in_the_same_step_ends_the_run(bro
     errors = capfd.readouterr().err
     assert errors.count("RuntimeError: the ball is lost") >= 3
     assert errors.count("another takes its place") >= 2
+
+
+def test_so_does_one_whose_episodes_are_cut_short_and_die_alike(broken_games):
+    game = broken_games.BreaksInStepWithHistory(3, 5)
+    with collecting(game, num_executors=1, num_envs=1, crash_limit=3) as collector:
+        collector.start()
+        expected = "stepping environment 0, episode 2, env step 2; it died there 3 times"
+        with pytest.raises(WorkerError, match=expected):
+            run_intervals(collector, 0, 9)
+        assert collector.workers._pool.crashes == 3
 
 
 def test_an_environment_that_cannot_be_made(broken_games, capfd):
