@@ -1,35 +1,20 @@
 """A parallel PettingZoo environment in the form that executors step."""
 
-import importlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces as gymnasium_spaces
 
-from hts_tf import configurables, errors, specs, trees
+from hts_tf import errors, specs, trees
 from hts_tf.environments import base, checked, results
-from hts_tf.environments.gymnasiums import arguments, masks, spaces
+from hts_tf.environments.gymnasiums import masks, spaces
+from hts_tf.environments.pettingzoos import shared
+from hts_tf.environments.pettingzoos.building import Recipe, build
 from hts_tf.environments.pettingzoos.two_teams import TwoTeams
-
-if TYPE_CHECKING:
-    from pettingzoo import ParallelEnv
 
 _SEEN = "observation"
 _READ_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
-
-
-class Recipe(NamedTuple):
-    """How to build one; see `pettingzoo.PettingZoo`."""
-
-    module: str
-    kwargs: dict[str, Any]
-    max_episode_steps: int | None
-    rivals: Sequence[str]
-    history_free: bool
-    agent_indicator: bool
-    critic_state: bool
-    bounded_by: Literal["clip", "tanh"]
 
 
 class PettingZooEnvironment(base.Environment):
@@ -53,14 +38,14 @@ class PettingZooEnvironment(base.Environment):
         self._module = recipe.module
         self.env = build(recipe, render_mode)
         try:
-            self._possible = list(getattr(self.env, "possible_agents", ()))
-            if not self._possible:
+            possible = list(getattr(self.env, "possible_agents", ()))
+            if not possible:
                 raise errors.ConfigError(
                     f"{recipe.module} has no possible_agents: it must name all that may ever take "
                     "part",
                     page="your_own_environment.md#several-players",
                 )
-            self._teams = TwoTeams(self._possible, recipe.rivals)
+            self._teams = TwoTeams(possible, recipe.rivals)
             self._agents = self._teams.agents
             self._lay_out(recipe)
         except BaseException:
@@ -77,9 +62,10 @@ class PettingZooEnvironment(base.Environment):
             keys = [key for key in seen[0].spaces if key != specs.ACTION_MASK]
             self._alone = keys[0] if len(keys) == 1 else None
             seen = [_without_mask(space) for space in seen]
-        observed, self._writers = _common(seen)
+        observed, self._writers = shared.observed(seen)
         self._played = [spaces.played(space, recipe.bounded_by, "PettingZoo") for space in actions]
-        action = self._common_action(actions)
+        kinds = [played.spec for played in self._played]
+        action = shared.action(actions, kinds, self._module)
         entries: dict[str, trees.Tree] = {}
         self._masks = None
         counts = [spaces.values(space) for space in actions]
@@ -110,18 +96,6 @@ class PettingZooEnvironment(base.Environment):
             history_free=recipe.history_free,
             num_players=len(self._agents),
             num_rivals=self._teams.num_rivals,
-        )
-
-    def _common_action(self, actions: list[gymnasium_spaces.Space]) -> specs.ArraySpec:
-        kinds = [played.spec for played in self._played]
-        if all(kind == kinds[0] for kind in kinds):
-            return kinds[0]
-        if all(isinstance(kind, specs.DiscreteSpec) for kind in kinds):
-            return max(kinds, key=lambda kind: kind.num_values)
-        raise errors.ConfigError(
-            f"PettingZoo.module = {self._module!r}: agents share a policy, which cannot serve "
-            f"actions that differ as these do: {_listed(actions)}",
-            page="your_own_environment.md#several-players",
         )
 
     def _make_masks(self, counts: list[Any]) -> list[masks.Mask]:
@@ -177,11 +151,10 @@ class PettingZooEnvironment(base.Environment):
         self._steps += 1
         actions = action if self.spec.players else [action]
         chosen = {
-            agent: played.action(specs.plain(own))
-            for agent, played, own in zip(self._agents, self._played, actions, strict=True)
+            agent: self._played[place].action(specs.plain(actions[place]))
+            for agent, place in self._teams.places.items()
             if agent in self._there
         }
-        chosen = {agent: chosen[agent] for agent in self._possible if agent in chosen}
         shown, rewards, terminated, truncated, _ = self.env.step(chosen)
         is_last = self._steps == self._time_limit
         staying = set(self.env.agents)
@@ -206,12 +179,11 @@ class PettingZooEnvironment(base.Environment):
             if was_there and not ends[0][index] and agent not in shown:
                 raise self._error(f"{agent!r} has not terminated, but observes nothing")
         self._write(shown, observation, over=[any(end) for end in zip(*ends, strict=True)])
-        paid = np.array(reward)
-        score = self._teams.scores(paid, self._there)
-        self._there = staying
+        there, self._there = self._there, staying
         if not self.spec.players:
             return base.StepResult(reward[0], reward[0], ends[0][0], ends[1][0])
-        return base.StepResult(paid, score, *map(np.array, ends))
+        paid = np.array(reward)
+        return base.StepResult(paid, self._teams.scores(paid, there), *map(np.array, ends))
 
     def close(self) -> None:
         """See base class."""
@@ -278,69 +250,7 @@ class PettingZooEnvironment(base.Environment):
         return checked.broken(self._module, self._steps, fault)
 
 
-def build(recipe: Recipe, render_mode: str | None = None) -> "ParallelEnv":
-    """Builds PettingZoo's environment. Raises: ConfigError: it cannot be built."""
-    module = importlib.import_module(recipe.module)  # which `PettingZoo` permits
-    kwargs = arguments.copied(recipe.kwargs, render_mode)
-    env = None
-    try:
-        env = module.parallel_env(**kwargs)
-        env.reset(seed=0)  # some know their agents only then
-    except Exception as error:
-        if env is not None:
-            env.close()
-        raise errors.ConfigError(
-            f"PettingZoo.module = {recipe.module!r} cannot be built: {type(error).__name__}: "
-            f"{errors.in_a_line(error)}"
-        ) from error
-    return env
-
-
 def _without_mask(space: gymnasium_spaces.Dict) -> gymnasium_spaces.Space:
     """Returns what is left; an entry that is left alone stands for itself."""
     rest = {key: part for key, part in space.items() if key != specs.ACTION_MASK}
     return gymnasium_spaces.Dict(rest) if len(rest) != 1 else next(iter(rest.values()))
-
-
-def _common(
-    seen: list[gymnasium_spaces.Space],
-) -> tuple[trees.Tree, list[Callable[[Any, trees.Tree], None]]]:
-    """Returns the spec of what all agents observe, and what writes that of each.
-
-    Raises:
-      ConfigError: such spaces are not served together.
-    """
-    if all(space == seen[0] for space in seen):
-        observed = spaces.observed(seen[0])
-        return observed.spec, [observed.write] * len(seen)
-    if all(
-        isinstance(space, gymnasium_spaces.Box)
-        and len(space.shape) == 1
-        and space.dtype.kind == "f"
-        for space in seen
-    ):
-        longest = max(seen, key=lambda space: space.shape[0])
-        return spaces.observed(longest).spec, [_filled_up(space) for space in seen]
-    raise errors.ConfigError(
-        "agents share a policy, which cannot serve observations that differ as these do: "
-        f"{_listed(seen)}; vectors of floats may",
-        page="your_own_environment.md#several-players",
-    )
-
-
-def _listed(different: list[gymnasium_spaces.Space]) -> str:
-    return ", ".join(dict.fromkeys(configurables.shorten(repr(space)) for space in different))
-
-
-def _filled_up(space: gymnasium_spaces.Box) -> Callable[[Any, np.ndarray], None]:
-    """Returns what writes a vector to the beginning of a longer one, and zeros after it."""
-    (length,) = space.shape
-    if not length:
-        return lambda value, array: array.fill(0)
-    write_own = spaces.observed(space).write
-
-    def write(value: Any, array: np.ndarray) -> None:
-        write_own(value, array[:length])
-        array[length:] = 0
-
-    return write

@@ -15,7 +15,7 @@ from hts_tf.environments.gymnasiums import arguments, registry
 from hts_tf.system import installation
 
 if TYPE_CHECKING:
-    from hts_tf.environments.pettingzoos import environment, view
+    from hts_tf.environments.pettingzoos import building, environment, view
 
 
 @configurable
@@ -118,15 +118,15 @@ class PettingZoo:
 
     def check(self) -> list[str]:
         """Returns what PettingZoo's own test has to say; see `base.Checkable`."""
-        from hts_tf.environments.pettingzoos import checker, environment
+        from hts_tf.environments.pettingzoos import building, checker
 
-        return checker.complaints(environment.build(self._recipe))
+        return checker.complaints(building.build(self._recipe))
 
     @property
-    def _recipe(self) -> "environment.Recipe":
-        from hts_tf.environments.pettingzoos import environment
+    def _recipe(self) -> "building.Recipe":
+        from hts_tf.environments.pettingzoos import building
 
-        return environment.Recipe(
+        return building.Recipe(
             self.module,
             dict(self.kwargs or {}),
             self.max_episode_steps,

@@ -13,6 +13,7 @@ class TwoTeams:
     Attributes:
       agents: our own, in the game's order, and then the rivals.
       numbers: which of the game's possible agents each of these is.
+      places: of each agent among these, in the game's order.
       num_rivals: how many, the last ones, are rivals.
     """
 
@@ -41,6 +42,7 @@ class TwoTeams:
             )
         self.agents = [*own, *rivals]
         self.numbers = [possible.index(agent) for agent in self.agents]
+        self.places = {agent: self.agents.index(agent) for agent in possible}
         self.num_rivals = len(rivals)
 
     def scores(self, reward: np.ndarray, there: Collection[str]) -> np.ndarray:

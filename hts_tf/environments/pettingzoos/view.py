@@ -6,7 +6,8 @@ import numpy as np
 from PIL import Image
 
 from hts_tf.environments.gymnasiums import pictures
-from hts_tf.environments.pettingzoos.environment import PettingZooEnvironment, Recipe
+from hts_tf.environments.pettingzoos.building import Recipe
+from hts_tf.environments.pettingzoos.environment import PettingZooEnvironment
 
 
 class PettingZooView(PettingZooEnvironment):
