@@ -17,6 +17,7 @@ import numpy as np
 from hts_tf import errors
 from hts_tf.collecting import executor
 from hts_tf.collecting.board import Board
+from hts_tf.collecting.deaths import Deaths, Place
 from hts_tf.collecting.executor_process import ExecutorTask
 from hts_tf.system import processes, source, terminal
 
@@ -55,31 +56,12 @@ class Attempt(NamedTuple):
     actions: np.ndarray
 
 
-class _Place(NamedTuple):
-    """Where an executor died.
-
-    Attributes:
-      what: it was doing.
-      slot: of the environment.
-      length: env steps that the episode had come to.
-      episode: its number.
-    """
-
-    what: int
-    slot: int
-    length: int
-    episode: int
-
-
 class ExecutorPool:
     """Keeps one process alive for each task.
 
     A dead executor is noticed at once, by its pidfd. Its successor builds its environments from
     the ledger, so nothing is lost but time. Only one that dies again and again in the same env
     step (or before its first) is given up.
-
-    Attributes:
-      crashes: how many executors have died.
     """
 
     def __init__(
@@ -117,15 +99,18 @@ class ExecutorPool:
         self._sentinels: dict[int, int] = {}  # pidfd -> index
         self._hanging: set[int] = set()
         self._unseen: dict[int, tuple[int, float]] = {}  # index -> see _seconds_unseen
-        self._last_place: list[_Place | None] = [None] * len(tasks)
-        self._deaths_there = [0] * len(tasks)
+        self._deaths = Deaths(len(tasks))
         self._source = source.Source()
-        self.crashes = 0
         self._stopping = False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK)
         # One thread starts all executors and outlives them: the kernel kills a process whose
         # parent *thread* has ended (see `executor_process.main`).
         self._thread = threading.Thread(target=self._run, name="executor pool", daemon=True)
+
+    @property
+    def crashes(self) -> int:
+        """How many executors have died."""
+        return self._deaths.total
 
     @property
     def pids(self) -> list[int]:
@@ -221,10 +206,12 @@ class ExecutorPool:
         fault = self._faults[index].tobytes().rstrip(b"\0").decode(errors="ignore")
         if fault:  # trying again would not mend it
             raise WorkerError(f"{fault} ({where})", attempt)
-        self._count(index)
+        deaths_there = self._deaths.count(
+            index, self._place(index), bool(self._board.has_history[0])
+        )
         envs = ", ".join(str(self._board.env(slot)) for slot in self._tasks[index].slots)
         report = f"executor {index} (environments {envs}) {how} while {where}"
-        if self._deaths_there[index] >= self._crash_limit:
+        if deaths_there >= self._crash_limit:
             raise WorkerError(
                 f"{report}; it died there {self._crash_limit} times",
                 attempt,
@@ -263,25 +250,12 @@ class ExecutorPool:
             num_actions = step + 1
         return where, Attempt(env, episode, task, self._ledger.attempted(slot, num_actions))
 
-    def _count(self, index: int) -> None:
-        """Counts a death, also of those in the same place.
-
-        An episode that is played again dies wherever it dies without getting any further; one of an
-        environment with history is cut short, and may die where the one before has.
-        """
-        self.crashes += 1
+    def _place(self, index: int) -> Place | None:
+        """Returns where an executor died; None while it waited, which is no place of its own."""
         what, slot, episode, *_ = self._doing[index].tolist()
-        # One that starts is in no slot yet.
-        place = _Place(what, slot, self._ledger.place(slot).length if slot >= 0 else 0, episode)
-        before = self._last_place[index]
-        came_no_further = before is not None and (
-            place == before
-            or (self._board.has_history[0] and place == before._replace(episode=before.episode + 1))
-        )
-        if what == executor.WAITING or not came_no_further:
-            self._deaths_there[index] = 0
-        self._deaths_there[index] += 1
-        self._last_place[index] = place
+        if what == executor.WAITING:
+            return None
+        return Place(what, slot, self._ledger.place(slot).length if slot >= 0 else 0, episode)
 
     def _kill_hanging(self) -> None:
         if self._step_timeout_sec is None:
