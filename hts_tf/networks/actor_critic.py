@@ -63,7 +63,8 @@ class ActorCritic(Agent):
         super().__init__(autocast=False, dtype="float32")
         if core and value_torso and not specs.has_critic_state(spec.observation):
             raise errors.ConfigError(
-                "ActorCritic.value_torso has no memory: with ActorCritic.core bound, leave it None"
+                "ActorCritic.value_torso has no memory: with ActorCritic.core bound, bind "
+                "ActorCritic.value_torso = None"
             )
         seeds = Seeds(seed)
         self._spec = spec
@@ -74,17 +75,18 @@ class ActorCritic(Agent):
         if self._normaliser is not None:
             seen = self._normaliser.normalised
         policy_sees = seen_by_policy(seen)
-        self._torso = (torso or choice.torso_for(policy_sees))(policy_sees, seeds)
-        self._core = core(seeds) if core else None
-        self._head = (head or choice.head_for(spec.action))(spec.action, seeds)
-        self._head.check_mask(spec.observation)
-        value_torso = value_torso or choice.value_torso_for(seen)
-        self._value_torso = value_torso(seen, seeds) if value_torso else None
-        self._value_head = dense(1, seeds, gain=1.0)
-        zeros = (spec.observation, self._core.state if self._core else ())
-        # Else Keras would trace the whole call with symbols first. This one builds the layers.
-        self.built = True
-        self(*trees.map(lambda leaf: np.zeros((2, *leaf.shape), leaf.dtype), zeros))
+        with seeds.for_all():
+            self._torso = (torso or choice.torso_for(policy_sees))(policy_sees, seeds)
+            self._core = core(seeds) if core else None
+            self._head = (head or choice.head_for(spec.action))(spec.action, seeds)
+            self._head.check_mask(spec.observation)
+            value_torso = value_torso or choice.value_torso_for(seen)
+            self._value_torso = value_torso(seen, seeds) if value_torso else None
+            self._value_head = dense(1, seeds, gain=1.0)
+            # Else Keras would trace the whole call with symbols first. This one builds the layers.
+            self.built = True
+            zeros = (spec.observation, self._core.state if self._core else ())
+            self(*trees.map(lambda leaf: np.zeros((2, *leaf.shape), leaf.dtype), zeros))
 
     @property
     def step(self) -> rollouts.StepSpec:

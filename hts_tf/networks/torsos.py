@@ -1,7 +1,9 @@
 """Torsos: the layers under the heads, one builder for each kind of observation."""
 
+import contextlib
 import math
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Literal
 
 import keras
@@ -27,6 +29,20 @@ class Seeds:
         """Returns an orthogonal initialiser with the next seed."""
         self._next += 1
         return keras.initializers.Orthogonal(gain, seed=self._next)
+
+    @contextlib.contextmanager
+    def for_all(self) -> Iterator[None]:
+        """Has initialisers that are made without a seed get theirs from here, too.
+
+        Such as those of a layer that a user's torso makes as Keras' examples do. Keras draws their
+        seeds from Python's `random`, which is as it was afterwards.
+        """
+        before = random.getstate()
+        random.seed(self._next)
+        try:
+            yield
+        finally:
+            random.setstate(before)
 
 
 def dense(units: int, seeds: Seeds, gain: float) -> keras.layers.Dense:

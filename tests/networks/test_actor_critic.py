@@ -1,6 +1,7 @@
 import dataclasses
 import functools
 import math
+import random
 
 import keras
 import numpy as np
@@ -205,6 +206,17 @@ def test_more_actions_than_a_byte_counts():
 def test_seed_decides_the_weights():
     assert make(3).parameters_hash() == make(3).parameters_hash()
     assert make(3).parameters_hash() != make(4).parameters_hash()
+
+
+def test_the_seed_also_decides_of_initialisers_without_one():
+    def torso(spec, seeds):
+        kernel = keras.initializers.HeNormal()
+        return [torsos.ToFloat(spec), keras.layers.Dense(8), keras.layers.Dense(8, None, True, kernel)]
+
+    random.seed(5)
+    begun = [ActorCritic(VECTOR, seed, torso).parameters_hash() for seed in (3, 3, 4)]
+    assert begun[0] == begun[1] != begun[2]
+    assert random.random() == random.Random(5).random()  # who calls from Python has its own
 
 
 def test_no_two_layers_start_alike():
