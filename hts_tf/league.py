@@ -13,6 +13,7 @@ where it was interrupted. `hts_tf.tournament` rates them.
 """
 
 import shlex
+import sys
 from pathlib import Path
 
 from absl import flags
@@ -65,7 +66,7 @@ def play() -> None:
         )
         together([lambda _, training=training: training.steps()])
     names = ",".join(str(directory / member.name) for member in members(_GENERATIONS.value))
-    rate = shlex.join(["python", "-m", "hts_tf.tournament", f"--workdirs={names}"])
+    rate = shlex.join([sys.executable, "-m", "hts_tf.tournament", f"--workdirs={names}"])
     terminal.say(f"to rate them: {rate}")
 
 

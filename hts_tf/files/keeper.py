@@ -3,6 +3,7 @@
 import json
 import math
 import shlex
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -261,7 +262,7 @@ class Keeper:
         modules = operative.bindings(self._workdir.configuration()).get(operative.IMPORTS, ())
         replay = shlex.join(
             [
-                *("python", "-m", "hts_tf.replay", f"--workdir={self._workdir.path}"),
+                *(sys.executable, "-m", "hts_tf.replay", f"--workdir={self._workdir.path}"),
                 *(f"--archive={path}", "--check_only", *config.modules_flags(modules)),
             ]
         )

@@ -26,7 +26,8 @@ def workdir() -> str:
             raise errors.ConfigError(f"--workdir={name} is a model: --model={name}")
         if "@" in Path(name).name and not Path(name).exists():
             raise errors.ConfigError(
-                f"--workdir={name}: there is no such directory; it is given without @..."
+                f"--workdir={name}: there is no such directory; it is given without @...: "
+                "`evaluate` has --checkpoint, and hts_tf.publish makes a model of any policy"
             )
     return name
 

@@ -211,7 +211,11 @@ def test_seed_decides_the_weights():
 def test_the_seed_also_decides_of_initialisers_without_one():
     def torso(spec, seeds):
         kernel = keras.initializers.HeNormal()
-        return [torsos.ToFloat(spec), keras.layers.Dense(8), keras.layers.Dense(8, None, True, kernel)]
+        return [
+            torsos.ToFloat(spec),
+            keras.layers.Dense(8),
+            keras.layers.Dense(8, None, True, kernel),
+        ]
 
     random.seed(5)
     begun = [ActorCritic(VECTOR, seed, torso).parameters_hash() for seed in (3, 3, 4)]
