@@ -69,7 +69,8 @@ def write_systems(path, intervals):
         for schedule, seconds in zip(("hts", "sync"), pair, strict=True):
             step_time = f"gamma:{variance}"
             mine = ("synthetic", schedule, 16, 16, 128, step_time, 0.001, variance, 9)
-            rest = (2048 / seconds, seconds, 0.01, seconds, "")
+            expected = seconds if schedule == "hts" else 2 * seconds
+            rest = (2048 / seconds, seconds, 0.01, expected, "")
             rows += [("variance", *mine, *rest), ("num_envs", *mine, *rest)]
     for schedule in ("hts", "sync", "async"):
         football = ("academy_corner", schedule, 4, 2, 128, "", "", "", 9, 500, 1, 0.01, "", "")

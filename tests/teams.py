@@ -14,6 +14,7 @@ class Threads:
         self.size = size
         self._lock = threading.Condition()
         self._meetings = {}
+        self._failure = None
 
     def member(self, number):
         return _Member(self, number)
@@ -23,13 +24,20 @@ class Threads:
         results = [None] * self.size
 
         def one(number):
-            results[number] = body(self.member(number))
+            try:
+                results[number] = body(self.member(number))
+            except BaseException as error:
+                with self._lock:
+                    self._failure = self._failure or error
+                    self._lock.notify_all()  # those who wait for it
 
         threads = [threading.Thread(target=one, args=(n,), daemon=True) for n in range(self.size)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
+        if self._failure:
+            raise self._failure
         assert all(result is not None for result in results)
         return results
 
@@ -38,7 +46,9 @@ class Threads:
             brought = self._meetings.setdefault(meeting, {})
             brought[number] = item
             self._lock.notify_all()
-            self._lock.wait_for(lambda: len(brought) == self.size)
+            self._lock.wait_for(lambda: self._failure or len(brought) == self.size)
+            if self._failure:
+                raise RuntimeError("another thread has failed")
             return [brought[n] for n in range(self.size)]
 
 

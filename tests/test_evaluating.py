@@ -18,7 +18,7 @@ from hts_tf.files import archive
 from hts_tf.files.curves import RunLog
 from hts_tf.files.evaluations import Evaluations
 from hts_tf.watching import evaluation_process
-from tests import command_line, processes, refusals
+from tests import command_line, processes, refusals, waiting
 from tests.command_line import SMALL_FOOTBALL
 from tests.sameness import wait_for_rows
 
@@ -147,8 +147,8 @@ def test_kills(evaluated, calm, tmp_path):
             else:
                 process.kill()
             command_line.finish(process)
-        while evaluation_processes(tmp_path):  # killed by the kernel, but gives way to all others
-            time.sleep(0.01)
+        # Killed by the kernel, but it gives way to all others.
+        waiting.until(lambda: not evaluation_processes(tmp_path))
     finish(start(tmp_path, *EVALUATED, slow))
     assert Evaluations(tmp_path).read() == Evaluations(evaluated).read()
     best, expected = (Evaluations(path).best_state() for path in (tmp_path, evaluated))
@@ -187,7 +187,7 @@ def test_an_evaluation_that_fails(tmp_path, hangs, why):
         "--gin_bindings=Trainer.crash_limit = 1",
     ]
     if hangs:
-        flags.append("--gin_bindings=Trainer.step_timeout_sec = 10")
+        flags.append("--gin_bindings=Trainer.step_timeout_sec = 5")
     _, errors = finish(start(tmp_path, *flags))
     assert "the policy of 2 updates could not be evaluated" in errors
     assert why in errors
@@ -208,13 +208,12 @@ def test_an_environment_that_prints_and_has_processes_and_long_resets(tmp_path):
         "--gin_bindings=Trainer.step_timeout_sec = 8",
         "--gin_bindings=Trainer.crash_limit = 1",
         "--gin_bindings=Trainer.total_env_steps = 1024",
-        "--gin_bindings=Trainer.evaluate_every_updates = 1",
+        "--gin_bindings=Trainer.evaluate_every_updates = 2",
         "--gin_bindings=Trainer.evaluate_episodes = 8",
     ]
     finish(start(tmp_path, *flags))
-    assert [row.updates for row in Evaluations(tmp_path).read()] == [1, 2]
-    while processes.with_words(*sleep.split()):  # the kernel is at it
-        time.sleep(0.05)
+    assert [row.updates for row in Evaluations(tmp_path).read()] == [2]
+    waiting.until(lambda: not processes.with_words(*sleep.split()))  # the kernel is at it
 
 
 def test_no_room_for_another_process(tmp_path, monkeypatch, evaluated):

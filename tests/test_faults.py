@@ -17,7 +17,7 @@ import pytest
 from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.files import archive, checkpoint
 from hts_tf.files.workdir import Workdir
-from tests import command_line, patience, processes
+from tests import command_line, patience, processes, waiting
 from tests.sameness import wait_for_rows
 
 pytestmark = pytest.mark.slow
@@ -251,8 +251,4 @@ def test_processes_that_environments_start_end_with_a_run_that_is_killed(tmp_pat
         assert all(len(processes.in_session(pid)) > 2 for pid in executors), "with children"
         process.kill()
         command_line.finish(process)
-    deadline = time.monotonic() + 60
-    for pid in executors:
-        while processes.in_session(pid):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+    waiting.until(lambda: not any(map(processes.in_session, executors)))

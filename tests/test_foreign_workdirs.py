@@ -9,7 +9,7 @@ import pytest
 from hts_tf import config, errors
 from hts_tf.files import archive, checkpoint
 from hts_tf.report import origin
-from tests import command_line
+from tests import command_line, comparisons
 
 MODULE = "handed_over"
 BINDINGS = "Trainer.environment = @Synthetic()\nActorCritic.torso = @mlp\n"
@@ -111,9 +111,6 @@ def workdir(module, tmp_path):
         (["hts_tf.train", "--workdir={}", "--scenario=synthetic"], True),
         (["hts_tf.compare_runs", "{}", "{}"], False),
         (["hts_tf.compare", "--output={}/..", "--scenarios=synthetic", "--methods=hts_ppo"], False),
-        (["hts_tf.plot_curves", "--workdirs={}", "--output={}/curves.png"], False),
-        (["hts_tf.plot_timeline", "--trace={}/trace.json"], False),
-        (["hts_tf.report", "{}/.."], False),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -128,8 +125,16 @@ def test_no_command_does_what_it_asks_for(module, workdir, tmp_path, command, re
         assert MODULE in text.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_report_does_not(module, workdir, tmp_path):
+    runs = [comparisons.run("hts_ppo", [0.5, 0.6], scenario="synthetic")]
+    comparisons.write(workdir.parent, runs)
+    page = tmp_path / "page.html"
+    flags = [f"--comparison={workdir.parent}", f"--output={page}", "--targets=0.4"]
+    code, _, text = command_line.run("hts_tf.report", *flags, pythonpath=[module])
+    assert code == 0, text
     assert origin.describe([workdir.parent])["Trainer.total_env_steps"] == ["16"]
+    assert "Trainer.total_env_steps" in page.read_text()
     assert not (tmp_path / "done").exists()
 
 

@@ -91,7 +91,7 @@ def test_football_moves_as_it_is_told():
     player.wait_for("up: top")
     player.press("\x1b[C")
     player.wait_for(r"step \d+ .* right")
-    player.press("p")  # nothing moves
+    player.press("p")
     player.press("\x1b[D")
     player.wait_for(r"step \d+ .* left")
     player.interrupt()

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import waiting
+
 ROOT = Path(__file__).parents[1]
 SOURCES = ("launch", "hts_tf", "gin_configs", "models", "setup.py", "pyproject.toml", "README.md")
 
@@ -456,10 +458,7 @@ await It "$job"
     assert process.wait() == 128 + number
     child = Path("/proc", child_file.read_text().strip(), "cmdline")
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        deadline = time.monotonic() + 60
-        while child.read_bytes():  # it has been killed, but takes a moment to be gone
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        waiting.until(lambda: not child.read_bytes())  # it has been killed, which takes a moment
 
 
 # ---- The other commands -------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from hts_tf.benchmarks import figures
-from tests import command_line, refusals
+from tests import command_line, refusals, waiting
 from tests.processes import is_alive, training_processes
 
 pytestmark = pytest.mark.slow
@@ -74,7 +74,5 @@ def test_no_process_outlives_it(number):
         errors = command_line.finish(process)[2]
     assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
     assert not errors
-    deadline = time.monotonic() + 60  # the kernel kills them, but nobody waits for them here
-    while any(map(is_alive, descendants)):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    # The kernel kills them, but nobody waits for them here.
+    waiting.until(lambda: not any(map(is_alive, descendants)))

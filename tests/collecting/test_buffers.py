@@ -6,7 +6,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from hts_tf import errors
 from hts_tf.collecting import buffers
 from hts_tf.collecting.buffers import BufferClosedError, TicketBuffer
+from tests import waiting
 
 DEADLINE_SEC = 120  # after which a test that hangs fails; none waits for it to pass
 
@@ -77,18 +77,11 @@ class Thread(threading.Thread):
         return value
 
 
-def wait_until(condition):
-    deadline = time.monotonic() + DEADLINE_SEC
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0)
-
-
 def wait_until_blocked(threads, fd):
     """Waits until the kernel says that each thread is in a system call on the descriptor."""
     for thread in threads:
         path = Path(f"/proc/self/task/{thread.native_id}/syscall")
-        wait_until(lambda path=path: path.read_text().split()[1:2] == [hex(fd)])
+        waiting.until(lambda path=path: path.read_text().split()[1:2] == [hex(fd)])
 
 
 def start(script, buffer, *args):
@@ -188,7 +181,7 @@ def test_a_reader_blocks_until_there_is_a_ticket(buffer):
 def test_dequeue_many_blocks_until_there_are_n(buffer):
     buffer.enqueue([0, 1])
     reader = Thread(buffer.dequeue_many, 3)
-    wait_until(lambda: buffer.size() == 0)  # it holds two
+    waiting.until(lambda: buffer.size() == 0)  # it holds two
     wait_until_blocked([reader], buffer.fds[0])
     buffer.enqueue([2, 3])
     assert reader.result() == [0, 1, 2]

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import time
 import types
 
 import numpy as np
@@ -22,7 +21,7 @@ from hts_tf.collecting.workers import Crew, Workers
 from hts_tf.environments import synthetic
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
-from tests import processes
+from tests import processes, waiting
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
@@ -33,7 +32,6 @@ GAMES = {
     time_limit: synthetic.Synthetic(num_actions=3, episode_steps=5, time_limit=time_limit)
     for time_limit in (False, True)
 }
-DEADLINE_SEC = 60  # after which a test that hangs fails; none waits for it to pass
 
 # What may go wrong in an executor; and, last, a sound game of dicts and arrays. Everything here
 # happens in its process.
@@ -549,7 +547,7 @@ def test_activity_are_shares_of_time_and_the_mean_batch():
 
 def pids(collector):
     """Of the executors, once all have been started."""
-    wait_until(lambda: len(collector.workers._pool.pids) == len(collector.workers._pool._tasks))
+    waiting.until(lambda: len(collector.workers._pool.pids) == len(collector.workers._pool._tasks))
     return collector.workers._pool.pids
 
 
@@ -561,13 +559,6 @@ def assert_gone(collector):
             os.kill(pid, 0)
     threads = {*collector.workers._threads, collector.workers._pool._thread}
     assert not threads & set(threading.enumerate())
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + DEADLINE_SEC
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def is_doing(collector, what):
@@ -594,7 +585,7 @@ def test_close_in_the_middle_of_an_interval():
     with collecting(game) as collector:
         collector.start()
         collector.begin(0)
-        wait_until(is_doing(collector, executor.STEPPING))
+        waiting.until(is_doing(collector, executor.STEPPING))
     assert_gone(collector)
 
 
@@ -616,7 +607,7 @@ def test_close_does_not_wait_for_a_long_env_step():
     with collecting(game, num_executors=1, num_envs=1) as collector:
         collector.start()
         collector.begin(0)
-        wait_until(is_doing(collector, executor.STEPPING))
+        waiting.until(is_doing(collector, executor.STEPPING))
     assert_gone(collector)
 
 
@@ -810,7 +801,7 @@ def test_children_of_environments_end_with_a_run_that_is_over_at_once(broken_gam
         assert len(children_of(pid)) == NUM_ENVS + 1  # and the one that ends them all
         collector.close()
         assert collector.workers._pool._processes[0].returncode == 0, "closed, not killed"
-        wait_until(lambda: not children_of(pid))
+        waiting.until(lambda: not children_of(pid))
 
 
 @pytest.mark.parametrize("command", [(), ("sh", "-mc", "sleep 3600 & wait")])  # -m: own groups
@@ -822,9 +813,9 @@ def test_children_of_environments_end_with_an_executor_that_dies(broken_games, c
         assert len(children_of(pid)) > NUM_ENVS
         os.kill(pid, signal.SIGKILL)
         run_intervals(collector, 1, 2)
-        wait_until(lambda: not children_of(pid))
+        waiting.until(lambda: not children_of(pid))
         [successor] = pids(collector)
-    wait_until(lambda: not children_of(successor))
+    waiting.until(lambda: not children_of(successor))
 
 
 def test_an_executor_that_is_stopped_while_it_waits_is_replaced():
@@ -915,7 +906,7 @@ def test_killed_between_intervals_and_while_waiting(capfd):
         collector.start()
         storages = []
         for interval in range(NUM_INTERVALS):
-            wait_until(is_doing(collector, executor.WAITING) if interval else lambda: True)
+            waiting.until(is_doing(collector, executor.WAITING) if interval else lambda: True)
             os.kill(pids(collector)[0], signal.SIGKILL)
             storages += run_intervals(collector, interval, interval + 1)
         assert_same_bits(storages, expected)

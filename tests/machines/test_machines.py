@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import command_line, patience, processes, refusals
+from tests import command_line, patience, processes, refusals, waiting
 from tests.sameness import assert_same, rows_of, wait_for_rows
 
 pytestmark = [
@@ -190,14 +190,7 @@ def test_a_cluster_of_its_own(calm, tmp_path):
         assert len(ours) > 2
         assert "lost" not in finish(process)
     assert_same(tmp_path / "run", calm(OF_ITS_OWN), NUM_UPDATES)
-    wait_for_none(lambda: [pid for pid in ours if processes.is_alive(pid)])
-
-
-def wait_for_none(find):
-    deadline = time.monotonic() + 30
-    while find():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    waiting.until(lambda: not [pid for pid in ours if processes.is_alive(pid)])
 
 
 def followers():
@@ -289,7 +282,7 @@ def test_the_first_machine_stops_and_dies(calm, nodes, tmp_path):
             patience.allow(tmp_path)
             code, _, errors = command_line.finish(process)
         assert code == (-9 if number == signal.SIGKILL else 143), errors
-        wait_for_none(followers)
+        waiting.until(lambda: not followers())
     finish(start(game, tmp_path))
     assert_same(tmp_path, calm(game), NUM_UPDATES)
 
@@ -382,7 +375,7 @@ def test_kills_of_nodes_and_workers(calm, nodes, tmp_path):
     assert "going on with 1 machine\n" in errors
     assert_same(tmp_path, calm(game), NUM_UPDATES)
     assert not processes.in_session(process.pid)
-    wait_for_none(followers)
+    waiting.until(lambda: not followers())
 
 
 # Before anybody looks for the cluster, at whose address there is none.

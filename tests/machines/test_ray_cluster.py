@@ -3,13 +3,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from tests import command_line
+from tests import command_line, waiting
 
 pytestmark = [
     pytest.mark.slow,
@@ -59,10 +58,7 @@ def run(program, directory):
 def test_nothing_is_left_of_a_ray_of_our_own_whose_command_is_killed():
     with tempfile.TemporaryDirectory(prefix="of-ray-") as directory:  # short
         assert run(KILLED, directory).returncode == -signal.SIGKILL
-        deadline = time.monotonic() + 60
-        while [*Path(directory).iterdir()]:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        waiting.until(lambda: not [*Path(directory).iterdir()])
 
 
 def test_a_signal_that_ray_swallows_while_it_starts_is_not_lost(tmp_path):

@@ -117,10 +117,8 @@ def test_figures_are_those_of_tensorboard(observed, source):
     for steps, figures in rows.items():
         for name, value in figures.items():
             np.testing.assert_allclose(value, series[name][steps], rtol=1e-6, err_msg=name)
-        assert {"episodes/score", "learner/entropy", "throughput/sps"} <= {
-            *figures,
-            "throughput/sps",
-        }
+        assert {"episodes/score", "learner/entropy"} <= {*figures}
+    assert sum("throughput/sps" in figures for figures in rows.values()) > NUM_UPDATES / 2
 
 
 def test_killed_and_resumed(calm, tmp_path):

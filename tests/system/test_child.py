@@ -2,12 +2,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from hts_tf.system.child import Child, ChildError
-from tests import processes
+from tests import processes, waiting
 
 MODULE = """
 import signal, sys, time
@@ -177,8 +176,7 @@ def test_a_directory_is_removed_after_a_process(tmp_path, blow):
     done = subprocess.run(program, stdout=subprocess.PIPE, text=True)
     try:
         assert (done.returncode == 0) == (blow == "0")
-        while directory.exists():
-            time.sleep(0.01)
+        waiting.until(lambda: not directory.exists())
     finally:
         os.kill(int(done.stdout), signal.SIGKILL)
 
@@ -190,8 +188,7 @@ def test_all_of_a_session_ends_with_its_leader():
     done = subprocess.run(program, start_new_session=True, stdout=subprocess.PIPE, text=True)
     pids = [int(line) for line in done.stdout.splitlines()]
     assert len(pids) == 2
-    while any(map(processes.is_alive, pids)):
-        time.sleep(0.01)
+    waiting.until(lambda: not any(map(processes.is_alive, pids)))
     assert bystander.poll() is None
     bystander.kill()
     bystander.wait()

@@ -83,13 +83,22 @@ def test_a_key_when_the_episode_is_over(key, has_left):
     assert (said, game.has_left) == ("score 1, return 1.00, 1 env steps", has_left)
 
 
+MASKED = specs.EnvironmentSpec(
+    {"seen": specs.ArraySpec((1,), "float32"), "action_mask": specs.ArraySpec((3,), "bool")},
+    specs.DiscreteSpec(num_values=3),
+    max_episode_steps=3,
+)
+
+
 @pytest.mark.parametrize(("names", "played"), [("1,x,2", [1, 0, 2]), ("1,noop,2", [1, 1, 2])])
 def test_what_a_mask_forbids_is_not_played(names, played):
-    spec = specs.EnvironmentSpec(
-        {"seen": specs.ArraySpec((1,), "float32"), "action_mask": specs.ArraySpec((3,), "bool")},
-        specs.DiscreteSpec(num_values=3),
-        max_episode_steps=3,
-    )
     masked = Masked(names.split(","))
-    Game(Recipe(masked, spec), None).play(0, stage(None, "2", "1", "escape"), fps=1000.0)
+    Game(Recipe(masked, MASKED), None).play(0, stage(None, "2", "1", "escape"), fps=1000.0)
     assert masked.played == played
+
+
+def test_a_pause_lasts_until_another_key():
+    masked = Masked(["1", "noop", "2"])
+    keys = "p", None, "2", None, None, "escape"
+    Game(Recipe(masked, MASKED), None).play(0, stage(*keys), fps=1000.0)
+    assert masked.played == [2, 1, 2]
