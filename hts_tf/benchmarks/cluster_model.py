@@ -14,7 +14,7 @@ from absl import flags
 
 from hts_tf import errors
 from hts_tf.benchmarks import cluster_round, options
-from hts_tf.benchmarks.cluster_round import EXCHANGES, Machine, Network, Prediction, Size, Workload
+from hts_tf.benchmarks.cluster_round import Machine, Network, Prediction, Size, Workload
 from hts_tf.system import command, installation, whole
 
 # Measured on two cores of an AMD EPYC; docs/cluster_model.md says how.
@@ -99,9 +99,6 @@ _WORKLOAD_FLAGS = {
 }
 _MACHINES = flags.DEFINE_list(
     "machines", list(map(str, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000])), "numbers of machines"
-)
-_EXCHANGES = flags.DEFINE_list(
-    "exchanges", ["gather"], f"ways to exchange gradients: {', '.join(EXCHANGES)}"
 )
 _ENVS_PER_MACHINE = flags.DEFINE_integer(
     "envs_per_machine", 16, "environments of each machine", lower_bound=1
@@ -217,7 +214,7 @@ def size(num_machines: int) -> Size:
     return Size(num_machines, _NUM_ENVS.value, _NUM_SHARDS.value)
 
 
-def predict(name: str, exchange: str, num_machines: int) -> Prediction:
+def predict(name: str, num_machines: int) -> Prediction:
     """Returns what is to be expected, as the flags say.
 
     Raises:
@@ -234,7 +231,7 @@ def predict(name: str, exchange: str, num_machines: int) -> Prediction:
         copy_sec=_COPY.value / 1e9,
         add_sec=_ADD.value / 1e9,
     )
-    return cluster_round.predict(workload(name), machine, network, size(num_machines), exchange)
+    return cluster_round.predict(workload(name), machine, network, size(num_machines))
 
 
 def line(p: Prediction) -> str:
@@ -246,25 +243,24 @@ def line(p: Prediction) -> str:
     )
 
 
-def reaching(name: str, exchange: str, sps: float, most: int) -> str:
+def reaching(name: str, sps: float, most: int) -> str:
     """Says with how few machines so many env steps per second are to be expected.
 
     Args:
       name: of the workload.
-      exchange: of gradients.
       sps: to be reached.
       most: machines to think of.
     """
     said = f"{sps:,.0f} env steps per second"
     for num_machines in range(1, most + 1):
-        p = predict(name, exchange, num_machines)
+        p = predict(name, num_machines)
         if p.sps >= sps:
             price = p.price_per_million * p.sps * 86_400 / 1e6
             return f"{said}: {num_machines:,} machines ({p.sps:,.0f}; {price:,.2f} a day)"
     return f"{said}: not with up to {most:,} machines"
 
 
-def draw(rows: Sequence[tuple[str, str, Prediction]], path: Path) -> None:
+def draw(rows: Sequence[tuple[str, Prediction]], path: Path) -> None:
     """Draws env steps per second against machines.
 
     Raises:
@@ -276,14 +272,9 @@ def draw(rows: Sequence[tuple[str, str, Prediction]], path: Path) -> None:
     plt = picture.plt
     plt.style.use("tableau-colorblind10")
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    for (name, exchange), group in itertools.groupby(rows, key=lambda row: row[:2]):
-        points = [p for _, _, p in group]
-        axes.loglog(
-            [p.num_machines for p in points],
-            [p.sps for p in points],
-            "o-",
-            label=f"{name}, {exchange}",
-        )
+    for name, group in itertools.groupby(rows, key=lambda row: row[0]):
+        points = [p for _, p in group]
+        axes.loglog([p.num_machines for p in points], [p.sps for p in points], "o-", label=name)
     axes.set_xlabel("machines")
     axes.set_ylabel("env steps per second: modelled")
     axes.grid(alpha=0.3)
@@ -292,21 +283,16 @@ def draw(rows: Sequence[tuple[str, str, Prediction]], path: Path) -> None:
         picture.write(path, figure, flag="--picture")
 
 
-def predictions() -> Iterator[tuple[str, str, Prediction]]:
-    """Yields (workload, exchange, prediction) as the flags say.
+def predictions() -> Iterator[tuple[str, Prediction]]:
+    """Yields (workload, prediction) as the flags say.
 
     Raises:
       ConfigError: a flag cannot be used.
     """
     options.check_counts("machines", _MACHINES.value or [""])
-    for exchange in _EXCHANGES.value or [""]:
-        if exchange not in EXCHANGES:
-            raise errors.ConfigError(
-                f"--exchanges={exchange}: {errors.nearest(exchange, EXCHANGES)}"
-            )
-    for name, exchange in itertools.product(_WORKLOAD_NAMES.value or [""], _EXCHANGES.value):
+    for name in _WORKLOAD_NAMES.value or [""]:
         for num_machines in map(int, _MACHINES.value):
-            yield name, exchange, predict(name, exchange, num_machines)
+            yield name, predict(name, num_machines)
 
 
 def tell() -> None:
@@ -316,20 +302,17 @@ def tell() -> None:
       ConfigError: a flag cannot be used.
     """
     rows = list(predictions())
-    table = options.Table(_OUTPUT.value, ["workload", "exchange", *Prediction._fields])
+    table = options.Table(_OUTPUT.value, ["workload", *Prediction._fields])
     table.add(
-        *(
-            [name, exchange, *(f"{x:.9g}" if isinstance(x, float) else x for x in p)]
-            for name, exchange, p in rows
-        )
+        *([name, *(f"{x:.9g}" if isinstance(x, float) else x for x in p)] for name, p in rows)
     )
-    for (name, exchange), group in itertools.groupby(rows, key=lambda row: row[:2]):
-        print(f"{name}, {exchange}\n{_HEADING}")
-        for _, _, p in group:
+    for name, group in itertools.groupby(rows, key=lambda row: row[0]):
+        print(f"{name}\n{_HEADING}")
+        for _, p in group:
             print(line(p))
         if _TARGET.value is not None:
             most = max(map(int, _MACHINES.value))
-            print(reaching(name, exchange, _TARGET.value / 86_400, most))
+            print(reaching(name, _TARGET.value / 86_400, most))
         print()
     if _PICTURE.value:
         draw(rows, Path(_PICTURE.value))

@@ -7,21 +7,13 @@ own environments and shards. It takes the longest of
   learning: gradients and their exchange, minibatch by minibatch,
 and then the sync point, at which machines tell each other of the interval, and everybody waits.
 
-How gradients of G bytes from S shards get to all of M machines (`EXCHANGES`):
-  gather:  what `machines.exchange` does: each machine gets each shard's gradient as it is, as these
-    have to be added in the order of the shards: (M - 1) / M S G bytes.
-  scatter: to the same bits. Each machine gets a part G / M of every shard's gradient, adds these in
-    the order of the shards, and hands the sum on: (M - 1) / M (S / M + 1) G bytes.
-  tree:    to other bits, which do not depend on M either: sums of neighbours, and of these, in a
-    binary tree over the shards, by recursive halving and doubling (Rabenseifner 2004):
-    2 (M - 1) / M G bytes in 2 log2 M messages.
-Only `gather` exists; the others say what it would bring to write them.
+Gradients go as `machines.exchange` sends them: each machine gets each shard's as it is, as these
+have to be added in the order of the shards. That is (M - 1) / M S G bytes, with M machines, S
+shards and gradients of G bytes.
 """
 
-import math
 from typing import NamedTuple
 
-EXCHANGES = ("gather", "scatter", "tree")
 LIMITS = ("environments", "acting", "gradients", "exchange")
 
 # See `machines.exchange`: what is smaller goes through the first machine.
@@ -187,9 +179,7 @@ class Prediction(NamedTuple):
     limit: str
 
 
-def predict(
-    work: Workload, machine: Machine, network: Network, size: Size, exchange: str = "gather"
-) -> Prediction:
+def predict(work: Workload, machine: Machine, network: Network, size: Size) -> Prediction:
     """Returns what is to be expected of a run.
 
     Args:
@@ -197,15 +187,14 @@ def predict(
       machine: each of them.
       network: between them.
       size: of the run.
-      exchange: one of `EXCHANGES`.
     """
-    found = parts(work, machine, network, size, exchange)
+    found = parts(work, machine, network, size)
     seconds = round_sec(found, machine)
     sps = size.num_envs * work.sync_interval / seconds
     share = Size(1, size.envs_here, size.shards_here)
-    alone = round_sec(parts(work, machine, network, share, exchange), machine)
+    alone = round_sec(parts(work, machine, network, share), machine)
     sps_alone = share.num_envs * work.sync_interval / alone
-    gradients, _, _ = traffic(work, size, exchange)
+    gradients = (size.num_machines - 1) * (size.shards_here * work.gradient_bytes)
     return Prediction(
         *size,
         sps=sps,
@@ -220,38 +209,33 @@ def predict(
     )
 
 
-def parts(
-    work: Workload, machine: Machine, network: Network, size: Size, exchange: str = "gather"
-) -> Parts:
+def parts(work: Workload, machine: Machine, network: Network, size: Size) -> Parts:
     """Returns what a round consists of; see `predict`."""
     steps = size.envs_here * work.sync_interval
     step_sec = work.sleep_sec + work.env_sec
     in_turn = -(-size.envs_here // min(machine.num_executors, size.envs_here))
-    per_minibatch, messages, added = traffic(work, size, exchange)
-    exchanges = keeping = sync = 0.0
+    per_minibatch, messages = traffic(work, size)
+    exchange = keeping = sync = 0.0
     if size.num_machines > 1:
         meeting = 2 * network.latency_sec + size.num_machines * network.meeting_sec
-        if exchange == "tree":
-            gradients = messages * (network.latency_sec + network.array_sec)
-        else:
-            phases = 2 if exchange == "scatter" else 1
-            gradients = phases * (meeting + 2 * network.latency_sec) + messages * network.array_sec
+        gradients = meeting + 2 * network.latency_sec + messages * network.array_sec
         gradients += per_minibatch / network.bandwidth
-        exchanges = _num_gradients(work) * gradients + _MEETINGS_OF_UPDATE * meeting
+        exchange = _num_gradients(work) * gradients + _MEETINGS_OF_UPDATE * meeting
         arrays = (size.num_machines - 1) * network.array_sec
         per_byte = 1 / network.bandwidth + network.copy_sec
         keeping = arrays + _from_others(work.kept_bytes, size) * per_byte
         sync = _MEETINGS_OF_SYNC_POINT * (meeting + arrays)
         sync += _from_others(work.sync_bytes, size) * per_byte
     copied = per_minibatch * network.copy_sec
-    summed = added * network.add_sec if size.num_shards > 1 else 0.0
+    everything = size.num_shards * work.gradient_bytes
+    summed = everything * network.add_sec if size.num_shards > 1 else 0.0
     return Parts(
         environments=steps * work.env_sec,
         acting=steps * work.num_players * work.act_sec,
         gradients=steps * work.num_players * work.epochs * work.learn_sec,
         adding=_num_gradients(work) * (copied + summed),
         stepping=work.sync_interval * max(in_turn * step_sec, step_sec + work.answer_sec),
-        exchange=exchanges,
+        exchange=exchange,
         keeping=keeping,
         sync=sync,
     )
@@ -276,25 +260,18 @@ def limit(found: Parts, machine: Machine) -> str:
     return min(LIMITS, key=without)
 
 
-def traffic(work: Workload, size: Size, exchange: str) -> tuple[float, int, float]:
+def traffic(work: Workload, size: Size) -> tuple[float, int]:
     """Returns what a minibatch's gradients cost a machine.
 
     Returns:
-      bytes through its network in one direction; arrays that it gets from others; bytes that it
-      adds up. Of the machine for which each is most.
+      bytes through its network in one direction; arrays that it gets from others. Of the machine
+      for which each is most.
     """
     others, here = size.num_machines - 1, size.shards_here * work.gradient_bytes
     everything = size.num_shards * work.gradient_bytes
-    if exchange == "gather":
-        if here <= _INLINE_BYTES:
-            return others * everything, 0, everything  # the first one tells everybody
-        return others * here, others, everything
-    part = 1 / size.num_machines
-    if exchange == "scatter":
-        moved = others * part * (here + work.gradient_bytes)
-        return moved, 2 * others, part * everything
-    levels = math.ceil(math.log2(size.num_machines))
-    return 2 * others * part * work.gradient_bytes, 2 * levels, here + work.gradient_bytes
+    if here <= _INLINE_BYTES:
+        return others * everything, 0  # the first one tells everybody
+    return others * here, others
 
 
 def _num_gradients(work: Workload) -> int:

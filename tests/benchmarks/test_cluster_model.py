@@ -16,19 +16,13 @@ def test_table_and_csv_say_the_same(tmp_path):
         MODULE,
         "--workloads=11_vs_11",
         "--machines=1,4",
-        "--exchanges=gather,tree",
         "--env_steps_per_day=1e8",
         f"--output={output}",
     )
     assert code == 0, errors
     with output.open() as file:
         rows = list(csv.DictReader(file))
-    assert [(row["exchange"], row["num_machines"]) for row in rows] == [
-        ("gather", "1"),
-        ("gather", "4"),
-        ("tree", "1"),
-        ("tree", "4"),
-    ]
+    assert [row["num_machines"] for row in rows] == ["1", "4"]
     lines = [line.split() for line in printed.splitlines() if line.startswith(" ")]
     for row, words in zip(rows, lines, strict=True):
         assert row["num_machines"] == words[0]
@@ -36,7 +30,7 @@ def test_table_and_csv_say_the_same(tmp_path):
         assert row["limit"] == words[-1]
     # 1,157 env steps per second; one machine makes less, and four are enough.
     assert float(rows[0]["sps"]) < 1e8 / 86_400 < float(rows[1]["sps"])
-    assert printed.count("1,157 env steps per second: 2 machines") == 2
+    assert "1,157 env steps per second: 2 machines" in printed
     # Measured: docs/results/teams.md, Speed.
     assert float(rows[0]["sps"]) == pytest.approx(591, rel=0.02)
 
@@ -89,7 +83,6 @@ def test_picture(tmp_path):
 
 REFUSED = [
     (["--workloads=12_vs_12"], "did you mean 11_vs_11"),
-    (["--exchanges=gathr"], "did you mean gather"),
     (["--machines=1,0"], "--machines"),
     (["--machines=5", "--num_envs=16", "--num_shards=4"], "no more than --num_shards=4"),
     (["--num_envs=16"], "give both, or neither"),
@@ -112,7 +105,7 @@ def test_refuses(refused, number, says):
 @pytest.mark.slow
 def test_the_page_has_what_its_commands_print():
     pairs = re.findall(r"^```sh\n([^`]*)```\n```text\n([^`]*)```", PAGE.read_text(), re.M)
-    assert len(pairs) == 5
+    assert len(pairs) == 4
     for typed, says in pairs:
         command = typed.removeprefix(".venv/bin/python -m ").replace("\\\n", "")
         code, printed, errors = command_line.run(*shlex.split(command))

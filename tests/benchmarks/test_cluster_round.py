@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hts_tf.benchmarks import cluster_round
-from hts_tf.benchmarks.cluster_round import EXCHANGES, Machine, Network, Size, Workload
+from hts_tf.benchmarks.cluster_round import Machine, Network, Size, Workload
 
 WORK = Workload(
     env_sec=1e-3,
@@ -61,7 +61,6 @@ networks = st.builds(
     copy_sec=st.floats(0, 1e-6),
     add_sec=st.floats(0, 1e-6),
 )
-exchanges = st.sampled_from(EXCHANGES)
 
 
 def grown(num_machines, envs=16, shards=1):
@@ -78,40 +77,40 @@ def test_one_machine_is_as_fast_as_its_cores():
     assert found.limit == "environments"
 
 
-@given(works, machines, networks, exchanges)
-def test_nothing_is_exchanged_by_one_machine(work, machine, network, exchange):
-    found = cluster_round.predict(work, machine, network, grown(1), exchange)
-    assert found == cluster_round.predict(work, machine, FREE, grown(1), exchange)
+@given(works, machines, networks)
+def test_nothing_is_exchanged_by_one_machine(work, machine, network):
+    found = cluster_round.predict(work, machine, network, grown(1))
+    assert found == cluster_round.predict(work, machine, FREE, grown(1))
     assert found.efficiency == 1
 
 
-@given(works, machines, st.integers(1, 1000), exchanges)
-def test_a_free_exchange_makes_machines_add_up(work, machine, num_machines, exchange):
-    one = cluster_round.predict(work, machine, FREE, grown(1), exchange)
-    many = cluster_round.predict(work, machine, FREE, grown(num_machines), exchange)
+@given(works, machines, st.integers(1, 1000))
+def test_a_free_exchange_makes_machines_add_up(work, machine, num_machines):
+    one = cluster_round.predict(work, machine, FREE, grown(1))
+    many = cluster_round.predict(work, machine, FREE, grown(num_machines))
     assert many.sps == pytest.approx(num_machines * one.sps)
     assert many.price_per_million == pytest.approx(one.price_per_million)
 
 
-@given(works, machines, networks, st.integers(1, 100), exchanges, st.data())
-def test_what_is_cheaper_is_never_slower(work, machine, network, num_machines, exchange, data):
+@given(works, machines, networks, st.integers(1, 100), st.data())
+def test_what_is_cheaper_is_never_slower(work, machine, network, num_machines, data):
     size = grown(num_machines)
-    slow = cluster_round.predict(work, machine, network, size, exchange)
+    slow = cluster_round.predict(work, machine, network, size)
     name = data.draw(st.sampled_from(["bandwidth", *Network._fields[1:]]))
     factor = 2 if name == "bandwidth" else 0.5
     better = network._replace(**{name: factor * getattr(network, name)})
-    assert cluster_round.predict(work, machine, better, size, exchange).sps >= slow.sps
+    assert cluster_round.predict(work, machine, better, size).sps >= slow.sps
     part = data.draw(st.sampled_from(Workload._fields[:7]))
     less = work._replace(**{part: 0.5 * getattr(work, part)})
-    assert cluster_round.predict(less, machine, network, size, exchange).sps >= slow.sps
+    assert cluster_round.predict(less, machine, network, size).sps >= slow.sps
     more = machine._replace(cores=2 * machine.cores)
-    assert cluster_round.predict(work, more, network, size, exchange).sps >= slow.sps
+    assert cluster_round.predict(work, more, network, size).sps >= slow.sps
 
 
-@given(works, machines, networks, st.integers(0, 8), st.integers(0, 4), exchanges)
-def test_no_machine_makes_others_faster_than_alone(work, machine, network, m, s, exchange):
+@given(works, machines, networks, st.integers(0, 8), st.integers(0, 4))
+def test_no_machine_makes_others_faster_than_alone(work, machine, network, m, s):
     size = grown(2**m, shards=2**s)
-    found = cluster_round.predict(work, machine, network, size, exchange)
+    found = cluster_round.predict(work, machine, network, size)
     assert found.efficiency <= 1 + 1e-9
 
 
@@ -128,39 +127,27 @@ def test_a_machine_has_as_much_as_the_busiest(num_machines, further):
 
 
 @pytest.mark.parametrize(
-    ("exchange", "size", "gradients", "messages"),
+    ("size", "gradients", "messages"),
     [
-        ("gather", grown(2), 1, 1),  # the other one's
-        ("gather", grown(4), 3, 3),
-        ("gather", grown(4, shards=2), 6, 3),  # two from each, in one array
-        ("scatter", grown(4), 0.75 + 0.75, 6),
-        ("scatter", grown(4, shards=2), 1.5 + 0.75, 6),
-        ("tree", grown(4), 0.75 + 0.75, 4),
-        ("tree", grown(4, shards=2), 0.75 + 0.75, 4),
-        ("tree", grown(8), 1.75, 6),
-        ("gather", Size(3, 16, 4), 4, 2),  # one machine has two shards, and sends both to two
+        (grown(2), 1, 1),  # the other one's
+        (grown(4), 3, 3),
+        (grown(4, shards=2), 6, 3),  # two from each, in one array
+        (Size(3, 16, 4), 4, 2),  # one machine has two shards, and sends both to two
     ],
 )
-def test_traffic(exchange, size, gradients, messages):
-    moved, received, _ = cluster_round.traffic(WORK, size, exchange)
+def test_traffic(size, gradients, messages):
+    moved, received = cluster_round.traffic(WORK, size)
     assert moved == pytest.approx(gradients * WORK.gradient_bytes)
     assert received == messages
 
 
 def test_small_gradients_go_through_the_first_machine():
     small = WORK._replace(gradient_bytes=1000)
-    moved, messages, _ = cluster_round.traffic(small, grown(8), "gather")
+    moved, messages = cluster_round.traffic(small, grown(8))
     assert moved == 7 * 8 * 1000
     assert messages == 0
-
-
-@given(st.integers(1, 10), st.integers(0, 4))
-def test_scatter_moves_less_than_gather_and_tree_least(m, s):
-    size = grown(2**m, shards=2**s)
-    gather, scatter, tree = (
-        cluster_round.traffic(WORK, size, exchange)[0] for exchange in EXCHANGES
-    )
-    assert tree <= scatter <= gather
+    found = cluster_round.predict(small, MACHINE, NETWORK, grown(8))
+    assert found.received_bytes == 8 * 7 * 1000 + 7 * 16 * (1e4 + 1e5)
 
 
 def test_sleeping_steps_limit_who_has_nothing_else_to_step():
