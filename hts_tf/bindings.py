@@ -64,21 +64,30 @@ def _settled(bound: _Bound) -> dict[tuple[str, str, str], Any]:
     return {**_silent_defaults(), **settled}
 
 
-def check_macros(text: str) -> None:
+def macros() -> dict[str, Any]:
+    """Returns name -> value of the macros that gin has parsed."""
+    config = gin.config._CONFIG  # there is no public way
+    return {
+        name: bound.get("value") for (name, what), bound in config.items() if what == "gin.macro"
+    }
+
+
+def check_macros(macros: Mapping[str, Any], text: str) -> None:
     """Checks that the macros which are bound have an effect.
 
     Args:
+      macros: name -> value.
       text: all that is bound, and the user's gin files and bindings: who refers there to a macro
         may have been overridden by what follows.
 
     Raises:
       ConfigError: nothing refers to one: most likely it is a binding without its class's name.
     """
-    for (name, selector), parameters in gin.config._CONFIG.items():  # there is no public way
-        if selector != "gin.macro" or re.search(rf"%{re.escape(name)}\b", text):
+    for name, value in macros.items():
+        if re.search(rf"%{re.escape(name)}\b", text):
             continue
         meant = " or ".join(f"{owner}.{name}" for owner in configurables.owners(name))
-        shown = configurables.shorten(repr(parameters.get("value")))
+        shown = configurables.shorten(repr(value))
         raise errors.ConfigError(
             f"{name} = {shown} has no effect, as nothing refers to %{name}"
             + (f"; did you mean {meant}?" if meant else "")

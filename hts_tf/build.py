@@ -125,9 +125,6 @@ def _parts(
             team.all_gather_array if team.size > 1 else None,
         ),
     )
-    progress = None
-    if environment.num_tasks > 1:
-        progress = Progress(settings.curriculum, environment.num_tasks)
     reporter = None
     if team.number == 0:
         reporter = Reporter(
@@ -143,7 +140,7 @@ def _parts(
         learner=learner,
         behaviour=behaviour,
         pool=pool,
-        progress=progress,
+        progress=_progress(settings),
         keeper=Keeper(settings, Workdir(workdir), seed, team, own_share),
         reporter=reporter,
         team=team,
@@ -213,7 +210,10 @@ def _is_gradient_delayed(settings: Settings, schedule: Schedule) -> bool:
 
 
 def _check_learning(settings: Settings, schedule: Schedule, planned: Agent) -> None:
-    """Raises: ConfigError: the algorithm cannot train such an agent on such batches."""
+    """Raises: ConfigError: it cannot be trained like this, or on what is to be played."""
+    _progress(settings)
+    for make in settings.opponents.scripted if settings.opponents else ():
+        make(settings.environment.spec)
     sequence_length = planned.sequence_length(settings.sync_interval)
     if sequence_length and not settings.algorithm.recurrent:
         raise errors.ConfigError(
@@ -225,6 +225,12 @@ def _check_learning(settings: Settings, schedule: Schedule, planned: Agent) -> N
     settings.algorithm.check_batch(
         settings.sync_interval, num_columns // settings.num_shards, sequence_length
     )
+
+
+def _progress(settings: Settings) -> Progress | None:
+    """Returns how a run fares with its tasks, if there are several."""
+    num_tasks = settings.environment.spec.num_tasks
+    return Progress(settings.curriculum, num_tasks) if num_tasks > 1 else None
 
 
 def _check_memory(

@@ -116,7 +116,7 @@ def load(
         gin.parse_config_files_and_bindings(
             [f"methods/{method}.gin", *files], further, finalize_config=False
         )
-        bindings.check_macros("\n".join([gin.config_str(), *texts]))
+        bindings.check_macros(bindings.macros(), "\n".join([gin.config_str(), *texts]))
         bindings.settle()
 
 
@@ -159,8 +159,8 @@ def _loading() -> Iterator[None]:
     logging.set_verbosity(logging.FATAL)  # gin reports every place where a file is not
     try:
         yield
-    except errors.ConfigError as error:  # gin adds lines that say what was called
-        raise errors.ConfigError(str(error).partition("\n")[0]) from error
+    except errors.ConfigError as error:
+        raise errors.ConfigError(gin_errors.own_words(error)) from error
     except (Exception, SystemExit) as error:  # out of imported modules, too
         raise errors.ConfigError(gin_errors.reason(error)) from error
     finally:
@@ -270,6 +270,7 @@ def environment_for(
     with _loading():
         text = "\n".join([*map(_with_includes, files), *further])
         _check_signs(text)
+        bindings.check_macros(operative.macros(text), text)
         bound = operative.bindings(text)
     modules = bound.get(operative.IMPORTS, ())
     found = environment_in(text, "--gin_files", modules)

@@ -56,7 +56,6 @@ _OUTPUT = flags.DEFINE_string(
 )
 _VIDEO = flags.DEFINE_bool("video", True, "show the first episode in TensorBoard")
 
-_PARALLEL = 16  # environments at once
 _HISTOGRAM_BINS = 10
 _HISTOGRAM_WIDTH = 50  # characters
 
@@ -70,11 +69,11 @@ def evaluate() -> None:
     """
     workdir = Workdir(run_flags.workdir())
     name = _OPPONENT.value
-    sides = functools.partial(two_sided.against, opponent=name) if name else None
+    sides = functools.partial(two_sided.against, opponent=name or "")
     _, environment, agent, found = participants.load(
         _name(), run_flags.MODULES.value, compute.configure, sides
     )
-    max_batch = _PARALLEL * environment.spec.num_players
+    max_batch = evaluator.PARALLEL * environment.spec.num_players
     policy, rivals = Policy(agent, max_batch), None
     against = ITSELF if environment.spec.num_rivals else ""
     difficulty = ai.difficulty(name) if name else None
@@ -90,7 +89,7 @@ def evaluate() -> None:
         policy,
         _EPISODES.value,
         _SEED.value,
-        _PARALLEL,
+        evaluator.PARALLEL,
         _DETERMINISTIC.value,
         rivals,
     )
@@ -161,7 +160,7 @@ def _name() -> str:
         raise errors.ConfigError(
             f"--checkpoint={which} must be newest, best, or a number of updates"
         )
-    return f"{run_flags.workdir()}@{which}"
+    return f"{run_flags.workdir()}/@{which}"  # of this run, also where one is called WORKDIR@...
 
 
 def _file_name(found: policies.Parameters, against: str) -> str:

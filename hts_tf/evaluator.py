@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hts_tf import rollouts, seeding, specs, trees
-from hts_tf.collecting.policy import Policy
+from hts_tf import seeding, specs, trees
+from hts_tf.collecting.policy import Policy, ask
 from hts_tf.environments import base, checked
 from hts_tf.files.archive import Record
 from hts_tf.system import processors
+
+PARALLEL = 16  # environments at once, where nothing else is to be considered
 
 _BOOTSTRAPS = 1000  # times that episodes are drawn again, for an interval
 
@@ -49,13 +51,6 @@ class _Side(NamedTuple):
 
     def draw_noise(self, random: np.random.Generator) -> np.ndarray:
         return self.policy.draw_noise(random, (self.count,))
-
-    def act(self, *asked: trees.Tree) -> rollouts.Answer:
-        """Returns answers [n, count, ...] to observations, noise and states of such shapes."""
-        shape = asked[1].shape[:2]
-        rows = trees.map(lambda array: array.reshape(-1, *array.shape[2:]), asked)
-        answer = self.policy.act(*rows)
-        return trees.map(lambda array: array.reshape(*shape, *array.shape[1:]), answer)
 
 
 def _sides(spec: specs.EnvironmentSpec, policy: Policy, rivals: Policy | None) -> list[_Side]:
@@ -171,8 +166,8 @@ def play(
       seed: selects the episodes' seeds and the policy's noise.
       max_parallel: environments at once.
       deterministic_policy: always take the most probable action.
-      rivals: who plays the environment's rivals; may remember otherwise than the policy. None lets
-        that play them.
+      rivals: who plays the environment's rivals; takes batches as the policy does, and may
+        remember otherwise. None lets the policy play them.
       on_progress: called, by any thread, after each construction, reset and step of an environment.
 
     Returns:
@@ -236,7 +231,8 @@ def _actions(
     actions = []
     for number, side in enumerate(sides):
         noise = np.stack([side.draw_noise(match.random) for match in matches])
-        answer = side.act(
+        answer = ask(
+            side.policy,
             trees.map(lambda array, which=side.players: array[:, which], seen),
             np.zeros_like(noise) if deterministic_policy else noise,
             _stacked([match.states[number] for match in matches]),

@@ -19,6 +19,11 @@ def reason(error: BaseException) -> str:
     return f"{reason}{_hint(reason)}" if ours and reason else f"{type(error).__name__}: {reason}"
 
 
+def own_words(error: errors.ConfigError) -> str:
+    """Returns what an error of ours says, without gin's lines about what was called."""
+    return str(error).partition("\n")[0]
+
+
 def _hint(reason: str) -> str:
     """Returns what a name that gin does not know may have been meant to be, if that can be told."""
     unknown = re.search(r"No configurable matching (?:reference )?'@?(?:\w+/)*(\w+)", reason)

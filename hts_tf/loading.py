@@ -8,12 +8,11 @@ import numpy as np
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import errors, rollouts, seeding, settings, specs, trees  # noqa: F401  configurables
-from hts_tf.collecting.policy import Policy
+from hts_tf.collecting.policy import Policy, ask
 from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
+from hts_tf.evaluator import PARALLEL
 from hts_tf.files import participants
 from hts_tf.system import compute
-
-_PARALLEL = 16  # episodes in one call of the network, as in evaluations
 
 
 class State(NamedTuple):
@@ -44,7 +43,8 @@ class LoadedPolicy:
         self.name = participant.name
         self.environment = participant.environment
         self._spec = participant.environment.spec
-        self._policy = Policy(participant.agent, _PARALLEL * self._spec.num_players)
+        # As in evaluations: how batches are padded may depend on it, and so may bits.
+        self._policy = Policy(participant.agent, PARALLEL * self._spec.num_players)
         self._gymnasium = None
         if isinstance(self.environment, Gymnasium):
             self._gymnasium = self.environment.make()
@@ -103,28 +103,23 @@ class LoadedPolicy:
         seen = [
             self._seen(one, about, state.is_batch) for one, about in zip(shown, infos, strict=True)
         ]
-        rows = trees.map(lambda *leaves: np.concatenate(leaves), *seen)
         noise = np.stack([self._policy.draw_noise(random, (players,)) for random in state.random])
-        noise = noise.reshape(count * players, *noise.shape[2:])
         if deterministic:
             noise = np.zeros_like(noise)
-        memory = trees.map(lambda a: a.reshape(-1, *a.shape[2:]), state.memory)
-        answer = self._answer((rows, noise, memory))
-        after = trees.map(lambda a: a.reshape(count, players, *a.shape[1:]), answer.state)
-        chosen = answer.action.reshape(count, players, *answer.action.shape[1:])
-        actions = [self._spec.played(of_all) for of_all in chosen]
+        seen = trees.map(lambda *leaves: np.stack(leaves), *seen)
+        answer = self._answer((seen, noise, state.memory))
+        actions = [self._spec.played(of_all) for of_all in answer.action]
         if isinstance(self._spec.action, specs.BoxSpec):  # of a number, in Python's precision
             actions = [self._spec.action.bounded(action) for action in actions]
         if self._gymnasium is not None:
             actions = [self._gymnasium.played.action(action) for action in actions]
-        return actions if state.is_batch else actions[0], state._replace(memory=after)
+        return actions if state.is_batch else actions[0], state._replace(memory=answer.state)
 
     def _answer(self, questions: tuple[trees.Tree, np.ndarray, trees.Tree]) -> rollouts.Answer:
-        """Answers any number of observations, with noise and memory; see `Policy.act`."""
-        rows = self._policy.max_batch
+        """Answers of any number of episodes observation, noise and memory; see `ask`."""
         answers = [
-            self._policy.act(*trees.map(lambda a, b=begin: a[b : b + rows], questions))
-            for begin in range(0, len(questions[1]), rows)
+            ask(self._policy, *trees.map(lambda a, b=begin: a[b : b + PARALLEL], questions))
+            for begin in range(0, len(questions[1]), PARALLEL)
         ]
         return trees.map(lambda *parts: np.concatenate(parts), *answers)
 

@@ -86,14 +86,28 @@ def _may_be_called_later(binding: str) -> bool:
     return not module.startswith("hts_tf.")
 
 
+def parsed(text: str) -> list[Any]:
+    """Returns a configuration's statements, as `gin.config_parser` has them; errors are gin's."""
+    return list(config_parser.ConfigParser(text, _References()))
+
+
+def macros(text: str) -> dict[str, Any]:
+    """Returns name -> value of the macros that a configuration binds; errors are gin's."""
+    return {
+        f"{statement.scope}/{statement.selector}".lstrip("/"): statement.value
+        for statement in parsed(text)
+        if isinstance(statement, config_parser.BindingStatement) and not statement.arg_name
+    }
+
+
 def statements(text: str) -> list[Any]:
-    """Returns a configuration's statements, as `gin.config_parser` has them.
+    """Returns the statements of what a workdir remembers, see `parsed`.
 
     Raises:
       ConfigError: it cannot be parsed.
     """
     try:
-        return list(config_parser.ConfigParser(text, _References()))
+        return parsed(text)
     except Exception as error:  # tokenize has its own
         reason = configurables.shorten(str(error))
         raise errors.ConfigError(f"what a workdir remembers is damaged: {reason}") from error

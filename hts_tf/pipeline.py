@@ -96,7 +96,9 @@ class Pipeline:
           scope: of reproducibility.
 
         Raises:
-          ConfigError: the workdir cannot be used.
+          ConfigError: the workdir, or what the run is to begin with, cannot be used.
+          MachineLostError: another machine of the team is lost.
+          OSError: a file cannot be written; names it.
         """
         self._configuration, self._scope = configuration, scope
         saved = self._keeper.claim(configuration, scope)
@@ -197,6 +199,9 @@ class Pipeline:
     def _is_complete(self) -> bool:
         return self._state.next_round == self._schedule.num_rounds or self._is_good_enough()
 
+    def _has_ended(self) -> bool:
+        return self._is_complete() or self._state.is_stopped
+
     def _is_good_enough(self) -> bool:
         episodes = self._keeper.episodes
         if self._stop_at_score is None or len(episodes.recent) < WINDOW:
@@ -208,13 +213,12 @@ class Pipeline:
             return
         updates, env_steps = self.learner.updates, self._state.env_steps
         for evaluation in self._evaluations.round_over(
-            self.learner.agent, updates, env_steps, self._is_complete()
+            self.learner.agent, updates, env_steps, self._has_ended()
         ):
             self._reporter.evaluated(evaluation)
 
     def _await_evaluations(self) -> None:
-        has_ended = self._is_complete() or self._state.is_stopped
-        while self._evaluations and has_ended and not self.signals.received:
+        while self._evaluations and self._has_ended() and not self.signals.received:
             for evaluation in self._evaluations.ended():
                 self._reporter.evaluated(evaluation)
             if self._evaluations.is_idle:

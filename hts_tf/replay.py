@@ -194,9 +194,8 @@ def replay(
     Raises:
       ConfigError: the environment has no pictures, or the video cannot be written.
     """
-    if record.against:
-        # As `hts_tf.evaluate --opponent` has it.
-        environment = two_sided.against(environment, record.against)
+    # As `hts_tf.evaluate --opponent` has it.
+    environment = two_sided.against(environment, record.against)
     player = environment.make() if output is None else _watched(environment)
     # Before it is played, as it may be one that crashes the simulator.
     print(f"episode {number}: {_describe(record)}", flush=True)

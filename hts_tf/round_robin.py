@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, errors, evaluator, settings  # noqa: F401  gin configurables
+from hts_tf import config, errors, evaluator, gin_errors, settings  # noqa: F401  configurables
 from hts_tf.collecting.policy import Batching, Policy
 from hts_tf.environments import base
 from hts_tf.environments.football import ai
@@ -26,8 +26,6 @@ from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.opponents import results
 from hts_tf.standings import Match
 from hts_tf.system import compute, parallel
-
-_PARALLEL = 16  # environments at once in each process
 
 
 class Learnt(NamedTuple):
@@ -53,10 +51,10 @@ class Learnt(NamedTuple):
         compute.use_precision()
         agent = ActorCritic(environment.spec, seed=0)
         self.parameters.give(agent)
-        return Policy(agent, _PARALLEL * environment.spec.num_players, self.batching)
+        return Policy(agent, evaluator.PARALLEL * environment.spec.num_players, self.batching)
 
 
-class Participant(NamedTuple):
+class Entrant(NamedTuple):
     """Who takes part.
 
     Attributes:
@@ -85,7 +83,7 @@ class RoundRobin:
     """
 
     environment: base.EnvironmentConfig
-    participants: Sequence[Participant]
+    participants: Sequence[Entrant]
     episodes: int
     seed: int
 
@@ -131,7 +129,9 @@ class RoundRobin:
             policy, rivals = left, None
         else:
             game, policy, rivals = self.environment, left, right
-        played = evaluator.play(game, policy, self.episodes, self.seed, _PARALLEL, rivals=rivals)
+        played = evaluator.play(
+            game, policy, self.episodes, self.seed, evaluator.PARALLEL, rivals=rivals
+        )
         outcomes = [results.outcome(episode.record.score) for episode in played]
         outcome = [outcomes.count(which) for which in (results.WIN, results.DRAW, results.LOSS)]
         goals = [sum(e.gained for e in played), sum(e.conceded for e in played)]
@@ -157,7 +157,7 @@ def enter(
     scenario: str | None = None,
     modules: Sequence[str] = (),
     ability: float | None = None,
-) -> tuple[base.EnvironmentConfig, list[Participant]]:
+) -> tuple[base.EnvironmentConfig, list[Entrant]]:
     """Finds out who takes part, and in what.
 
     Args:
@@ -206,10 +206,10 @@ def enter(
             batching = learnt.policy(own).batching
         except errors.ConfigError as error:
             raise errors.ConfigError(f"{name}: {error}") from None
-        participants.append(Participant(name, learnt._replace(batching=batching)))
+        participants.append(Entrant(name, learnt._replace(batching=batching)))
     if difficulties and not isinstance(environment, Football):
         raise errors.ConfigError(f"--ai is of football, which {names[0]} is not")
-    return environment, [*participants, *(Participant(ai.name(d), d) for d in abilities)]
+    return environment, [*participants, *(Entrant(ai.name(d), d) for d in abilities)]
 
 
 def environment_of(
@@ -241,7 +241,7 @@ def environment_of(
                 scenario=scenario or environment.scenario,
             )
         except errors.ConfigError as error:
-            reason = str(error).partition("\n")[0]  # gin adds lines that say what was called
+            reason = gin_errors.own_words(error)
             raise errors.ConfigError(
                 f"{workdir.path}: in a tournament both sides have as many players, and {reason}",
                 page="comparing.md#tournaments",

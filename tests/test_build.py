@@ -4,7 +4,7 @@ from unittest import mock
 import gin
 import pytest
 
-from hts_tf import errors
+from hts_tf import candidates, errors
 from hts_tf.algorithms.ppo import PPO
 from hts_tf.build import build
 from hts_tf.environments.football.football import Football
@@ -60,6 +60,30 @@ def test_a_core_needs_an_algorithm_that_learns_from_sequences(tmp_path):
 )
 def test_what_does_not_go_with_a_core(bindings, says, tmp_path):
     assert says in refused(f"ActorCritic.core = @gru\n{bindings}", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("bindings", "says"),
+    [
+        (
+            "Trainer.environment = @Tasks()\nTasks.environments = (@Synthetic(), @Synthetic())\n"
+            "Trainer.curriculum = @Curriculum()\nCurriculum.rule = @by_progress\n"
+            "by_progress.explore = 1.0",
+            "Curriculum.rule never moves",
+        ),
+        (
+            "Trainer.environment = @Football()\nFootball.scenario = '1_vs_1_easy'\n"
+            "Football.right_players = 1\nFootball.representation = 'relative'\n"
+            "Trainer.opponents = @Opponents()\n"
+            "Opponents.scripted = (@Always,)\nAlways.action = 99",
+            "Always.action",
+        ),
+    ],
+)
+def test_what_is_to_be_played_is_tried_before_anything_is_trained(bindings, says):
+    candidate = candidates.Candidate("synthetic", "hts_ppo", (), bindings.splitlines())
+    with pytest.raises(errors.ConfigError, match=says):
+        candidates.check(candidate)
 
 
 def test_opponents_are_counted_in_what_memory_must_suffice_for(monkeypatch, tmp_path):

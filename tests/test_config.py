@@ -321,6 +321,21 @@ def test_macros_of_macros():
     assert gin.get_bindings("mlp")["units"] == (32, 16)
 
 
+@pytest.mark.parametrize(
+    ("binding", "says"),
+    [
+        ("num_actions = 9", "has no effect, .* did you mean Synthetic.num_actions"),
+        ("Synthetic.step_time = constant", "a word is written 'constant'"),
+        ("Synthetic.num_actions =", "Unable to parse value"),
+    ],
+)
+def test_an_environment_alone_is_refused_as_by_a_training(binding, says):
+    with pytest.raises(errors.ConfigError, match=says):
+        config.environment_for("synthetic", gin_bindings=[binding])
+    with pytest.raises(errors.ConfigError, match=says):
+        config.load("synthetic", "hts_ppo", gin_bindings=[binding])
+
+
 def test_an_environment_whose_name_is_like_one_of_ours(namesake):
     class Synthetic2(synthetic.Synthetic):
         pass

@@ -15,7 +15,7 @@ from hts_tf.environments.synthetic import Synthetic
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
-from hts_tf.round_robin import Participant, RoundRobin
+from hts_tf.round_robin import Entrant, RoundRobin
 
 EMPTY_GOAL = Football(
     "academy_empty_goal_close",
@@ -42,7 +42,7 @@ class Constant:
 
 
 def tournament(*players, environment=EMPTY_GOAL, episodes=4):
-    participants = [Participant(str(player), player) for player in players]
+    participants = [Entrant(str(player), player) for player in players]
     return RoundRobin(environment, participants, episodes, seed=0)
 
 

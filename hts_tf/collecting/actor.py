@@ -223,8 +223,10 @@ class Actor:
         if self._rivals is not None:
             begins = asked.is_first & ~asked.is_last & (asked.step < self._board.sync_interval)
             for slot in asked.slots[begins].tolist():
-                episode = self._board.ledger.place(slot).episode
-                met[slot] = self._rivals.number(self._board.env(slot), episode)
+                place = self._board.ledger.place(slot)
+                met[slot] = 0  # itself, also where a task has no rivals
+                if self._board.environment.has_rivals(place.task):
+                    met[slot] = self._rivals.number(self._board.env(slot), place.episode)
         who = np.zeros((len(asked.slots), self._board.num_players), np.int32)
         who[:, -num_rivals:] = met[asked.slots, None]
         return who.ravel()

@@ -174,3 +174,18 @@ def example_observations(
         return random.standard_normal(shape).astype(spec.dtype)
     highest = 1 if kind == "b" else np.iinfo(spec.dtype).max
     return random.integers(highest, size=shape, endpoint=True, dtype=spec.dtype)
+
+
+def ask(policy: Policy, *questions: trees.Tree) -> rollouts.Answer:
+    """Has a policy answer all players of n environments together.
+
+    Args:
+      policy: takes batches of n * P.
+      *questions: observation, noise and state, [n, P, ...]; see `Policy.act`.
+
+    Returns:
+      Its answers, [n, P, ...].
+    """
+    shape = questions[1].shape[:2]
+    rows = trees.map(lambda array: array.reshape(-1, *array.shape[2:]), questions)
+    return trees.map(lambda array: array.reshape(*shape, *array.shape[1:]), policy.act(*rows))

@@ -35,6 +35,4 @@ def find() -> Chosen:
     if EPISODE.value >= len(records):
         raise errors.ConfigError(f"--episode={EPISODE.value}: there are {len(records):,}")
     record = records[EPISODE.value]
-    if record.against:
-        environment = two_sided.against(environment, record.against)
-    return Chosen(record, environment)
+    return Chosen(record, two_sided.against(environment, record.against))

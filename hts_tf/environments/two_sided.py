@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from hts_tf import errors
+from hts_tf import errors, gin_errors
 from hts_tf.environments import base
 from hts_tf.environments.football import ai
 from hts_tf.environments.football.football import Football
@@ -25,8 +25,8 @@ def two_sided(environment: base.EnvironmentConfig) -> base.EnvironmentConfig:
     if isinstance(environment, Football) and environment.players[0]:
         try:
             return dataclasses.replace(environment, right_players=environment.players[0])
-        except errors.ConfigError as error:  # gin adds lines that say what was called
-            raise errors.ConfigError(str(error).partition("\n")[0]) from None
+        except errors.ConfigError as error:
+            raise errors.ConfigError(gin_errors.own_words(error)) from None
     raise errors.ConfigError(
         f"{type(environment).__name__}: nobody plays on another side, so there can be no opponent",
         page="teams.md#opponents",
@@ -34,13 +34,15 @@ def two_sided(environment: base.EnvironmentConfig) -> base.EnvironmentConfig:
 
 
 def against(environment: base.EnvironmentConfig, opponent: str) -> base.EnvironmentConfig:
-    """Returns an environment where an opponent is met, see `two_sided`; by its name.
+    """Returns an environment where an opponent is met, see `two_sided`; by its name, "" for none.
 
     gfootball's AI has the whole right team, and the left one is as able as it was.
 
     Raises:
       ConfigError: as `two_sided`; or the opponent is an AI, and this is not football.
     """
+    if not opponent:
+        return environment
     difficulty = ai.difficulty(opponent)
     if difficulty is None:
         return two_sided(environment)

@@ -117,11 +117,11 @@ class Pool:
         self._seed = seed
         self._scripted = [make(environment) for make in settings.scripted]
         scripted = (type(opponent).__name__ for opponent in self._scripted)
-        self._names = [ITSELF, *_told_apart([*scripted, *settings.frozen])]
-        self._first_snapshot = len(self._names)
+        self._lasting = [ITSELF, *_told_apart([*scripted, *settings.frozen])]  # names
+        self._first_snapshot = len(self._lasting)
         self._taken: list[int] = []  # the updates of all snapshots, in their order
-        self._met = list(range(1, len(self._names)))  # numbers that can be met, beside `SELF`
-        self._results = Results(len(self._names))
+        self._met = list(range(1, self._first_snapshot))  # numbers that can be met, beside `SELF`
+        self._results = Results(self._first_snapshot)
         self._frozen: dict[int, _Frozen] = {}
         self._spare: list[_Frozen] = []
         self._weights(np.zeros((1, 3)))  # which also tells gin what it is called with
@@ -179,7 +179,7 @@ class Pool:
     @property
     def names(self) -> Sequence[str]:
         """Those of all that there ever were, by number."""
-        return self._names
+        return [*self._lasting, *(f"update {updates:,}" for updates in self._taken)]
 
     # ---- At sync points -------------------------------------------------------------------------
 
@@ -202,9 +202,8 @@ class Pool:
         if every and updates and updates % every == 0 and updates not in self._taken:
             self._store.snapshots.save(updates, agent)
             self._results.freeze()
+            self._met.append(self._first_snapshot + len(self._taken))
             self._taken.append(updates)
-            self._names.append(f"update {updates:,}")
-            self._met.append(len(self._names) - 1)
             self._thin()
         self._load(playing)
         self._set_table()
@@ -218,7 +217,8 @@ class Pool:
         (`ratings.bradley_terry`).
         """
         rates = weightings.win_rates(self._results.outcomes)
-        figures = {f"opponents/win_rate/{self._names[n]}": float(rates[n]) for n in self._met}
+        names = self.names
+        figures = {f"opponents/win_rate/{names[n]}": float(rates[n]) for n in self._met}
         rating = self._results.new_rating()
         if rating is not None:
             figures["opponents/rating"] = rating
@@ -241,8 +241,6 @@ class Pool:
         self._taken = state["opponents/taken"].tolist()
         self._met = state["opponents/met"].tolist()
         self._results.restore(state)
-        self._names = self._names[: self._first_snapshot]
-        self._names += [f"update {updates:,}" for updates in self._taken]
         self._load(playing)
         self._set_table()
 

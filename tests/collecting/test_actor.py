@@ -4,7 +4,10 @@ import hypothesis
 import numpy as np
 from hypothesis import strategies as st
 
-from hts_tf.collecting.actor import Claims, Gathering
+from hts_tf import rollouts, specs
+from hts_tf.collecting import board, shared_memory
+from hts_tf.collecting.actor import Actor, Claims, Gathering
+from hts_tf.collecting.ledger import Place
 
 
 class Slots:
@@ -65,3 +68,33 @@ def test_nobody_waits_for_ever(owner, data):
     waiting = len(owner) - len(slots.can_step())
     assert len(answers) == num_steps - waiting
     assert waiting < max(1, len(owner) // 2)
+
+
+def test_nobody_is_met_in_a_task_without_rivals():
+    game = specs.EnvironmentSpec(
+        specs.ArraySpec((2,), "float32"),
+        specs.DiscreteSpec(num_values=3),
+        max_episode_steps=9,
+        num_players=2,
+        num_rivals=1,
+        rivals_of_tasks=(1, 0),
+    )
+    step = rollouts.step_spec(game, {"logits": specs.ArraySpec((3,), "float32")})
+    fields = board.fields(step, game, 4, 2, 2)
+    made = board.Board(shared_memory.SharedArrays(fields), step, game)
+    made.clear()
+    for task in (0, 1):
+        made.ledger.move(task, Place(0, 0, 0, episode_over=False, task=task))
+    asked, everybody = [], SimpleNamespace(number=lambda env, episode: 7)
+
+    def act(who, observation, noise, state):
+        asked.append(who.tolist())
+        policy = {"logits": np.zeros((4, 3), np.float32)}
+        return rollouts.Answer(np.zeros(4, np.uint8), policy, np.zeros(4, np.float32), ())
+
+    everybody.act = act
+    noise = np.zeros((4, 2, 2, 3), np.float32)
+    actor = Actor(made, None, noise, None, 2, None, lambda *slots: None, rivals=everybody)
+    actor._answer(np.array([0, 1]))
+    assert asked == [[0, 7, 0, 0]]
+    assert made.met.tolist() == [7, 0]

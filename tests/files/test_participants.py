@@ -71,6 +71,10 @@ def test_a_run_whose_own_name_looks_like_one_of_anothers_policies(workdir, endin
     assert participants.load(str(run)).name == f"{run}@3"
     found = participants.load(f"{run}@9")
     assert all((variable.numpy() == 0.125).all() for variable in found.agent.variables)
+    if ending == "@2":  # as `hts_tf.evaluate --checkpoint=2` has it
+        Snapshots(workdir / "run").save(2, make_agent(0.5))
+        found = participants.load(f"{workdir / 'run'}/@2")
+        assert found.name == f"{workdir / 'run'}@2"
 
 
 def test_each_is_as_precise_as_its_run(workdir):

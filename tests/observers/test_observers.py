@@ -73,7 +73,8 @@ def stopped(tmp_path_factory):
     """A run that an observer has stopped, and what it said."""
     workdir = tmp_path_factory.mktemp("stopped") / "run"
     stops = f"--gin_bindings=Witness.stops_after = {4 * STEPS}"
-    _, said = finish(start(workdir, *OBSERVED, stops))
+    seldom = "--gin_bindings=Trainer.evaluate_every_updates = 100"
+    _, said = finish(start(workdir, *OBSERVED, stops, seldom))
     return workdir, said
 
 
@@ -145,6 +146,8 @@ def test_one_that_asks_to_stop(calm, stopped, tmp_path):
     assert "Witness asks to stop" in said
     assert [steps for steps, _ in of(workdir, "after_update")][-1] == 5 * STEPS
     assert told_in(workdir)[-1] == ["end", None, "stopped"]
+    # Others take the run for ended: its last policy is among those that are evaluated.
+    assert [steps for steps, _ in of(workdir, "after_evaluation")] == [5 * STEPS]
     shutil.copytree(workdir, tmp_path, dirs_exist_ok=True)
     _, errors = finish(start(tmp_path))  # without any, nor their module
     assert "results may differ" not in errors
