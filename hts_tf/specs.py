@@ -231,6 +231,11 @@ class BoxSpec(ArraySpec):
         )
 
 
+def values_of(spec: DiscreteSpec | MultiDiscreteSpec) -> np.ndarray:
+    """Returns how many values each number of an array of choices has; [] where all have as many."""
+    return np.reshape(spec.num_values, spec.shape if np.ndim(spec.num_values) else ())
+
+
 def _settle_num_values(spec: ArraySpec, numbers: Sequence[int]) -> None:
     """Checks how many values there are; a spec without a dtype gets the smallest that fits."""
     for number in numbers:

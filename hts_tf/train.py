@@ -76,6 +76,7 @@ def train() -> int:
       ConfigError: a flag or a binding cannot be used.
       RunError: the run cannot go on.
     """
+    terminal.be_heedless()  # what users' modules print is not to end a run
     if _QUIET.value:
         terminal.be_quiet()
     if _TRACE_INTERVALS.present and not _TRACE.value:

@@ -31,9 +31,13 @@ def flags(workdir, seconds):
     return [*FLAGS, *patience.FLAGS, steps, f"--workdir={workdir}"]
 
 
-def start(workdir, seconds, before=(), **streams):
+# Its environment prints at each reset.
+CHATTY = f"--gin_files={command_line.ROOT / 'tests' / 'extensions' / 'stubborn.gin'}"
+
+
+def start(workdir, seconds, before=(), further=(), **streams):
     """Starts one by way of another program."""
-    command = [*before, sys.executable, "-m", "hts_tf.train", *flags(workdir, seconds)]
+    command = [*before, sys.executable, "-m", "hts_tf.train", *flags(workdir, seconds), *further]
     environment = {**os.environ, "PYTHONPATH": str(command_line.ROOT)}
     return subprocess.Popen(command, env=environment, start_new_session=True, **streams)
 
@@ -79,7 +83,7 @@ def test_an_executor_that_dies_when_the_terminal_is_gone(tmp_path, gone):
     if gone == "a full disk":
         before[2] = 'exec "$@" >/dev/full 2>/dev/full'
     patience.allow(tmp_path, 3)
-    with start(tmp_path, 2, before, **streams) as process:
+    with start(tmp_path, 2, before, [CHATTY], **streams) as process:
         for stream in (process.stdout, process.stderr):
             if stream:
                 stream.close()

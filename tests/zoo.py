@@ -18,7 +18,13 @@ class Herd(ParallelEnv):
     metadata: ClassVar = {"name": "herd_v0", "render_modes": ["rgb_array"], "render_fps": 5}
 
     def __init__(
-        self, sizes=(3, 3, 3), values=(3, 3, 3), max_cycles=8, masked=False, render_mode=None
+        self,
+        sizes=(3, 3, 3),
+        values=(3, 3, 3),
+        max_cycles=8,
+        masked=False,
+        render_mode=None,
+        keys=("observation", "observation", "observation"),
     ):
         self.possible_agents = [f"sheep_{index}" for index in range(len(sizes))]
         self.max_cycles = max_cycles
@@ -26,6 +32,7 @@ class Herd(ParallelEnv):
         self._sizes = dict(zip(self.possible_agents, sizes, strict=True))
         self._values = dict(zip(self.possible_agents, values, strict=True))
         self._masked = masked
+        self._keys = dict(zip(self.possible_agents, keys, strict=False))
         self.state_space = spaces.Box(0, 1, (4,), np.float32)
         self._spaces = {agent: self._space(agent) for agent in self.possible_agents}
         self._actions = {agent: spaces.Discrete(n) for agent, n in self._values.items()}
@@ -35,7 +42,7 @@ class Herd(ParallelEnv):
         if not self._masked:
             return seen
         mask = spaces.Box(0, 1, (self._values[agent],), np.int8)
-        return spaces.Dict({"observation": seen, "action_mask": mask})
+        return spaces.Dict({self._keys[agent]: seen, "action_mask": mask})
 
     def observation_space(self, agent):
         return self._spaces[agent]
@@ -88,7 +95,7 @@ class Herd(ParallelEnv):
             mask[self._right[agent]] = True
             self._masks[agent] = mask
             if self._masked:
-                seen[agent] = {"observation": vector, "action_mask": mask.astype(np.int8)}
+                seen[agent] = {self._keys[agent]: vector, "action_mask": mask.astype(np.int8)}
         return seen
 
 

@@ -32,8 +32,8 @@ class TicketBuffer:
     process and rebuild the buffer there with `TicketBuffer(capacity, fds)`.
 
     Attributes:
-      capacity: the most tickets that may be in the buffer at once. Each environment has one
-        ticket, so a buffer of num_envs never fills, and `enqueue` never blocks.
+      capacity: how many tickets there are: one for each environment. The successor of a dead
+        executor may hand over some again; the pipe holds twice as many, so `enqueue` never blocks.
       fds: file descriptors (read end, write end).
     """
 

@@ -83,9 +83,10 @@ class Executor:
                 self._times.count(_TOTAL, clock() - start)
 
     def close(self) -> None:
-        """Closes the environments; may be called twice."""
-        for environment in self._environments.values():
-            environment.close()
+        """Closes the environments, each even if another fails; may be called twice."""
+        with contextlib.ExitStack() as stack:
+            for environment in self._environments.values():
+                stack.callback(environment.close)
 
     def _serve(self, slots: Iterable[int]) -> list[int]:
         """Moves those slots on whose turn it is, and returns them."""

@@ -233,7 +233,7 @@ class ExecutorPool:
         if index in self._hanging:
             return f"hung for more than {self._step_timeout_sec:g} s and was killed"
         if code < 0:
-            return f"was killed by {signal.Signals(-code).name}"
+            return f"was killed by {processes.signal_name(-code)}"
         return f"ended with exit code {code} (its own message is above)"
 
     def _where(self, index: int) -> tuple[str, Attempt | None]:

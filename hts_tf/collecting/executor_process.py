@@ -22,7 +22,7 @@ from hts_tf import rollouts
 from hts_tf.collecting import buffers, executor, shared_memory, timesheet
 from hts_tf.collecting.board import Board
 from hts_tf.environments import base, checked
-from hts_tf.system import child, start
+from hts_tf.system import child, start, terminal
 
 _FAULT_BYTES = 512
 _CLOSING_SEC = 5.0  # that environments may take to close, after a failure
@@ -89,6 +89,7 @@ def main() -> None:
     start.end_with_parent(parent=int(sys.argv[1]))
     child.end_session_with_this_process()  # the pool does that, too, but may be gone itself
     faulthandler.enable()  # says where, in Python, an engine has crashed
+    terminal.be_heedless()  # what environments print is not to end them
     # Who stops a job may signal all its processes, but it is the trainer who decides when to stop.
     # Not SIG_IGN, which processes that an environment starts would inherit.
     stop_signals = (signal.SIGINT, signal.SIGTERM)
@@ -106,7 +107,7 @@ def main() -> None:
         _tell_fault(task, error)
     except Exception:
         # One write: executors share the terminal, and lines of several would mix.
-        os.write(2, traceback.format_exc().encode())
+        terminal.tell(traceback.format_exc().rstrip())
     else:
         return
     # What has failed may do so again, or hang; the trainer is not to wait for that.

@@ -20,6 +20,7 @@ _VECTOR_ROWS = 16
 
 # Of the self-check: observations, the most batch sizes, and different batches of each size.
 _CHECK_OBSERVATIONS = 256
+_CHECK_BYTES = 1 << 28  # of them; of large ones fewer will do
 _CHECK_SIZES = 64
 _CHECK_REPEATS = 3
 
@@ -128,7 +129,8 @@ class Policy:
           this agent, not a promise of TensorFlow's.
         """
         random = np.random.default_rng(0)
-        count = max(_CHECK_OBSERVATIONS, self.max_batch)
+        each = sum(leaf.nbytes for leaf in trees.leaves(agent.step.observation))
+        count = max(self.max_batch, min(_CHECK_OBSERVATIONS, _CHECK_BYTES // each))
         questions = (
             trees.map(lambda s: example_observations(s, count, random), agent.step.observation),
             agent.draw_noise(random, (count,)),
@@ -163,15 +165,21 @@ def _concatenated(answers: list[rollouts.Answer]) -> rollouts.Answer:
 def example_observations(
     spec: specs.ArraySpec, count: int, random: np.random.Generator
 ) -> np.ndarray:
-    """Makes up observations that fit a spec: [count, ...] of its shape and dtype."""
+    """Makes up observations that fit a spec: [count, ...] of its shape and dtype.
+
+    Choices are within their values: others would be zeros to the network, and tell nothing.
+    """
     shape = (count, *spec.shape)
+    if isinstance(spec, specs.DiscreteSpec | specs.MultiDiscreteSpec):
+        return random.integers(specs.values_of(spec), size=shape).astype(spec.dtype)
     if isinstance(spec, specs.PixelMapSpec):
         positions = random.integers(spec.height * spec.width, size=shape)
         missing = random.random((count, *[1] * len(spec.shape)))  # from hardly any to nearly all
         return np.where(random.random(shape) < missing, spec.NO_PIXEL, positions).astype(spec.dtype)
     kind = np.dtype(spec.dtype).kind
     if kind == "f":
-        return random.standard_normal(shape).astype(spec.dtype)
+        drawn = "float64" if spec.dtype == "float64" else "float32"
+        return random.standard_normal(shape, dtype=drawn).astype(spec.dtype, copy=False)
     highest = 1 if kind == "b" else np.iinfo(spec.dtype).max
     return random.integers(highest, size=shape, endpoint=True, dtype=spec.dtype)
 

@@ -16,7 +16,7 @@ class Unrolls(NamedTuple):
     """Completed unrolls, in the order in which they were completed.
 
     Attributes:
-      rollout: [T, n, P, ...], a copy that stands until the next are taken.
+      rollout: [T, n, P, ...], a copy of their own.
       slots: [n], the environment of each.
       policy_versions: [n], updates that the policy had had when each was begun; it may have had
         more in later steps.

@@ -4,6 +4,7 @@ An episode's seed says of which (`seeding.task_of`), so that all that plays an e
 know the seed only. How often episodes are of each is for the trainer to say, see `curriculum`.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -153,9 +154,10 @@ class TasksEnvironment(base.Environment):
 
     def close(self) -> None:
         """See base class."""
-        for environment in self._built.values():
-            environment.close()
-        self._built.clear()
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._built.clear)
+            for environment in self._built.values():
+                stack.callback(environment.close)
 
     @property
     def title(self) -> str:

@@ -94,7 +94,7 @@ def watch(spec: specs.ArraySpec, players: tuple[int, ...]) -> _Floats | _Bools |
     """Returns what watches over an array of a spec, of players as `EnvironmentSpec.players`."""
     dtype = np.dtype(spec.dtype)
     if isinstance(spec, specs.DiscreteSpec | specs.MultiDiscreteSpec):
-        num_values = np.reshape(spec.num_values, spec.shape if np.ndim(spec.num_values) else ())
+        num_values = specs.values_of(spec)
         return _Choices((*players, *spec.shape), spec.dtype, num_values)
     if dtype.kind == "f":
         return _Floats()

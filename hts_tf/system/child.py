@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from hts_tf import errors
-from hts_tf.system import start, terminal
+from hts_tf.system import processes, start, terminal
 
 # Also what has a process group of its own; twice, for what was started meanwhile. Names of
 # processes may have anything in them.
@@ -161,7 +161,7 @@ class Child:
     def _failure(self) -> ChildError:
         code = self._process.returncode
         if code < 0:
-            return ChildError(f"{self._module} was killed by {signal.Signals(-code).name}", 1)
+            return ChildError(f"{self._module} was killed by {processes.signal_name(-code)}", 1)
         self._log.seek(self._log_start)
         lines = self._log.read().strip().splitlines()
         why = lines[-1].removeprefix(terminal.FAILED) if lines else ""

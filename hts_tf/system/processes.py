@@ -1,8 +1,17 @@
 """What the kernel says of processes, in /proc."""
 
 import contextlib
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+
+
+def signal_name(number: int) -> str:
+    """Returns what a signal is called; most of the real-time ones have numbers only."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def fields(pid: int) -> list[str]:

@@ -4,6 +4,7 @@ The terminal may be gone, or the reader of a pipe, or the room on the disk of a 
 """
 
 import contextlib
+import io
 import os
 import sys
 
@@ -39,6 +40,30 @@ def say(text: str, end: str = "\n") -> None:
 def drop_output() -> None:
     """Drops what standard output could not take, and all that comes."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Heedless(io.FileIO):
+    """Takes whatever is written, and drops what it cannot pass on."""
+
+    def write(self, data: memoryview) -> int:
+        """See base class."""
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
+
+
+def be_heedless() -> None:
+    """Has `print`, whoever calls it in this process, raise nothing where nobody can read it."""
+    sys.stdout, sys.stderr = (
+        io.TextIOWrapper(
+            io.BufferedWriter(_Heedless(fd, "wb", closefd=False)),
+            stream.encoding,
+            "backslashreplace",  # for what the encoding lacks
+            line_buffering=fd == 2 or os.isatty(fd),
+        )
+        for fd, stream in ((1, sys.stdout), (2, sys.stderr))
+    )
 
 
 def tell(text: str) -> None:

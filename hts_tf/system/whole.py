@@ -33,10 +33,21 @@ def write(path: Path, *parts: bytes) -> None:
                     append(file, part)
                 os.fsync(file.fileno())
             temporary.replace(path)
+            _sync_directory(path.parent)
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
+
+
+def _sync_directory(path: Path) -> None:
+    """Returns when the names in it are on the disk, where its file system can tell."""
+    with contextlib.suppress(OSError):
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
 
 def check(path: Path) -> None:

@@ -829,6 +829,16 @@ def test_an_executor_that_is_stopped_while_it_waits_is_replaced():
     assert_same_bits(storages, expected)
 
 
+def test_an_executor_that_a_signal_without_a_name_kills_is_replaced(capfd):
+    with collecting(GAMES[True], num_executors=1) as collector:
+        collector.start()
+        run_intervals(collector, 0, 1)
+        os.kill(pids(collector)[0], signal.SIGRTMIN + 6)
+        run_intervals(collector, 1, 2)
+        assert collector.workers._pool.crashes == 1
+    assert f"was killed by signal {signal.SIGRTMIN + 6}" in capfd.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "where"),

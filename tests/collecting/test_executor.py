@@ -3,7 +3,10 @@ import signal
 import subprocess
 import sys
 
-from hts_tf.collecting import executor_pool
+import pytest
+
+from hts_tf.collecting import executor, executor_pool
+from hts_tf.environments import tasks
 
 
 def test_an_executor_loads_no_tensorflow():
@@ -51,3 +54,26 @@ def test_signals_do_not_end_an_executor_that_starts():
             process.send_signal(number)
         _, errors = process.communicate()  # no task comes
     assert (process.returncode, errors.splitlines()[-1]) == (1, b"EOFError: Ran out of input")
+
+
+class Closing:
+    """An environment that fails, or not, when it is closed."""
+
+    def __init__(self, fails):
+        self._fails = fails
+        self.is_closed = False
+
+    def close(self):
+        self.is_closed = True
+        if self._fails:
+            raise RuntimeError("the log cannot be written")
+
+
+@pytest.mark.parametrize("owner", [executor.Executor, tasks.TasksEnvironment])
+def test_all_environments_are_closed_also_when_one_fails(owner):
+    closing = {number: Closing(fails=number == 1) for number in range(3)}
+    owning = object.__new__(owner)
+    owning._environments = owning._built = dict(closing)
+    with pytest.raises(RuntimeError, match="the log"):
+        owning.close()
+    assert all(environment.is_closed for environment in closing.values())

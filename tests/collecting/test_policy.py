@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 
 import numpy as np
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hts_tf import rollouts, seeding, specs, trees
+from hts_tf.collecting import policy as policy_module
 from hts_tf.collecting.policy import FLEXIBLE, Batching, Policy, example_observations
 from hts_tf.environments.football import super_mini_map
 from hts_tf.networks import torsos
@@ -180,10 +182,11 @@ def test_draws_the_noise_of_its_agent(network):
 class Formula:
     """An agent whose logits and values are a function of the observations."""
 
-    def __init__(self, function):
+    def __init__(self, function, observation=VECTOR.observation):
         self._function = function
         self._head = Categorical(THREE, torsos.Seeds(0))
-        self.step = rollouts.step_spec(VECTOR, self._head.parameters)
+        spec = dataclasses.replace(VECTOR, observation=observation)
+        self.step = rollouts.step_spec(spec, self._head.parameters)
         self.noise = self._head.noise
         self.draw_noise = self._head.draw_noise
 
@@ -252,6 +255,45 @@ def test_example_observations_fit_their_spec(spec):
     assert examples.shape == (6, *spec.shape)
     assert examples.dtype == spec.dtype
     assert len(np.unique(examples, axis=0)) == 6
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        specs.DiscreteSpec(num_values=3, dtype="int64"),
+        specs.DiscreteSpec((2, 2), num_values=500),
+        specs.MultiDiscreteSpec(num_values=(2, 300)),
+    ],
+)
+def test_example_choices_are_choices(spec):
+    examples = example_observations(spec, 100, np.random.default_rng(0))
+    assert (examples.shape, examples.dtype) == ((100, *spec.shape), spec.dtype)
+    spec.check(examples)
+    assert len(np.unique(examples, axis=0)) > 1
+
+
+def test_what_depends_on_the_batch_only_for_some_choice_is_found_out():
+    def of_last_value(choice):
+        """Others are zeros in any company."""
+        last = tf.cast(choice == 2, tf.float32)
+        place = tf.cast(tf.range(tf.size(choice)), tf.float32)
+        return tf.zeros((tf.size(choice), 3)), last * place
+
+    choice = specs.DiscreteSpec(num_values=3, dtype="int64")
+    assert Policy(Formula(of_last_value, choice), MAX_BATCH).batching is Batching.ALONE
+
+
+def test_of_large_observations_few_are_made_up(monkeypatch):
+    made = []
+
+    def example(spec, count, random):
+        made.append(count * spec.nbytes)
+        return np.zeros((count, *spec.shape), spec.dtype)
+
+    monkeypatch.setattr(policy_module, "example_observations", example)
+    image = specs.ArraySpec((1 << 22,), "float32")  # 16 MiB
+    Policy(Formula(lambda x: (x[:, :3], x[:, 3]), image), 2)
+    assert 0 < max(made) <= 1 << 28
 
 
 def test_example_pixels_lie_on_the_map_or_are_absent():

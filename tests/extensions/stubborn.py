@@ -37,7 +37,7 @@ class Stubborn(synthetic.Synthetic):
 
 class _Game(synthetic.SyntheticEnvironment):
     def reset(self, seed, observation):
-        print(3)
+        print(3, flush=True)
         while self._config.fails and seeding.is_evaluation(seed):
             if not self._config.hangs:
                 raise RuntimeError("no tests today")

@@ -1,5 +1,6 @@
 import errno
 import os
+import stat
 
 import pytest
 
@@ -16,6 +17,18 @@ def test_a_file_that_there_is_no_room_for_stays_as_it_was(tmp_path):
     assert whole.describe(raised.value) == f"{path}: {os.strerror(errno.EFBIG)}"
     assert list(tmp_path.iterdir()) == [path]
     assert path.read_bytes() == b"as it was"
+
+
+def test_a_file_is_on_the_disk_before_its_name_is_and_then_that_is_too(tmp_path, monkeypatch):
+    path, sync, synced = tmp_path / "file", os.fsync, []
+
+    def noted(fd):
+        synced.append((stat.S_ISDIR(os.fstat(fd).st_mode), path.exists()))
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    whole.write(path, b"text")
+    assert synced == [(False, False), (True, True)]
 
 
 def test_an_interrupt_leaves_nothing(tmp_path, monkeypatch):

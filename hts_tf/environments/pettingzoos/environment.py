@@ -57,10 +57,10 @@ class PettingZooEnvironment(base.Environment):
         seen = [self.env.observation_space(agent) for agent in self._agents]
         actions = [self.env.action_space(agent) for agent in self._agents]
         self._mask_is_observed = all(map(masks.are_observed, seen))
-        self._alone = None  # the key of what is beside the mask, if it is one thing only
+        # Of each agent the key of what is beside the mask, if it is one thing only.
+        self._alone: list[str | None] = [None] * len(seen)
         if self._mask_is_observed:
-            keys = [key for key in seen[0].spaces if key != specs.ACTION_MASK]
-            self._alone = keys[0] if len(keys) == 1 else None
+            self._alone = [_key_beside_mask(space) for space in seen]
             seen = [_without_mask(space) for space in seen]
         observed, self._writers = shared.observed(seen)
         self._played = [spaces.played(space, recipe.bounded_by, "PettingZoo") for space in actions]
@@ -224,7 +224,8 @@ class PettingZooEnvironment(base.Environment):
         array = place[_SEEN] if self._is_dict else place
         if self._has_own_state:
             array = {**array, specs.CRITIC_STATE: place[specs.CRITIC_STATE]}
-        self._writers[index](seen[self._alone] if self._alone else seen, array)
+        key = self._alone[index]
+        self._writers[index](seen if key is None else seen[key], array)
         if self._masks is not None:
             mask, permitted = self._masks[index], place[specs.ACTION_MASK]
             permitted.fill(False)
@@ -250,7 +251,15 @@ class PettingZooEnvironment(base.Environment):
         return checked.broken(self._module, self._steps, fault)
 
 
+def _key_beside_mask(space: gymnasium_spaces.Dict) -> str | None:
+    """Returns the key of what is left but the mask, if it is one thing only."""
+    keys = [key for key in space if key != specs.ACTION_MASK]
+    return keys[0] if len(keys) == 1 else None
+
+
 def _without_mask(space: gymnasium_spaces.Dict) -> gymnasium_spaces.Space:
     """Returns what is left; an entry that is left alone stands for itself."""
-    rest = {key: part for key, part in space.items() if key != specs.ACTION_MASK}
-    return gymnasium_spaces.Dict(rest) if len(rest) != 1 else next(iter(rest.values()))
+    alone = _key_beside_mask(space)
+    if alone is not None:
+        return space[alone]
+    return gymnasium_spaces.Dict({k: s for k, s in space.items() if k != specs.ACTION_MASK})

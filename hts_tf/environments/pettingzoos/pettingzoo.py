@@ -32,7 +32,8 @@ class PettingZoo:
 
     Spaces may differ from agent to agent where a shared policy can serve that: vectors of floats
     are filled up with zeros to the longest one, and Discrete actions are masked to the agent's own
-    (`specs.ACTION_MASK`). For other spaces, and masks, see `Gymnasium`.
+    (`specs.ACTION_MASK`). For other spaces see `Gymnasium`; masks are what the
+    observations' entry "action_mask" has (those in `info` are not used).
 
     Attributes:
       module: that has a function `parallel_env`, such as 'mpe2.simple_spread_v3'; it must have been

@@ -179,6 +179,14 @@ def test_masks_that_are_observed():
         assert list(play(config, seed))
 
 
+def test_what_is_beside_a_mask_may_be_called_otherwise_by_each():
+    plain = herd(kwargs={"masked": True, "sizes": (3, 5, 4)})
+    named = herd(kwargs={**plain.kwargs, "keys": ("observation", "seen", "shown")})
+    assert named.spec == plain.spec
+    for one, other in zip(play(named, 0), play(plain, 0), strict=True):
+        trees.map(np.testing.assert_array_equal, one[0], other[0])
+
+
 def test_time_limit():
     played = list(play(herd(max_episode_steps=3), 0))
     assert len(played) == 3
