@@ -34,6 +34,7 @@ REQUIREMENTS = [
     "numpy>=2.0,<2.5",
     "packaging>=23",
     "pillow>=10.1",  # TensorBoard brings it, but not this new
+    "rich>=13",  # Keras brings it
 ]
 
 GYMNASIUM = ["gymnasium>=1.3,<1.5", "pygame>=2.1.3"]

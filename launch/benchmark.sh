@@ -11,7 +11,7 @@
 # `./launch/benchmark.sh NAME --help` lists the flags.
 set -euo pipefail
 
-root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=launch/usage.sh
 source "$root/launch/usage.sh"
 names=(throughput systems scaling pipeline profile formats)

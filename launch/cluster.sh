@@ -16,7 +16,7 @@
 # See docs/cluster.md.
 set -euo pipefail
 
-root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=launch/usage.sh
 source "$root/launch/usage.sh"
 scenario=()

@@ -5,7 +5,7 @@
 #   ./launch/compare.sh --scenarios=NAME,... --methods=NAME,... --seeds=0,1 --minutes=30 --output=DIR
 set -euo pipefail
 
-root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=launch/usage.sh
 source "$root/launch/usage.sh"
 set_up

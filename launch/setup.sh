@@ -16,7 +16,7 @@
 # The gfootball wheel takes minutes to build, so it is kept in the user's cache for other clones.
 set -euo pipefail
 
-root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 known_extras=(gymnasium atari mujoco box2d pettingzoo cluster sweep onnx trackers docs)
 venv=$root/.venv
 stamp=$venv/hts_tf-stamp

@@ -5,7 +5,7 @@
 #   ./launch/sweep.sh --scenarios=NAME --search="PPO.entropy_cost = log(0.0005, 0.02)" --trials=30 --output=DIR
 set -euo pipefail
 
-root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=launch/usage.sh
 source "$root/launch/usage.sh"
 set_up --extras=sweep

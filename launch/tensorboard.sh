@@ -4,7 +4,7 @@
 #   ./launch/tensorboard.sh [LOGDIR] [flags for tensorboard]
 set -euo pipefail
 
-root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=launch/usage.sh
 source "$root/launch/usage.sh"
 set_up

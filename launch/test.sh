@@ -5,7 +5,7 @@
 #   ./launch/test.sh tests/test_doctor.py -k memory
 set -euo pipefail
 
-cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 root=$PWD
 # shellcheck source=launch/usage.sh
 source launch/usage.sh

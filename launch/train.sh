@@ -8,7 +8,7 @@
 # Results go to runs/SCENARIO-METHOD-seedSEED unless --workdir says otherwise.
 set -euo pipefail
 
-root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=launch/usage.sh
 source "$root/launch/usage.sh"
 
@@ -58,4 +58,4 @@ set_up ${extras:+"--extras=$extras"}
 
 # Until it knows what to do with them, Python must not get signals: it would show where it stood.
 exec env --block-signal=INT,TERM "$root/.venv/bin/python" \
-  -m hts_tf.train --scenario="$scenario" "$@" --workdir="$workdir"
+  -m hts_tf.train --scenario="$scenario" --workdir="$workdir" "$@"

@@ -7,10 +7,11 @@ import shlex
 import subprocess
 from pathlib import Path
 
-import jsonschema
-import ray
-import yaml
-from ray.scripts import scripts
+import pytest
+
+jsonschema = pytest.importorskip("jsonschema", reason="the extra 'cluster' is not installed")
+ray = pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
+yaml = pytest.importorskip("yaml", reason="the extra 'cluster' is not installed")
 
 ROOT = Path(__file__).parents[1]
 FILES = ROOT / "launch/cluster"
@@ -65,6 +66,8 @@ def calls(pattern):
 
 
 def test_flags_of_ray_exist():
+    from ray.scripts import scripts
+
     known = {
         name: {option for parameter in command.params for option in parameter.opts}
         for name, command in scripts.cli.commands.items()
@@ -152,7 +155,7 @@ STAND_INS = {
     "scontrol": "printf 'n7\\nn9\\n'",
     "srun": """
 case "$*" in
-  *hostname*) echo "$*" >&2; echo "10.0.0.7 fd00::7" ;;
+  *hostname*) echo "$*" >&2; echo "${*: -1}" | sed "$ADDRESSES" ;;
   *) stat -c %a "$RAY_AUTH_TOKEN_PATH"; wc -c <"$RAY_AUTH_TOKEN_PATH"; echo "$RAY_AUTH_MODE"
      while [[ $1 == -* ]]; do shift; done
      "$@" ;;
@@ -162,7 +165,11 @@ esac
 }
 
 
-def test_slurm(tmp_path):
+@pytest.mark.parametrize(
+    ("own", "others"),
+    [("fd00::7 10.0.0.7", ""), ("127.0.1.1", "10.0.0.7 fd00::7"), ("127.0.1.1", "fe80::1%eth0")],
+)
+def test_slurm(tmp_path, own, others):
     for name, text in STAND_INS.items():
         path = tmp_path / ".venv/bin" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -174,9 +181,14 @@ def test_slurm(tmp_path):
         "SLURM_JOB_NODELIST": "n[7,9]",
         "SLURM_JOB_NUM_NODES": "2",
         "SLURM_CPUS_PER_TASK": "16",
+        "ADDRESSES": f"s/--ip-address/{own}/; s/--all-ip-addresses/{others}/",
     }
     command = [FILES / "slurm.sh", "academy_corner", "--gin_bindings=PPO.clip = 0.1"]
     result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if "10.0.0.7" not in own + others:
+        assert result.returncode == 1
+        assert result.stderr.splitlines()[-1].startswith("error: n7 has no IPv4 address")
+        return
     assert result.returncode == 3, "the training's"
     assert "--nodelist=n7" in result.stderr
     mode, size, auth, *call = result.stdout.splitlines()

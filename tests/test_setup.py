@@ -506,7 +506,7 @@ def test_train_chooses_a_workdir(launch, tree, arguments, scenario, workdir):
     call = launch("train.sh", *arguments).stdout.splitlines()
     assert call[0] == "hts_tf.train"
     assert f"--scenario={scenario}" in call
-    assert call[-1] == f"--workdir={tree}/runs/{workdir}"
+    assert call[2] == f"--workdir={tree}/runs/{workdir}"
 
 
 @pytest.mark.parametrize(
@@ -557,10 +557,10 @@ def test_cluster_is_train_with_defaults(launch, tree):
     assert result.stdout.splitlines() == [
         "hts_tf.train",
         "--scenario=ALE/Pong-v5",
+        f"--workdir={tree}/runs/ALE-Pong-v5-hts_ppo-seed1",
         "--scenario=ALE/Pong-v5",
         *defaults,
         *mine,
-        f"--workdir={tree}/runs/ALE-Pong-v5-hts_ppo-seed1",
     ]
 
 
@@ -579,8 +579,7 @@ def test_cluster_without_arguments(launch):
 @pytest.mark.parametrize("workdir", [["--workdir=/x y"], ["--workdir", "/x y"]])
 def test_train_leaves_a_given_workdir(launch, workdir):
     call = launch("train.sh", "--gin_bindings=Trainer.num_envs = 4", *workdir).stdout.splitlines()
-    assert "--gin_bindings=Trainer.num_envs = 4" in call
-    assert call[-1] == "--workdir=/x y"
+    assert call[3:] == ["--gin_bindings=Trainer.num_envs = 4", *workdir], "which is the last"
 
 
 def test_train_passes_the_exit_status(launch):
@@ -629,6 +628,14 @@ def test_tensorboard(launch, tree):
     assert launch("tensorboard.sh").stdout.splitlines()[1] == f"--logdir={tree}/runs"
     call = launch("tensorboard.sh", "elsewhere", "--port=7").stdout.splitlines()
     assert call[1:] == ["--logdir=elsewhere", "--port=7"]
+
+
+def test_a_search_path_of_directories_changes_nothing(launch, tree):
+    """With which `cd launch/..` would go elsewhere, or say where it went."""
+    environment = {**os.environ, "CDPATH": f".:{tree.parent}"}
+    command = ["bash", "launch/compare.sh", "--seeds=0"]
+    told = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
+    assert told.stdout.splitlines() == ["hts_tf.compare", "--seeds=0"], told.stderr
 
 
 def test_compare(launch):

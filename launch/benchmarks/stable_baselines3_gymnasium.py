@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from statistics import median
 from typing import NamedTuple
 
+import numpy as np
 import stable_baselines3_venv
 from absl import flags
 
@@ -163,7 +164,8 @@ def measure(case: Case, training: str, seed: int) -> Result:
 def has_reached(point: Point, score: float | None) -> bool:
     """Returns whether so many episodes as it takes average the score; None is never reached."""
     is_known = score is not None and point.score is not None and point.episodes >= WINDOW
-    return is_known and point.score >= score
+    # Scores of event files are float32's.
+    return is_known and point.score >= min(score, float(np.float32(score)))
 
 
 def describe(training: str, result: Result) -> str:

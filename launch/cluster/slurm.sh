@@ -27,13 +27,17 @@ trap 'rm -f "$RAY_AUTH_TOKEN_PATH"' EXIT
 python -c 'import secrets; print(secrets.token_hex(32))' >"$RAY_AUTH_TOKEN_PATH"
 export RAY_AUTH_TOKEN_PATH RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0
 
-# The first node's address, of which there may be several.
+# The first node's address: of IPv4, and not 127.*, which by Debian's /etc/hosts a name's own may
+# be, and which no other node can reach.
 read -r first < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
-read -r address _ < <(srun --nodes=1 --ntasks=1 --nodelist="$first" hostname --ip-address)
-# By Debian's /etc/hosts, a name's own address may be one that no other node can reach.
-if [[ $address == 127.* ]]; then
-  read -r address _ < <(srun --nodes=1 --ntasks=1 --nodelist="$first" hostname --all-ip-addresses)
-fi
+address=
+for which in --ip-address --all-ip-addresses; do
+  for found in $(srun --nodes=1 --ntasks=1 --nodelist="$first" hostname "$which"); do
+    [[ $address || $found == *:* || $found == 127.* ]] || address=$found
+  done
+  [[ ! $address ]] || break
+done
+[[ $address ]] || { echo "error: $first has no IPv4 address that others can reach" >&2; exit 1; }
 
 # Starts Ray on all nodes, the training on the first one, and at its end stops Ray.
 export RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT=300  # seconds; Python is slow to start from afar
