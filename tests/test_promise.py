@@ -54,6 +54,13 @@ GAMES = {
         "ActorCritic.core = @gru",
         "gru.units = 16",
     ],
+    # Players who leave before others, each with a network of its own.
+    "agents who are told who they are": [
+        "--scenario=pettingzoo:tests.zoo",
+        "PettingZoo.agent_indicator = True",
+        "PettingZoo.kwargs = {'sizes': (3, 5, 4), 'masked': True}",
+        "ActorCritic.torso = @by_agent",
+    ],
     # What is played, whom it meets, and what is frozen, go by results so far.
     "both sides of football, a pool and a curriculum": [
         "--scenario=academy_3_vs_1_with_keeper",
