@@ -54,8 +54,7 @@ def build(
     """
     team, path = team or Alone(), Path(workdir)
     schedule = settings.schedule(settings.num_envs)
-    steps_per_update = settings.sync_interval * schedule.rollout_width
-    num_updates = -(-settings.total_env_steps // steps_per_update)
+    num_updates = _num_updates(settings, schedule)
     own_share = share(team, settings.num_shards, settings.num_envs)
     if team.size > 1:
         # Several exchanges may wait at the same time, in other orders on other machines, and each
@@ -73,6 +72,7 @@ def build(
     evaluations = None
     if team.number == 0 and settings.evaluate_every_updates is not None:
         evaluations = EvaluationProcess(path, settings)
+    steps_per_update = settings.sync_interval * schedule.rollout_width
     pipeline = Pipeline(parts, steps_per_update, tracer, evaluations, settings.stop_at_score)
     configuration = operative.text(seed)
     try:
@@ -205,6 +205,10 @@ def check_agent(settings: Settings) -> None:
     _check_learning(settings, settings.schedule(settings.num_envs), sketch.sketch(environment))
 
 
+def _num_updates(settings: Settings, schedule: Schedule) -> int:
+    return -(-settings.total_env_steps // (settings.sync_interval * schedule.rollout_width))
+
+
 def _is_gradient_delayed(settings: Settings, schedule: Schedule) -> bool:
     return bool(settings.algorithm.delayed_gradient and schedule.policy_lag)
 
@@ -212,8 +216,10 @@ def _is_gradient_delayed(settings: Settings, schedule: Schedule) -> bool:
 def _check_learning(settings: Settings, schedule: Schedule, planned: Agent) -> None:
     """Raises: ConfigError: it cannot be trained like this, or on what is to be played."""
     _progress(settings)
-    for make in settings.opponents.scripted if settings.opponents else ():
-        make(settings.environment.spec)
+    if settings.opponents is not None:
+        settings.opponents.check(_num_updates(settings, schedule))
+        for make in settings.opponents.scripted:
+            make(settings.environment.spec)
     sequence_length = planned.sequence_length(settings.sync_interval)
     if sequence_length and not settings.algorithm.recurrent:
         raise errors.ConfigError(

@@ -78,6 +78,12 @@ def test_what_does_not_go_with_a_core(bindings, says, tmp_path):
             "Opponents.scripted = (@Always,)\nAlways.action = 99",
             "Always.action",
         ),
+        (
+            "Trainer.environment = @Football()\nFootball.scenario = '1_vs_1_easy'\n"
+            "Football.right_players = 1\nFootball.representation = 'relative'\n"
+            "Trainer.opponents = @Opponents()\nTrainer.total_env_steps = 100_000",
+            "nobody would join the pool in 49 updates: .* Opponents.snapshot_every_updates",
+        ),
     ],
 )
 def test_what_is_to_be_played_is_tried_before_anything_is_trained(bindings, says):

@@ -46,6 +46,16 @@ class Opponents:
     scripted: Sequence[Callable[[specs.EnvironmentSpec], Scripted]] = ()
     frozen: Sequence[str] = ()
 
+    def check(self, num_updates: int) -> None:
+        """Raises: ConfigError: in a run of so many updates, nobody would ever be met."""
+        every = self.snapshot_every_updates
+        if not (self.scripted or self.frozen or (every and every < num_updates)):
+            raise errors.ConfigError(
+                f"nobody would join the pool in {num_updates:,} updates: bind a lower "
+                "Opponents.snapshot_every_updates, Opponents.scripted or Opponents.frozen",
+                page="teams.md#opponents",
+            )
+
     def most_at_once(self, num_updates: int) -> int:
         """Returns how many others' agents are in memory in a run of so many updates.
 
