@@ -9,6 +9,7 @@ import tensorflow as tf
 from hts_tf import rollouts, specs, trees
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
+from tests.agents import shake
 
 SPEC = specs.EnvironmentSpec(
     observation=specs.ArraySpec((3,), "float32"),
@@ -20,9 +21,7 @@ NUM_STEPS, NUM_ENVS = 4, 3
 
 def make_agent(seed=1):
     agent = ActorCritic(SPEC, seed, functools.partial(torsos.mlp, units=(4,)))
-    random = np.random.default_rng(seed)
-    for variable in agent.variables:  # away from the nearly uniform policy of the start
-        variable.assign_add(random.normal(0.0, 0.3, variable.shape).astype(np.float32))
+    shake(agent.variables, np.random.default_rng(seed))
     return agent
 
 

@@ -13,6 +13,7 @@ from hts_tf.algorithms.impala import IMPALA
 from hts_tf.algorithms.ppo import PPO
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
+from tests.agents import shake
 from tests.algorithms.reference import NUM_ENVS, NUM_STEPS, compiled_update, eager_update
 from tests.networks import action_kinds
 from tests.networks.action_kinds import KINDS, MASKED
@@ -34,9 +35,7 @@ def make_agent(action, masked, seed=1):
         observation[specs.ACTION_MASK] = specs.ArraySpec((int(size),), "bool")
     spec = specs.EnvironmentSpec(observation, action, 10)
     agent = ActorCritic(spec, seed, functools.partial(torsos.mlp, units=(4,)))
-    random = np.random.default_rng(seed)
-    for variable in agent.variables:  # away from the policy of the start
-        variable.assign_add(random.normal(0.0, 0.2, variable.shape).astype(np.float32))
+    shake(agent.variables, np.random.default_rng(seed), scale=0.2)
     return agent
 
 

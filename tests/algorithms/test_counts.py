@@ -17,6 +17,7 @@ from hts_tf.algorithms.reward_scaling import ReturnScaling
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.networks.categorical import CategoricalDistribution
+from tests.agents import shake
 from tests.algorithms import reference
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
@@ -81,9 +82,7 @@ def test_explained_variance_is_of_those_that_count():
 def make_agent(normalise):
     torso = functools.partial(torsos.mlp, units=(8,))
     agent = ActorCritic(reference.SPEC, 0, torso, normalise_observations=normalise)
-    random = np.random.default_rng(0)
-    for variable in agent.trainable_variables:
-        variable.assign_add(random.normal(0.0, 0.3, variable.shape).astype(np.float32))
+    shake(agent.trainable_variables, np.random.default_rng(0))
     return agent
 
 

@@ -11,6 +11,7 @@ from hts_tf import rollouts, specs
 from hts_tf.algorithms.ppo import PPO
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
+from tests.agents import shake
 from tests.algorithms.reference import gradient_of, log_softmax
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
@@ -32,9 +33,7 @@ CLIP, VALUE_CLIP, VALUE_COST, ENTROPY_COST = 0.2, 0.3, 0.7, 0.02
 def make_agent():
     torso = functools.partial(torsos.mlp, units=(4,))
     agent = ActorCritic(SPEC, 1, torso, value_torso=torso)
-    random = np.random.default_rng(1)
-    for variable in agent.variables:
-        variable.assign_add(random.normal(0.0, 0.4, variable.shape).astype(np.float32))
+    shake(agent.variables, np.random.default_rng(1), scale=0.4)
     return agent
 
 

@@ -148,14 +148,8 @@ def compiled_update(agent, rollout, permutations, progress, settings):
 def eager_update(agent, rollout, permutations, progress, settings):
     """Without compiling the update, which takes longer than these few steps."""
     algorithm = ppo.PPO(**settings)
-    logs = algorithm.update(
-        agent,
-        algorithm.make_optimizer(),
-        as_tensors(rollout),
-        tf.constant(permutations),
-        tf.constant(progress, tf.float32),
-    )
-    return {name: float(value) for name, value in logs.items()}
+    optimizer = algorithm.make_optimizer()
+    return reference.eager_update(algorithm, agent, optimizer, rollout, permutations, progress)
 
 
 def minibatch_tensors(minibatch):

@@ -15,6 +15,7 @@ from hts_tf.algorithms.impala import IMPALA
 from hts_tf.algorithms.ppo import PPO
 from hts_tf.networks import cores, torsos
 from hts_tf.networks.actor_critic import ActorCritic
+from tests.agents import shake
 from tests.algorithms import reference
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
@@ -26,9 +27,7 @@ def make_agent(seed=1, sequence_length=None):
     torso = functools.partial(torsos.mlp, units=(4,))
     core = functools.partial(cores.lstm, units=5)
     agent = ActorCritic(reference.SPEC, seed, torso, core=core, sequence_length=sequence_length)
-    random = np.random.default_rng(seed)
-    for variable in agent.trainable_variables:
-        variable.assign_add(random.normal(0.0, 0.3, variable.shape).astype(np.float32))
+    shake(agent.trainable_variables, np.random.default_rng(seed))
     return agent
 
 

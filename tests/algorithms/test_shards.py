@@ -20,6 +20,7 @@ from hts_tf.learner import Learner
 from hts_tf.networks import cores, torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from tests import command_line
+from tests.agents import shake
 from tests.algorithms import reference
 from tests.teams import Threads
 
@@ -52,9 +53,7 @@ ON_MACHINES = [
 def make_agent(core=None, actions="choices"):
     torso = functools.partial(torsos.mlp, units=(16,))
     agent = ActorCritic(SPECS[actions], 1, torso, core=core, normalise_observations=True)
-    random = np.random.default_rng(1)
-    for variable in agent.trainable_variables:
-        variable.assign_add(random.normal(0.0, 0.3, variable.shape).astype(np.float32))
+    shake(agent.trainable_variables, np.random.default_rng(1))
     return agent
 
 

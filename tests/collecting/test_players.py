@@ -16,6 +16,7 @@ from hts_tf.collecting.workers import Crew, Workers
 from hts_tf.environments import checked
 from hts_tf.networks import cores, torsos
 from hts_tf.networks.actor_critic import ActorCritic
+from tests.agents import shake
 from tests.extensions.relay import Relay
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
@@ -29,9 +30,7 @@ P = GAME.num_players
 def make_policy():
     torso = functools.partial(torsos.mlp, units=(8,))
     agent = ActorCritic(GAME.spec, 0, torso, core=functools.partial(cores.gru, units=8))
-    random = np.random.default_rng(0)
-    for variable in agent.variables:
-        variable.assign_add(random.normal(0.0, 0.3, variable.shape).astype(np.float32))
+    shake(agent.variables, np.random.default_rng(0))
     return Policy(agent, NUM_ENVS * P), agent.step
 
 

@@ -17,6 +17,7 @@ from hts_tf.collecting.workers import Crew, Workers
 from hts_tf.environments import synthetic
 from hts_tf.networks import cores, torsos
 from hts_tf.networks.actor_critic import ActorCritic
+from tests.agents import shake
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
@@ -32,9 +33,7 @@ GAMES = {
 def make_agent():
     torso = functools.partial(torsos.mlp, units=(8,))
     agent = ActorCritic(GAMES[True].spec, 0, torso, core=functools.partial(cores.lstm, units=8))
-    random = np.random.default_rng(0)
-    for variable in agent.variables:
-        variable.assign_add(random.normal(0.0, 0.3, variable.shape).astype(np.float32))
+    shake(agent.variables, np.random.default_rng(0))
     return agent
 
 

@@ -15,6 +15,7 @@ from hts_tf.networks.categorical import Categorical
 from hts_tf.networks.choice import head_for
 from hts_tf.networks.gaussian import Gaussian
 from hts_tf.networks.multi_categorical import MultiCategorical
+from tests.agents import shake
 from tests.networks import action_kinds
 from tests.networks.action_kinds import KINDS, MASKED
 
@@ -34,9 +35,7 @@ def make(action):
 
 def make_agent(action, observation=LIGHT):
     agent = ActorCritic(specs.EnvironmentSpec(observation, action, 10), 0, SMALL_MLP)
-    random = np.random.default_rng(0)
-    for variable in agent.variables:  # away from the nearly uniform policy of the start
-        variable.assign_add(random.normal(0.0, 0.5, variable.shape).astype(np.float32))
+    shake(agent.variables, np.random.default_rng(0), scale=0.5)
     return agent
 
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 from hts_tf import errors, rollouts, specs, trees
 from hts_tf.networks import cores, torsos
 from hts_tf.networks.actor_critic import ActorCritic
+from tests.agents import shake
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
@@ -26,9 +27,7 @@ def make(maker, **settings):
     core = functools.partial(maker, units=UNITS)
     torso = functools.partial(torsos.mlp, units=(4,))
     agent = ActorCritic(SPEC, 0, torso, core=core, **settings)
-    random = np.random.default_rng(1)
-    for variable in agent.variables:
-        variable.assign_add(random.normal(0.0, 0.3, variable.shape).astype(np.float32))
+    shake(agent.variables, np.random.default_rng(1))
     return agent
 
 
