@@ -20,6 +20,15 @@ SMALL_CNN_FLAGS = [f"--gin_bindings={binding}" for binding in SMALL_CNN]
 # How many there are changes no results; each costs a start, of football a second.
 ONE_EXECUTOR = "--gin_bindings=Trainer.num_executors = 1"
 
+# A run of two updates.
+SMALL = [
+    "--gin_bindings=Trainer.num_envs = 4",
+    "--gin_bindings=Trainer.sync_interval = 16",
+    "--gin_bindings=Trainer.total_env_steps = 128",
+    "--gin_bindings=PPO.epochs = 1",
+    ONE_EXECUTOR,
+]
+
 # A football run of eight updates.
 SMALL_FOOTBALL = [
     "--scenario=academy_empty_goal_close",

@@ -30,6 +30,11 @@ def assert_same(workdir, reference, num_updates):
         assert there.read_bytes() == here.read_bytes()
 
 
+def fingerprints(workdir):
+    """Returns the bytes of both files."""
+    return [(workdir / name).read_bytes() for name in FILES[:2]]
+
+
 def rows_of(workdir):
     """Returns how many updates its table of fingerprints has."""
     table = workdir / fingerprint_log.TABLE

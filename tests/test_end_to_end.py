@@ -14,9 +14,9 @@ from hts_tf import compare_runs
 from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.files import archive, fingerprint_log
 from hts_tf.files.workdir import Workdir
-from tests import command_line, patience, refusals
-from tests.command_line import SMALL_FOOTBALL, parameters_hash
-from tests.sameness import wait_for_rows
+from tests import command_line, patience, refusals, training
+from tests.command_line import SMALL_FOOTBALL
+from tests.sameness import fingerprints, wait_for_rows
 
 pytestmark = pytest.mark.slow
 
@@ -24,24 +24,10 @@ TWO_EXECUTORS = "--gin_bindings=Trainer.num_executors = 2"
 
 
 def train(workdir, *flags):
-    """Trains to the end and returns the fingerprints: the bytes of both files."""
-    bits = train_on(workdir, *SMALL_FOOTBALL, *flags)
+    """Trains to the end and returns the fingerprints."""
+    bits = training.train(workdir, *SMALL_FOOTBALL, *flags)
     assert len(fingerprint_log.read_table(workdir)) == 8
     return bits
-
-
-def train_on(workdir, *flags):
-    """The same, with a scenario of the flags' own."""
-    code, output, errors = command_line.run("hts_tf.train", f"--workdir={workdir}", *flags)
-    assert code == 0, errors
-    last = list(fingerprint_log.read_table(workdir).values())[-1]
-    assert parameters_hash(output).startswith(last["parameters"])
-    return fingerprints(workdir)
-
-
-def fingerprints(workdir):
-    names = (fingerprint_log.TABLE, fingerprint_log.CELLS)
-    return [(workdir / name).read_bytes() for name in names]
 
 
 def compare(a, b):
@@ -49,21 +35,6 @@ def compare(a, b):
     code, output, errors = command_line.run("hts_tf.compare_runs", a, b)
     assert not errors
     return code, output.splitlines()[-1]
-
-
-def wait_for_progress(process):
-    """Waits for the first progress line: it comes after the first interval."""
-    while "env steps (" not in process.stdout.readline():
-        assert process.poll() is None
-
-
-def score_of(workdir):
-    """Returns the mean score of a run's most probable actions."""
-    code, output, errors = command_line.run(
-        "hts_tf.evaluate", f"--workdir={workdir}", "--deterministic_policy"
-    )
-    assert code == 0, errors
-    return float(output.split("score: mean ")[1].split(",")[0])
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +85,7 @@ def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path):
     for number, rows in ((signal.SIGINT, 2), (signal.SIGTERM, 5)):
         patience.allow(tmp_path, rows)
         with command_line.start("hts_tf.train", *flags) as process:
-            wait_for_progress(process)
+            training.wait_for_progress(process)
             executors = executors_of(process.pid)
             assert executors
             process.stdout.close()  # as where the signal has ended the reader of a pipe, too
@@ -333,14 +304,14 @@ def test_curves_of_a_finished_run(reference, tmp_path):
 
 
 def test_it_learns_the_synthetic_game(tmp_path):
-    train_on(
+    training.train(
         tmp_path,
         "--scenario=synthetic",
         "--gin_bindings=Trainer.total_env_steps = 80000",
         "--gin_bindings=Trainer.stop_at_score = 0.9",
         "--gin_bindings=PPO.learning_rate = 0.003",
     )
-    assert score_of(tmp_path) > 0.9, "a random policy scores 0.25"
+    assert training.score_of(tmp_path) > 0.9, "a random policy scores 0.25"
 
 
 def test_a2c_learns_the_synthetic_game_and_goes_on_from_a_checkpoint(tmp_path):
@@ -352,11 +323,11 @@ def test_a2c_learns_the_synthetic_game_and_goes_on_from_a_checkpoint(tmp_path):
         "--gin_bindings=Trainer.total_env_steps = 24000",
         "--gin_bindings=Trainer.checkpoint_every_updates = 250",
     ]
-    bits = train_on(tmp_path, *flags)
-    assert score_of(tmp_path) > 0.9, "a random policy scores 0.25"
+    bits = training.train(tmp_path, *flags)
+    assert training.score_of(tmp_path) > 0.9, "a random policy scores 0.25"
 
     newest = Workdir(tmp_path).newest()["run/updates"]
     *_, last = sorted((tmp_path / "checkpoints").iterdir())
     last.unlink()
     assert Workdir(tmp_path).newest()["run/updates"] < newest == 300
-    assert train_on(tmp_path, *flags) == bits
+    assert training.train(tmp_path, *flags) == bits

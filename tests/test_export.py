@@ -20,7 +20,7 @@ from hts_tf.networks.normalisation import ObservationNormaliser
 from hts_tf.networks.torsos import ToFloat
 from hts_tf.networks.transparent import Transparent
 from tests import command_line
-from tests.test_loading import SMALL
+from tests.command_line import SMALL
 
 GAMES = {
     "recall": ["--scenario=recall"],

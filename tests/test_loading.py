@@ -12,16 +12,10 @@ from hts_tf.files import archive, participants
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from tests import command_line
+from tests.command_line import SMALL
 
 pytestmark = pytest.mark.slow
 
-SMALL = [
-    "--gin_bindings=Trainer.num_envs = 4",
-    "--gin_bindings=Trainer.sync_interval = 16",
-    "--gin_bindings=Trainer.total_env_steps = 128",
-    "--gin_bindings=PPO.epochs = 1",
-    "--gin_bindings=Trainer.num_executors = 1",
-]
 # Plays two evaluation episodes at once, and one by itself; writes their actions.
 PLAY = """
 import sys

@@ -10,7 +10,7 @@ from hts_tf import evaluator, round_robin
 from hts_tf.files import archive, models, policies, scope
 from hts_tf.files.workdir import Workdir
 from tests import command_line, refusals
-from tests.test_loading import SMALL
+from tests.command_line import SMALL
 
 # Plays the first episodes of each model's evaluation again, with the actions that it took; prints
 # of each how many of them its policy would choose, of how many, and whether the outcomes agree.

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hts_tf import rollouts
 from hts_tf.algorithms.reward_scaling import ReturnScaling
-from tests.networks.test_moments import RunningMeanStd
+from tests.networks.vec_normalize import RunningMeanStd
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 

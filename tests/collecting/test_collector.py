@@ -4,8 +4,6 @@ import functools
 import itertools
 import os
 import signal
-import sys
-import threading
 import types
 
 import numpy as np
@@ -16,275 +14,26 @@ from hts_tf.collecting import actor, executor, executor_pool
 from hts_tf.collecting.collector import Collector
 from hts_tf.collecting.executor_pool import WorkerError
 from hts_tf.collecting.ledger import Place
-from hts_tf.collecting.policy import Policy
 from hts_tf.collecting.workers import Crew, Workers
 from hts_tf.environments import synthetic
-from hts_tf.networks import torsos
-from hts_tf.networks.actor_critic import ActorCritic
 from tests import processes, waiting
+from tests.collecting import broken_games
+from tests.collecting.both_collectors import (
+    GAMES,
+    NUM_ENVS,
+    SEED,
+    SYNC_INTERVAL,
+    assert_gone,
+    draw_noise,
+    make_network,
+    make_policy,
+    pids,
+    value_of,
+)
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
-SEED = 11
-# Episodes of 5 steps, so that they end at every place of the intervals of 4 steps, also the last.
-SYNC_INTERVAL, NUM_ENVS, NUM_INTERVALS = 4, 5, 6
-GAMES = {
-    time_limit: synthetic.Synthetic(num_actions=3, episode_steps=5, time_limit=time_limit)
-    for time_limit in (False, True)
-}
-
-# What may go wrong in an executor; and, last, a sound game of dicts and arrays. Everything here
-# happens in its process.
-BROKEN_GAMES = """
-import ctypes, dataclasses, os, random, signal, subprocess, sys, time
-import numpy as np
-from hts_tf import specs
-from hts_tf.collecting import buffers, executor_process, ledger
-from hts_tf.environments import base, synthetic
-
-def kill():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def crash():
-    ctypes.string_at(0)
-
-def leave():
-    os._exit(0)
-
-def fail():
-    raise RuntimeError("the ball is lost")
-
-def run_out_of_memory():
-    raise MemoryError
-
-def around(owner, name, before, after):
-    method = getattr(owner, name)
-    def changed(*args):
-        before()
-        result = method(*args)
-        after()
-        return result
-    setattr(owner, name, changed)
-
-@dataclasses.dataclass(frozen=True)
-class DiesNowAndThen(synthetic.Synthetic):
-    where: str = ""
-    how: str = "kill"
-    probability: float = 0.1
-
-    def make(self):
-        chance = random.SystemRandom()
-        def die():
-            if chance.random() < self.probability:
-                globals()[self.how]()
-        def live():
-            pass
-        moment, name = self.where.split()
-        before, after = (die, live) if moment == "before" else (live, die)
-        owners = {"move": ledger.Ledger, "enqueue": buffers.TicketBuffer,
-                  "dequeue_up_to": buffers.TicketBuffer, "write_action": ledger.Ledger}
-        if name in owners:
-            if not getattr(owners[name], "is_deadly", False):
-                owners[name].is_deadly = True
-                around(owners[name], name, before, after)
-            return super().make()
-        game = super().make()
-        around(game, name, before, after)
-        return game
-
-class LostBall(synthetic.SyntheticEnvironment):
-    def step(self, action, observation):
-        if self._step == 2:
-            fail()
-        return super().step(action, observation)
-
-@dataclasses.dataclass(frozen=True)
-class BreaksInStep(synthetic.Synthetic):
-    def make(self):
-        return LostBall(self)
-
-@dataclasses.dataclass(frozen=True)
-class BreaksInStepWithHistory(BreaksInStep):
-    @property
-    def spec(self):
-        return dataclasses.replace(super().spec, history_free=False)
-
-@dataclasses.dataclass(frozen=True)
-class BreaksInMake(synthetic.Synthetic):
-    def make(self):
-        raise RuntimeError("there is no ball")
-
-class SlowBall(synthetic.SyntheticEnvironment):
-    def step(self, action, observation):
-        if random.SystemRandom().random() < 0.01:
-            time.sleep(3600)
-        return super().step(action, observation)
-
-@dataclasses.dataclass(frozen=True)
-class HangsNowAndThen(synthetic.Synthetic):
-    def make(self):
-        return SlowBall(self)
-
-class Forgetful(synthetic.SyntheticEnvironment):
-    def step(self, action, observation):
-        result = super().step(action, observation)
-        return result._replace(reward=float("nan")) if self._step == 3 else result
-
-@dataclasses.dataclass(frozen=True)
-class TakesTimeToBuild(synthetic.Synthetic):
-    def make(self):
-        time.sleep(1.5)
-        return super().make()
-
-@dataclasses.dataclass(frozen=True)
-class BreaksARule(synthetic.Synthetic):
-    def make(self):
-        return Forgetful(self)
-
-class Endless(synthetic.SyntheticEnvironment):
-    def step(self, action, observation):
-        return super().step(action, observation)._replace(terminated=False)
-
-@dataclasses.dataclass(frozen=True)
-class NeverEnds(synthetic.Synthetic):
-    def make(self):
-        return Endless(self)
-
-class Stuck(Forgetful):
-    def close(self):
-        time.sleep(3600)
-
-@dataclasses.dataclass(frozen=True)
-class HangsWhenItIsClosed(synthetic.Synthetic):
-    def make(self):
-        executor_process._CLOSING_SEC = 0.1
-        return Stuck(self)
-
-class Tired(synthetic.SyntheticEnvironment):
-    def __init__(self, config, tired_at):
-        super().__init__(config)
-        self._tired_at = tired_at
-
-    def step(self, action, observation):
-        if self._step == self._tired_at:
-            fail()
-        return super().step(action, observation)
-
-@dataclasses.dataclass(frozen=True)
-class CannotBePlayedAgain(synthetic.Synthetic):
-    played: str = ""
-
-    def make(self):
-        with open(self.played, "a") as file:
-            begun = file.tell()  # how many were before
-            file.write(".")
-        return Tired(self, begun) if begun else super().make()
-
-@dataclasses.dataclass(frozen=True)
-class IgnoresItsSeed(synthetic.Synthetic):
-    def make(self):
-        game = super().make()
-        show = game._show
-        brightness = 1 + random.random()
-        def show_brighter(observation):
-            show(observation)
-            observation *= brightness
-        game._show = show_brighter
-        return game
-
-class Diary(synthetic.SyntheticEnvironment):
-    pages = 0  # steps in its life, shown on top of everything else
-
-    def step(self, action, observation):
-        self.pages += 1
-        return super().step(action, observation)
-
-    def _show(self, observation):
-        super()._show(observation)
-        observation += self.pages
-
-@dataclasses.dataclass(frozen=True)
-class KeepsADiary(synthetic.Synthetic):
-    says_so: bool = False
-
-    @property
-    def spec(self):
-        return dataclasses.replace(super().spec, history_free=not self.says_so)
-
-    def make(self):
-        return Diary(self)
-
-@dataclasses.dataclass(frozen=True)
-class DiesWithItsDiary(DiesNowAndThen, KeepsADiary):
-    pass
-
-class Parent(synthetic.SyntheticEnvironment):
-    def __init__(self, config, command):
-        super().__init__(config)
-        self._child = subprocess.Popen([*command, "sleep", "3600"])
-
-    def close(self):
-        self._child.terminate()  # works only if children have default signals
-        self._child.wait()
-
-@dataclasses.dataclass(frozen=True)
-class StartsAChild(synthetic.Synthetic):
-    command: tuple = ()
-
-    def make(self):
-        return Parent(self, self.command)
-
-class Walk(base.Environment):
-    uses_up = False
-
-    def reset(self, seed, observation):
-        self._place = np.random.default_rng(seed).normal(size=2)
-        self._step = 0
-        self._show(observation)
-
-    def step(self, action, observation):
-        self._place = self._place + action
-        if self.uses_up:
-            action *= 0
-        self._step += 1
-        self._show(observation)
-        return base.StepResult(self._place[0], self._place[1], self._step == 5, False)
-
-    def close(self):
-        pass
-
-    def _show(self, observation):
-        observation["place"][:] = self._place
-        observation["clock"][...] = self._step
-
-@dataclasses.dataclass(frozen=True)
-class Walking:
-    @property
-    def spec(self):
-        pair, number = specs.ArraySpec((2,), "float32"), specs.ArraySpec((), "int64")
-        return specs.EnvironmentSpec({"place": pair, "clock": number}, pair, 5)
-
-    def make(self):
-        return Walk()
-
-class Greedy(Walk):
-    uses_up = True
-
-@dataclasses.dataclass(frozen=True)
-class UsesActionsUp(Walking):
-    def make(self):
-        return Greedy()
-"""
-
-
-@functools.cache
-def make_network():
-    return ActorCritic(GAMES[False].spec, 0, functools.partial(torsos.mlp, units=(8,)))
-
-
-@functools.cache
-def make_policy():
-    return Policy(make_network(), 8)
+NUM_INTERVALS = 6
 
 
 @contextlib.contextmanager
@@ -321,10 +70,6 @@ def count_batches(collector):
 
     collector.workers.policy = Counted()
     return sizes
-
-
-def draw_noise(counter, shape):
-    return seeding.generator(SEED, "noise", counter).gumbel(size=shape).astype(np.float32)
 
 
 def noise_of(interval, num_envs=NUM_ENVS):
@@ -369,11 +114,6 @@ def assert_same_bits(actual, expected):
         assert rollouts.leaves(a).keys() == rollouts.leaves(b).keys()
         for name, array in rollouts.leaves(a).items():
             assert array.tobytes() == rollouts.leaves(b)[name].tobytes(), (interval, name)
-
-
-def value_of(observation):
-    """Of one observation, to the bit."""
-    return make_policy().act(observation[None], np.zeros((1, 3), np.float32)).value[0]
 
 
 @pytest.mark.parametrize("time_limit", [False, True])
@@ -545,22 +285,6 @@ def test_activity_are_shares_of_time_and_the_mean_batch():
     assert 1 <= activity["actor/batch_size"] <= 2
 
 
-def pids(collector):
-    """Of the executors, once all have been started."""
-    waiting.until(lambda: len(collector.workers._pool.pids) == len(collector.workers._pool._tasks))
-    return collector.workers._pool.pids
-
-
-def assert_gone(collector):
-    """No process of the collector is left, not even a zombie, and none of its threads."""
-    assert collector.workers._pool.pids
-    for pid in collector.workers._pool.pids:
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
-    threads = {*collector.workers._threads, collector.workers._pool._thread}
-    assert not threads & set(threading.enumerate())
-
-
 def is_doing(collector, what):
     """Whether executor 0 is at it now."""
     return lambda: collector.workers._control["executor_doing"][0, 0] == what
@@ -611,20 +335,7 @@ def test_close_does_not_wait_for_a_long_env_step():
     assert_gone(collector)
 
 
-@pytest.fixture
-def broken_games(tmp_path, monkeypatch):
-    """A module that executors can import, too."""
-    (tmp_path / "broken_games.py").write_text(BROKEN_GAMES)
-    monkeypatch.syspath_prepend(tmp_path)
-    path = [str(tmp_path), os.environ.get("PYTHONPATH", "")]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, path)))
-    import broken_games
-
-    yield broken_games
-    del sys.modules["broken_games"]
-
-
-def test_a_broken_rule_ends_the_run_at_that_step(broken_games):
+def test_a_broken_rule_ends_the_run_at_that_step():
     with collecting(broken_games.BreaksARule(3, 5)) as collector:
         collector.start()
         with pytest.raises(WorkerError) as raised:
@@ -640,7 +351,7 @@ def test_a_broken_rule_ends_the_run_at_that_step(broken_games):
     assert_gone(collector)
 
 
-def test_an_episode_that_goes_on_is_a_broken_rule(broken_games):
+def test_an_episode_that_goes_on_is_a_broken_rule():
     fault = (
         "Endless broke a rule in env step 5 of its episode: the episode goes on after 5 env steps, "
         r"the spec's max_episode_steps .*\(stepping environment \d, episode 0, env step 5\)$"
@@ -653,14 +364,14 @@ def test_an_episode_that_goes_on_is_a_broken_rule(broken_games):
     assert raised.value.attempt.actions.shape == (5, 1), "all that there is room for"
 
 
-def test_a_broken_rule_is_told_although_the_environment_does_not_close(broken_games):
+def test_a_broken_rule_is_told_although_the_environment_does_not_close():
     with collecting(broken_games.HangsWhenItIsClosed(3, 5), step_timeout_sec=None) as collector:
         collector.start()
         with pytest.raises(WorkerError, match="Stuck broke a rule in env step 2"):
             run_intervals(collector, 0, 1)
 
 
-def test_a_death_while_an_episode_is_played_again_is_told_of_that_env_step(broken_games, tmp_path):
+def test_a_death_while_an_episode_is_played_again_is_told_of_that_env_step(tmp_path):
     game = broken_games.CannotBePlayedAgain(3, 5, played=str(tmp_path / "played"))
     with collecting(game, num_executors=1, num_envs=1, crash_limit=2) as collector:
         collector.start()
@@ -675,7 +386,7 @@ def test_a_death_while_an_episode_is_played_again_is_told_of_that_env_step(broke
     np.testing.assert_array_equal(raised.value.attempt.actions[:, 0], storage.action[:3, 0])
 
 
-def test_an_environment_that_does_not_keep_to_its_seed_is_told_of(broken_games, capfd):
+def test_an_environment_that_does_not_keep_to_its_seed_is_told_of(capfd):
     for game, warns in [(broken_games.IgnoresItsSeed(3, 5), True), (GAMES[False], False)]:
         with collecting(game, num_executors=1) as collector:
             collector.start()
@@ -742,7 +453,7 @@ def run_cut_short(collector, first, last):
 
 
 @pytest.mark.parametrize("says_so", [False, True])
-def test_an_episode_that_cannot_be_brought_back_ends_as_truncated(broken_games, capfd, says_so):
+def test_an_episode_that_cannot_be_brought_back_ends_as_truncated(capfd, says_so):
     with collecting(broken_games.KeepsADiary(3, 5, says_so=says_so), num_executors=1) as collector:
         collector.start()
         storages, cuts = run_cut_short(collector, 0, 2)
@@ -761,7 +472,7 @@ def test_an_episode_that_cannot_be_brought_back_ends_as_truncated(broken_games, 
 @pytest.mark.slow
 @pytest.mark.parametrize(("says_so", "time_limit"), [(False, True), (True, False)])
 @pytest.mark.parametrize("where", ["before step", "after reset", "before move", "after move"])
-def test_wherever_an_executor_dies_nothing_is_made_up(broken_games, where, says_so, time_limit):
+def test_wherever_an_executor_dies_nothing_is_made_up(where, says_so, time_limit):
     game = broken_games.DiesWithItsDiary(
         3, 5, time_limit=time_limit, says_so=says_so, where=where, probability=0.05
     )
@@ -792,7 +503,7 @@ def children_of(leader):
     return set(processes.in_session(leader)) - {leader}
 
 
-def test_children_of_environments_end_with_a_run_that_is_over_at_once(broken_games, monkeypatch):
+def test_children_of_environments_end_with_a_run_that_is_over_at_once(monkeypatch):
     monkeypatch.setattr(executor_pool, "_GRACE_SEC", 60.0)
     with collecting(broken_games.StartsAChild(3, 5), num_executors=1) as collector:
         collector.start()
@@ -805,7 +516,7 @@ def test_children_of_environments_end_with_a_run_that_is_over_at_once(broken_gam
 
 
 @pytest.mark.parametrize("command", [(), ("sh", "-mc", "sleep 3600 & wait")])  # -m: own groups
-def test_children_of_environments_end_with_an_executor_that_dies(broken_games, command):
+def test_children_of_environments_end_with_an_executor_that_dies(command):
     with collecting(broken_games.StartsAChild(3, 5, command=command), num_executors=1) as collector:
         collector.start()
         run_intervals(collector, 0, 1)
@@ -847,7 +558,7 @@ def test_an_executor_that_a_signal_without_a_name_kills_is_replaced(capfd):
         ("fail", "after reset"),
     ],
 )
-def test_however_an_executor_dies_the_bits_are_the_same(broken_games, how, where):
+def test_however_an_executor_dies_the_bits_are_the_same(how, where):
     assert_deaths_change_nothing(
         broken_games.DiesNowAndThen(3, 5, time_limit=True, where=where, how=how, probability=0.03)
     )
@@ -858,7 +569,7 @@ def test_however_an_executor_dies_the_bits_are_the_same(broken_games, how, where
 @pytest.mark.parametrize(
     "method", ["step", "reset", "write_action", "move", "enqueue", "dequeue_up_to"]
 )
-def test_wherever_an_executor_dies_the_bits_are_the_same(broken_games, moment, method, time_limit):
+def test_wherever_an_executor_dies_the_bits_are_the_same(moment, method, time_limit):
     where = f"{moment} {method}"
     assert_deaths_change_nothing(
         broken_games.DiesNowAndThen(3, 5, time_limit=time_limit, where=where, probability=0.02)
@@ -867,7 +578,7 @@ def test_wherever_an_executor_dies_the_bits_are_the_same(broken_games, moment, m
 
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["before step", "after move", "after enqueue"])
-def test_deaths_in_lockstep_change_nothing(broken_games, where):
+def test_deaths_in_lockstep_change_nothing(where):
     game = broken_games.DiesNowAndThen(3, 5, time_limit=True, where=where, probability=0.03)
     assert_deaths_change_nothing(game, lockstep=True)
 
@@ -887,7 +598,7 @@ def assert_deaths_change_nothing(game, **options):
 
 
 @pytest.mark.slow
-def test_an_executor_that_hangs_is_replaced(broken_games, capfd):
+def test_an_executor_that_hangs_is_replaced(capfd):
     expected, _ = collected(True)
     game = broken_games.HangsNowAndThen(3, 5, time_limit=True)
     with collecting(game, crash_limit=1000, step_timeout_sec=3.0) as collector:
@@ -902,7 +613,7 @@ def test_an_executor_that_hangs_is_replaced(broken_games, capfd):
 
 
 @pytest.mark.slow
-def test_environments_may_take_as_long_to_build_as_an_env_step_each(broken_games):
+def test_environments_may_take_as_long_to_build_as_an_env_step_each():
     game = broken_games.TakesTimeToBuild(3, 5, time_limit=True)
     with collecting(game, num_executors=1, step_timeout_sec=6.0) as collector:
         collector.start()
@@ -936,7 +647,7 @@ class RandomWalk:
         return rollouts.Answer(noise, {"mean": -noise}, value.astype(np.float32))
 
 
-def test_dicts_and_arrays_are_what_a_replay_gives_also_after_a_death(broken_games):
+def test_dicts_and_arrays_are_what_a_replay_gives_also_after_a_death():
     game = broken_games.Walking()
     step = rollouts.step_spec(game.spec, {"mean": specs.ArraySpec((2,), "float32")})
     with collecting(game, step=step, policy=RandomWalk()) as collector:
@@ -972,7 +683,7 @@ def test_dicts_and_arrays_are_what_a_replay_gives_also_after_a_death(broken_game
         assert ledger[slot][1][:, 0].tolist() == played
 
 
-def test_an_environment_may_write_to_its_actions(broken_games):
+def test_an_environment_may_write_to_its_actions():
     found = []
     for game in (broken_games.Walking(), broken_games.UsesActionsUp()):
         step = rollouts.step_spec(game.spec, {"mean": specs.ArraySpec((2,), "float32")})
@@ -982,7 +693,7 @@ def test_an_environment_may_write_to_its_actions(broken_games):
     assert_same_bits(*found)
 
 
-def test_an_executor_that_dies_again_and_again_in_the_same_step_ends_the_run(broken_games, capfd):
+def test_an_executor_that_dies_again_and_again_in_the_same_step_ends_the_run(capfd):
     game = broken_games.BreaksInStep(3, 5)
     with collecting(game, num_executors=1, num_envs=2, crash_limit=3) as collector:
         collector.start()
@@ -1006,7 +717,7 @@ def test_an_executor_that_dies_again_and_again_in_the_same_step_ends_the_run(bro
     assert errors.count("another takes its place") >= 2
 
 
-def test_so_does_one_whose_episodes_are_cut_short_and_die_alike(broken_games):
+def test_so_does_one_whose_episodes_are_cut_short_and_die_alike():
     game = broken_games.BreaksInStepWithHistory(3, 5)
     with collecting(game, num_executors=1, num_envs=1, crash_limit=3) as collector:
         collector.start()
@@ -1016,7 +727,7 @@ def test_so_does_one_whose_episodes_are_cut_short_and_die_alike(broken_games):
         assert collector.workers._pool.crashes == 3
 
 
-def test_an_environment_that_cannot_be_made(broken_games, capfd):
+def test_an_environment_that_cannot_be_made(capfd):
     expected = r"^executor [01] \(.*\) ended with exit code 1 .* while starting; it died there 2"
     with (
         collecting(broken_games.BreaksInMake(3, 5), crash_limit=2) as collector,

@@ -16,19 +16,19 @@ from hts_tf.files.episodes import EpisodeTracker
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.watching import playback
-from tests.collecting.test_collector import (
+from tests import waiting
+from tests.collecting import broken_games
+from tests.collecting.both_collectors import (
     GAMES,
     NUM_ENVS,
     SEED,
     SYNC_INTERVAL,
     assert_gone,
-    broken_games,  # noqa: F401  a fixture
     draw_noise,
     make_network,
     make_policy,
     pids,
     value_of,
-    wait_until,
 )
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
@@ -112,7 +112,7 @@ def test_without_a_learner_every_slot_fills_its_storages_and_waits():
     with collecting(GAMES[True]) as collector:
         collector.start()
         collector.begin()
-        wait_until(lambda: len(collector._waiting) == NUM_ENVS)
+        waiting.until(lambda: len(collector._waiting) == NUM_ENVS)
         assert collector._finished.size() == NUM_ENVS * NUM_STORAGES
         of_slot = take_unrolls(collector, 2 * NUM_STORAGES)  # all go on
     for slot, unrolls in enumerate(of_slot):
@@ -133,7 +133,7 @@ def test_versions_are_those_at_an_unrolls_beginning():
         collector.policy_version = 7
         collector.start()
         collector.begin()
-        wait_until(lambda: len(collector._waiting) == NUM_ENVS)
+        waiting.until(lambda: len(collector._waiting) == NUM_ENVS)
         collector.policy_version = 8
         before = collector.take(NUM_ENVS * NUM_STORAGES)
         after = collector.take(NUM_ENVS)
@@ -146,7 +146,7 @@ def test_another_collector_goes_on_with_new_episodes_and_new_noise():
         first.start()
         first.begin()
         take_unrolls(first, 2)
-        wait_until(lambda: len(first._waiting) == NUM_ENVS)
+        waiting.until(lambda: len(first._waiting) == NUM_ENVS)
         state = first.state(0)
         played = [first.workers.board.ledger.place(slot).episode for slot in range(NUM_ENVS)]
         numbers = state["unroll/number"].tolist()
@@ -170,7 +170,7 @@ def test_another_collector_goes_on_with_new_episodes_and_new_noise():
 @pytest.mark.parametrize(
     "where", ["before step", "after reset", "before move", "after move", "after enqueue"]
 )
-def test_wherever_an_executor_dies_nothing_is_lost(broken_games, where, time_limit):  # noqa: F811
+def test_wherever_an_executor_dies_nothing_is_lost(where, time_limit):
     game = broken_games.DiesNowAndThen(3, 5, time_limit=time_limit, where=where, probability=0.03)
     with collecting(game, crash_limit=1000) as collector:
         collector.start()
@@ -188,14 +188,14 @@ def test_the_death_of_an_executor_whose_slots_all_wait_is_survived():
     with collecting(GAMES[True]) as collector:
         collector.start()
         collector.begin()
-        wait_until(lambda: len(collector._waiting) == NUM_ENVS)
+        waiting.until(lambda: len(collector._waiting) == NUM_ENVS)
         os.kill(pids(collector)[0], signal.SIGKILL)
         of_slot = take_unrolls(collector, 2 * NUM_STORAGES)
     for slot, unrolls in enumerate(of_slot):
         assert_replayed(GAMES[True], slot, unrolls)
 
 
-def test_episodes_that_were_cut_short_are_counted_right(broken_games):  # noqa: F811
+def test_episodes_that_were_cut_short_are_counted_right():
     tracker = EpisodeTracker(NUM_ENVS, SEED)
     records = []
     with collecting(broken_games.KeepsADiary(3, 5)) as collector:
@@ -238,7 +238,7 @@ def test_a_policy_that_raises_ends_the_wait():
 
 
 @pytest.mark.slow
-def test_an_environment_that_always_fails_ends_the_wait(broken_games):  # noqa: F811
+def test_an_environment_that_always_fails_ends_the_wait():
     with collecting(broken_games.BreaksInStep(3)) as collector:
         collector.start()
         collector.begin()

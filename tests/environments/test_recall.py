@@ -10,6 +10,7 @@ from hts_tf.environments import checked
 from hts_tf.environments.recall import Recall
 from hts_tf.files.curves import read_curve
 from tests import command_line
+from tests.training import score_of
 
 configs = st.builds(
     lambda cues, shortest, more: Recall(cues, shortest, shortest + more),
@@ -159,11 +160,7 @@ def test_only_memory_wins(tmp_path, method, core):
     assert code == 0, errors
     if method != "hts_ppo" and read_curve(tmp_path).first_reached(0.9):
         return  # 100 episodes with actions that were drawn say it as well
-    code, output, errors = command_line.run(
-        "hts_tf.evaluate", f"--workdir={tmp_path}", "--deterministic_policy", "--episodes=200"
-    )
-    assert code == 0, errors
-    score = float(output.split("score: mean ")[1].split(",")[0])
+    score = score_of(tmp_path, "--episodes=200")
     if core == "None":
         assert score == pytest.approx(0.5, abs=4 * 0.5 / 200**0.5)
     else:

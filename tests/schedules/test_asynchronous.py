@@ -18,7 +18,7 @@ from hts_tf.schedules import asynchronous
 from tests import command_line
 from tests.algorithms import reference
 from tests.schedules import fakes
-from tests.test_end_to_end import score_of, wait_for_progress
+from tests.training import score_of, wait_for_progress
 
 GAME = [
     "--method=impala",

@@ -10,8 +10,9 @@ from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.files.curves import read_curve
 from hts_tf.schedules import sync
 from tests import command_line, patience
+from tests.sameness import fingerprints
 from tests.schedules import fakes
-from tests.test_end_to_end import fingerprints, score_of, train_on, wait_for_progress
+from tests.training import score_of, train, wait_for_progress
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
@@ -44,27 +45,27 @@ def test_every_interval_is_learnt_from_by_the_parameters_that_collected_it():
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
     """The fingerprints of a finished run of 10 updates."""
-    return train_on(tmp_path_factory.mktemp("reference"), *GAME)
+    return train(tmp_path_factory.mktemp("reference"), *GAME)
 
 
 @pytest.mark.slow
 def test_workers_do_not_change_bits(reference, tmp_path):
     """The reference has one executor; and one actor, too, whatever is bound."""
     flags = ["--gin_bindings=Trainer.num_executors = 3", "--gin_bindings=Trainer.num_actors = 1"]
-    assert train_on(tmp_path, *GAME, *flags) == reference
+    assert train(tmp_path, *GAME, *flags) == reference
 
 
 @pytest.mark.slow
 def test_another_seed_other_bits(reference, tmp_path):
-    assert train_on(tmp_path, *GAME, "--seed=1") != reference
+    assert train(tmp_path, *GAME, "--seed=1") != reference
 
 
 @pytest.mark.slow
 def test_hts_is_sync_with_a_lag_of_one_update(tmp_path):
     """To the bit: in what it learns from, and in what it learns."""
-    hts = train_on(tmp_path / "hts", *GAME, "--method=hts_ppo")
+    hts = train(tmp_path / "hts", *GAME, "--method=hts_ppo")
     lagged = command_line.ROOT / "tests/extensions/lagged.gin"
-    assert train_on(tmp_path / "lagged", *GAME, f"--gin_files={lagged}") == hts
+    assert train(tmp_path / "lagged", *GAME, f"--gin_files={lagged}") == hts
 
 
 @pytest.mark.slow
@@ -90,7 +91,7 @@ def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path):
         code, _, errors = command_line.finish(process)
     assert code == 128 + signal.SIGTERM, errors
     assert fingerprints(tmp_path) != reference
-    assert train_on(tmp_path, *GAME) == reference
+    assert train(tmp_path, *GAME) == reference
 
 
 @pytest.mark.slow
@@ -99,7 +100,7 @@ def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path):
     [("ppo", "PPO.learning_rate = 0.003", 50000), ("a2c", "A2C.learning_rate = 0.01", 24000)],
 )
 def test_it_learns_the_synthetic_game(tmp_path, method, learning_rate, env_steps):
-    train_on(
+    train(
         tmp_path,
         f"--method={method}",
         "--scenario=synthetic",

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from hts_tf.system.memory import memory_available_bytes
+from tests.system.linux_files import write
 
 AVAILABLE = 8000 * 1024  # bytes, of the machine
 
@@ -11,11 +12,6 @@ AVAILABLE = 8000 * 1024  # bytes, of the machine
 def root(tmp_path):
     write(tmp_path / "proc/meminfo", "MemTotal:  9000 kB\nMemAvailable:  8000 kB\nHugePages: 0\n")
     return tmp_path
-
-
-def write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
 
 
 def write_v2(group: Path, limit: str, use: int, cache: int) -> None:

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from hts_tf.system.processors import usable_cores
-from tests.system.test_memory import write
+from tests.system.linux_files import write
 
 
 @pytest.fixture(autouse=True)

@@ -17,15 +17,7 @@ from hts_tf.environments.gymnasiums import registry
 from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
 from hts_tf.system import installation
 from tests import command_line, refusals
-from tests.environments.gymnasiums import tiny
-
-ATARI = (
-    "AtariPreprocessing",
-    "FireReset",
-    "SignReward",
-    ("FrameStackObservation", {"stack_size": 4}),
-)
-NO_FRAMESKIP = {"frameskip": 1, "repeat_action_probability": 0.0}
+from tests.environments.gymnasiums import tiny, wrapped_atari
 
 
 def refusal(*args, **kwargs):
@@ -62,7 +54,7 @@ REAL = [
     ("Taxi-v4", {"action_mask": False}, discrete(500), discrete(6), 200),
     ("Pendulum-v1", {"bounded_by": "tanh"}, specs.ArraySpec((3,), "float32"), PENDULUM, 200),
     ("ALE/Pong-v5", {}, SCREEN, discrete(6), 27000),
-    ("PongNoFrameskip-v4", {"wrappers": ATARI}, STACK, discrete(6), 108000),
+    ("PongNoFrameskip-v4", {"wrappers": wrapped_atari.WRAPPERS}, STACK, discrete(6), 108000),
     ("HalfCheetah-v5", {}, specs.ArraySpec((17,), "float64"), CHEETAH, 1000),
     ("Blackjack-v1", {"max_episode_steps": 40}, tuple(map(discrete, (32, 11, 2))), discrete(2), 40),
 ]

@@ -6,8 +6,9 @@ import pytest
 from hts_tf import errors, trees
 from hts_tf.environments.gymnasiums import pictures
 from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
-from tests.environments.gymnasiums import tiny
-from tests.environments.gymnasiums.test_gymnasium import ATARI, NO_FRAMESKIP
+from tests.environments.gymnasiums import tiny, wrapped_atari
+
+NO_FRAMESKIP = {"frameskip": 1, "repeat_action_probability": 0.0}
 
 
 def arrays(config):
@@ -43,7 +44,7 @@ def test_watching_changes_nothing():
 
 
 def test_atari_shows_the_games_own_screen():
-    config = Gymnasium("ALE/Breakout-v5", kwargs=NO_FRAMESKIP, wrappers=ATARI)
+    config = Gymnasium("ALE/Breakout-v5", kwargs=NO_FRAMESKIP, wrappers=wrapped_atari.WRAPPERS)
     view = config.watch()
     view.reset(0, arrays(config))
     picture = view.picture()
