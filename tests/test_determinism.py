@@ -15,12 +15,11 @@ import time
 import pytest
 
 from hts_tf.benchmarks.kernel import executors_of
-from hts_tf.files import fingerprint_log
 from hts_tf.files.workdir import Workdir
 from hts_tf.system.processors import usable_cores
 from hts_tf.watching import trace
 from tests import command_line
-from tests.sameness import rows_of, wait_for_rows
+from tests.sameness import assert_same, fingerprints, rows_of, wait_for_rows
 
 pytestmark = pytest.mark.slow
 
@@ -85,26 +84,23 @@ def workers(num_actors, num_executors, actor_batch_size):
 
 
 def train(workdir, *flags, pythonpath=()):
-    """Trains to the end; returns (fingerprints: the bytes of both files, standard error)."""
+    """Trains to the end; returns standard error."""
     with command_line.start(
         "hts_tf.train", f"--workdir={workdir}", *FLAGS, *flags, pythonpath=pythonpath
     ) as process:
         code, _, errors = command_line.finish(process)
     assert code == 0, errors
     assert not executors_of(process.pid)
-    return fingerprints(workdir), errors
-
-
-def fingerprints(workdir):
-    assert len(fingerprint_log.read_table(workdir)) == NUM_UPDATES
-    names = (fingerprint_log.TABLE, fingerprint_log.CELLS)
-    return [(workdir / name).read_bytes() for name in names]
+    assert rows_of(workdir) == NUM_UPDATES
+    return errors
 
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
-    """Fingerprints of a run that nothing happened to, with one worker of each kind."""
-    return train(tmp_path_factory.mktemp("reference"), *workers(1, 1, NUM_ENVS))[0]
+    """Workdir of a run that nothing happened to, with one worker of each kind."""
+    workdir = tmp_path_factory.mktemp("reference")
+    train(workdir, *workers(1, 1, NUM_ENVS))
+    return workdir
 
 
 @pytest.fixture
@@ -128,23 +124,25 @@ def uneven(tmp_path):
 
 
 def test_another_seed_has_other_fingerprints(reference, tmp_path):
-    assert train(tmp_path / "run", "--seed=1")[0] != reference
+    train(tmp_path / "run", "--seed=1")
+    assert fingerprints(tmp_path / "run") != fingerprints(reference)
 
 
 def test_as_many_workers_as_environments(reference, tmp_path):
     """Other numbers of them are below."""
-    assert train(tmp_path / "run", *workers(4, NUM_ENVS, 1))[0] == reference
+    train(tmp_path / "run", *workers(4, NUM_ENVS, 1))
+    assert_same(tmp_path / "run", reference, NUM_UPDATES)
 
 
 def test_delays_in_executors_actors_and_learner(reference, tmp_path, uneven):
     arguments = uneven("Uneven.delays = True", delay_all=True)
-    bits, _ = train(
+    train(
         tmp_path / "run",
         *arguments["flags"],
         *workers(2, 4, 3),
         pythonpath=arguments["pythonpath"],
     )
-    assert bits == reference
+    assert_same(tmp_path / "run", reference, NUM_UPDATES)
 
 
 def test_a_busy_machine(reference, tmp_path):
@@ -153,15 +151,16 @@ def test_a_busy_machine(reference, tmp_path):
         for _ in range(usable_cores()):
             process = stack.enter_context(subprocess.Popen(burner))
             stack.callback(process.kill)
-        assert train(tmp_path / "run", *workers(2, 2, 1))[0] == reference
+        train(tmp_path / "run", *workers(2, 2, 1))
+    assert_same(tmp_path / "run", reference, NUM_UPDATES)
 
 
 def test_steps_that_raise_and_a_trace_of_them(reference, tmp_path, uneven):
     arguments = uneven("Uneven.failures = 0.01")
-    bits, errors = train(
+    errors = train(
         tmp_path / "run", "--trace", *arguments["flags"], pythonpath=arguments["pythonpath"]
     )
-    assert bits == reference
+    assert_same(tmp_path / "run", reference, NUM_UPDATES)
     assert errors.count("RuntimeError: by chance") > 5
     assert errors.count("another takes its place") > 5
     found = trace.read(tmp_path / "run" / trace.FILE_NAME)
@@ -208,7 +207,7 @@ def test_many_killed_executors(reference, tmp_path):
     assert code == 0, errors
     assert not executors_of(process.pid)
     assert errors.count("was killed by SIGKILL") == 15
-    assert fingerprints(tmp_path / "run") == reference
+    assert_same(tmp_path / "run", reference, NUM_UPDATES)
 
 
 def test_killed_trainers(reference, tmp_path):
@@ -237,7 +236,8 @@ def test_killed_trainers(reference, tmp_path):
         assert not executors_of(process.pid)
     # A checkpoint is written after its update's row: of the last row there may be none.
     assert Workdir(workdir).newest()["run/updates"] >= rows - 1 >= 3
-    assert train(workdir, *flags, slow)[0] == reference
+    train(workdir, *flags, slow)
+    assert_same(workdir, reference, NUM_UPDATES)
 
 
 def test_a_step_that_always_fails_ends_the_run_and_can_be_replayed(tmp_path):

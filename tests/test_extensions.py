@@ -10,7 +10,7 @@ import pytest
 from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.files import archive, fingerprint_log
 from tests import command_line, patience, refusals
-from tests.sameness import rows_of, wait_for_rows
+from tests.sameness import assert_same, rows_of, wait_for_rows
 
 pytestmark = pytest.mark.slow
 
@@ -76,8 +76,7 @@ def test_killed_and_resumed_is_as_never_stopped(trained, tmp_path):
     assert 6 <= rows_of(tmp_path) < NUM_UPDATES
     code, _, errors = command_line.finish(start(extension, tmp_path, command_line.ONE_EXECUTOR))
     assert code == 0, errors
-    for name in (fingerprint_log.TABLE, fingerprint_log.CELLS, archive.FILE_NAME):
-        assert (tmp_path / name).read_bytes() == (workdir / name).read_bytes()
+    assert_same(tmp_path, workdir, NUM_UPDATES)
 
 
 @pytest.mark.parametrize("trained", ["far"], indirect=True)

@@ -13,10 +13,6 @@ from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
 from tests.environments.gymnasiums import tiny
 
 
-def arrays(config):
-    return trees.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), config.spec.observation)
-
-
 def draw(spec, random):
     """An action as a policy chooses it."""
     match spec:
@@ -31,7 +27,7 @@ def draw(spec, random):
 
 def play(environment, config, seed, actions):
     """One episode: its observations as bytes and its step results, until it ends."""
-    shown = arrays(config)
+    shown = config.spec.new_observation()
     environment.reset(seed, shown)
     observations, results = [], []
     for action in [None, *actions]:
@@ -83,7 +79,7 @@ def test_observations_and_actions_of_nested_spaces():
     config = Gymnasium("Nested-v0")
     environment = config.make()
     inner = environment.env.unwrapped
-    shown = arrays(config)
+    shown = config.spec.new_observation()
     environment.reset(5, shown)
     action = np.array([[1, 2], [3, 4]], np.uint8)
     for steps in range(1, 9):
@@ -104,7 +100,7 @@ def test_the_score_is_the_reward_before_wrappers():
     """Also where a wrapper plays several steps for one."""
     config = Gymnasium("Sampled-v0", wrappers=[f"{tiny.NAME}:TwoSteps", f"{tiny.NAME}:Halved"])
     environment = checked.make(config)
-    shown = arrays(config)
+    shown = config.spec.new_observation()
     for _ in range(2):
         environment.reset(0, shown)
         results = [environment.step(0, shown) for _ in range(3)]
@@ -123,7 +119,7 @@ def test_what_is_played_in_a_reset_counts_for_the_first_step():
     Begins.__qualname__, Begins.__module__ = "Begins", tiny.NAME
     config = Gymnasium("Sampled-v0", wrappers=[f"{tiny.NAME}:Begins"])
     environment = checked.make(config)
-    shown = arrays(config)
+    shown = config.spec.new_observation()
     for _ in range(2):
         environment.reset(0, shown)
         assert [environment.step(0, shown).score for _ in range(2)] == [1 + 2 + 3, 4 + 5]
@@ -133,7 +129,7 @@ def test_what_is_played_in_a_reset_counts_for_the_first_step():
 def test_a_time_limit_of_our_own_replaces_the_registered_one(steps):
     config = Gymnasium("Sampled-v0", wrappers=[f"{tiny.NAME}:TwoSteps"], max_episode_steps=steps)
     environment = checked.make(config)
-    shown = arrays(config)
+    shown = config.spec.new_observation()
     for _ in range(2):
         environment.reset(0, shown)
         endings = [environment.step(0, shown)[2:4] for _ in range(steps)]
@@ -146,7 +142,7 @@ def test_a_time_limit_of_our_own_replaces_the_registered_one(steps):
 def test_masks(where, tuples, sizes):
     config = Gymnasium("Masked-v0", kwargs={"where": where, "tuples": tuples, "sizes": sizes})
     environment = checked.make(config)
-    shown = arrays(config)
+    shown = config.spec.new_observation()
     random = np.random.default_rng(0)
     for seed in range(5):
         environment.reset(seed, shown)
@@ -167,7 +163,7 @@ def test_masks(where, tuples, sizes):
 def test_masks_that_break_the_rules(fault, says, where):
     config = Gymnasium("Masked-v0", kwargs={"where": where, "fault": fault})
     environment = checked.make(config)
-    shown = arrays(config)
+    shown = config.spec.new_observation()
     environment.reset(0, shown)
     with pytest.raises(checked.ProtocolError, match=f"env step 0 of its episode.*{says}") as error:
         environment.step(0, shown)
@@ -191,7 +187,7 @@ def test_of_a_batch_some_episodes_may_be_over():
 def test_at_the_end_no_mask_is_needed():
     config = Gymnasium("Masked-v0", kwargs={"fault": "none at the end"})
     environment = checked.make(config)
-    shown = arrays(config)
+    shown = config.spec.new_observation()
     environment.reset(0, shown)
     for _ in range(5):
         result = environment.step(0, shown)
@@ -205,12 +201,12 @@ def test_at_the_end_no_mask_is_needed():
 def test_observations_that_are_not_of_their_space(shown):
     config = Gymnasium("Faulty-v0", kwargs={"shown": shown})
     environment = checked.make(config)
-    arrays_ = arrays(config)
-    environment.reset(0, arrays_)
+    observation = config.spec.new_observation()
+    environment.reset(0, observation)
     with pytest.raises(
         checked.ProtocolError, match="Faulty-v0 broke a rule in env step 0"
     ) as error:
-        environment.step(0, arrays_)
+        environment.step(0, observation)
     assert len(str(error.value).splitlines()) == 1
 
 
@@ -220,7 +216,7 @@ def test_what_is_chosen_without_bounds_is_played_within(dtype, bounded_by):
     box = spaces.Box(np.array([-0.1, 3]), np.array([0.1, 7.7]), dtype=np.dtype(dtype))
     config = Gymnasium("Sampled-v0", kwargs={"action_space": box}, bounded_by=bounded_by)
     environment = checked.make(config)
-    shown = arrays(config)
+    shown = config.spec.new_observation()
     environment.reset(0, shown)
     for scale in (0.01, 1, 1e9):
         environment.step(np.float32([scale, -scale]), shown)  # asserts that it is in the space

@@ -3,7 +3,7 @@ import os
 import numpy as np
 import pytest
 
-from hts_tf import errors, trees
+from hts_tf import errors
 from hts_tf.environments.gymnasiums import pictures
 from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
 from tests.environments.gymnasiums import tiny, wrapped_atari
@@ -11,14 +11,10 @@ from tests.environments.gymnasiums import tiny, wrapped_atari
 NO_FRAMESKIP = {"frameskip": 1, "repeat_action_probability": 0.0}
 
 
-def arrays(config):
-    return trees.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), config.spec.observation)
-
-
 def test_pictures_are_of_the_last_step():
     config = Gymnasium("Nested-v0")
     view = config.watch()
-    shown = arrays(config)
+    shown = config.spec.new_observation()
     for _ in range(2):
         view.reset(0, shown)
         assert view.picture().size == (60, 40)
@@ -33,7 +29,7 @@ def test_pictures_are_of_the_last_step():
 def test_watching_changes_nothing():
     config = Gymnasium("CartPole-v1")
     plain, view = config.make(), config.watch()
-    expected, shown = arrays(config), arrays(config)
+    expected, shown = config.spec.new_observation(), config.spec.new_observation()
     for seed in (0, 1, 0):
         plain.reset(seed, expected)
         view.reset(seed, shown)
@@ -46,7 +42,7 @@ def test_watching_changes_nothing():
 def test_atari_shows_the_games_own_screen():
     config = Gymnasium("ALE/Breakout-v5", kwargs=NO_FRAMESKIP, wrappers=wrapped_atari.WRAPPERS)
     view = config.watch()
-    view.reset(0, arrays(config))
+    view.reset(0, config.spec.new_observation())
     picture = view.picture()
     assert picture.size == (160, 210)
     assert len(picture.getcolors()) > 5, "colours"
