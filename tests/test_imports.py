@@ -4,6 +4,7 @@ import ast
 import collections
 import functools
 import graphlib
+import re
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,12 @@ def test_no_two_files_of_tests_share_a_name():
     """pytest imports each by its name alone, without its folders'."""
     names = collections.Counter(path.name for path in Path(__file__).parent.rglob("*.py"))
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_no_test_module_imports_another():
+    """What they share is in modules of its own."""
+    found = {
+        path.name: re.findall(r"^(?:from|import) tests[\w.]*\btest_\w+", path.read_text(), re.M)
+        for path in Path(__file__).parent.rglob("*.py")
+    }
+    assert {name: lines for name, lines in found.items() if lines} == {}
