@@ -129,6 +129,7 @@ def test_what_only_a_critic_sees_is_no_input(seen, inputs):
     spec = specs.EnvironmentSpec(seen, specs.DiscreteSpec(num_values=3), max_episode_steps=5)
     policy = Exported(ActorCritic(spec, 0, torsos.mlp, value_torso=torsos.mlp), spec)
     assert policy.inputs.keys() == inputs
+    assert ("value" in policy.outputs) == (specs.CRITIC_STATE not in seen)
     rows = {name: np.zeros((2, *x.shape[1:]), x.dtype.name) for name, x in policy.inputs.items()}
     for name in inputs - {"noise"}:
         before, after = (

@@ -264,6 +264,7 @@ function drawPitch(canvas, scene) {
   [scene.left_team, scene.right_team].forEach((players, side) => {
     const active = side ? scene.right_active : scene.left_active;
     players.forEach((where, n) => {
+      if (!where) return;  // was sent off
       const [x, y] = point(where);
       context.beginPath();
       context.arc(x, y, 12, 0, 7);

@@ -32,7 +32,8 @@ class Exported:
     them (of a choice, standard Gumbel; of real numbers, standard normal).
 
     It returns `action`, as the environment takes it; the parameters of the distribution, such as
-    `logits`; `value`; and, of an agent with a memory, `next_state...` for the next observation.
+    `logits`; `value`, unless a critic sees more than the policy; and, of an agent with a memory,
+    `next_state...` for the next observation.
 
     Attributes:
       agent: whose parameters they are.

@@ -34,8 +34,8 @@ def configure(
       inter_op_threads: threads that run the learner's operations. Actors run theirs in their own
         threads, see `in_calling_thread`; where they cannot, they share these.
       precision: 'float32', or 'mixed_bfloat16': dense layers and convolutions multiply in bfloat16,
-        which some processors (AMX, AVX512-BF16) and GPUs do faster. Parameters, sums over set
-        pixels, heads, losses and optimizer stay float32.
+        which some processors (AMX, AVX512-BF16) and GPUs do faster. Parameters, the first two
+        convolutions of football's maps, heads, losses and optimizer stay float32.
 
     Raises:
       ConfigError: a setting is out of range.

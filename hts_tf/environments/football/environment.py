@@ -169,7 +169,7 @@ class FootballEnvironment:
           RuntimeError: no episode has begun, or this has been closed.
         """
         self._check_begun()
-        return np.frombuffer(simple115v2.encode(self._sides[0])[0], np.float32)
+        return np.frombuffer(simple115v2.encode(self._sides[0])[0], np.float32).copy()
 
     def close(self) -> None:
         """Leaves the engine to later environments of this process; may be called twice."""

@@ -38,7 +38,7 @@ class Scene(NamedTuple):
     """Where everyone stands, in engine coordinates: x from -1 to 1, y from -0.42 (top) to 0.42.
 
     Attributes:
-      left_team: of each player.
+      left_team: of each player; None of one who was sent off.
       right_team: of each player.
       ball: where it is.
       ball_height: in metres.
@@ -48,8 +48,8 @@ class Scene(NamedTuple):
         index; -1 for nobody.
     """
 
-    left_team: list[Point]
-    right_team: list[Point]
+    left_team: list[Point | None]
+    right_team: list[Point | None]
     ball: Point
     ball_height: float
     left_active: list[int]
@@ -73,8 +73,9 @@ def draw(scene: Scene) -> Image.Image:
             (False, scene.right_team, scene.right_active),
             (True, scene.left_team, scene.left_active),
         ):
-            for index, (x, y) in enumerate(team):
-                if (index in active) is controlled:
+            for index, place in enumerate(team):
+                if place is not None and (index in active) is controlled:
+                    x, y = place
                     number = str(index + 1) if controlled else ""
                     has_ball = scene.ball_owner == (0 if is_left else 1, index)
                     pencil.player(x * _METRES_X, y * _METRES_Y, is_left, number, has_ball)

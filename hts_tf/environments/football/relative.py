@@ -54,11 +54,11 @@ def encode(side: Side) -> list[bytes]:
       - the ball, 13: x, y, height; its motion in these; x, y relative to the player, and how far
         that is; who has it: nobody, the player's team, the other one; and whether the player has;
       - the game, 9: its mode, one-hot of 7; the goal difference over 3, from -1 to 1; the part of
-        the time that is left;
+        the time that is left (1 after the first env step, a step more before it);
       - 10 team mates, then 11 opponents, 8 each, the nearest first: x, y relative to the player,
         and how far that is; the motion; how tired; whether it has the ball; 1. All 0 for those who
         are not there.
-      All 0 but ball and game for a player that controls nobody.
+      All 0 but sticky actions, ball and game for a player that controls nobody.
     """
     own, others = _team(side, 0), _team(side, 1)
     ball, game = _ball(side), _game(side)

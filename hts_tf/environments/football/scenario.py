@@ -182,8 +182,8 @@ class Scenario:
         turns = Turns.of(seed)
         with self._blamed(), _seeded(seed) as has_drawn:
             module = importlib.util.module_from_spec(self._spec)
+            sys.modules[self._spec.name] = module  # where gfootball, and dataclasses, look for it
             exec(self._code, vars(module))
-            sys.modules[self._spec.name] = module  # where gfootball looks for it
             config = self._config_type(
                 {
                     "level": self._name,

@@ -91,7 +91,7 @@ def to_image(positions: np.ndarray) -> np.ndarray:
     """
     channels, offsets = _channels(len(positions))
     image = np.zeros(HEIGHT * WIDTH * channels, np.uint8)
-    places = positions * np.intp(channels) + offsets
+    places = positions.astype(np.intp) * channels + offsets  # NumPy 1 would multiply in uint16
     image[places[positions != specs.PixelMapSpec.NO_PIXEL]] = 255
     return image.reshape(HEIGHT, WIDTH, channels)
 

@@ -147,9 +147,11 @@ class _WatchedMatch(FootballMatch):
         seen = self._seen
         view = sides.left(seen, 0)
         owner = seen.ball_owned_team, seen.ball_owned_player
-        return pitch.Scene(
-            *view.positions(), view.ball(), seen.ball_position[2], *self._active, owner
-        )
+        teams = [
+            [place if player.is_active else None for place, player in zip(*team, strict=True)]
+            for team in zip(view.positions(), (seen.left_team, seen.right_team), strict=True)
+        ]
+        return pitch.Scene(*teams, view.ball(), seen.ball_position[2], *self._active, owner)
 
     def _step_engine(self) -> "gfootball_engine.SharedInfo":
         info = super()._step_engine()

@@ -48,6 +48,7 @@ def test_plays_what_gfootball_plays():
             np.testing.assert_array_equal(np.float32(list(rewards.values())), stock_rewards)
             assert infos["right_0"]["score"] == -info["score_reward"]
             assert all(terminated[agent] or truncated[agent] for agent in seen) == done
+    assert ours.state().flags.writeable
     np.testing.assert_array_equal(ours.state(), seen["left_0"])
     ours.close()
     stock.close()

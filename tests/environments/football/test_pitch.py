@@ -107,3 +107,16 @@ def test_the_empty_pitch_is_not_drawn_on():
     before = pitch.draw(NOBODY).tobytes()
     pitch.draw(Scene([(0.1, 0.1)], [(0.2, 0.2)], (0.3, 0.3), 1.0, [0], [0]))
     assert pitch.draw(NOBODY).tobytes() == before
+
+
+def test_who_was_sent_off_is_not_there():
+    gone, there = (-0.5, 0.1), (0.5, 0.1)
+
+    def colors_at(left_team, place):
+        x, y = pixel(*place)
+        box = x - 24, y - 24, x + 25, y + 25
+        image = pitch.draw(NOBODY._replace(left_team=left_team)).crop(box)
+        return {color for _, color in image.getcolors(10_000)}
+
+    assert colors_at([there, gone], gone) != colors_at([there, None], gone)
+    assert colors_at([there, None], gone) == colors_at([there], gone)

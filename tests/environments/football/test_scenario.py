@@ -84,6 +84,10 @@ PLAYED = {
     "imports_what_draws_when_imported": program("from .imported import X", x="X"),
     "counts": program("from itertools import count\nCOUNT = count()", x="0.1 * next(COUNT)"),
     "has-an-odd_näme": program(),
+    "has_a_dataclass": "from __future__ import annotations\n"
+    + program(
+        "import dataclasses\n\n@dataclasses.dataclass\nclass Place:\n  x: float\n", x="Place(0.6).x"
+    ),
     "turns": turns(),
     "turns_where_it_is_deterministic": turns("builder.config().deterministic = True"),
 }
