@@ -179,7 +179,8 @@ def forecast(
         each = math.ceil(num_envs / executors)
 
         def draw(random: np.random.Generator, size: tuple[int, ...], n: int = each) -> np.ndarray:
-            return random.choice(seconds, (*size, n)).sum(axis=-1)
+            # One environment after the other: of all at once the draws would take gigabytes.
+            return sum(random.choice(seconds, size) for _ in range(n))
 
         hts, sync = (
             interval_times.expected_sec(schedule, draw, executors, sync_interval, 200)

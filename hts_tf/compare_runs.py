@@ -126,8 +126,11 @@ def run(*workdirs: str) -> int:
     if len(workdirs) != 2:
         raise errors.ConfigError("two workdirs are wanted: python -m hts_tf.compare_runs A B")
     a, b = map(Path, workdirs)
-    causes = likely_causes(Workdir(a), Workdir(b))
-    same, text = compare(a, b)
+    try:
+        causes = likely_causes(Workdir(a), Workdir(b))
+        same, text = compare(a, b)
+    except OSError as error:  # with which a command ends with 1, as if they differed
+        raise errors.ConfigError(f"they cannot be compared: {error}") from error
     for cause in causes:
         print(f"the runs differ in {cause}")
     print(text)

@@ -51,6 +51,7 @@ _hts_complete() {
     fi
     COMPREPLY=($(compgen -P "$before" -W "$values" -- "$typed"))
   else
+    local IFS=$'\\n'  # names of files may have blanks
     COMPREPLY=($(compgen -P "$before" -f -- "$typed"))
     compopt -o filenames 2>/dev/null
   fi

@@ -130,7 +130,10 @@ def together(
 
 
 def _goes_on(interruption: stop_signals.Interrupted, step: Callable[..., None], *of: Any) -> bool:
-    """Takes a task that is interrupted on by a step; returns whether it has yet to end."""
+    """Takes a task that is interrupted on by a step; returns whether it has yet to end.
+
+    One that fails now is told of: others end in their own ways, and the command as it was asked to.
+    """
     try:
         step(*of)
     except stop_signals.Interrupted as error:
@@ -138,5 +141,8 @@ def _goes_on(interruption: stop_signals.Interrupted, step: Callable[..., None], 
             raise
         return False
     except StopIteration:
+        return False
+    except (errors.ConfigError, ChildError) as error:
+        terminal.warn(str(error))
         return False
     return True

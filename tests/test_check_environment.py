@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -185,3 +186,12 @@ def test_executors_of_several_environments_step_them_one_after_the_other(monkeyp
     lines = list(check_environment.forecast(np.full(5, 0.01), 8, 10, 0.0))
     assert "  8 executors: hts 0.1 s, sync 0.1 s" in lines[1]
     assert "  3 executors, as many as there are cores here: hts 0.3 s, sync 0.3 s" in lines[2]
+
+
+def test_a_forecast_of_many_environments_takes_little_memory(monkeypatch):
+    monkeypatch.setattr(check_environment.processors, "usable_cores", lambda: 1)
+    tracemalloc.start()
+    list(check_environment.forecast(np.full(5, 0.01), 512, 256, 0.0))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**28

@@ -111,7 +111,7 @@ def completed(*typed):
     program = script("bash") + f'{ask}; printf "%s\\n" "${{COMPREPLY[@]}}"'
     found = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True)
     assert "complete" not in found.stderr.replace("compopt", "")
-    return found.stdout.split()
+    return found.stdout.splitlines()
 
 
 def test_completes_commands_flags_and_values():
@@ -132,6 +132,8 @@ def test_completes_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("run-of-mine").mkdir()
     assert completed("hts-evaluate", "--workdir=run-") == ["run-of-mine"]
+    Path("my runs").mkdir()
+    assert completed("hts-evaluate", "--workdir=my") == ["my runs"]
 
 
 def test_zsh_gets_what_bash_gets():

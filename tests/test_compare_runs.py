@@ -171,7 +171,10 @@ def test_what_an_older_workdir_lacks_is_no_difference(tmp_path, run_a):
     assert same == "identical up to update 4"
 
 
-@pytest.mark.parametrize("broken", ["no workdir", "no fingerprints", "no second argument"])
+@pytest.mark.parametrize(
+    "broken",
+    ["no workdir", "no fingerprints", "no second argument", "a file that cannot be read"],
+)
 def test_bad_input(capsys, tmp_path, run_a, broken):
     b = tmp_path / "b"
     arguments = [str(run_a), str(b)]
@@ -179,6 +182,10 @@ def test_bad_input(capsys, tmp_path, run_a, broken):
         make_run(b, updates=0)
     if broken == "no second argument":
         arguments.pop()
+    if broken == "a file that cannot be read":
+        make_run(b)
+        (b / fingerprint_log.TABLE).unlink()
+        (b / fingerprint_log.TABLE).mkdir()  # which root cannot, either
     with pytest.raises(errors.ConfigError):
         compare_runs.run(*arguments)
     assert capsys.readouterr() == ("", "")

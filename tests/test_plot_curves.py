@@ -1,6 +1,9 @@
 import csv
 
-from hts_tf.watching import display
+import numpy as np
+
+from hts_tf.files.curves import Curve
+from hts_tf.watching import display, learning_curves
 from tests import command_line
 
 
@@ -31,3 +34,12 @@ def test_runs_of_the_same_name_are_all_there_and_numbers_in_full(tmp_path):
     assert code == 2
     assert f"{evaluations} is there, and no table of curves" in errors
     assert evaluations.read_text() == "updates,env_steps\n"
+
+
+def test_every_run_is_in_the_legend(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(learning_curves.picture, "write", lambda path, figure: drawn.append(figure))
+    curve = Curve(*(np.array([1.0]) for _ in Curve._fields))
+    learning_curves.draw({"_mine": curve, "other": curve}, [], "", tmp_path / "x.png")
+    [legend] = drawn[0].legends
+    assert [text.get_text().strip() for text in legend.get_texts()] == ["_mine", "other"]

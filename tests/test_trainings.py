@@ -1,6 +1,7 @@
 import pytest
 
 from hts_tf import trainings
+from hts_tf.system.child import ChildError
 from hts_tf.system.stop_signals import Interrupted
 from hts_tf.trainings import together
 
@@ -95,3 +96,34 @@ def test_interrupted_all_are_asked_to_end_before_any_has_to(monkeypatch, where):
         together([lambda _: first("a"), lambda _: takes_its_time("b")], ["x", "y"])
     asked = ["a asked"] if where == "here" else []
     assert said == [*asked, "b asked", "a ends", "b ends"]
+
+
+@pytest.mark.parametrize("code", [1, 3])
+def test_one_that_fails_while_all_end_keeps_no_other_from_it(monkeypatch, capfd, code):
+    said, interruptions = [], iter([Interrupted(15)])
+
+    def fails(place):
+        try:
+            while True:
+                yield
+        except Interrupted:
+            raise ChildError("a: no room", code) from None
+
+    def takes_its_time(place):
+        try:
+            while True:
+                yield
+        except Interrupted:
+            yield
+            said.append("b ends")
+            raise
+
+    def sleep(_):
+        for interruption in interruptions:
+            raise interruption
+
+    monkeypatch.setattr(trainings.time, "sleep", sleep)
+    with pytest.raises(Interrupted):
+        together([fails, takes_its_time], ["x", "y"])
+    assert said == ["b ends"]
+    assert "a: no room" in capfd.readouterr().err

@@ -21,6 +21,7 @@ _MLFLOW = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
+_LONGEST = 250  # letters of a figure's name, as MLflow takes it
 _STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}  # MLflow's words
 
 
@@ -47,7 +48,7 @@ class WeightsAndBiases(Observer):
             name=run.workdir.name,
             dir=run.workdir,
             mode=self._mode,
-            settings=wandb.Settings(silent=True),
+            settings=wandb.Settings(silent=True, console="off"),  # else each redraw is sent, too
             config=_texts(run.configuration),
         )
         # Evaluations come late, and a resumed run goes back: steps are figures, not wandb's own.
@@ -112,7 +113,8 @@ class MLflow(Observer):
 def _metric(name: str) -> str:
     """Returns a figure's name as MLflow takes it: opponents are named as paths are."""
     parts = re.sub(r"[^/\w.\- :]", "_", name).split("/")
-    return "/".join(part for part in parts if part not in ("", ".", ".."))
+    taken = "/".join(part for part in parts if part not in ("", ".", ".."))
+    return taken[-_LONGEST:].lstrip("./")  # of a path, the end says most
 
 
 def _module(name: str) -> ModuleType:

@@ -130,6 +130,7 @@ def _judge(plan: Plan, trial: "Trial", number: int, log: RunLog, ended: bool = F
     ended = ended or log.env_steps >= plan.total_env_steps[number]
     if plan.minutes is None:
         return trial.take(number, curve.env_steps, curve.score, plan.total_env_steps[number], ended)
+    ended = ended or log.minutes >= plan.minutes  # also where no episode has ended by then
     return trial.take(number, curve.minutes, curve.score, plan.minutes, ended)
 
 

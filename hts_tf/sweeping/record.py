@@ -59,6 +59,11 @@ def claim(directory: Path, identity: dict[str, Any]) -> None:
     with whole.refusing("--output"):
         directory.mkdir(parents=True, exist_ok=True)
         if any(directory.glob("trial-*/*/config.gin")):
+            if not path.exists():
+                raise errors.ConfigError(
+                    f"--output={directory} holds trials of a sweep whose {IDENTITY} is gone: bring "
+                    "that back, or take another --output"
+                )
             try:
                 there = json.loads(path.read_text(encoding="utf-8"))
             except ValueError as error:

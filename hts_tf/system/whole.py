@@ -28,7 +28,7 @@ def write(path: Path, *parts: bytes) -> None:
     temporary = path.with_name(f"{path.name}.tmp")
     with naming(path):
         try:
-            with temporary.open("wb", buffering=0) as file:
+            with _new(temporary) as file:
                 for part in parts:
                     append(file, part)
                 os.fsync(file.fileno())
@@ -38,6 +38,15 @@ def write(path: Path, *parts: bytes) -> None:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
+
+
+def _new(path: Path) -> io.FileIO:
+    """Opens a file anew, but not what a link leads to: a workdir may be from anybody."""
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | os.O_NOFOLLOW, 0o666)
+
+    return open(path, "wb", buffering=0, opener=opener)  # `Path.open` takes none
 
 
 def _sync_directory(path: Path) -> None:
@@ -60,7 +69,7 @@ def check(path: Path) -> None:
     with naming(path):
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        temporary.open("wb").close()
+        _new(temporary).close()
         temporary.unlink()
 
 

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from hts_tf import config, operative
+from hts_tf import config, errors, operative
 from hts_tf.files.evaluations import Evaluation, Evaluations
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks.agent import Agent
@@ -95,8 +95,13 @@ class EvaluationProcess:
             if isinstance(said, ChildError):
                 self._fail(str(said))
             elif said != _BEAT:
-                ended.append(Evaluation(*json.loads(said)))
-                self._evaluations.end(self._asked, ended[-1])
+                evaluation = Evaluation(*json.loads(said))
+                try:
+                    self._evaluations.end(self._asked, evaluation)
+                except errors.ConfigError as error:  # of a table that somebody has changed
+                    self._fail(str(error))
+                    continue
+                ended.append(evaluation)
                 self._asked = None
         limit = self._settings.step_timeout_sec
         if limit is not None and not self._has_begun:

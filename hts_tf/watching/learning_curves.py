@@ -21,8 +21,9 @@ def draw(curves: Mapping[str, Curve], targets: Sequence[float], title: str, path
     figure, axes = plt.subplots(1, 2, figsize=(11, height), sharey=True, layout="constrained")
     for number, (name, curve) in enumerate(curves.items()):
         line = _LINES[number // _COLOURS % len(_LINES)]
-        axes[0].plot(curve.env_steps / 1000, curve.score, line, label=name)
-        axes[1].plot(curve.minutes, curve.score, line, label=name)
+        label = f" {name}"  # one that begins with _ would be no label to matplotlib
+        axes[0].plot(curve.env_steps / 1000, curve.score, line, label=label)
+        axes[1].plot(curve.minutes, curve.score, line, label=label)
     for axis, label in zip(axes, ["env steps (thousands)", "minutes since launch"], strict=True):
         for target in targets:
             axis.axhline(target, color="grey", linewidth=0.8, linestyle=":")

@@ -64,7 +64,7 @@ class Terminal:
     def show(self, picture: Image.Image, lines: Sequence[str]) -> None:
         """See `Stage`."""
         size = shutil.get_terminal_size()
-        lines = _broken(lines, size.columns)
+        lines = _broken(lines, size.columns)[: max(1, size.lines - 2)]  # the picture comes first
         room = size.columns, 2 * max(1, size.lines - len(lines) - 1)
         scale = min(room[0] / picture.width, room[1] / picture.height)
         width, height = (max(1, int(scale * side)) for side in picture.size)

@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,25 @@ def test_a_training_whose_env_steps_are_made_is_not_asked_to_end(tmp_path):
             looks.append(look)
         assert trial.state == COMPLETE
     assert set(asked) == {500}
+
+
+def test_minutes_are_over_also_before_an_episode_is(tmp_path):
+    asked = []
+
+    class NoEpisode(Ending):
+        def __init__(self, module, arguments, log):
+            board = display.TensorBoard(log.parent)
+            board.scalars(100, {"run/minutes": 2.0})
+            board.close()
+
+        def has_ended(self):
+            return bool(asked)
+
+        def ask_to_end(self):
+            asked.append(True)
+
+    plan = making.Plan(tmp_path, [Run("hts_ppo", "synthetic", 0)], [1000], 1.0, [], [])
+    trial = Study(space.parse(["PPO.clip = between(0.1, 0.3)"]), 1, seed=0).ask()
+    list(itertools.islice(making.make(plan, trial, NoEpisode), 5))
+    assert asked
+    assert (trial.state, trial.value) == (COMPLETE, 0.0)

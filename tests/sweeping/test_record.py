@@ -1,3 +1,7 @@
+import pytest
+
+from hts_tf import errors
+from hts_tf.sweeping import record
 from hts_tf.sweeping.record import Outcome, best
 from hts_tf.sweeping.study import COMPLETE, DIVERGED, PRUNED
 
@@ -7,3 +11,10 @@ def test_what_was_made_to_its_end_comes_first():
     made = [(0, DIVERGED, -0.1), (1, COMPLETE, -9.0), (2, PRUNED, -1.0), (3, COMPLETE, -8.0)]
     outcomes = [Outcome(*each, 0, 0.0, [], []) for each in made]
     assert [outcome.trial for outcome in best(outcomes)] == [3, 1, 0, 2]
+
+
+def test_trials_of_which_nothing_says_what_they_are(tmp_path):
+    (tmp_path / "trial-0000" / "run").mkdir(parents=True)
+    (tmp_path / "trial-0000" / "run" / "config.gin").touch()
+    with pytest.raises(errors.ConfigError, match=r"sweep\.json is gone"):
+        record.claim(tmp_path, {"draw": 0})

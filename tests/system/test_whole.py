@@ -90,3 +90,13 @@ def test_names_fit_into_a_directory(tmp_path, text):
 def test_a_table(tmp_path):
     whole.write_csv(tmp_path / "table.csv", ["a", "b"], [(1, "x, y"), (2, None)])
     assert (tmp_path / "table.csv").read_bytes() == b'a,b\r\n1,"x, y"\r\n2,\r\n'
+
+
+@pytest.mark.parametrize("use", [whole.check, lambda path: whole.write(path, b"text")])
+def test_nothing_is_written_through_a_link(tmp_path, use):
+    mine = tmp_path / "mine"
+    mine.write_text("as it was")
+    (tmp_path / "file.tmp").symlink_to(mine)
+    with pytest.raises(OSError, match="file"):
+        use(tmp_path / "file")
+    assert mine.read_text() == "as it was"

@@ -1,3 +1,4 @@
+import json
 from types import SimpleNamespace
 
 from hts_tf.files.evaluations import Evaluations
@@ -16,3 +17,14 @@ def test_one_that_ends_before_its_first_update_is_evaluated_once(tmp_path, monke
     for _ in range(2):
         process.round_over(None, updates=0, env_steps=512, is_last=True)
         assert added == [0]
+
+
+def test_a_table_that_somebody_has_changed_ends_no_run(tmp_path, capfd):
+    settings = SimpleNamespace(evaluate_every_updates=1, step_timeout_sec=None, crash_limit=1)
+    process = EvaluationProcess(tmp_path, settings)
+    process._asked = tmp_path / "checkpoints" / "to_evaluate" / "000000001.ckpt"
+    (tmp_path / "evaluations.csv").write_text("updates;env_steps\n")
+    process._heard.put(json.dumps([1, 16, 20, 0.5, 0.5, 9.0]))
+    assert process.ended() == []
+    assert "is damaged" in capfd.readouterr().err
+    assert process.is_idle

@@ -1,5 +1,7 @@
 """Stages without a person: what they show, and which key is said to be pressed."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -97,3 +99,11 @@ def test_lines_that_are_too_long_are_broken():
     word = f"left:{stages.UNBROKEN}top{stages.UNBROKEN}left"
     broken = stages._broken(["   ".join([word] * 3)], 33)
     assert broken == ["left: top left   left: top left", "left: top left"]
+
+
+def test_a_small_terminal_is_given_no_more_rows_than_it_has(monkeypatch):
+    monkeypatch.setattr(stages.shutil, "get_terminal_size", lambda: os.terminal_size((30, 6)))
+    terminal, shown = stages.Terminal(), []
+    monkeypatch.setattr(terminal, "_write", shown.append)
+    terminal.show(PICTURE, ["status", " ".join(["left: top"] * 40)])
+    assert shown[0].count("\r\n") < 6
