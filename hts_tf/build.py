@@ -198,10 +198,15 @@ def check_agent(settings: Settings) -> None:
     """Finds out whether an agent can be trained, before there is a workdir, or much memory taken.
 
     Raises:
-      ConfigError: there is no agent like this, or the algorithm cannot train it.
+      ConfigError: there is no agent like this, the algorithm cannot train it, or who or what is to
+        be played cannot be.
     """
     environment = settings.environment.spec
     choice.bind(environment)
+    _progress(settings)
+    if settings.opponents is not None:
+        for make in settings.opponents.scripted:
+            make(environment)
     _check_learning(settings, settings.schedule(settings.num_envs), sketch.sketch(environment))
 
 
@@ -214,12 +219,9 @@ def _is_gradient_delayed(settings: Settings, schedule: Schedule) -> bool:
 
 
 def _check_learning(settings: Settings, schedule: Schedule, planned: Agent) -> None:
-    """Raises: ConfigError: it cannot be trained like this, or on what is to be played."""
-    _progress(settings)
+    """Raises: ConfigError: the algorithm cannot train such an agent like this."""
     if settings.opponents is not None:
-        settings.opponents.check(_num_updates(settings, schedule))
-        for make in settings.opponents.scripted:
-            make(settings.environment.spec)
+        settings.opponents.check(_num_updates(settings, schedule), schedule.policy_lag or 0)
     sequence_length = planned.sequence_length(settings.sync_interval)
     if sequence_length and not settings.algorithm.recurrent:
         raise errors.ConfigError(

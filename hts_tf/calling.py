@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hts_tf import errors
-from hts_tf.system import start, terminal
+from hts_tf.system import processes, start, terminal
 
 
 def train(
@@ -70,7 +70,7 @@ def train(
         kinds = {kind.code: kind for kind in (errors.ConfigError, errors.DivergenceError)}
         kind = kinds.get(process.returncode, errors.RunError)
         why = held.removeprefix(terminal.FAILED).strip()
-        raise kind(why or f"the training ended with exit code {process.returncode}")
+        raise kind(why or f"the training {processes.how_it_ended(process.returncode)}")
     print(held, end="", flush=True)
     return Path(workdir)
 

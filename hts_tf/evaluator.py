@@ -202,7 +202,9 @@ def play(
                     _each(_Match.close, [match])
                     matches.remove(match)
         finally:
-            _each(_Match.close, matches)
+            with contextlib.ExitStack() as closing:  # each, also if another's fails
+                for match in matches:
+                    closing.callback(_each, _Match.close, [match])
     return [finished[number] for number in sorted(finished)]
 
 

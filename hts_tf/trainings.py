@@ -98,12 +98,13 @@ def together(
     free = list(places)
     busy: list[tuple[_Place, _Steps]] = []
     with contextlib.ExitStack() as stack:
-        stack.callback(lambda: [steps.close() for _, steps in busy])
         try:
             while True:
                 while waiting and free:
                     place = free.pop(0)
-                    busy.append((place, waiting.popleft()(place)))
+                    steps = waiting.popleft()(place)
+                    stack.callback(steps.close)  # each, also if another's fails
+                    busy.append((place, steps))
                 for task in list(busy):
                     said = next(task[1], "over")
                     if said == "over":

@@ -25,7 +25,7 @@ from absl import app, flags
 
 from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.files import checkpoint
-from tests import command_line, processes
+from tests import command_line, processes, waiting
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "a small file system of its own", required=True)
 _MINUTES = flags.DEFINE_float("minutes", 60.0, "of the storm")
@@ -150,10 +150,7 @@ class Storm:
         """Takes note of an end; it has to be one of these, and leave nothing behind."""
         code = self._training.wait()
         self._count(f"exit code {code}")
-        deadline = time.monotonic() + 20
-        while left := [pid for pid in self._executors if processes.in_session(pid)]:
-            assert time.monotonic() < deadline, f"processes left behind: {left}"
-            time.sleep(0.05)
+        waiting.until(lambda: not any(map(processes.in_session, self._executors)))
         log = self._log.read_text(errors="replace").rpartition("--- start\n")[2]
         assert code in codes, f"exit code {code}, not one of {codes}:\n{log[-3000:]}"
         assert "Traceback" not in log, log[-5000:]

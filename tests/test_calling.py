@@ -5,7 +5,6 @@ import fcntl
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ import hts_tf
 from hts_tf import calling, errors, operative
 from hts_tf.files.curves import RunLog
 from hts_tf.files.workdir import LOCK
-from tests import too_rich
+from tests import too_rich, waiting
 from tests.command_line import ROOT
 
 SMALL = {
@@ -106,8 +105,7 @@ def test_training_from_python_is_interrupted(tmp_path, interruptible):
     slow = {**SMALL, "Trainer.total_env_steps": 100_000, "Synthetic.mean_step_sec": 0.003}
 
     def interrupt():
-        while not RunLog(tmp_path).env_steps:
-            time.sleep(0.05)
+        waiting.until(lambda: RunLog(tmp_path).env_steps)
         signal.raise_signal(signal.SIGINT)
 
     thread = threading.Thread(target=interrupt, daemon=True)
@@ -132,8 +130,7 @@ def test_interrupted_twice_it_ends_at_once(tmp_path, interruptible, monkeypatch)
 
     def interrupt():
         for what in ("reproducible to the bit", "SIGTERM"):
-            while not any(what in text for text in said):
-                time.sleep(0.05)
+            waiting.until(lambda what=what: any(what in text for text in said))
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     thread = threading.Thread(target=interrupt, daemon=True)

@@ -187,7 +187,7 @@ def test_an_evaluation_that_fails(tmp_path, hangs, why):
         "--gin_bindings=Trainer.crash_limit = 1",
     ]
     if hangs:
-        flags.append("--gin_bindings=Trainer.step_timeout_sec = 5")
+        flags.append("--gin_bindings=Trainer.step_timeout_sec = 10")
     _, errors = finish(start(tmp_path, *flags))
     assert "the policy of 2 updates could not be evaluated" in errors
     assert why in errors
@@ -208,11 +208,11 @@ def test_an_environment_that_prints_and_has_processes_and_long_resets(tmp_path):
         "--gin_bindings=Trainer.step_timeout_sec = 8",
         "--gin_bindings=Trainer.crash_limit = 1",
         "--gin_bindings=Trainer.total_env_steps = 1024",
-        "--gin_bindings=Trainer.evaluate_every_updates = 2",
+        "--gin_bindings=Trainer.evaluate_every_updates = 1",
         "--gin_bindings=Trainer.evaluate_episodes = 8",
     ]
     finish(start(tmp_path, *flags))
-    assert [row.updates for row in Evaluations(tmp_path).read()] == [2]
+    assert [row.updates for row in Evaluations(tmp_path).read()] == [1, 2]
     waiting.until(lambda: not processes.with_words(*sleep.split()))  # the kernel is at it
 
 

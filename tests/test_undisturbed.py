@@ -32,8 +32,11 @@ def flags(workdir, seconds):
     return [*FLAGS, *patience.FLAGS, steps, f"--workdir={workdir}"]
 
 
-# Its environment prints at each reset.
-CHATTY = f"--gin_files={command_line.ROOT / 'tests' / 'extensions' / 'stubborn.gin'}"
+# Its environment prints at each reset, and an observer at each update.
+CHATTY = [
+    f"--gin_files={command_line.ROOT / 'tests' / 'extensions' / 'stubborn.gin'}",
+    "--gin_bindings=Trainer.observers = (@Patient(), @Chatty())",
+]
 
 
 def start(workdir, seconds, before=(), further=(), **streams):
@@ -84,7 +87,7 @@ def test_an_executor_that_dies_when_the_terminal_is_gone(tmp_path, gone):
     if gone == "a full disk":
         before[2] = 'exec "$@" >/dev/full 2>/dev/full'
     patience.allow(tmp_path, 3)
-    with start(tmp_path, 2, before, [CHATTY], **streams) as process:
+    with start(tmp_path, 2, before, CHATTY, **streams) as process:
         for stream in (process.stdout, process.stderr):
             if stream:
                 stream.close()
@@ -97,6 +100,7 @@ def test_an_executor_that_dies_when_the_terminal_is_gone(tmp_path, gone):
         patience.allow(tmp_path)
     assert process.returncode == 0
     assert table.read_text().count("\n") == 1 + 20
+    assert (tmp_path / "chatty.txt").read_text().count("\n") == 20
 
 
 def without_batching(errors):

@@ -232,9 +232,8 @@ class ExecutorPool:
         """Returns what ended an executor, of which this is the exit code."""
         if index in self._hanging:
             return f"hung for more than {self._step_timeout_sec:g} s and was killed"
-        if code < 0:
-            return f"was killed by {processes.signal_name(-code)}"
-        return f"ended with exit code {code} (its own message is above)"
+        ended = processes.how_it_ended(code)
+        return ended if code < 0 else f"{ended} (its own message is above)"
 
     def _where(self, index: int) -> tuple[str, Attempt | None]:
         """Returns what a dead executor was doing, and in which episode, if it was in one."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from hts_tf import errors, seeding, specs, trees
 from hts_tf.environments import base, checked, random_actions
-from hts_tf.system import child, command, start
+from hts_tf.system import child, command, processes, start
 
 Moment = dict[str, bytes]  # array -> hash, after a reset or an env step
 
@@ -224,8 +224,8 @@ def _in_another_process(
     )
     if result.returncode:
         raise errors.RunError(
-            f"in another process the environment failed, with exit code {result.returncode}; its "
-            "own message is above"
+            "in another process the environment failed: that "
+            f"{processes.how_it_ended(result.returncode)}; its own message is above"
         )
     return pickle.loads(result.stdout)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import hts_tf
 from hts_tf.examining.finding import Finding, needs_set_up
 from hts_tf.files import scope
-from hts_tf.system import installation
+from hts_tf.system import installation, processes
 
 _FOOTBALL = Path(hts_tf.__file__).parent / "environments/football"
 
@@ -37,8 +37,9 @@ def engine() -> Finding:
     command = [sys.executable, "-c", "import gfootball_engine"]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode != 0:
-        last_line = (result.stderr.strip() or f"killed by signal {-result.returncode}").split("\n")
-        return needs_set_up("gfootball engine", last_line[-1])
+        said = result.stderr.strip().splitlines()
+        why = said[-1] if said else f"importing it {processes.how_it_ended(result.returncode)}"
+        return needs_set_up("gfootball engine", why)
     build = scope.engine_build()
     if not build:
         detail = "loads, but was not built by the set-up (the stock build is slower)"

@@ -95,7 +95,7 @@ class Archive:
         Raises:
           OSError: the file cannot be written.
         """
-        self._file = path.open("ab", buffering=0)
+        self._file = whole.growing(path)
         self.size = size
         if self._file.seek(0, os.SEEK_END) < size:
             # What is missing stays missing, but nothing may follow a torn block: it would be lost.

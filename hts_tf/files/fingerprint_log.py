@@ -51,7 +51,7 @@ class FingerprintLog:
         whole.write(directory / TABLE, text.encode())
         self._table = (directory / TABLE).open("ab", buffering=0)
 
-        self._cells = (directory / CELLS).open("ab", buffering=0)
+        self._cells = whole.growing(directory / CELLS)
         end = 0
         for update, cells in _records(directory / CELLS):
             if not 0 < update <= updates:  # 0: zeros, which a machine that crashed has left

@@ -91,9 +91,7 @@ def _one_hot(spec: specs.DiscreteSpec | specs.MultiDiscreteSpec, x: tf.Tensor) -
 
 def _counts(spec: specs.DiscreteSpec | specs.MultiDiscreteSpec) -> Sequence[int]:
     """Returns how many values each of its integers has."""
-    if isinstance(spec, specs.DiscreteSpec):
-        return [spec.num_values] * math.prod(spec.shape)
-    return spec.num_values
+    return np.broadcast_to(specs.values_of(spec), spec.shape).ravel().tolist()
 
 
 class Concatenate(Transparent):

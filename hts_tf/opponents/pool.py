@@ -46,10 +46,11 @@ class Opponents:
     scripted: Sequence[Callable[[specs.EnvironmentSpec], Scripted]] = ()
     frozen: Sequence[str] = ()
 
-    def check(self, num_updates: int) -> None:
+    def check(self, num_updates: int, policy_lag: int) -> None:
         """Raises: ConfigError: in a run of so many updates, nobody would ever be met."""
         every = self.snapshot_every_updates
-        if not (self.scripted or self.frozen or (every and every < num_updates)):
+        # While the last of them are made, nothing is played any more.
+        if not (self.scripted or self.frozen or (every and every < num_updates - policy_lag)):
             raise errors.ConfigError(
                 f"nobody would join the pool in {num_updates:,} updates: bind a lower "
                 "Opponents.snapshot_every_updates, Opponents.scripted or Opponents.frozen",

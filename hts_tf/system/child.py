@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from hts_tf import errors
-from hts_tf.system import processes, start, terminal
+from hts_tf.system import processes, start, terminal, whole
 
 # Also what has a process group of its own; twice, for what was started meanwhile. Names of
 # processes may have anything in them.
@@ -69,7 +69,10 @@ class Child:
         self._module = module
         self._is_asked_to_end = False
         mode = {"mode": "a+", "errors": "replace"}  # an engine may print anything
-        self._log = log.open(**mode) if log else tempfile.TemporaryFile(**mode)  # noqa: SIM115
+        if log:
+            self._log = open(log, opener=whole.no_link, **mode)  # noqa: SIM115
+        else:
+            self._log = tempfile.TemporaryFile(**mode)  # noqa: SIM115
         self._log_start = self._log.tell()
         self._process = subprocess.Popen(
             [python, "-m", module, *arguments],
@@ -161,7 +164,7 @@ class Child:
     def _failure(self) -> ChildError:
         code = self._process.returncode
         if code < 0:
-            return ChildError(f"{self._module} was killed by {processes.signal_name(-code)}", 1)
+            return ChildError(f"{self._module} {processes.how_it_ended(code)}", 1)
         self._log.seek(self._log_start)
         lines = self._log.read().strip().splitlines()
         why = lines[-1].removeprefix(terminal.FAILED) if lines else ""

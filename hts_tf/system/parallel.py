@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
 from hts_tf import errors
-from hts_tf.system import start
+from hts_tf.system import processes, start
 
 _Thing = TypeVar("_Thing")
 _Result = TypeVar("_Result")
@@ -85,9 +85,8 @@ def _noticing_death(worker: multiprocessing.Process) -> Iterator[None]:
         yield
     except (EOFError, ConnectionError):
         worker.join()
-        raise errors.RunError(
-            f"a process of this command ended with exit code {worker.exitcode}"
-        ) from None
+        ended = processes.how_it_ended(worker.exitcode)
+        raise errors.RunError(f"a process of this command {ended}") from None
 
 
 def _work(connection: Connection, parent: int) -> None:

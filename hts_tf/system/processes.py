@@ -14,6 +14,11 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
+def how_it_ended(code: int) -> str:
+    """Returns how a process did, of this exit code; below 0, it is that of a signal."""
+    return f"was killed by {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
+
+
 def fields(pid: int) -> list[str]:
     """Returns the fields of /proc/PID/stat from the third on: state, parent, group, session, ...
 

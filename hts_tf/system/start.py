@@ -57,7 +57,8 @@ def _open_closed_streams() -> None:
         if getattr(sys, name) is None:
             null = os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free, this one
             os.set_inheritable(null, True)
-            setattr(sys, name, open(null, "w" if number else "r"))  # noqa: PTH123, SIM115
+            mode = "w" if number else "r"
+            setattr(sys, name, open(null, mode, closefd=False))  # noqa: SIM115
 
 
 def _end(number: int, _: FrameType | None) -> None:

@@ -48,9 +48,10 @@ class _Heedless(io.FileIO):
     def write(self, data: memoryview) -> int:
         """See base class."""
         try:
-            return super().write(data)
+            written = super().write(data)
         except OSError:
-            return len(data)
+            written = None
+        return len(data) if written is None else written
 
 
 def be_heedless() -> None:
@@ -60,7 +61,7 @@ def be_heedless() -> None:
             io.BufferedWriter(_Heedless(fd, "wb", closefd=False)),
             stream.encoding,
             "backslashreplace",  # for what the encoding lacks
-            line_buffering=fd == 2 or os.isatty(fd),
+            line_buffering=stream.line_buffering or stream.write_through,
         )
         for fd, stream in ((1, sys.stdout), (2, sys.stderr))
     )

@@ -41,12 +41,9 @@ def write(path: Path, *parts: bytes) -> None:
 
 
 def _new(path: Path) -> io.FileIO:
-    """Opens a file anew, but not what a link leads to: a workdir may be from anybody."""
-
-    def opener(name: str, flags: int) -> int:
-        return os.open(name, flags | os.O_NOFOLLOW, 0o666)
-
-    return open(path, "wb", buffering=0, opener=opener)  # `Path.open` takes none
+    """Opens a file anew: not what a link leads to, see `no_link`."""
+    path.unlink(missing_ok=True)
+    return path.open("xb", buffering=0)
 
 
 def _sync_directory(path: Path) -> None:
@@ -123,6 +120,16 @@ def append(file: io.FileIO, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
             rest = rest[file.write(rest) :]
+
+
+def growing(path: Path) -> io.FileIO:
+    """Opens a file for `append`, or makes it. Raises: OSError: it cannot be, or is a link."""
+    return open(path, "ab", buffering=0, opener=no_link)  # `Path.open` takes none
+
+
+def no_link(name: str, flags: int) -> int:
+    """An opener of files, but not of what a link leads to: a workdir may be from anybody."""
+    return os.open(name, flags | os.O_NOFOLLOW, 0o666)
 
 
 def sync(file: io.FileIO) -> None:

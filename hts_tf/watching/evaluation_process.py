@@ -99,9 +99,11 @@ class EvaluationProcess:
                 try:
                     self._evaluations.end(self._asked, evaluation)
                 except errors.ConfigError as error:  # of a table that somebody has changed
-                    self._fail(str(error))
-                    continue
-                ended.append(evaluation)
+                    left_out = f"the policy of {evaluation.updates:,} updates is left out"
+                    terminal.warn(f"{left_out}: {error}")
+                    self._evaluations.drop(self._asked)
+                else:
+                    ended.append(evaluation)
                 self._asked = None
         limit = self._settings.step_timeout_sec
         if limit is not None and not self._has_begun:

@@ -103,7 +103,8 @@ def test_the_first_difference():
 
 def test_a_game_that_fails_in_another_process():
     with pytest.raises(
-        errors.RunError, match="in another process the environment failed, with exit code 7"
+        errors.RunError,
+        match="environment failed: that ended with exit code 7",
     ):
         history.find_out(Crashing(3, 5, parent=os.getpid()), SEEDS)
 

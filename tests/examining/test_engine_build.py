@@ -61,4 +61,4 @@ def test_engine_that_does_not_load(engine_file):
 
 def test_engine_for_another_processor(engine_file):
     engine_file.write_text("import os, signal; os.kill(os.getpid(), signal.SIGILL)")
-    assert engine_build.engine().detail == "killed by signal 4"
+    assert engine_build.engine().detail == "importing it was killed by SIGILL"

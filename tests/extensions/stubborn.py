@@ -8,6 +8,7 @@ import gin
 
 from hts_tf import seeding
 from hts_tf.environments import synthetic
+from hts_tf.observers.observer import Observer
 
 print("3 cheers for whoever reads this")
 
@@ -45,3 +46,16 @@ class _Game(synthetic.SyntheticEnvironment):
         if seeding.is_evaluation(seed):
             time.sleep(self._config.reset_sec)
         super().reset(seed, observation)
+
+
+@gin.configurable
+class Chatty(Observer):
+    """Prints after each update, and notes in a file that it could."""
+
+    def begin(self, run):
+        self._path = run.workdir / "chatty.txt"
+
+    def after_update(self, env_steps, figures):
+        print(env_steps, flush=True)
+        with self._path.open("a") as file:
+            file.write(f"{env_steps}\n")

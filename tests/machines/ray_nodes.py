@@ -9,10 +9,11 @@ import os
 import random
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from ray.cluster_utils import Cluster
+
+from tests import waiting
 
 _EACH = {"num_cpus": 4, "object_store_memory": 150 << 20, "node_ip_address": "127.0.0.1"}
 _LOOKS = {
@@ -40,10 +41,7 @@ def main():
                 cluster.remove_node(node, allow_graceful=False)
             print("done", flush=True)
         cluster.shutdown()
-        deadline = time.monotonic() + 30
-        while left := [*Path(directory).glob("hts_tf-*")]:
-            assert time.monotonic() < deadline, left
-            time.sleep(0.1)
+        waiting.until(lambda: not [*Path(directory).glob("hts_tf-*")])
 
 
 if __name__ == "__main__":

@@ -251,8 +251,7 @@ with ray_cluster.connected(sys.argv[1], 1) as ray:
     other = ray_cluster.hire(ray, Other, ray_cluster.nodes(ray)[0])
     pid = ray.get(other.pid.remote())
     other.come.remote(exchange)
-    while ray.get(exchange.missing.remote(Meeting(0, 0))) != [0]:
-        time.sleep(0.1)
+    waiting.until(lambda: ray.get(exchange.missing.remote(Meeting(0, 0))) == [0])
     os.kill(pid, signal.SIGSTOP)
     try:
         RayTeam(exchange, 0, 2, timeout_sec=5).all_gather_array(np.zeros(1 << 16), 0)

@@ -98,8 +98,7 @@ def test_all_that_it_prints_is_appended_to_a_log(module, tmp_path):
     log = tmp_path / "log.txt"
     log.write_text("before\n")
     with Child(module, ["143"], log=log) as child:
-        while "asleep" not in log.read_text():
-            child.check()
+        waiting.until(lambda: child.check() or "asleep" in log.read_text())
         child.ask_to_end()
         child.ask_to_end()  # says no more
         child.wait()
@@ -117,8 +116,7 @@ def test_a_child_that_does_not_know_the_signal_yet(tmp_path):
 def test_a_whole_job_is_stopped(module, tmp_path, code):
     """A training is told by whoever stops the job, and by its parent."""
     with Child(module, [str(code)], log=tmp_path / "log.txt") as child:
-        while "asleep" not in (tmp_path / "log.txt").read_text():
-            child.check()
+        waiting.until(lambda: child.check() or "asleep" in (tmp_path / "log.txt").read_text())
         child.ask_to_end()
         child.wait()
 
@@ -148,8 +146,7 @@ def test_what_is_no_text(tmp_path):
 def test_a_failure_while_it_stops(module, tmp_path):
     log = tmp_path / "log.txt"
     with Child(module, ["1"], log=log) as child:
-        while not log.read_text():
-            child.check()
+        waiting.until(lambda: child.check() or log.read_text())
         child.ask_to_end()
         with pytest.raises(ChildError, match="exit code 1: stopped"):
             child.wait()

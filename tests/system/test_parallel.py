@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from hts_tf import errors
 from hts_tf.system import parallel
+from tests import waiting
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -22,8 +22,7 @@ def square(number):
 def slow_first(begun, number):
     """Waits with the first until another one has been done."""
     if number == 0:
-        while not begun.exists():
-            time.sleep(0.01)
+        waiting.until(begun.exists)
     begun.touch()
     return os.getpid(), number
 
@@ -68,7 +67,7 @@ def test_errors_come_back(error):
 
 
 def test_a_process_that_dies_is_told():
-    with pytest.raises(errors.RunError, match="exit code -9"):
+    with pytest.raises(errors.RunError, match="was killed by SIGKILL"):
         list(parallel.each(given(die), range(4), 2))
 
 
@@ -81,7 +80,7 @@ def test_one_that_dies_before_it_was_given_anything(monkeypatch):
         os.kill(process.pid, signal.SIGKILL)
 
     monkeypatch.setattr(multiprocessing.context.SpawnProcess, "start", start_and_kill)
-    with pytest.raises(errors.RunError, match="exit code -9"):
+    with pytest.raises(errors.RunError, match="was killed by SIGKILL"):
         list(parallel.each(given(fail, bytes(10_000_000)), range(4), 2))
 
 

@@ -97,6 +97,9 @@ def test_nothing_is_written_through_a_link(tmp_path, use):
     mine = tmp_path / "mine"
     mine.write_text("as it was")
     (tmp_path / "file.tmp").symlink_to(mine)
-    with pytest.raises(OSError, match="file"):
-        use(tmp_path / "file")
+    use(tmp_path / "file")
+    (tmp_path / "grows").symlink_to(mine)
+    with pytest.raises(OSError, match="grows"):
+        whole.growing(tmp_path / "grows")
     assert mine.read_text() == "as it was"
+    assert not (tmp_path / "file.tmp").exists()
