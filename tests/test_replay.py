@@ -233,6 +233,7 @@ def test_of_several_tasks_one_with_another_side_is_played(rivals, tmp_path):
         "ai/Football.right_players = 0",
         "Football.right_players = 2",
         "Trainer.opponents = @Opponents()",
+        "Opponents.scripted = (@Always,)",
         *SHORT,
     )
     flags = [f"--workdir={tmp_path}", f"--opponent={rivals}", "--check_only"]
