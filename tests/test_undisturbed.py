@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hts_tf.benchmarks.kernel import executors_of
-from tests import command_line, patience
+from tests import command_line, patience, waiting
 from tests.sameness import assert_same
 
 pytestmark = pytest.mark.slow
@@ -119,6 +119,8 @@ def train(workdir, room=None):
     with command_line.start("hts_tf.train", *flags(workdir, 2)) as process:
         process.stdout.readline()  # it is about to begin
         if room is not None:
+            # Of memory, what executors are told is written like a file.
+            waiting.until(lambda: executors_of(process.pid))
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (room, room))
             patience.allow(workdir)
         code, _, errors = command_line.finish(process)
@@ -137,7 +139,7 @@ def test_a_disk_that_is_full_for_a_while(tmp_path):
         assert "File too large; the same command goes on from the last checkpoint" in error
         full.append(Path(error.removeprefix("error: ").split(":")[0]))
         assert not list(workdir.rglob("*.tmp"))
-    assert all(path.parent == workdir or path.suffix == ".ckpt" for path in full)
+    assert all(path.parent == workdir or path.suffix == ".ckpt" for path in full), full
     assert full[1].suffix == ".ckpt"
     assert train(workdir) == (0, "")
     assert_same(workdir, tmp_path / "reference", 20)

@@ -237,6 +237,7 @@ import os, signal, sys, time
 import numpy as np
 from hts_tf import team
 from hts_tf.machines import ray_cluster
+from tests import waiting
 with ray_cluster.connected(sys.argv[1], 1) as ray:
     from hts_tf.machines.exchange import Exchange, Meeting, RayTeam
 
