@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def signal_name(number: int) -> str:
-    """Returns what a signal is called; most of the real-time ones have numbers only."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
 def how_it_ended(code: int) -> str:
     """Returns how a process did, of this exit code; below 0, it is that of a signal."""
-    return f"was killed by {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:  # most of the real-time ones have numbers only
+        return f"was killed by signal {-code}"
 
 
 def fields(pid: int) -> list[str]:

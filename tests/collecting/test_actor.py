@@ -4,10 +4,10 @@ import hypothesis
 import numpy as np
 from hypothesis import strategies as st
 
-from hts_tf import rollouts, specs
-from hts_tf.collecting import board, shared_memory
+from hts_tf import rollouts
 from hts_tf.collecting.actor import Actor, Claims, Gathering
 from hts_tf.collecting.ledger import Place
+from tests.collecting import boards
 
 
 class Slots:
@@ -71,18 +71,8 @@ def test_nobody_waits_for_ever(owner, data):
 
 
 def test_nobody_is_met_in_a_task_without_rivals():
-    game = specs.EnvironmentSpec(
-        specs.ArraySpec((2,), "float32"),
-        specs.DiscreteSpec(num_values=3),
-        max_episode_steps=9,
-        num_players=2,
-        num_rivals=1,
-        rivals_of_tasks=(1, 0),
-    )
-    step = rollouts.step_spec(game, {"logits": specs.ArraySpec((3,), "float32")})
-    fields = board.fields(step, game, 4, 2, 2)
-    made = board.Board(shared_memory.SharedArrays(fields), step, game)
-    made.clear()
+    game, step = boards.game_of_tasks(1, 0)
+    made = boards.make(step, game, sync_interval=4, num_envs=2, num_storages=2)
     for task in (0, 1):
         made.ledger.move(task, Place(0, 0, 0, episode_over=False, task=task))
     asked, everybody = [], SimpleNamespace(number=lambda env, episode: 7)

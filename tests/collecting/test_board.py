@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from hts_tf import rollouts, specs, trees
-from hts_tf.collecting import board, shared_memory
 from hts_tf.collecting.ledger import Place
 from hts_tf.environments import base
+from tests.collecting import boards
 
 GAME = specs.EnvironmentSpec(specs.ArraySpec((2,), "float32"), specs.DiscreteSpec(num_values=3), 9)
 DISCRETE = rollouts.step_spec(GAME, {"logits": specs.ArraySpec((3,), "float32")})
@@ -15,10 +15,7 @@ SYNC_INTERVAL, NUM_ENVS, NUM_STORAGES = 2, 3, 2
 
 
 def make(step=DISCRETE, game=GAME, num_storages=NUM_STORAGES):
-    fields = board.fields(step, game, SYNC_INTERVAL, NUM_ENVS, num_storages)
-    made = board.Board(shared_memory.SharedArrays(fields), step, game)
-    made.clear()
-    return made
+    return boards.make(step, game, SYNC_INTERVAL, NUM_ENVS, num_storages)
 
 
 def begin_episodes(slots):
@@ -252,18 +249,8 @@ def test_the_next_interval_starts_from_the_last_observation_of_a_tree(tree_slots
 
 
 def test_players_who_take_no_part_do_not_count():
-    game = specs.EnvironmentSpec(
-        specs.ArraySpec((2,), "float32"),
-        specs.DiscreteSpec(num_values=3),
-        max_episode_steps=9,
-        num_players=3,
-        num_rivals=2,
-        rivals_of_tasks=(2, 0),
-    )
-    step = rollouts.step_spec(game, {"logits": specs.ArraySpec((3,), "float32")})
-    fields = board.fields(step, game, SYNC_INTERVAL, 1, NUM_STORAGES)
-    made = board.Board(shared_memory.SharedArrays(fields), step, game)
-    made.clear()
+    game, step = boards.game_of_tasks(2, 0)
+    made = boards.make(step, game, SYNC_INTERVAL, 1, NUM_STORAGES)
     np.testing.assert_allclose(made.task_ends, [0.5, 1.0])
     for task, there in [(0, [True, True, True]), (1, [True, False, False])]:
         place = Place(task, 0, 0, episode_over=False, task=task)
