@@ -10,7 +10,7 @@ from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.files.curves import read_curve
 from hts_tf.schedules import sync
 from tests import command_line, patience
-from tests.sameness import fingerprints
+from tests.sameness import assert_same, fingerprints, rows_of
 from tests.schedules import fakes
 from tests.training import score_of, train, wait_for_progress
 
@@ -44,20 +44,23 @@ def test_every_interval_is_learnt_from_by_the_parameters_that_collected_it():
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
-    """The fingerprints of a finished run of 10 updates."""
-    return train(tmp_path_factory.mktemp("reference"), *GAME)
+    """The workdir of a finished run of 10 updates."""
+    workdir = tmp_path_factory.mktemp("reference")
+    train(workdir, *GAME)
+    return workdir
 
 
 @pytest.mark.slow
 def test_workers_do_not_change_bits(reference, tmp_path):
     """The reference has one executor; and one actor, too, whatever is bound."""
     flags = ["--gin_bindings=Trainer.num_executors = 3", "--gin_bindings=Trainer.num_actors = 1"]
-    assert train(tmp_path, *GAME, *flags) == reference
+    train(tmp_path, *GAME, *flags)
+    assert_same(tmp_path, reference, 10)
 
 
 @pytest.mark.slow
 def test_another_seed_other_bits(reference, tmp_path):
-    assert train(tmp_path, *GAME, "--seed=1") != reference
+    assert train(tmp_path, *GAME, "--seed=1") != fingerprints(reference)
 
 
 @pytest.mark.slow
@@ -78,7 +81,7 @@ def test_a_killed_executor_changes_nothing(reference, tmp_path):
         code, _, errors = command_line.finish(process)
     assert code == 0, errors
     assert "was killed by SIGKILL" in errors
-    assert fingerprints(tmp_path) == reference
+    assert_same(tmp_path, reference, 10)
 
 
 @pytest.mark.slow
@@ -90,8 +93,9 @@ def test_stopped_and_resumed_is_as_never_stopped(reference, tmp_path):
         patience.allow(tmp_path)
         code, _, errors = command_line.finish(process)
     assert code == 128 + signal.SIGTERM, errors
-    assert fingerprints(tmp_path) != reference
-    assert train(tmp_path, *GAME) == reference
+    assert rows_of(tmp_path) < 10
+    train(tmp_path, *GAME)
+    assert_same(tmp_path, reference, 10)
 
 
 @pytest.mark.slow
