@@ -64,14 +64,6 @@ def _settled(bound: _Bound) -> dict[tuple[str, str, str], Any]:
     return {**_silent_defaults(), **settled}
 
 
-def macros() -> dict[str, Any]:
-    """Returns name -> value of the macros that gin has parsed."""
-    config = gin.config._CONFIG  # there is no public way
-    return {
-        name: bound.get("value") for (name, what), bound in config.items() if what == "gin.macro"
-    }
-
-
 def check_macros(macros: Mapping[str, Any], text: str) -> None:
     """Checks that the macros which are bound have an effect.
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hts_tf import errors, operative, run_scope, seeding, specs
+from hts_tf import errors, operative, run_scope, seeding
 from hts_tf.algorithms.shards import Shards
 from hts_tf.collecting import data_storage, shared_memory, workers
 from hts_tf.collecting.policy import Policy
@@ -16,7 +16,7 @@ from hts_tf.learner import Learner
 from hts_tf.networks import choice, sketch
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.networks.agent import Agent
-from hts_tf.opponents.pool import Opponents, Pool, Store
+from hts_tf.opponents.pool import Pool, Store
 from hts_tf.pipeline import Pipeline
 from hts_tf.run_state import Parts
 from hts_tf.schedules.schedule import Schedule
@@ -107,7 +107,14 @@ def _parts(
     policy = Policy(behaviour, settings.num_envs * environment.num_players)
     pool = None
     if settings.opponents is not None:
-        pool = _pool(settings.opponents, environment, policy, weights_seed, workdir, seed)
+        pool = Pool(
+            settings.opponents,
+            environment,
+            policy,
+            lambda: ActorCritic(environment, weights_seed),
+            Store(Snapshots(workdir), Snapshots(workdir, "frozen"), policies.load),
+            seed,
+        )
     workers_ = Workers(settings.environment, target.step, policy, seed, crew, pool)
     width = len(own_share.envs) if team.size > 1 else schedule.rollout_width
     learner = Learner(
@@ -145,24 +152,6 @@ def _parts(
         reporter=reporter,
         team=team,
         share=own_share,
-    )
-
-
-def _pool(
-    opponents: Opponents,
-    environment: specs.EnvironmentSpec,
-    policy: Policy,
-    weights_seed: int,
-    workdir: Path,
-    seed: int,
-) -> Pool:
-    return Pool(
-        opponents,
-        environment,
-        policy,
-        lambda: ActorCritic(environment, weights_seed),
-        Store(Snapshots(workdir), Snapshots(workdir, "frozen"), policies.load),
-        seed,
     )
 
 

@@ -203,10 +203,5 @@ def forecast(
     yield "that they and the learner need cores, too"
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(check)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(check)

@@ -44,7 +44,7 @@ def console_name(name: str) -> str:
 
 
 def source(name: str) -> Path:
-    """Returns the file of a command's `main`."""
+    """Returns the file of a command."""
     path = _PACKAGE / name
     return path / "__main__.py" if path.is_dir() else path.with_suffix(".py")
 

@@ -191,10 +191,5 @@ def compare() -> None:
     terminal.say(f"\nMedians over seeds:\n{comparison.table(results, targets)}")
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(compare)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(compare)

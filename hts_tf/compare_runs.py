@@ -137,10 +137,5 @@ def run(*workdirs: str) -> int:
     return 0 if same else 1
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(run, takes_arguments=True)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(run, takes_arguments=True)

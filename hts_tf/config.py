@@ -116,7 +116,8 @@ def load(
         gin.parse_config_files_and_bindings(
             [f"methods/{method}.gin", *files], further, finalize_config=False
         )
-        bindings.check_macros(bindings.macros(), "\n".join([gin.config_str(), *texts]))
+        text = "\n".join([gin.config_str(), *texts])
+        bindings.check_macros(operative.macros(text), text)
         bindings.settle()
 
 

@@ -133,7 +133,7 @@ def _run(line: str) -> int:
 def _end_descendants() -> None:
     """Asks all that this process has started, and what these have, to end, and waits for it."""
     asked: set[int] = set()
-    while there := _descendants():
+    while there := processes.descendants(os.getpid()):
         for pid in there:  # who waits for another comes first: it must not go on
             if pid in asked:
                 continue
@@ -144,14 +144,6 @@ def _end_descendants() -> None:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(-1, os.WNOHANG)
         time.sleep(_POLL_SEC)
-
-
-def _descendants() -> list[int]:
-    parents = {pid: int(parent) for pid, (_, parent, *_) in processes.all_fields()}
-    found = [os.getpid()]
-    for one in found:  # which grows meanwhile
-        found += [child for child, parent in parents.items() if parent == one]
-    return found[1:]
 
 
 def main() -> None:

@@ -221,10 +221,5 @@ def histogram(values: np.ndarray) -> str:
     )
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(evaluate)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(evaluate)

@@ -84,10 +84,5 @@ def evaluate() -> None:
         print(json.dumps(evaluation), file=answers, flush=True)
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(evaluate)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(evaluate)

@@ -43,10 +43,5 @@ def export() -> None:
             terminal.say(f"  {what} {key}: {[*spec.shape[1:]]} {spec.dtype.name}")
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(export)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(export)

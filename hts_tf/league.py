@@ -92,10 +92,5 @@ def _as_it_was_called(directory: Path) -> Path:
     return directory
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(play)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(play)

@@ -108,10 +108,5 @@ def play() -> None:
         print(f"episode {number}: {outcome}")
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(play)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(play)

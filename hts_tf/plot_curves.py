@@ -69,10 +69,5 @@ def plot() -> None:
             print(f"{name}: score {target:g} {text}")
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(plot)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(plot)

@@ -45,10 +45,5 @@ def _seconds(flag: str, values: list[str] | None) -> tuple[float, float] | None:
     return begin, end
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(plot)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(plot)

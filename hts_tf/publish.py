@@ -88,10 +88,5 @@ def _run(module: str, workdir: Path, *arguments: str) -> None:
     child.run(module, [f"--workdir={workdir}", *arguments, *modules])
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(publish)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(publish)

@@ -235,10 +235,5 @@ def _describe(record: Record) -> str:
     return f"{video.name(record)}{whom}, seed {record.seed}, {record.length} env steps, {outcome}"
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(run)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(run)

@@ -159,7 +159,7 @@ class RunState:
             parts.reporter.restore(state)
         own = collectors.part(state, parts.share.envs) if parts.team.size > 1 else state
         playing = parts.team.all_gather(parts.collector.restore(own, self.next_round))
-        parts.keeper.restore(state, [episode for there in playing for episode in there])
+        parts.keeper.episodes.restore(state, [episode for there in playing for episode in there])
         if parts.pool:
             parts.pool.restore(state, board.met)
         if parts.progress:

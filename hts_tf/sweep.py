@@ -190,10 +190,5 @@ def _places() -> Iterator[list[Callable[..., Child]]]:
         yield [Child] * _PROCESSES.value
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(sweep)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(sweep)

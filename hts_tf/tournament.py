@@ -85,10 +85,5 @@ def play() -> None:
     terminal.say(f"\n{standings.text(table)}")
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(play)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(play)

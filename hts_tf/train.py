@@ -162,10 +162,5 @@ def _train(settings: Settings, team: Team | None) -> int:
     return 128 + pipeline.signals.received if pipeline.signals.received else 0
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(train)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(train)

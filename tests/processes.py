@@ -9,26 +9,10 @@ from hts_tf.system import processes
 
 def training_processes(command):
     """Returns trainer and executors of a command's training, once there are executors."""
-    for path in Path("/proc").glob("[0-9]*"):
-        if parent_of(path) == command and (found := kernel.executors_of(int(path.name))):
-            return [int(path.name), *found]
+    for pid, (_, parent, *_) in processes.all_fields():
+        if int(parent) == command and (found := kernel.executors_of(pid)):
+            return [pid, *found]
     return []
-
-
-def parent_of(path):
-    try:
-        return int(processes.fields(int(path.name))[1])
-    except OSError:
-        return None
-
-
-def descendants(ancestor):
-    """Returns a process's children, theirs, and so on."""
-    parents = {int(path.name): parent_of(path) for path in Path("/proc").glob("[0-9]*")}
-    found = [ancestor]
-    for pid in found:  # which grows meanwhile
-        found += [child for child, parent in parents.items() if parent == pid]
-    return found[1:]
 
 
 def in_session(leader):

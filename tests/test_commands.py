@@ -14,18 +14,19 @@ from hts_tf import commands, completion
 from tests import command_line
 
 TYPED = {commands.console_name(name): f"hts_tf.{name}" for name in commands.COMMANDS}
+_RUNS = 'if __name__ == "__main__":'
 
 
 def test_every_command_that_users_type_is_listed():
     runnable = {
         path.stem
         for path in Path(commands.__file__).parent.glob("*.py")
-        if "\ndef main(" in path.read_text()
+        if _RUNS in path.read_text()
     }
     # But the list itself, and what trainings start.
     assert runnable - {"commands", "evaluating"} <= {*commands.COMMANDS}
     for name in commands.COMMANDS:
-        assert "\ndef main(" in commands.source(name).read_text(), name
+        assert _RUNS in commands.source(name).read_text(), name
 
 
 def test_listing():

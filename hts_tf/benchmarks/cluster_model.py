@@ -318,10 +318,5 @@ def tell() -> None:
         draw(rows, Path(_PICTURE.value))
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(tell)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(tell)

@@ -103,10 +103,5 @@ def benchmark() -> None:
                 print(f"{size:8d}{num_bytes:12,d}{numbers}", flush=True)
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(benchmark)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(benchmark)

@@ -189,10 +189,5 @@ def benchmark() -> None:
     terminal.say(table(compared, formats))
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(benchmark)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(benchmark)

@@ -46,10 +46,5 @@ def benchmark() -> None:
     print("\n".join(line[:_WIDTH] for line in lines[: _TOP + 1]))
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(benchmark)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(benchmark)

@@ -114,10 +114,5 @@ def benchmark() -> None:
         )
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(benchmark)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(benchmark)

@@ -18,8 +18,7 @@ are compiled.
 
 import itertools
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from statistics import mean, stdev
 from typing import NamedTuple
 
@@ -277,22 +276,6 @@ def line(r: Row) -> str:
     )
 
 
-def speedups(rows: Sequence[Row]) -> str:
-    """Writes the sweep over the variance as a table: how much faster `hts` is than `sync`."""
-    pairs: dict[str, dict[str, Row]] = defaultdict(dict)
-    for r in rows:
-        if r.sweep == "variance":
-            pairs[r.step_time][r.schedule] = r
-    lines = [f"{'step time':16}{'variance [s^2]':>16}{'hts / sync: measured':>23}{'expected':>10}"]
-    lines += [
-        f"{name:16}{pair['hts'].step_variance_sec2:16.2e}"
-        f"{pair['sync'].interval_sec / pair['hts'].interval_sec:23.2f}"
-        f"{pair['sync'].expected_interval_sec / pair['hts'].expected_interval_sec:10.2f}"
-        for name, pair in pairs.items()
-    ]
-    return "\n".join(lines)
-
-
 def check() -> None:
     """Raises: ConfigError: a flag cannot be used."""
     for scenario in _SCENARIOS.value or [""]:
@@ -313,23 +296,15 @@ def benchmark() -> None:
     """
     check()
     timings: dict[Case, Timing] = {}
-    rows: list[Row] = []
     table = options.Table(_OUTPUT.value, Row._fields)
     terminal.say(_HEADING)
     for sweep, case in cases():
         if case not in timings:
             timings[case] = measure(case)
-        rows.append(row(sweep, case, timings[case]))
-        table.add(rows[-1])
-        terminal.say(line(rows[-1]))
-    if any(r.sweep == "variance" for r in rows):
-        terminal.say(f"\n{speedups(rows)}")
-
-
-def main() -> None:
-    """Entry point."""
-    command.run(benchmark)
+        measured = row(sweep, case, timings[case])
+        table.add(measured)
+        terminal.say(line(measured))
 
 
 if __name__ == "__main__":
-    main()
+    command.run(benchmark)

@@ -106,10 +106,5 @@ def benchmark() -> None:
         terminal.say(f"\n{scenario} on {cores} cores\n{figures.table(rows)}\n")
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(benchmark)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(benchmark)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class Place(NamedTuple):
+class Spot(NamedTuple):
     """Where an executor died.
 
     Attributes:
@@ -29,10 +29,10 @@ class Deaths:
     def __init__(self, num_executors: int) -> None:
         """Begins without any."""
         self.total = 0
-        self._places: list[Place | None] = [None] * num_executors
+        self._spots: list[Spot | None] = [None] * num_executors
         self._in_a_row = [0] * num_executors
 
-    def count(self, index: int, place: Place | None, has_history: bool) -> int:
+    def count(self, index: int, spot: Spot | None, has_history: bool) -> int:
         """Counts one; returns how many of this executor there were there in a row.
 
         An episode that is played again dies wherever it dies without getting any further; one of an
@@ -40,14 +40,14 @@ class Deaths:
 
         Args:
           index: of the executor.
-          place: where it died; None is none that can be died in again.
+          spot: where it died; None is none that can be died in again.
           has_history: whether its environments are known not to be free of history.
         """
         self.total += 1
-        before, self._places[index] = self._places[index], place
+        before, self._spots[index] = self._spots[index], spot
         again = {before}
         if before is not None and has_history:
             again.add(before._replace(episode=before.episode + 1))
-        same = place is not None and place in again
+        same = spot is not None and spot in again
         self._in_a_row[index] = 1 + (self._in_a_row[index] if same else 0)
         return self._in_a_row[index]

@@ -17,7 +17,7 @@ import numpy as np
 from hts_tf import errors
 from hts_tf.collecting import executor
 from hts_tf.collecting.board import Board
-from hts_tf.collecting.deaths import Deaths, Place
+from hts_tf.collecting.deaths import Deaths, Spot
 from hts_tf.collecting.executor_process import ExecutorTask
 from hts_tf.system import processes, source, terminal
 
@@ -207,7 +207,7 @@ class ExecutorPool:
         if fault:  # trying again would not mend it
             raise WorkerError(f"{fault} ({where})", attempt)
         deaths_there = self._deaths.count(
-            index, self._place(index), bool(self._board.has_history[0])
+            index, self._spot(index), bool(self._board.has_history[0])
         )
         envs = ", ".join(str(self._board.env(slot)) for slot in self._tasks[index].slots)
         report = f"executor {index} (environments {envs}) {how} while {where}"
@@ -249,12 +249,12 @@ class ExecutorPool:
             num_actions = step + 1
         return where, Attempt(env, episode, task, self._ledger.attempted(slot, num_actions))
 
-    def _place(self, index: int) -> Place | None:
+    def _spot(self, index: int) -> Spot | None:
         """Returns where an executor died; None while it waited, which is no place of its own."""
         what, slot, episode, *_ = self._doing[index].tolist()
         if what == executor.WAITING:
             return None
-        return Place(what, slot, self._ledger.place(slot).length if slot >= 0 else 0, episode)
+        return Spot(what, slot, self._ledger.place(slot).length if slot >= 0 else 0, episode)
 
     def _kill_hanging(self) -> None:
         if self._step_timeout_sec is None:

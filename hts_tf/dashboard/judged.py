@@ -58,10 +58,5 @@ def judge() -> None:
     print(json.dumps(told), file=answers, flush=True)
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(judge)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(judge)

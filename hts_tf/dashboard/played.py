@@ -70,10 +70,5 @@ def _doing(player: base.Watched, action: Any) -> str:
     return player.action_name(action).replace("_", " ")
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(play)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(play)

@@ -40,9 +40,9 @@ class EventFile:
         self._write(file_version="brain.Event:2")
 
     def restart(self, step: int) -> None:
-        """Writes that what earlier files have from this step on is void."""
+        """Writes that what earlier files have after this step is void: it is made again."""
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START, msg=TELLS_ITS_END)
-        self._write(step=step, session_log=start)
+        self._write(step=step + 1, session_log=start)
 
     def end(self, step: int) -> None:
         """Writes that the run has come to its end, and all of it is kept."""

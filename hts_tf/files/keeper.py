@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from hts_tf import config, errors, operative, rollouts, seeding, trees
 from hts_tf.collecting.executor_pool import Attempt
-from hts_tf.collecting.ledger import Place
 from hts_tf.files import archive, fingerprint_log, policies, scope
 from hts_tf.files.episodes import EpisodeTracker
 from hts_tf.files.evaluations import Evaluations
@@ -232,16 +231,12 @@ class Keeper:
         return self._workdir.save(number, state, keep=self._settings.keep_checkpoints)
 
     def state(self) -> State:
-        """Returns what `restore` takes, for a checkpoint."""
+        """Returns what a checkpoint has of it, with what `episodes.restore` takes."""
         return {
             "run/archive_bytes": np.array(self._archive.size),
             "run/scope": np.array(json.dumps(self._scope)),
             **self.episodes.state(),
         }
-
-    def restore(self, state: State, playing: list[tuple[Place, np.ndarray]]) -> None:
-        """Goes on from a saved state; for `playing` see `EpisodeTracker.restore`."""
-        self.episodes.restore(state, playing)
 
     def replay_command(self, attempt: Attempt, number: int) -> str:
         """Keeps what an executor died in, if on the first machine; says how to see it die again."""

@@ -45,10 +45,5 @@ def report() -> None:
         print(path)
 
 
-def main() -> None:
-    """Entry point."""
-    command.run(report)
-
-
 if __name__ == "__main__":
-    main()
+    command.run(report)

@@ -57,9 +57,10 @@ def sample(runs: Sequence[Run], methods: Sequence[str], quantity: Quantity) -> S
     scenarios, ranges = [], []
     for scenario in sorted({run.scenario for run in runs}):
         here = [run for run in runs if run.scenario == scenario and run.method in methods]
+        here.sort(key=lambda run: run.seed)
         ends = common_range(here, "env_steps")
         values = {
-            method: [quantity(run, ends) for run in by_seed(here, method)] if ends else []
+            method: [quantity(run, ends) for run in here if run.method == method] if ends else []
             for method in methods
         }
         if all(len(column) >= MIN_SEEDS for column in values.values()):
@@ -75,11 +76,6 @@ def sample(runs: Sequence[Run], methods: Sequence[str], quantity: Quantity) -> S
         for method, column in columns.items()
     }
     return Sample(scenarios, ranges, scores)
-
-
-def by_seed(runs: Sequence[Run], method: str) -> list[Run]:
-    """Returns a method's runs in the order of their seeds."""
-    return sorted((run for run in runs if run.method == method), key=lambda run: run.seed)
 
 
 def interquartile_means(scores: dict[str, np.ndarray]) -> dict[str, Estimate]:

@@ -33,3 +33,12 @@ def all_fields() -> Iterator[tuple[int, list[str]]]:
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has just ended
             yield int(path.name), fields(int(path.name))
+
+
+def descendants(ancestor: int) -> list[int]:
+    """Returns a process's children, theirs, and so on; parents come before their children."""
+    parents = {pid: int(parent) for pid, (_, parent, *_) in all_fields()}
+    found = [ancestor]
+    for one in found:  # which grows meanwhile
+        found += [child for child, parent in parents.items() if parent == one]
+    return found[1:]

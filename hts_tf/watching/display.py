@@ -6,7 +6,6 @@ import sys
 import time
 import types
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -94,27 +93,20 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{seconds:02d}"
 
 
-class TensorBoard:
+class TensorBoard(event_file.EventFile):
     """Writes an event file; the step axis is env steps."""
-
-    def __init__(self, workdir: Path) -> None:
-        self._events = event_file.EventFile(workdir)
-
-    def restart(self, env_steps: int) -> None:
-        """Takes back what was written of a run after so many env steps: it makes them again."""
-        self._events.restart(env_steps + 1)
 
     def scalars(self, env_steps: int, values: dict[str, float]) -> None:
         """Writes scalars by name; whoever follows the file sees them at once."""
         summary = summary_pb2.Summary()
         for name, value in values.items():
             summary.MergeFrom(scalar_summary.scalar_pb(name, value))
-        self._events.add(env_steps, summary)
+        self.add(env_steps, summary)
 
     def text(self, name: str, text: str) -> None:
         """Writes a text, shown verbatim."""
         indented = "\n".join("    " + line for line in text.splitlines())
-        self._events.add(0, text_summary.text_pb(name, indented))
+        self.add(0, text_summary.text_pb(name, indented))
 
     def animation(self, env_steps: int, name: str, gif: bytes, size: tuple[int, int]) -> None:
         """Writes a GIF of a (width, height), which TensorBoard shows among the images, moving."""
@@ -123,16 +115,4 @@ class TensorBoard:
         metadata = image_metadata.create_summary_metadata(display_name=None, description=None)
         summary = summary_pb2.Summary()
         summary.value.add(tag=name, tensor=content, metadata=metadata)
-        self._events.add(env_steps, summary)
-
-    def end(self, env_steps: int) -> None:
-        """Writes that the run has come to its end, and all of it is kept."""
-        self._events.end(env_steps)
-
-    def sync(self) -> None:
-        """Returns when all that has been written is on the disk."""
-        self._events.sync()
-
-    def close(self) -> None:
-        """Closes the file; may be called twice."""
-        self._events.close()
+        self.add(env_steps, summary)

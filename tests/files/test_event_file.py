@@ -10,7 +10,7 @@ from hts_tf.files.event_tail import RESTART, EventTail
 
 def test_it_is_what_tensorflow_reads(tmp_path):
     file = EventFile(tmp_path / "new")
-    file.restart(7)
+    file.restart(6)
     file.add(7, summary_v2.scalar_pb("score", 0.5))
     file.close()
     file.close()
