@@ -34,7 +34,7 @@ _WORKLOADS = {
         num_minibatches=4,
         sync_interval=128,
     ),
-    # The same with 10 players; docs/results/teams.md, Speed.
+    # The same with 10 players, of an earlier version; docs/cluster_model.md.
     "11_vs_11": Workload(
         env_sec=2.06e-3,  # engine 1.5 ms, observations and masks 0.56 ms
         sleep_sec=0.0,
@@ -119,7 +119,7 @@ _SHARED_CORES = flags.DEFINE_boolean(
 _UTILISATION = flags.DEFINE_float(
     "utilisation",
     0.94,
-    "share of the time in which cores with enough to do compute; docs/results/teams.md: "
+    "share of the time in which cores with enough to do compute; docs/cluster_model.md: "
     "591 SPS x 3.2 ms / 2 cores",
     lower_bound=0.01,
     upper_bound=1.0,
