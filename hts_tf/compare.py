@@ -3,8 +3,8 @@
 A run ends when it has reached all `--targets`, or `Trainer.stop_at_score` where that
 is bound, when its minutes are over, or when it has made its env steps. The same command goes on
 where it was interrupted. One whose learning goes out of bounds does not keep the others from being
-made; the same command would find that again. Runs that differ in more than seeds, as settings have
-changed since some of them were made, are refused.
+made; it stays as it is, unless its workdir is removed. Runs that differ in more than seeds, as
+settings have changed since some of them were made, are refused.
 
 What runs measured is written to CSV files after each of them: see `comparison.write`, and for the
 columns `comparison.Measured`; they hold the runs of the last command.
@@ -24,7 +24,7 @@ from hts_tf.files.curves import RunLog
 from hts_tf.files.workdir import BY_OBSERVER, Workdir
 from hts_tf.system import command, parallel, terminal
 from hts_tf.system.child import ChildError
-from hts_tf.trainings import Training, nothing_left, together
+from hts_tf.trainings import Training, divergence, nothing_left, together
 
 _SCENARIOS = flags.DEFINE_list(
     "scenarios", ["academy_empty_goal_close"], "scenarios as of hts_tf.train, separated by commas"
@@ -51,9 +51,9 @@ _GIN_FILES = flags.DEFINE_multi_string(
 _GIN_BINDINGS = flags.DEFINE_multi_string("gin_bindings", [], "further settings, for all runs")
 
 
-def measure(workdir: Path, targets: Sequence[float], has_diverged: bool = False) -> Measured | None:
+def measure(workdir: Path, targets: Sequence[float]) -> Measured | None:
     """Returns what a run has measured so far, or None if it has neither begun nor diverged."""
-    log = RunLog(workdir)
+    log, has_diverged = RunLog(workdir), divergence(workdir) is not None
     if not (log.env_steps or has_diverged):
         return None
     measured = comparison.measure(log, _MINUTES.value, targets, *_ends(workdir))
@@ -89,12 +89,12 @@ def is_over(measured: Measured, workdir: Path) -> bool:
 
 def train(
     run: Run, workdir: Path, targets: Sequence[float], check_alike: Callable[[], None]
-) -> bool:
-    """Trains until the run is over; returns whether that is because learning went out of bounds.
+) -> None:
+    """Trains until the run is over, perhaps as learning went out of bounds: see `divergence`.
 
     Raises:
       ConfigError: it is not like those that it is to be compared with.
-      ChildError: the training refused its configuration, or failed.
+      ChildError: the training refused its configuration, or failed in other ways than by learning.
     """
     log = RunLog(workdir)
     ends: tuple[int, float] | None = None
@@ -127,9 +127,6 @@ def train(
     except ChildError as error:
         if error.code != errors.DivergenceError.code:
             raise
-        terminal.warn(str(error))
-        return True
-    return False
 
 
 def _check(new: Sequence[Run], is_first: bool) -> None:
@@ -173,20 +170,22 @@ def compare() -> None:
     check_alike()
     results = {run: measure(directory / str(run), targets) for run in runs}
     for number, run in enumerate(runs, 1):
-        workdir, has_diverged, is_alike = directory / str(run), False, True
+        workdir, is_alike = directory / str(run), True
         try:
             if results[run] is None or not is_over(results[run], workdir):
-                has_diverged = train(run, workdir, targets, check_alike)
+                train(run, workdir, targets, check_alike)
                 check_alike()  # it may have been over before it was looked at
         except errors.ConfigError:
             is_alike = False
             raise
         finally:
-            results[run] = measure(workdir, targets, has_diverged) if is_alike else None
+            results[run] = measure(workdir, targets) if is_alike else None
             begun = {run: measured for run, measured in results.items() if measured}
             comparison.write(directory, begun)
         if results[run] is None:
             raise nothing_left(str(run), workdir)
+        if how := divergence(workdir):
+            terminal.warn(how)
         terminal.say(f"{number} of {len(runs)}, {run}: {comparison.line(results[run], targets)}")
     terminal.say(f"\nMedians over seeds:\n{comparison.table(results, targets)}")
 

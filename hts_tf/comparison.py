@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, harmonic_mean, median
 from typing import Any, NamedTuple
@@ -90,7 +90,7 @@ def common(gin_files: Sequence[str], gin_bindings: Sequence[str]) -> str:
       ConfigError: a file cannot be read.
     """
     try:
-        texts = [Path(path).read_text(encoding="utf-8") for path in gin_files]
+        texts = [config.with_includes(path) for path in gin_files]
     except (OSError, UnicodeDecodeError) as error:
         raise errors.ConfigError(f"--gin_files: {error}") from None
     return "\n".join([*texts, *gin_bindings])
@@ -120,13 +120,16 @@ def claim(directory: Path, gin_files: Sequence[str], gin_bindings: Sequence[str]
 
 
 def check_alike(
-    runs: Iterable[tuple[Path, Run]], advice: str = "take another --output, or remove the older run"
+    runs: Iterable[tuple[Path, Run]],
+    advice: str = "take another --output, or remove the older run",
+    searched: Collection[str] = (),
 ) -> None:
     """Checks that runs that are averaged differ in nothing but their seeds, those that there are.
 
     Args:
       runs: each with the directory of its comparison.
       advice: what to change where they do not.
+      searched: names of bindings that may differ, too.
 
     Raises:
       ConfigError: two differ in more, as settings have changed since the one was made.
@@ -141,10 +144,14 @@ def check_alike(
             first.configuration(),
             workdir.configuration(),
             (f"in {first.path}", f"in {workdir.path}"),
+            searched,
         )
         if different:
+            more, together = "seeds", "averaged"
+            if searched:
+                more, together = "what is searched", "compared"
             raise errors.ConfigError(
-                f"runs that differ in more than seeds are not averaged: {'; '.join(different)}; "
+                f"runs that differ in more than {more} are not {together}: {'; '.join(different)}; "
                 f"{advice}"
             )
 

@@ -269,7 +269,7 @@ def environment_for(
     """
     files, further = _sources(scenario, gin_files, gin_bindings)
     with _loading():
-        text = "\n".join([*map(_with_includes, files), *further])
+        text = "\n".join([*map(with_includes, files), *further])
         _check_signs(text)
         bindings.check_macros(operative.macros(text), text)
         bound = operative.bindings(text)
@@ -294,8 +294,8 @@ def _is_known(selector: str) -> bool:
     return True
 
 
-def _with_includes(path: str) -> str:
+def with_includes(path: str) -> str:
     """Returns the text of a gin file, ours or the user's, and of those that it includes."""
     ours = gin_directory() / path
     text = (ours if ours.is_file() else Path(path)).read_text()
-    return re.sub(r"^include (['\"])(.+)\1", lambda m: _with_includes(m[2]), text, flags=re.M)
+    return re.sub(r"^include (['\"])(.+)\1", lambda m: with_includes(m[2]), text, flags=re.M)

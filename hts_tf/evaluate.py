@@ -108,9 +108,15 @@ def evaluate() -> None:
     whom = f" against {against}" if name else ""
     made = f"{found.updates:,} updates"
     if found.env_steps is not None:
-        made = f"{found.env_steps:,} env steps"
-    print(f"{len(records)} episodes with the policy of {made}{whom}, also in {path}")
-    _print_outcomes(records, spec)
+        made = f"{found.env_steps:,} env steps and {made}"
+    met = [record for record in records if record.against] if name else records
+    number = f"{len(records)} episodes"
+    if len(met) < len(records):  # in others, of tasks without another side, nobody met it
+        number = f"{len(met)} of {number}"
+    print(f"{number} with the policy of {made}{whom}, also in {path}")
+    _print_tasks(records, spec)
+    if met:
+        _print_outcomes(met, spec)
     if _VIDEO.value and isinstance(environment, base.Watchable):
         try:
             _show(workdir, path.with_suffix(".bin"), found.env_steps or 0)
@@ -118,11 +124,14 @@ def evaluate() -> None:
             terminal.warn(f"no video of the first episode: {error}")
 
 
-def _print_outcomes(records: Sequence[archive.Record], spec: specs.EnvironmentSpec) -> None:
+def _print_tasks(records: Sequence[archive.Record], spec: specs.EnvironmentSpec) -> None:
     for task in range(spec.num_tasks) if spec.num_tasks > 1 else ():
         scores = [r.score for r in records if r.task == task]
         if scores:
             print(f"task {task}: {len(scores)} episodes, mean score {np.mean(scores):.3f}")
+
+
+def _print_outcomes(records: Sequence[archive.Record], spec: specs.EnvironmentSpec) -> None:
     outcomes = [(r.score, r.episode_return, r.length, *r.figures) for r in records]
     names = (*Episode._fields, *spec.figures)
     for name, values in zip(names, np.transpose(outcomes), strict=True):
@@ -164,10 +173,11 @@ def _name() -> str:
 
 
 def _file_name(found: policies.Parameters, against: str) -> str:
-    made = f"update{found.updates:09d}" if found.env_steps is None else f"{found.env_steps:09d}"
     policy = "most_probable" if _DETERMINISTIC.value else "sampled"
     whom = f"_against_{whole.as_name(against)}" if _OPPONENT.value else ""
-    return f"evaluation_{made}_{policy}{whom}_seed{_SEED.value}_episodes{_EPISODES.value}.csv"
+    # Not of env steps, of which the last two updates under `hts` have as many.
+    made = f"evaluation_{found.updates:06d}_{policy}{whom}"
+    return f"{made}_seed{_SEED.value}_episodes{_EPISODES.value}.csv"
 
 
 def _show(workdir: Workdir, episodes: Path, env_steps: int) -> None:

@@ -154,7 +154,7 @@ def load(name: str, modules: Sequence[str] = ()) -> LoadedPolicy:
       ConfigError: there is no such run, checkpoint or snapshot, or it cannot be used.
       ProtocolError: its environment has other spaces each time that it is built.
     """
-    with compute.precision_of_its_own():  # the caller may build models, too
+    with compute.as_a_guest():  # the caller may build and train models, too
         return LoadedPolicy(participants.load(str(name), modules, _configure))
 
 

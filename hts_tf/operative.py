@@ -6,7 +6,7 @@ It is read without gin's registry, and nothing that it asks to import is importe
 import dataclasses
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import gin
@@ -207,13 +207,22 @@ def differences(
     return found
 
 
-def differences_but_seeds(a: str, b: str, places: tuple[str, str]) -> list[str]:
+def differences_but_seeds(
+    a: str, b: str, places: tuple[str, str], others: Collection[str] = ()
+) -> list[str]:
     """Returns in what two runs differ that are to differ in nothing but their seeds.
 
-    Needs nothing that is configured; see `differences`.
+    Needs nothing that is configured; see `differences`. Names of other bindings in which they may
+    differ, too, may say more than they need to of where their configurables are from.
     """
     found = differences(a, b, places, bound_by_both=True)
-    return [different for different in found if not different.startswith(f"{_SEED} = ")]
+    may_differ = [_SEED, *(_short(name) for name in others)]
+    return [different for different in found if different.partition(" = ")[0] not in may_differ]
+
+
+def _short(name: str) -> str:
+    scope, slash, selector = name.rpartition("/")
+    return scope + slash + ".".join(selector.split(".")[-2:])
 
 
 def without_observers(text: str) -> str:

@@ -13,7 +13,7 @@ from hts_tf.files.keeper import Keeper
 from hts_tf.files.workdir import BY_OBSERVER, COMPLETE
 from hts_tf.learner import Learner
 from hts_tf.networks.agent import Agent
-from hts_tf.opponents.pool import Pool
+from hts_tf.opponents.pool import Pool, met_from
 from hts_tf.schedules.schedule import Schedule
 from hts_tf.team import Share, Team, broadcast
 from hts_tf.watching.reporter import Reporter
@@ -91,7 +91,9 @@ class RunState:
             keeper.give_first_parameters(learner)
             self._begin()
         if team.size > 1:
-            saved, parameters, files = broadcast(team, (saved, learner.state(), keeper.snapshots()))
+            met = met_from(saved or {}) if self._parts.pool else []
+            files = keeper.snapshots(met) if team.number == 0 else {}
+            saved, parameters, files = broadcast(team, (saved, learner.state(), files))
             if team.number > 0:
                 keeper.take_snapshots(files)
                 if not saved:

@@ -9,6 +9,8 @@ import numpy as np
 from hts_tf.opponents import ratings
 from hts_tf.system import whole
 
+_SO_FAR = "_matches_so_far.csv"
+
 
 class Match(NamedTuple):
     """What two have played, the first on the left.
@@ -116,19 +118,26 @@ def check(output: Path) -> None:
     whole.check_table(output, _beside(output, ".csv"), Row._fields, "a tournament")
     matches = _beside(output, "_matches.csv")
     whole.check_table(output, matches, Match._fields, "a tournament's matches")
-    whole.prepare(matches, "--output")
+    whole.prepare(_beside(output, _SO_FAR), "--output")
 
 
-def write_matches(output: Path, names: Sequence[str], matches: Sequence[Match]) -> None:
-    """Writes OUTPUT_matches.csv, which may be known before the last match is over.
+def write_matches(
+    output: Path, names: Sequence[str], matches: Sequence[Match], is_over: bool
+) -> None:
+    """Writes OUTPUT_matches.csv; until the last match is over, OUTPUT_matches_so_far.csv.
+
+    So what is there of a tournament before stays whole.
 
     Raises:
       ConfigError: `--output` cannot be written.
     """
     played = [(names[m.left], names[m.right], *_plain(m[2:])) for m in matches]
+    so_far = _beside(output, _SO_FAR)
     with whole.refusing("--output"):
         output.parent.mkdir(parents=True, exist_ok=True)
-        whole.write_csv(_beside(output, "_matches.csv"), Match._fields, played)
+        whole.write_csv(so_far, Match._fields, played)
+        if is_over:
+            so_far.replace(_beside(output, "_matches.csv"))
 
 
 def text(table: Sequence[Row]) -> str:

@@ -108,14 +108,17 @@ def sweep() -> None:
     record.claim(plan.directory, identity)
     drawn = study.Study(searched, len(plan.runs), _DRAW.value)
     outcomes: list[record.Outcome] = []
+    made = record.made(plan.directory)  # of these, nothing is to be lost
     with _places() as places:
-        while len(outcomes) < _TRIALS.value:
+        while len(outcomes) < max(_TRIALS.value, made):
             batch = [drawn.ask() for _ in range(_AT_ONCE.value)]
             together([functools.partial(making.make, plan, trial) for trial in batch], places)
             for trial in batch:
                 drawn.tell(trial)
                 outcomes.append(making.outcome(plan, trial))
                 terminal.say(outcomes[-1].line(names))
+            if len(outcomes) < made:
+                continue
             record.write(plan.directory, names, outcomes)
             made_by = shlex.join(["python", "-m", "hts_tf.sweep", *sys.argv[1:]])
             page.write(plan, names, outcomes, identity, made_by)
@@ -162,6 +165,7 @@ def _plan(searched: Sequence[space.Parameter]) -> making.Plan:
         [total_of[run.scenario] for run in runs],
         _MINUTES.value,
         *own,
+        space.bindings(searched, comparison.common(*own)),
     )
 
 

@@ -74,7 +74,8 @@ def play() -> None:
     standings.check(output)  # refused now rather than after hours
     for match in tournament.play(min(processes, len(tournament.pairs))):
         matches.append(match)
-        standings.write_matches(output, names, matches)
+        is_over = len(matches) == len(tournament.pairs)
+        standings.write_matches(output, names, matches, is_over)
         terminal.say(
             f"{len(matches)} of {len(tournament.pairs)}, {names[match.left]} : "
             f"{names[match.right]}  {match.wins} wins, {match.draws} draws, {match.losses} losses, "

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from hts_tf import errors
-from hts_tf.system import stop_signals, terminal
+from hts_tf.system import stop_signals, terminal, whole
 from hts_tf.system.child import Child, ChildError
 
 _POLL_SEC = 0.5
+_DIVERGED = "diverged.txt"  # in a workdir
 
 _Place = TypeVar("_Place")
 # Of a task, while it goes on; yields why it ends, once it has been interrupted.
@@ -24,6 +25,17 @@ def nothing_left(name: str, workdir: Path) -> ChildError:
         f"{name}: the training has ended, but there is nothing of it in {workdir}",
         errors.RunError.code,
     )
+
+
+def divergence(workdir: Path) -> str | None:
+    """Returns how learning went out of bounds in a training that was made here, if it has.
+
+    That is its result: who cannot be repeated would get another chance, where others get none.
+    """
+    try:
+        return (workdir / _DIVERGED).read_text(encoding="utf-8")
+    except OSError:
+        return None
 
 
 class Training(NamedTuple):
@@ -55,7 +67,7 @@ class Training(NamedTuple):
           begin: a `Child`, or what is like one somewhere else.
 
         Raises:
-          ChildError: the training refused its configuration, or failed.
+          ChildError: the training refused its configuration, or failed; see also `divergence`.
         """
         self.workdir.mkdir(exist_ok=True, parents=True)
         printed = self.workdir / "log.txt"
@@ -79,7 +91,10 @@ class Training(NamedTuple):
                         yield interruption
                     raise
         except ChildError as error:
-            raise ChildError(f"{self.name}: {error} (see {printed})", error.code) from None
+            text = f"{self.name}: {error} (see {printed})"
+            if error.code == errors.DivergenceError.code:
+                whole.write(self.workdir / _DIVERGED, text.encode())
+            raise ChildError(text, error.code) from None
 
 
 def together(

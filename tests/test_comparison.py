@@ -173,6 +173,22 @@ def test_a_directory_has_one_configuration(tmp_path):
         comparison.claim(file / "output", [], [])
 
 
+def test_files_that_are_included_count(tmp_path):
+    output, included, given = (tmp_path / name for name in ("output", "base.gin", "mine.gin"))
+    included.write_text("PPO.epochs = 2\n")
+    given.write_text(f"include '{included}'\n")
+    comparison.claim(output, [given], [])
+    (output / "run").mkdir()
+    (output / "run" / "config.gin").touch()
+    comparison.claim(output, [given], [])
+    included.write_text("PPO.epochs = 3\n")
+    with pytest.raises(errors.ConfigError, match="holds runs with other --gin_files"):
+        comparison.claim(output, [given], [])
+    included.unlink()
+    with pytest.raises(errors.ConfigError, match=r"--gin_files: .*No such file"):
+        comparison.claim(output, [given], [])
+
+
 def test_runs_of_other_settings_are_not_averaged(tmp_path):
     """As they are, where a setting has another value since the first of them was made."""
     runs = [Run(method, "synthetic", seed) for method in ("ppo", "hts_ppo") for seed in range(3)]
@@ -194,3 +210,4 @@ def test_runs_of_other_settings_are_not_averaged(tmp_path):
     seed = "synthetic-ppo-seed"
     with pytest.raises(errors.ConfigError, match=rf"clip = 0\.1 in .*{seed}0, 0\.2 in .*{seed}2; "):
         comparison.check_alike(made)
+    comparison.check_alike(made, searched=["hts_tf.PPO.clip"])

@@ -208,11 +208,11 @@ def test_evaluate_writes_what_it_prints(reference):
         "hts_tf.evaluate", f"--workdir={workdir}", "--episodes=3"
     )
     assert code == 0, errors
-    with (workdir / "evaluation_000000512_sampled_seed0_episodes3.csv").open() as file:
+    with (workdir / "evaluation_000008_sampled_seed0_episodes3.csv").open() as file:
         scores = [float(row["score"]) for row in csv.DictReader(file)]
     assert len(scores) == 3
     assert f"score: mean {sum(scores) / 3:.3f}" in output
-    records = archive.read(workdir / "evaluation_000000512_sampled_seed0_episodes3.bin")
+    records = archive.read(workdir / "evaluation_000008_sampled_seed0_episodes3.bin")
     assert [record.score for record in records] == scores, "whole goals"
     [events] = (workdir / "evaluation").iterdir()
     assert b"GIF89a" in events.read_bytes()

@@ -133,8 +133,10 @@ def test_a_report_does_not(module, workdir, tmp_path):
     flags = [f"--comparison={workdir.parent}", f"--output={page}", "--targets=0.4"]
     code, _, text = command_line.run("hts_tf.report", *flags, pythonpath=[module])
     assert code == 0, text
-    assert origin.describe([workdir.parent])["Trainer.total_env_steps"] == ["16"]
+    assert origin.describe([workdir.parent], runs)["Trainer.total_env_steps"] == ["16"]
     assert "Trainer.total_env_steps" in page.read_text()
+    others = [comparisons.run("ppo", [0.5, 0.6], scenario="synthetic")]
+    assert origin.describe([workdir.parent], others) == {}, "of runs that are not compared"
     assert not (tmp_path / "done").exists()
 
 

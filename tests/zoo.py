@@ -23,6 +23,7 @@ class Herd(ParallelEnv):
         values=(3, 3, 3),
         max_cycles=8,
         masked=False,
+        told=False,
         render_mode=None,
         keys=("observation", "observation", "observation"),
     ):
@@ -31,7 +32,7 @@ class Herd(ParallelEnv):
         self.render_mode = render_mode
         self._sizes = dict(zip(self.possible_agents, sizes, strict=True))
         self._values = dict(zip(self.possible_agents, values, strict=True))
-        self._masked = masked
+        self._masked, self._told = masked, told
         self._keys = dict(zip(self.possible_agents, keys, strict=False))
         self.state_space = spaces.Box(0, 1, (4,), np.float32)
         self._spaces = {agent: self._space(agent) for agent in self.possible_agents}
@@ -39,7 +40,7 @@ class Herd(ParallelEnv):
 
     def _space(self, agent):
         seen = spaces.Box(0, 2, (self._sizes[agent],), np.float32)
-        if not self._masked:
+        if not self._masked or self._told:
             return seen
         mask = spaces.Box(0, 1, (self._values[agent],), np.int8)
         return spaces.Dict({self._keys[agent]: seen, "action_mask": mask})
@@ -54,7 +55,7 @@ class Herd(ParallelEnv):
         self._random = np.random.default_rng(seed)
         self._steps = 0
         self.agents = list(self.possible_agents)
-        return self._seen(self.agents), {agent: {} for agent in self.agents}
+        return self._seen(self.agents), self._infos(self.agents)
 
     def step(self, actions):
         self._steps += 1
@@ -73,9 +74,9 @@ class Herd(ParallelEnv):
         seen = self._seen(self.agents)
         for agent in actions:
             if self._masked and (terminated[agent] or truncated[agent]):
-                seen[agent]["action_mask"].fill(0)  # as it has left, nothing
+                self._masks[agent].fill(0)  # as it has left, nothing
         self.agents = [a for a in self.agents if not (terminated[a] or truncated[a])]
-        return seen, rewards, terminated, truncated, {agent: {} for agent in rewards}
+        return seen, rewards, terminated, truncated, self._infos(rewards)
 
     def state(self):
         return np.full(4, self._steps / self.max_cycles, np.float32)
@@ -91,12 +92,16 @@ class Herd(ParallelEnv):
             vector = self._random.random(self._sizes[agent]).astype(np.float32)
             vector[self._right[agent]] += 1
             seen[agent] = vector
-            mask = self._random.random(self._values[agent]) < 0.5
-            mask[self._right[agent]] = True
+            mask = (self._random.random(self._values[agent]) < 0.5).astype(np.int8)
+            mask[self._right[agent]] = 1
             self._masks[agent] = mask
-            if self._masked:
-                seen[agent] = {self._keys[agent]: vector, "action_mask": mask.astype(np.int8)}
+            if self._masked and not self._told:
+                seen[agent] = {self._keys[agent]: vector, "action_mask": mask}
         return seen
+
+    def _infos(self, agents):
+        told = self._masked and self._told
+        return {agent: {"action_mask": self._masks[agent]} if told else {} for agent in agents}
 
 
 def _module(name, environment):

@@ -18,6 +18,7 @@ from hts_tf import rollouts, seeding, specs, trees
 from hts_tf.collecting import data_storage, ledger, shared_memory
 from hts_tf.collecting.ledger import Place
 from hts_tf.environments import base
+from hts_tf.system import terminal
 
 
 def fields(
@@ -216,6 +217,26 @@ class Board:
             interval, step = interval - 1, self.sync_interval - 1
         before = interval % self._num_storages, step, slot
         return ~(self.storages.terminated[before] | self.storages.truncated[before])
+
+    def take_note_of_history(self, slots: Iterable[int], what: str) -> None:
+        """Takes note that environments do not keep to their seeds; a line says so, once.
+
+        From then on nobody in this run tries to bring an episode back, so that whoever takes the
+        place of an executor does the same.
+
+        Args:
+          slots: of the environments.
+          what: the same actions have led to.
+        """
+        if self.has_history[0]:
+            return
+        self.has_history[0] = True
+        terminal.warn(
+            f"environment {', '.join(str(self.env(slot)) for slot in sorted(slots))} does not keep "
+            f"to its seed: the same actions led its episode to {what}; episodes of executors that "
+            "die end as truncated, and results will not repeat",
+            page="your_own_environment.md#what-it-may-not-do",
+        )
 
     def cut(self, slot: int, place: Place) -> None:
         """Ends a slot's episode before its next step, as truncated, where it has come to.

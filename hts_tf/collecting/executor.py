@@ -16,7 +16,6 @@ from hts_tf.collecting import buffers, timesheet
 from hts_tf.collecting.board import Board
 from hts_tf.collecting.ledger import Place
 from hts_tf.environments import base
-from hts_tf.system import terminal
 
 TIMES = ("step", "reset", "wait_action", "wait_sync", "total")
 _STEP, _RESET, _WAIT_ACTION, _WAIT_SYNC, _TOTAL = range(len(TIMES))
@@ -151,19 +150,11 @@ class Executor:
     def _restore_all(self) -> None:
         """Brings every environment to where the ledger says that it is.
 
-        Where one arrives elsewhere, its episode ends. From then on nobody in this run tries again,
-        so that whoever takes the place of this executor does the same; and a line says so, once.
+        Where one arrives elsewhere, its episode ends.
         """
         self._astray = {slot for slot in self._environments if not self._restore(slot)}
-        if self._astray and not self._board.has_history[0]:
-            self._board.has_history[0] = True
-            terminal.warn(
-                f"environment {', '.join(str(self._board.env(s)) for s in sorted(self._astray))} "
-                "does not keep to its "
-                "seed: the same actions led its episode to another observation; episodes of "
-                "executors that die end as truncated, and results will not repeat",
-                page="your_own_environment.md#what-it-may-not-do",
-            )
+        if self._astray:
+            self._board.take_note_of_history(self._astray, "another observation")
 
     def _restore(self, slot: int) -> bool:
         """Returns whether the observation there is the one that the board has."""

@@ -201,10 +201,13 @@ class ExecutorPool:
           WorkerError: the executor has died in the same place too often, or an environment of it
             has broken a rule.
         """
-        how = self._how(index, _end_session(self._processes[index]))
-        where, attempt = self._where(index)
+        code = _end_session(self._processes[index])
         fault = self._faults[index].tobytes().rstrip(b"\0").decode(errors="ignore")
-        if fault:  # trying again would not mend it
+        self._faults[index] = 0
+        how = self._how(index, code, fault or "its own message is above")
+        where, attempt = self._where(index)
+        was_made_before = self._was_made_before(index)
+        if fault and not was_made_before:  # trying again would not mend it
             raise WorkerError(f"{fault} ({where})", attempt)
         deaths_there = self._deaths.count(
             index, self._spot(index), bool(self._board.has_history[0])
@@ -221,6 +224,9 @@ class ExecutorPool:
             f"{report}; another takes its place (crash {self.crashes} since the launch)",
             page="faq.md#it-says-that-an-executor-was-killed-and-goes-on",
         )
+        if was_made_before and deaths_there == self._crash_limit - 1:
+            # Here the episode once went on; so the last to try need not bring it back.
+            self._board.take_note_of_history([self._doing[index][1]], "a failure")
         if changed := self._source.changed():
             terminal.warn(
                 f"{changed[0]} has changed since the launch; executors that take the place of "
@@ -228,12 +234,12 @@ class ExecutorPool:
                 page="reproducibility.md#what-a-result-depends-on",
             )
 
-    def _how(self, index: int, code: int) -> str:
-        """Returns what ended an executor, of which this is the exit code."""
+    def _how(self, index: int, code: int, said: str) -> str:
+        """Returns what ended an executor, of which these are the exit code and the last words."""
         if index in self._hanging:
             return f"hung for more than {self._step_timeout_sec:g} s and was killed"
         ended = processes.how_it_ended(code)
-        return ended if code < 0 else f"{ended} (its own message is above)"
+        return ended if code < 0 else f"{ended} ({said})"
 
     def _where(self, index: int) -> tuple[str, Attempt | None]:
         """Returns what a dead executor was doing, and in which episode, if it was in one."""
@@ -248,6 +254,15 @@ class ExecutorPool:
             where = f"stepping environment {env}, episode {episode}, env step {step}"
             num_actions = step + 1
         return where, Attempt(env, episode, task, self._ledger.attempted(slot, num_actions))
+
+    def _was_made_before(self, index: int) -> bool:
+        """Returns whether an executor died in what had gone well, as it brought an episode back."""
+        what, slot, episode, _, step, _ = self._doing[index].tolist()
+        if self._board.has_history[0] or what not in (executor.RESETTING, executor.STEPPING):
+            return False
+        place = self._ledger.place(slot)
+        step = step if what == executor.STEPPING else 0
+        return episode == place.episode and not place.episode_over and step < place.length
 
     def _spot(self, index: int) -> Spot | None:
         """Returns where an executor died; None while it waited, which is no place of its own."""

@@ -121,13 +121,15 @@ class Keeper:
             kept.keep(found)
         terminal.say(f"begins with the policy of {found.updates:,} updates of {name}")
 
-    def snapshots(self) -> dict[str, bytes]:
-        """Returns what opponents are made of, for other machines: path in the workdir -> bytes."""
-        return {
-            str(path.relative_to(self._workdir.path)): path.read_bytes()
-            for kind in ("", "frozen")
-            for path in policies.Snapshots(self._workdir.path, kind).paths()
-        }
+    def snapshots(self, met: Sequence[int]) -> dict[str, bytes]:
+        """Returns what opponents are made of, for other machines: path in the workdir -> bytes.
+
+        Args:
+          met: updates of the run's own snapshots that can be met; there may be many others.
+        """
+        own, frozen = (policies.Snapshots(self._workdir.path, kind) for kind in ("", "frozen"))
+        paths = [*map(own.path, met), *frozen.paths()]
+        return {str(path.relative_to(self._workdir.path)): path.read_bytes() for path in paths}
 
     def take_snapshots(self, files: dict[str, bytes]) -> None:
         """Takes what another machine's `snapshots` returned."""

@@ -139,7 +139,11 @@ class Snapshots:
 
     def has(self, number: int) -> bool:
         """Returns whether there is one of that number."""
-        return checkpoint.path_of(self._directory, number).exists()
+        return self.path(number).exists()
+
+    def path(self, number: int) -> Path:
+        """Returns the file of that number."""
+        return checkpoint.path_of(self._directory, number)
 
     def paths(self) -> list[Path]:
         """Returns the files."""
@@ -180,7 +184,7 @@ class Snapshots:
 
     def read(self, number: int) -> Parameters:
         """Returns its parameters. Raises: ConfigError: it is missing or damaged."""
-        path = checkpoint.path_of(self._directory, number)
+        path = self.path(number)
         try:
             return Parameters(number, None, checkpoint.load(path), f"snapshot {path}")
         except (OSError, ValueError) as error:

@@ -11,13 +11,15 @@ from hts_tf.system import whole
 
 FILE_NAME = "progress.csv"
 _STEPS = "env_steps"
+_OF_SNAPSHOTS = "opponents/win_rate/update "
 
 
 @configurable
 class CsvLog(Observer):
     """Writes `progress.csv` into the workdir: a row for each update, a column for each figure.
 
-    Cells are empty before the figure was first known.
+    Cells are empty before the figure was first known. Win rates against single snapshots are left
+    out: there are ever more of these, and each would be a column.
     """
 
     def __init__(self) -> None:
@@ -48,7 +50,8 @@ class CsvLog(Observer):
 
     def after_update(self, env_steps: int, figures: Mapping[str, float]) -> None:
         """See `Observer`."""
-        row = {_STEPS: env_steps, **figures}
+        lasting = {n: value for n, value in figures.items() if not n.startswith(_OF_SNAPSHOTS)}
+        row = {_STEPS: env_steps, **lasting}
         new = [name for name in row if name not in self._columns]
         if new:
             with self._path.open(newline="") as file:

@@ -1,7 +1,7 @@
 """The pool: whom episodes meet. It changes only at sync points, by results so far."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, NamedTuple, Protocol
 
 import numpy as np
@@ -48,6 +48,12 @@ class Opponents:
 
     def check(self, num_updates: int, policy_lag: int) -> None:
         """Raises: ConfigError: in a run of so many updates, nobody would ever be met."""
+        if self.self_play == 1.0:
+            raise errors.ConfigError(
+                "Opponents.self_play = 1.0: nobody of the pool would ever be met; bind less, or "
+                "leave Trainer.opponents unbound",
+                page="teams.md#opponents",
+            )
         every = self.snapshot_every_updates
         # While the last of them are made, nothing is played any more.
         if not (self.scripted or self.frozen or (every and every < num_updates - policy_lag)):
@@ -78,6 +84,20 @@ class Snapshots(Protocol):
 
     def load(self, number: int, agent: Agent) -> None:
         """Gives an agent those of a number."""
+
+
+def met_from(state: Mapping[str, np.ndarray]) -> list[int]:
+    """Returns the updates of the snapshots that a run may meet which goes on from a saved state.
+
+    Args:
+      state: with `Pool.state`, and "ledger/met" of running episodes; empty before there is one.
+    """
+    if not state:
+        return []
+    taken = state["opponents/taken"]
+    first = len(state["opponents/results"]) - len(taken)
+    numbers = np.union1d(state["opponents/met"], state["ledger/met"])
+    return taken[numbers[numbers >= first] - first].tolist()
 
 
 class Store(NamedTuple):

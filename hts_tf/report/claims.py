@@ -20,7 +20,7 @@ OURS, SYNCHRONOUS, ASYNCHRONOUS = "hts_ppo", "ppo", "impala"
 HOLDS, PARTLY, FAILS = "holds", "holds in part", "does not hold"
 OPEN, MISSING = "open", "not measured"
 
-MARGIN = 0.1  # of the mean score: a difference below it counts as none
+MARGIN = 0.125  # of the highest target: a difference below it counts as none
 CLOSE = 0.8  # of IMPALA's env steps per second
 STRONG = 0.8  # rank correlation
 
@@ -108,7 +108,9 @@ def fastest(runs: Sequence[Run], targets: Sequence[float]) -> tuple[str, str]:
 
 def as_data_efficient(runs: Sequence[Run], targets: Sequence[float]) -> tuple[str, str]:
     """Judges the curves over env steps against PPO's; returns verdict and evidence."""
-    return _judge_difference(runs, SYNCHRONOUS, -MARGIN, targets)
+    if not targets:
+        return OPEN, "A difference that counts as none is a part of the highest of --targets."
+    return _judge_difference(runs, SYNCHRONOUS, -MARGIN * max(map(abs, targets)), targets)
 
 
 def less_data_efficient(runs: Sequence[Run], targets: Sequence[float]) -> tuple[str, str]:

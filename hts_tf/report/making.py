@@ -85,7 +85,7 @@ def make(
         "confidence": round(100 * statistics.CONFIDENCE),
         "min_seeds": statistics.MIN_SEEDS,
         "has_systems": systems is not None,
-        "origin": {**origin.describe(comparisons), **_here()},
+        "origin": {**origin.describe(comparisons, runs), **_here()},
         "command": command,
     }
     with whole.refusing("--output"):

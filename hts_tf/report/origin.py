@@ -1,10 +1,12 @@
 """Where the runs of comparisons come from: machine, software, settings."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from hts_tf import operative
+from hts_tf import comparison, operative
 from hts_tf.files.workdir import Workdir
+from hts_tf.report.runs import Run
 
 # What is told of the scope of the runs, and of their configuration.
 SCOPE = ("processor", "GPUs", "hts_tf", "commit", "tensorflow", "gfootball", "precision")
@@ -17,16 +19,19 @@ BINDINGS = (
 )
 
 
-def describe(comparisons: Sequence[Path]) -> dict[str, list[str]]:
-    """Reads the workdirs below comparisons' directories.
+def describe(comparisons: Sequence[Path], runs: Iterable[Run]) -> dict[str, list[str]]:
+    """Reads the workdirs of runs below comparisons' directories.
 
     Returns:
       Name -> the different values that its runs have, `SCOPE` and `BINDINGS` only; empty if there
       are no workdirs.
     """
     scopes, bindings = [], []
-    for path in (path for directory in comparisons for path in directory.glob("*/config.gin")):
-        workdir = Workdir(path.parent)
+    names = {str(comparison.Run(run.method, run.scenario, int(run.seed))) for run in runs}
+    for directory, name in itertools.product(comparisons, sorted(names)):
+        workdir = Workdir(directory / name)
+        if not workdir.config.exists():
+            continue
         found = operative.bindings(workdir.configuration())
         bindings.append({name: repr(value) for name, value in found.items()})
         scopes.append(workdir.scope() or {})

@@ -1,17 +1,17 @@
 """How trials are made: their runs, one after the other, in workdirs of their own."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from hts_tf import errors
+from hts_tf import comparison, errors
 from hts_tf.comparison import Run
 from hts_tf.files.curves import RunLog
 from hts_tf.files.workdir import Workdir
 from hts_tf.sweeping.record import UNFINISHED, Outcome
 from hts_tf.system import terminal, whole
 from hts_tf.system.child import Child, ChildError
-from hts_tf.trainings import Training, nothing_left
+from hts_tf.trainings import Training, divergence, nothing_left
 
 if TYPE_CHECKING:
     from hts_tf.sweeping.study import Trial  # which needs Optuna
@@ -29,6 +29,7 @@ class Plan(NamedTuple):
       minutes: that each run may take, and over which values are; None if they are over env steps.
       gin_files: for all runs.
       gin_bindings: the same.
+      searched: names of all bindings that differ from trial to trial.
     """
 
     directory: Path
@@ -37,6 +38,7 @@ class Plan(NamedTuple):
     minutes: float | None
     gin_files: Sequence[str]
     gin_bindings: Sequence[str]
+    searched: Collection[str] = ()
 
     def trial(self, number: int) -> Path:
         """Returns where the runs of a trial are kept."""
@@ -56,23 +58,30 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
       begin: see `Training.steps`.
 
     Raises:
-      ConfigError: it was begun with other values.
+      ConfigError: it was begun with other values; or other settings have changed since the first
+        trial was.
       ChildError: a training refused its configuration, or failed in other ways than by learning.
     """
     _claim(plan.trial(trial.number), "\n".join(trial.bindings))
+    _check_alike(plan, trial.number)
     for number, run in enumerate(plan.runs):
         workdir = plan.workdir(trial.number, number)
         log = RunLog(workdir)
 
         def is_over(number: int = number, log: RunLog = log) -> bool:
-            log.read()
+            if log.read():  # it has begun, so that there is its configuration
+                _check_alike(plan, trial.number)
             return _judge(plan, trial, number, log)
 
         def is_to_end(number: int = number, log: RunLog = log) -> bool:
             # It ends by itself once it has learnt from the last env steps.
             return is_over() and log.env_steps < plan.total_env_steps[number]
 
-        if not _judge(plan, trial, number, log, ended=bool(Workdir(workdir).ending())):
+        how, ending = divergence(workdir), Workdir(workdir).ending()
+        is_judged = _judge(plan, trial, number, log, ended=bool(ending))
+        # What follows its last env step, such as evaluations, may have been interrupted.
+        is_left = ending == "" and log.env_steps >= plan.total_env_steps[number]
+        if how is None and (is_left or not is_judged):
             training = Training(
                 f"trial {trial.number}, {run}",
                 workdir,
@@ -80,22 +89,22 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
                 plan.gin_files,
                 [*plan.gin_bindings, *trial.bindings],
             )
-            diverged = None
             try:
                 yield from training.steps(is_to_end, begin)
             except ChildError as error:
                 if error.code != errors.DivergenceError.code:
                     raise
-                diverged = error
             # What was written last, whenever the training was last looked at; it may have ended by
             # itself before its env steps, as Trainer.stop_at_score has it, or an observer.
             log.read()
-            if not (diverged or log.env_steps):
+            _check_alike(plan, trial.number)
+            how = divergence(workdir)
+            if how is None and not log.env_steps:
                 raise nothing_left(training.name, training.workdir)
-            over = _judge(plan, trial, number, log, ended=not diverged)
-            if diverged and not over:  # else who makes it again would not find that out
-                trial.diverge()
-                terminal.warn(str(diverged))
+            is_judged = _judge(plan, trial, number, log, ended=how is None)
+        if how and not is_judged:
+            trial.diverge()
+            terminal.warn(how)
         if trial.state != UNFINISHED:
             return
 
@@ -118,6 +127,15 @@ def _claim(directory: Path, drawn: str) -> None:
                     "--output"
                 )
         whole.write(path, drawn.encode())
+
+
+def _check_alike(plan: Plan, number: int) -> None:
+    """Raises: ConfigError: a trial differs from the first one in more than what is searched."""
+    comparison.check_alike(
+        ((plan.trial(one), run) for run in plan.runs for one in sorted({0, number})),
+        "bring that back, or take another --output",
+        plan.searched,
+    )
 
 
 def _in_a_line(drawn: str) -> str:

@@ -1,5 +1,6 @@
 """The files of a sweep: what it is, and what its trials came to."""
 
+import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,6 +76,15 @@ def claim(directory: Path, identity: dict[str, Any]) -> None:
                         f"{identity.get(name)!r} (see {path}); give that, or another --output"
                     )
         whole.write(path, (json.dumps(identity, indent=1) + "\n").encode())
+
+
+def made(directory: Path) -> int:
+    """Returns of how many trials there are results already."""
+    path = directory / TRIALS
+    if not path.exists():
+        return 0
+    with path.open(newline="", encoding="utf-8") as file:
+        return sum(1 for _ in csv.reader(file)) - 1
 
 
 def best(outcomes: Sequence[Outcome]) -> list[Outcome]:

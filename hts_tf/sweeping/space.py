@@ -74,6 +74,21 @@ def parse(lines: Iterable[str]) -> list[Parameter]:
     return space
 
 
+def bindings(space: Sequence[Parameter], text: str) -> set[str]:
+    """Returns the names of all bindings that differ from trial to trial.
+
+    Args:
+      space: that is searched.
+      text: gin files and bindings of all trials, where others may refer to macros of the space.
+    """
+    found = [parameter.name for parameter in space]
+    for name in found:  # which grows meanwhile
+        if "." not in name:
+            of_it = re.findall(rf"^\s*([\w./]+)\s*=.*%{re.escape(name)}\b", text, re.MULTILINE)
+            found += [other for other in of_it if other not in found]
+    return {*found}
+
+
 def ends(space: Sequence[Parameter]) -> list[list[str]]:
     """Returns the ends of all ranges and all choices, one at a time, beside first values."""
     first = [parameter.binding(parameter.values[0]) for parameter in space]

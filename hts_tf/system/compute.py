@@ -7,6 +7,7 @@ from typing import Literal
 import gin
 import keras
 import tensorflow as tf
+from tensorflow.python.framework import config  # determinism cannot be left in a public way
 
 from hts_tf import errors, values
 from hts_tf.configurables import configurable
@@ -69,6 +70,25 @@ def use_precision(precision: str | None = None) -> None:
     """
     precision = precision or gin.get_bindings("Compute").get("precision", "float32")
     keras.mixed_precision.set_dtype_policy(precision)
+
+
+@contextlib.contextmanager
+def as_a_guest() -> Iterator[None]:
+    """Has what is computed after this be as before, whatever `configure` does within.
+
+    But for threads, and on GPUs determinism: there, kernels are chosen later, too.
+    """
+    before = keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format()
+    was_deterministic = config.is_op_determinism_enabled()
+    try:
+        with precision_of_its_own():
+            yield
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_epsilon(before[1])
+        keras.config.set_image_data_format(before[2])
+        if not was_deterministic and not tf.config.list_physical_devices("GPU"):
+            config.disable_op_determinism()
 
 
 @contextlib.contextmanager

@@ -170,16 +170,20 @@ class Tired(synthetic.SyntheticEnvironment):
     def __init__(self, config, tired_at):
         super().__init__(config)
         self._tired_at = tired_at
+        self._breaks_a_rule = config.breaks_a_rule
 
     def step(self, action, observation):
-        if self._step == self._tired_at:
+        is_tired = self._step == self._tired_at
+        if is_tired and not self._breaks_a_rule:
             fail()
-        return super().step(action, observation)
+        result = super().step(action, observation)
+        return result._replace(reward=np.nan) if is_tired else result
 
 
 @dataclasses.dataclass(frozen=True)
 class CannotBePlayedAgain(synthetic.Synthetic):
     played: str = ""
+    breaks_a_rule: bool = False
 
     def make(self):
         with Path(self.played).open("a") as file:

@@ -3,6 +3,7 @@ import dataclasses
 import functools
 import itertools
 import os
+import re
 import signal
 import types
 
@@ -371,19 +372,27 @@ def test_a_broken_rule_is_told_although_the_environment_does_not_close():
             run_intervals(collector, 0, 1)
 
 
-def test_a_death_while_an_episode_is_played_again_is_told_of_that_env_step(tmp_path):
-    game = broken_games.CannotBePlayedAgain(3, 5, played=str(tmp_path / "played"))
-    with collecting(game, num_executors=1, num_envs=1, crash_limit=2) as collector:
+@pytest.mark.parametrize("breaks_a_rule", [False, True])
+def test_an_episode_that_fails_whenever_it_is_played_again_is_given_up(
+    breaks_a_rule, tmp_path, capfd
+):
+    """As it once went on there, the game does not keep to its seed: that is no end of the run."""
+    game = broken_games.CannotBePlayedAgain(
+        3, 5, played=str(tmp_path / "played"), breaks_a_rule=breaks_a_rule
+    )
+    with collecting(game, num_executors=1, num_envs=1, crash_limit=3) as collector:
         collector.start()
-        [storage] = run_intervals(collector, 0, 1)
+        run_intervals(collector, 0, 1)
         [pid] = pids(collector)
         os.kill(pid, signal.SIGKILL)
-        # First in env step 1, then in 2: wherever, for it does not get any further.
-        expected = "while stepping environment 0, episode 0, env step 2; it died there 2 times"
-        with pytest.raises(WorkerError, match=expected) as raised:
-            collector.begin(1)
-            collector.wait()
-    np.testing.assert_array_equal(raised.value.attempt.actions[:, 0], storage.action[:3, 0])
+        broken = pytest.raises(WorkerError, match="in env step 3 of its episode: the reward is nan")
+        with broken if breaks_a_rule else contextlib.nullcontext():
+            run_intervals(collector, 1, 2)  # now and then, in new episodes, it is tired, too
+    said = capfd.readouterr().err
+    assert said.count("does not keep to its seed: the same actions led its episode to a fail") == 1
+    # First in env step 1, then in 2: wherever, for it does not get any further.
+    deaths = re.findall(r"ended .* while stepping environment 0, episode 0, env step (\d)", said)
+    assert deaths == ["1", "2"]
 
 
 def test_an_environment_that_does_not_keep_to_its_seed_is_told_of(capfd):

@@ -18,6 +18,15 @@ def rows(directory):
         return [(row["env_steps"], row["a"], row["b"]) for row in csv.DictReader(file)]
 
 
+def test_there_are_no_more_columns_with_each_snapshot(tmp_path):
+    log = begin(tmp_path, 0)
+    for updates in range(1, 4):
+        rates = {f"opponents/win_rate/update {updates}": 0.5, "opponents/win_rate/itself": 0.5}
+        log.after_update(updates, rates)
+    columns = (tmp_path / "progress.csv").read_text().splitlines()[0]
+    assert columns == "env_steps,opponents/win_rate/itself"
+
+
 @pytest.mark.parametrize("torn", ["", "1", "16", "163,0", "163,0.5,", "90,0.5,4.", "90,0.5,4.5"])
 def test_a_row_that_was_cut_short_is_made_again(tmp_path, torn):
     """As where a disk was full."""

@@ -252,6 +252,24 @@ def test_ratings(tmp_path):
     np.testing.assert_array_equal(found.state()["opponents/points"][1:, 1:], table)
 
 
+def test_another_machine_needs_those_snapshots_that_can_be_met(tmp_path):
+    found, agent = make_pool(
+        tmp_path, pool_size=2, snapshot_every_updates=1, scripted=(Always,), self_play=0.0
+    )
+    for updates in range(1, 6):
+        found.update([], agent, updates, NOBODY)
+    playing = np.array([0, 1, 3], np.int32)  # the third is the second snapshot, met for a while yet
+    needed = pool.met_from({**found.state(), "ledger/met": playing})
+    assert sorted(needed) == [1, 2, 5]
+    own = Snapshots(tmp_path)
+    for updates in {1, 2, 3, 4, 5}.difference(needed):
+        own.path(updates).unlink()
+    again, _ = make_pool(tmp_path, agent, pool_size=2, scripted=(Always,), self_play=0.0)
+    again.restore(found.state(), playing)
+    assert met(again) == met(found)
+    assert pool.met_from({}) == []
+
+
 def test_restored_it_goes_on_as_it_would_have(tmp_path):
     found, agent = make_pool(tmp_path, pool_size=2, snapshot_every_updates=1)
     for updates in (1, 2, 3):
@@ -294,3 +312,5 @@ def test_what_is_refused(tmp_path):
                 make_pool(tmp_path, scripted=scripted, weighting=lambda results, w=weights: w)
     with pytest.raises(errors.ConfigError, match="self_play"):
         Opponents(self_play=1.5)
+    with pytest.raises(errors.ConfigError, match="nobody of the pool would ever be met"):
+        Opponents(self_play=1.0, scripted=(Always,)).check(num_updates=1000, policy_lag=1)

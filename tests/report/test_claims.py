@@ -77,6 +77,15 @@ def test_as_data_efficient(ours, verdict):
     assert ("Too few seeds" in evidence) == (len(ours) < 3)
 
 
+@pytest.mark.parametrize("scale", [1.0, 500.0])
+@pytest.mark.parametrize(("less", "verdict"), [(0.05, claims.HOLDS), (0.3, claims.FAILS)])
+def test_what_counts_as_no_difference_goes_by_the_targets(scale, less, verdict):
+    runs = group("ppo", [0.8 * scale] * 4) + group("hts_ppo", [(0.8 - less) * scale] * 4)
+    targets = [scale * target for target in TARGETS]
+    assert claims.as_data_efficient(runs, targets)[0] == verdict
+    assert claims.as_data_efficient(runs, ())[0] == claims.OPEN
+
+
 def test_one_run_that_ends_early_decides_nothing():
     ppo = group("ppo", RISE)
     late = [run("hts_ppo", [0.9, 0.0, 0.0, 0.0], scenario="a", seed=seed) for seed in range(3)]

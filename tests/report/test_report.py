@@ -150,9 +150,9 @@ def test_games_whose_scores_may_be_anything_have_no_targets(tmp_path):
 
 
 def test_runs_that_say_where_they_are_from(tmp_path):
-    comparison = write(tmp_path / "runs", [run("ppo", [0.5, 0.6])])
-    for seed, envs in enumerate([4, 16]):
-        workdir = comparison / f"seed{seed}"
+    comparison = write(tmp_path / "runs", [run(method, [0.5, 0.6]) for method in ("ppo", "a2c")])
+    for method, envs in (("ppo", 4), ("a2c", 16), ("of_another_comparison", 32)):
+        workdir = comparison / f"academy_corner-{method}-seed0"
         workdir.mkdir()
         (workdir / "config.gin").write_text(f"n = {envs}\nTrainer.num_envs = %n\n")
     make(comparison, tmp_path / "page.html")

@@ -1,10 +1,12 @@
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hts_tf import errors
 from hts_tf.comparison import Run
+from hts_tf.files import workdir
 from hts_tf.sweeping import making, space
 from hts_tf.sweeping.study import COMPLETE, DIVERGED, Study
 from hts_tf.system.child import ChildError
@@ -36,6 +38,13 @@ class Ending:
 class Diverging(Ending):
     def has_ended(self):
         raise ChildError("update 5 made parameters that are not finite", 3)
+
+
+class NotAgain:
+    """A training that nobody is to begin."""
+
+    def __init__(self, module, arguments, log):
+        raise AssertionError(f"{log.parent} was begun again")
 
 
 class DivergingAtLast(Diverging):
@@ -91,6 +100,10 @@ def test_what_was_made_before_it_ended_counts_whenever_it_is_looked_at(
     assert trial.value == pytest.approx(0.8 * (counted - 100) / 1000)
     outcome = making.outcome(plan, trial)
     assert (outcome.env_steps, len(outcome.curves)) == (500, 1)
+    if state == DIVERGED:  # which stays so, also where another time it might not
+        again = Study(space.parse(["PPO.clip = between(0.1, 0.3)"]), 1, seed=0).ask()
+        assert not list(making.make(plan, again, NotAgain))
+        assert (again.state, again.value) == (trial.state, trial.value)
 
 
 def test_a_run_that_diverges_when_all_is_made_counts_the_same_when_it_is_made_again(tmp_path):
@@ -153,6 +166,52 @@ def test_a_training_whose_env_steps_are_made_is_not_asked_to_end(tmp_path):
             looks.append(look)
         assert trial.state == COMPLETE
     assert set(asked) == {500}
+
+
+def test_what_follows_the_last_env_step_is_made_after_an_interruption(tmp_path):
+    begun = []
+
+    class AllMade(Ending):
+        made = 1000
+
+        def __init__(self, module, arguments, log):
+            begun.append(log.parent)
+            super().__init__(module, arguments, log)
+
+    plan = making.Plan(tmp_path, [Run("hts_ppo", "synthetic", 0)], [1000], None, [], [])
+    values = []
+    for times, is_complete in [(1, False), (2, True), (2, True)]:
+        trial = Study(space.parse(["PPO.clip = between(0.1, 0.3)"]), 1, seed=0).ask()
+        list(making.make(plan, trial, AllMade))
+        values.append((trial.state, trial.value))
+        assert len(begun) == times
+        state = {workdir.COMPLETE: np.array(is_complete)}
+        workdir.Workdir(plan.workdir(0, 0)).save(1, state, keep=1)
+    assert len({*values}) == 1
+
+
+def test_trials_of_other_settings_are_not_compared(tmp_path):
+    """As where a preset has changed since the first of them was made."""
+    runs = [Run("hts_ppo", "synthetic", seed) for seed in range(2)]
+    study = Study(space.parse(["clip = between(0.1, 0.3)"]), 2, seed=0)
+    searched = space.bindings(
+        space.parse(["clip = between(0.1, 0.3)"]), "PPO.clip = %clip\nPPO.epochs = 2"
+    )
+    assert searched == {"clip", "PPO.clip"}
+    plan = making.Plan(tmp_path, runs, [1000] * 2, None, [], [], searched)
+    texts = iter(
+        f"# --seed = {n % 2}\nPPO.clip = {n / 10}\nPPO.epochs = {2 + n // 4}\n" for n in range(6)
+    )
+
+    class Configured(Ending):
+        def __init__(self, module, arguments, log):
+            log.with_name("config.gin").write_text(next(texts))
+            super().__init__(module, arguments, log)
+
+    for _ in range(2):
+        list(making.make(plan, study.ask(), Configured))
+    with pytest.raises(errors.ConfigError, match=r"epochs = 2 in .*trial-0000.*, 3 in .*0002"):
+        list(making.make(plan, study.ask(), Configured))
 
 
 def test_minutes_are_over_also_before_an_episode_is(tmp_path):

@@ -24,14 +24,20 @@ class Recipe(NamedTuple):
     bounded_by: Literal["clip", "tanh"]
 
 
-def build(recipe: Recipe, render_mode: str | None = None) -> "ParallelEnv":
-    """Builds PettingZoo's environment. Raises: ConfigError: it cannot be built."""
+def build(
+    recipe: Recipe, render_mode: str | None = None
+) -> tuple["ParallelEnv", dict[str, dict[str, Any]]]:
+    """Builds PettingZoo's environment; returns it, and what `reset` tells of each agent.
+
+    Raises:
+      ConfigError: it cannot be built.
+    """
     module = importlib.import_module(recipe.module)  # which `PettingZoo` permits
     kwargs = arguments.copied(recipe.kwargs, render_mode)
     env = None
     try:
         env = module.parallel_env(**kwargs)
-        env.reset(seed=0)  # some know their agents only then
+        _, infos = env.reset(seed=0)  # some know their agents only then
     except Exception as error:
         if env is not None:
             env.close()
@@ -39,4 +45,4 @@ def build(recipe: Recipe, render_mode: str | None = None) -> "ParallelEnv":
             f"PettingZoo.module = {recipe.module!r} cannot be built: {type(error).__name__}: "
             f"{errors.in_a_line(error)}"
         ) from error
-    return env
+    return env, infos

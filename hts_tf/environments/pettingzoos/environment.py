@@ -36,7 +36,7 @@ class PettingZooEnvironment(base.Environment):
           ConfigError: it cannot be built, or is none that we serve.
         """
         self._module = recipe.module
-        self.env = build(recipe, render_mode)
+        self.env, infos = build(recipe, render_mode)
         try:
             possible = list(getattr(self.env, "possible_agents", ()))
             if not possible:
@@ -47,13 +47,13 @@ class PettingZooEnvironment(base.Environment):
                 )
             self._teams = TwoTeams(possible, recipe.rivals)
             self._agents = self._teams.agents
-            self._lay_out(recipe)
+            self._lay_out(recipe, infos)
         except BaseException:
             self.close()
             raise
         self._steps = 0
 
-    def _lay_out(self, recipe: Recipe) -> None:
+    def _lay_out(self, recipe: Recipe, infos: dict[str, dict[str, Any]]) -> None:
         seen = [self.env.observation_space(agent) for agent in self._agents]
         actions = [self.env.action_space(agent) for agent in self._agents]
         self._mask_is_observed = all(map(masks.are_observed, seen))
@@ -69,7 +69,11 @@ class PettingZooEnvironment(base.Environment):
         entries: dict[str, trees.Tree] = {}
         self._masks = None
         counts = [spaces.values(space) for space in actions]
-        if self._mask_is_observed or any(count != counts[0] for count in counts):
+        self._mask_is_told = not self._mask_is_observed and any(
+            specs.ACTION_MASK in info for info in infos.values()
+        )
+        is_masked = self._mask_is_observed or self._mask_is_told
+        if is_masked or any(count != counts[0] for count in counts):
             self._masks = self._make_masks(counts)
             entries[specs.ACTION_MASK] = specs.ArraySpec((max(map(sum, counts)),), "bool")
         if recipe.agent_indicator:
@@ -135,12 +139,12 @@ class PettingZooEnvironment(base.Environment):
           ProtocolError: an agent is missing, or an observation or mask not of its space.
         """
         self._steps = 0
-        shown, _ = self.env.reset(seed=seed)
+        shown, infos = self.env.reset(seed=seed)
         missing = [agent for agent in self._agents if agent not in self.env.agents]
         if missing:
             raise self._error(f"the episode begins without {missing[0]!r}")
         self._there = set(self._agents)
-        self._write(shown, observation, over=[False] * len(self._agents))
+        self._write(shown, infos, observation, over=[False] * len(self._agents))
 
     def step(self, action: Any, observation: trees.Tree) -> base.StepResult:
         """See base class.
@@ -155,7 +159,7 @@ class PettingZooEnvironment(base.Environment):
             for agent, place in self._teams.places.items()
             if agent in self._there
         }
-        shown, rewards, terminated, truncated, _ = self.env.step(chosen)
+        shown, rewards, terminated, truncated, infos = self.env.step(chosen)
         is_last = self._steps == self._time_limit
         staying = set(self.env.agents)
         reward, *ends = (
@@ -178,7 +182,7 @@ class PettingZooEnvironment(base.Environment):
                 ends[1][index] = True
             if was_there and not ends[0][index] and agent not in shown:
                 raise self._error(f"{agent!r} has not terminated, but observes nothing")
-        self._write(shown, observation, over=[any(end) for end in zip(*ends, strict=True)])
+        self._write(shown, infos, observation, over=[any(end) for end in zip(*ends, strict=True)])
         there, self._there = self._there, staying
         if not self.spec.players:
             return base.StepResult(reward[0], reward[0], ends[0][0], ends[1][0])
@@ -200,7 +204,7 @@ class PettingZooEnvironment(base.Environment):
         except ValueError as error:
             raise self._error(f"{agent!r}: {error}") from None
 
-    def _write(self, shown: Any, observation: trees.Tree, over: Sequence[bool]) -> None:
+    def _write(self, shown: Any, infos: Any, observation: trees.Tree, over: Sequence[bool]) -> None:
         """Writes what all agents observe; `over` says for whom it was the last time."""
         what = ""
         try:
@@ -208,7 +212,8 @@ class PettingZooEnvironment(base.Environment):
                 what = f"what {agent!r} observes"
                 place = self._of_player(index, observation)
                 if agent in shown:
-                    self._write_agent(index, shown[agent], place, over[index])
+                    info = infos.get(agent, {}) if self._mask_is_told else {}
+                    self._write_agent(index, shown[agent], info, place, over[index])
                 elif agent in self.env.agents:
                     raise self._error(f"{agent!r} is there, but observes nothing")
                 else:  # it has left
@@ -220,7 +225,7 @@ class PettingZooEnvironment(base.Environment):
             fault = errors.in_a_line(error)
             raise self._error(f"{what}: {fault}") from error
 
-    def _write_agent(self, index: int, seen: Any, place: Any, over: bool) -> None:
+    def _write_agent(self, index: int, seen: Any, info: Any, place: Any, over: bool) -> None:
         array = place[_SEEN] if self._is_dict else place
         if self._has_own_state:
             array = {**array, specs.CRITIC_STATE: place[specs.CRITIC_STATE]}
@@ -232,6 +237,8 @@ class PettingZooEnvironment(base.Environment):
             own = permitted[: mask.spec.shape[0]]
             if self._mask_is_observed:
                 mask.write(seen[specs.ACTION_MASK], own, over)
+            elif self._mask_is_told:
+                mask.write(info.get(specs.ACTION_MASK), own, over)
             else:
                 own.fill(True)
         if self._is_dict and specs.AGENT in place:

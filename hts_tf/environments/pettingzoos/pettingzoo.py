@@ -33,7 +33,7 @@ class PettingZoo:
     Spaces may differ from agent to agent where a shared policy can serve that: vectors of floats
     are filled up with zeros to the longest one, and Discrete actions are masked to the agent's own
     (`specs.ACTION_MASK`). For other spaces see `Gymnasium`; masks are what the
-    observations' entry "action_mask" has (those in `info` are not used).
+    observations' entry "action_mask" has, or, where they have none, that of `infos[agent]`.
 
     Attributes:
       module: that has a function `parallel_env`, such as 'mpe2.simple_spread_v3'; it must have been
@@ -121,7 +121,8 @@ class PettingZoo:
         """Returns what PettingZoo's own test has to say; see `base.Checkable`."""
         from hts_tf.environments.pettingzoos import building, checker
 
-        return checker.complaints(building.build(self._recipe))
+        env, _ = building.build(self._recipe)
+        return checker.complaints(env)
 
     @property
     def _recipe(self) -> "building.Recipe":

@@ -179,6 +179,14 @@ def test_masks_that_are_observed():
         assert list(play(config, seed))
 
 
+def test_masks_that_are_told():
+    observed, told = (herd(kwargs={"masked": True, "told": told}) for told in (False, True))
+    assert told.spec == observed.spec
+    for seed in range(3):
+        for one, other in zip(play(told, seed), play(observed, seed), strict=True):
+            trees.map(np.testing.assert_array_equal, one[0], other[0])
+
+
 def test_what_is_beside_a_mask_may_be_called_otherwise_by_each():
     plain = herd(kwargs={"masked": True, "sizes": (3, 5, 4)})
     named = herd(kwargs={**plain.kwargs, "keys": ("observation", "seen", "shown")})
