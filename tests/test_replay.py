@@ -1,3 +1,4 @@
+import csv
 import subprocess
 import sys
 
@@ -224,6 +225,10 @@ def test_a_policy_plays_gfootballs_ai(rivals, tmp_path):
     assert "score, return and length agree with the archive" in output
 
 
+# What `hts_tf.replay` starts, and passes on the words of.
+EVALUATE = ["hts_tf.evaluate", "--novideo"]
+
+
 @pytest.mark.slow
 def test_of_several_tasks_one_with_another_side_is_played(rivals, tmp_path):
     train(
@@ -240,10 +245,15 @@ def test_of_several_tasks_one_with_another_side_is_played(rivals, tmp_path):
     code, output, text = command_line.run("hts_tf.replay", *flags)
     assert code == 0, text
     assert f"evaluation episode 1, against {rivals}@" in output
-
-
-# What `hts_tf.replay` starts, and passes on the words of.
-EVALUATE = ["hts_tf.evaluate", "--novideo"]
+    table = tmp_path / "evaluation.csv"
+    code, output, text = command_line.run(
+        *EVALUATE, *flags[:2], "--episodes=2", f"--output={table}"
+    )
+    assert code == 0, text
+    assert "1 of 2 episodes with the policy of" in output, "the other is not against it"
+    with table.open() as file:
+        lengths = [float(row["length"]) for row in csv.DictReader(file)]
+    assert f"length: mean {lengths[1]:.3f}" in output
 
 
 @pytest.mark.slow

@@ -23,6 +23,8 @@ FLAGS = [
     "--gin_bindings=Synthetic.episode_steps = 4",
 ]
 
+MINUTES = ["--minutes=0.02", "--trials=2"]
+
 
 def trials(output):
     """What of a sweep's table is the same each time."""
@@ -79,10 +81,10 @@ def two_sweeps(tmp_path_factory):
     """What a sweep that diverges comes to, and one of minutes, and the directories of both."""
     directory = tmp_path_factory.mktemp("sweeps")
     diverging, minutes = (directory / name for name in ("diverging", "minutes"))
-    flags = [*FLAGS, "--trials=1"]
+    too_rich_file = too_rich.write(directory)
     commands = [
-        [*flags, f"--gin_files={too_rich.write(directory)}", f"--output={diverging}"],
-        [*flags, "--minutes=0.02", f"--output={minutes}"],
+        [*FLAGS, "--trials=1", f"--gin_files={too_rich_file}", f"--output={diverging}"],
+        [*FLAGS, *MINUTES, f"--output={minutes}"],
     ]
     results = refusals.checked_here("sweep", commands, pythonpath=[directory])
     return list(zip(results, (diverging, minutes), strict=True))
@@ -99,9 +101,19 @@ def test_one_that_diverges_is_no_end(two_sweeps):
 def test_minutes(two_sweeps):
     (code, _, errors), output = two_sweeps[1]
     assert code == 0, errors
-    [row] = trials(output)
-    assert row["state"] == "complete"
+    assert [row["state"] for row in trials(output)] == ["complete"] * 2
     assert "minutes" in (output / "report.html").read_text()
+
+
+def test_results_never_go_backwards(two_sweeps):
+    """As where the sweep is made again, and another Optuna draws other values at last."""
+    _, output = two_sweeps[1]
+    before = [(output / name).read_bytes() for name in (record.TRIALS, record.BEST)]
+    (output / "trial-0001" / "drawn.gin").write_text("PPO.learning_rate = 1.0")
+    [(code, _, errors)] = refusals.checked_here("sweep", [[*FLAGS, *MINUTES, f"--output={output}"]])
+    assert code == 2
+    assert "drawn now: by another Optuna or numpy?" in errors
+    assert [(output / name).read_bytes() for name in (record.TRIALS, record.BEST)] == before
 
 
 REFUSED = [
