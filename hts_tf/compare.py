@@ -24,7 +24,7 @@ from hts_tf.files.curves import RunLog
 from hts_tf.files.workdir import BY_OBSERVER, Workdir
 from hts_tf.system import command, parallel, terminal
 from hts_tf.system.child import ChildError
-from hts_tf.trainings import Training, divergence, nothing_left, together
+from hts_tf.trainings import Training, divergence, has_more, nothing_left, together
 
 _SCENARIOS = flags.DEFINE_list(
     "scenarios", ["academy_empty_goal_close"], "scenarios as of hts_tf.train, separated by commas"
@@ -80,10 +80,7 @@ def is_over(measured: Measured, workdir: Path) -> bool:
     _, stop_at_score = _ends(workdir)
     ends_by_itself = {ENV_STEPS} if stop_at_score == math.inf else {ENV_STEPS, REACHED}
     if measured.ended in ends_by_itself:
-        ending = Workdir(workdir).ending()
-        if ending is None:  # its checkpoints have been removed, or it could not write its only one
-            return not RunLog(workdir).is_cut_short
-        return bool(ending)
+        return not has_more(workdir, RunLog(workdir))
     return measured.ended != UNFINISHED
 
 

@@ -90,7 +90,8 @@ def common(gin_files: Sequence[str], gin_bindings: Sequence[str]) -> str:
       ConfigError: a file cannot be read.
     """
     try:
-        texts = [config.with_includes(path) for path in gin_files]
+        # By their whole paths, as their names may be those of ours.
+        texts = [config.with_includes(str(Path(path).absolute())) for path in gin_files]
     except (OSError, UnicodeDecodeError) as error:
         raise errors.ConfigError(f"--gin_files: {error}") from None
     return "\n".join([*texts, *gin_bindings])

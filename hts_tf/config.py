@@ -297,5 +297,5 @@ def _is_known(selector: str) -> bool:
 def with_includes(path: str) -> str:
     """Returns the text of a gin file, ours or the user's, and of those that it includes."""
     ours = gin_directory() / path
-    text = (ours if ours.is_file() else Path(path)).read_text()
+    text = (ours if ours.is_file() else Path(path)).read_text(encoding="utf-8")
     return re.sub(r"^include (['\"])(.+)\1", lambda m: with_includes(m[2]), text, flags=re.M)

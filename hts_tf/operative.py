@@ -100,6 +100,20 @@ def macros(text: str) -> dict[str, Any]:
     }
 
 
+def bound_to(names: Collection[str], text: str) -> set[str]:
+    """Returns the names of the bindings that refer to these macros, or to others that do."""
+    bound = {}
+    for statement in parsed(text):
+        if isinstance(statement, config_parser.BindingStatement):
+            name = f"{statement.scope}/{statement.selector}".lstrip("/")
+            name = f"{name}.{statement.arg_name}" if statement.arg_name else name
+            bound[name] = {*references(statement.value, "%")}
+    found: set[str] = set()
+    while new := {name for name in bound if bound[name] & {*names, *found}} - found:
+        found |= new
+    return found
+
+
 def statements(text: str) -> list[Any]:
     """Returns the statements of what a workdir remembers, see `parsed`.
 
@@ -212,15 +226,21 @@ def differences_but_seeds(
 ) -> list[str]:
     """Returns in what two runs differ that are to differ in nothing but their seeds.
 
-    Needs nothing that is configured; see `differences`. Names of other bindings in which they may
-    differ, too, may say more than they need to of where their configurables are from.
+    Needs nothing that is configured; see `differences`.
+
+    Args:
+      a: the one.
+      b: the other.
+      places: how to call where the two are from.
+      others: names of further bindings in which they may differ.
     """
     found = differences(a, b, places, bound_by_both=True)
-    may_differ = [_SEED, *(_short(name) for name in others)]
-    return [different for different in found if different.partition(" = ")[0] not in may_differ]
+    may_differ = {_SEED, *map(_short, others)}
+    return [what for what in found if _short(what.partition(" = ")[0]) not in may_differ]
 
 
 def _short(name: str) -> str:
+    """Returns the name of a binding without the modules that its configurable is from."""
     scope, slash, selector = name.rpartition("/")
     return scope + slash + ".".join(selector.split(".")[-2:])
 
@@ -270,15 +290,19 @@ def owner(binding: str) -> str:
     return binding.rpartition(".")[0].rpartition("/")[2]
 
 
-def references(value: Any) -> Iterator[str]:
-    """Yields the names of all configurables that a value refers to, without scopes."""
+def references(value: Any, sign: str = "@") -> Iterator[str]:
+    """Yields the names of all configurables, or by "%" macros, that a value refers to.
+
+    Those of configurables without their scopes.
+    """
     if isinstance(value, Reference):
-        if value.text.startswith("@"):
-            yield value.text.strip("@()").rpartition("/")[2]
+        if value.text.startswith(sign):
+            name = value.text.strip("@%()")
+            yield name.rpartition("/")[2] if sign == "@" else name
     elif isinstance(value, (list, tuple, dict)):
         parts = [*value, *value.values()] if isinstance(value, dict) else value
         for part in parts:
-            yield from references(part)
+            yield from references(part, sign)
 
 
 def _is_of_an_observer(binding: str) -> bool:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from hts_tf import errors
+from hts_tf.files.curves import RunLog
+from hts_tf.files.workdir import Workdir
 from hts_tf.system import stop_signals, terminal, whole
 from hts_tf.system.child import Child, ChildError
 
@@ -36,6 +38,20 @@ def divergence(workdir: Path) -> str | None:
         return (workdir / _DIVERGED).read_text(encoding="utf-8")
     except OSError:
         return None
+
+
+def has_more(workdir: Path, log: RunLog) -> bool:
+    """Returns whether a run that has made its env steps is not over: it may have yet to learn from
+    the last of them, or to evaluate policies.
+
+    Args:
+      workdir: of the run.
+      log: the same.
+    """
+    ending = Workdir(workdir).ending()
+    if ending is None:  # its checkpoints have been removed, or it could not write its only one
+        return log.is_cut_short
+    return not ending
 
 
 class Training(NamedTuple):
@@ -70,6 +86,7 @@ class Training(NamedTuple):
           ChildError: the training refused its configuration, or failed; see also `divergence`.
         """
         self.workdir.mkdir(exist_ok=True, parents=True)
+        (self.workdir / _DIVERGED).unlink(missing_ok=True)
         printed = self.workdir / "log.txt"
         arguments = [  # absolute: it may begin in another directory, on another machine
             *self.flags,

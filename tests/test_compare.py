@@ -171,7 +171,7 @@ def test_a_run_that_an_observer_has_ended_stays_as_it_is(tmp_path):
 def test_one_that_diverges_is_no_end(tmp_path):
     gin_file, output = too_rich.write(tmp_path), tmp_path / "grid"
     flags = ["--scenarios=synthetic", f"--gin_files={gin_file}", f"--output={output}", *FLAGS]
-    for methods in (["ppo", "hts_a2c"], ["ppo"]):  # which finds that again
+    for methods in (["ppo", "hts_a2c"], ["ppo"]):  # which stays as it is
         commands = [[*flags, f"--methods={','.join(methods)}"]]
         [(code, printed, errors)] = refusals.checked_here(
             "compare", commands, pythonpath=[tmp_path]
@@ -183,6 +183,7 @@ def test_one_that_diverges_is_no_end(tmp_path):
         assert f"{count} of {count}, synthetic-{methods[-1]}-seed0: " in printed
         rows = [(row["method"], row["ended"]) for row in read(output / "runs.csv")]
         assert rows == [(method, "diverged") for method in methods]
+        assert event_files(output / "synthetic-ppo-seed0") == 1
 
 
 REFUSED = [

@@ -22,9 +22,12 @@ import sys
 import numpy as np
 import hts_tf
 
-policy = hts_tf.load(sys.argv[1])
-
+import keras
 import tensorflow as tf
+keras.config.set_epsilon(1e-5)
+keras.config.set_floatx("float64")
+policy = hts_tf.load(sys.argv[1])
+assert (keras.config.epsilon(), keras.config.floatx()) == (1e-5, "float64")
 tf.random.shuffle([1, 2])  # as Keras does in `fit`: determinism is not left behind
 
 def begin(number):

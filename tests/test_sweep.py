@@ -1,6 +1,7 @@
 """Sweeps through the command line, on the game that is learned in seconds."""
 
 import csv
+import shutil
 import time
 
 import pytest
@@ -105,9 +106,9 @@ def test_minutes(two_sweeps):
     assert "minutes" in (output / "report.html").read_text()
 
 
-def test_results_never_go_backwards(two_sweeps):
+def test_results_never_go_backwards(two_sweeps, tmp_path):
     """As where the sweep is made again, and another Optuna draws other values at last."""
-    _, output = two_sweeps[1]
+    output = shutil.copytree(two_sweeps[1][1], tmp_path / "sweep")
     before = [(output / name).read_bytes() for name in (record.TRIALS, record.BEST)]
     (output / "trial-0001" / "drawn.gin").write_text("PPO.learning_rate = 1.0")
     [(code, _, errors)] = refusals.checked_here("sweep", [[*FLAGS, *MINUTES, f"--output={output}"]])

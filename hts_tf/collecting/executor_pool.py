@@ -206,7 +206,9 @@ class ExecutorPool:
         self._faults[index] = 0
         how = self._how(index, code, fault or "its own message is above")
         where, attempt = self._where(index)
-        was_made_before = self._was_made_before(index)
+        # Not one that was killed by others, such as the kernel for want of memory.
+        failed = code != -signal.SIGKILL or index in self._hanging
+        was_made_before = failed and self._was_made_before(index)
         if fault and not was_made_before:  # trying again would not mend it
             raise WorkerError(f"{fault} ({where})", attempt)
         deaths_there = self._deaths.count(

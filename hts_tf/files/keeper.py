@@ -129,7 +129,11 @@ class Keeper:
         """
         own, frozen = (policies.Snapshots(self._workdir.path, kind) for kind in ("", "frozen"))
         paths = [*map(own.path, met), *frozen.paths()]
-        return {str(path.relative_to(self._workdir.path)): path.read_bytes() for path in paths}
+        return {  # of one that is missing, who restores the pool says so
+            str(path.relative_to(self._workdir.path)): path.read_bytes()
+            for path in paths
+            if path.exists()
+        }
 
     def take_snapshots(self, files: dict[str, bytes]) -> None:
         """Takes what another machine's `snapshots` returned."""
@@ -233,7 +237,7 @@ class Keeper:
         return self._workdir.save(number, state, keep=self._settings.keep_checkpoints)
 
     def state(self) -> State:
-        """Returns what a checkpoint has of it, with what `episodes.restore` takes."""
+        """Returns what a checkpoint has of archive, scope and episodes."""
         return {
             "run/archive_bytes": np.array(self._archive.size),
             "run/scope": np.array(json.dumps(self._scope)),

@@ -16,6 +16,8 @@ from hts_tf.opponents.results import SELF, Results
 from hts_tf.opponents.scripted import Scripted
 
 ITSELF = "itself"  # the name of the current policy, whose number is `SELF`
+SNAPSHOT = "update "  # before its number: the name of a snapshot
+WIN_RATE = "opponents/win_rate/"  # before names: of figures
 
 
 @configurable
@@ -48,10 +50,10 @@ class Opponents:
 
     def check(self, num_updates: int, policy_lag: int) -> None:
         """Raises: ConfigError: in a run of so many updates, nobody would ever be met."""
-        if self.self_play == 1.0:
+        if self.self_play == 1.0 and (self.scripted or self.frozen):
             raise errors.ConfigError(
-                "Opponents.self_play = 1.0: nobody of the pool would ever be met; bind less, or "
-                "leave Trainer.opponents unbound",
+                "Opponents.self_play = 1.0: nobody of Opponents.scripted or frozen would ever be "
+                "met; bind less",
                 page="teams.md#opponents",
             )
         every = self.snapshot_every_updates
@@ -210,7 +212,7 @@ class Pool:
     @property
     def names(self) -> Sequence[str]:
         """Those of all that there ever were, by number."""
-        return [*self._lasting, *(f"update {updates:,}" for updates in self._taken)]
+        return [*self._lasting, *(f"{SNAPSHOT}{updates:,}" for updates in self._taken)]
 
     # ---- At sync points -------------------------------------------------------------------------
 
@@ -249,7 +251,7 @@ class Pool:
         """
         rates = weightings.win_rates(self._results.outcomes)
         names = self.names
-        figures = {f"opponents/win_rate/{names[n]}": float(rates[n]) for n in self._met}
+        figures = {f"{WIN_RATE}{names[n]}": float(rates[n]) for n in self._met}
         rating = self._results.new_rating()
         if rating is not None:
             figures["opponents/rating"] = rating

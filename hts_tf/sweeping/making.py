@@ -11,7 +11,7 @@ from hts_tf.files.workdir import Workdir
 from hts_tf.sweeping.record import UNFINISHED, Outcome
 from hts_tf.system import terminal, whole
 from hts_tf.system.child import Child, ChildError
-from hts_tf.trainings import Training, divergence, nothing_left
+from hts_tf.trainings import Training, divergence, has_more, nothing_left
 
 if TYPE_CHECKING:
     from hts_tf.sweeping.study import Trial  # which needs Optuna
@@ -68,20 +68,23 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
         workdir = plan.workdir(trial.number, number)
         log = RunLog(workdir)
 
+        is_checked = False
+
         def is_over(number: int = number, log: RunLog = log) -> bool:
-            if log.read():  # it has begun, so that there is its configuration
+            nonlocal is_checked
+            if log.read() and not is_checked:  # it has begun, so that there is its configuration
                 _check_alike(plan, trial.number)
+                is_checked = True
             return _judge(plan, trial, number, log)
 
         def is_to_end(number: int = number, log: RunLog = log) -> bool:
             # It ends by itself once it has learnt from the last env steps.
             return is_over() and log.env_steps < plan.total_env_steps[number]
 
-        how, ending = divergence(workdir), Workdir(workdir).ending()
-        is_judged = _judge(plan, trial, number, log, ended=bool(ending))
-        # What follows its last env step, such as evaluations, may have been interrupted.
-        is_left = ending == "" and log.env_steps >= plan.total_env_steps[number]
-        if how is None and (is_left or not is_judged):
+        how = divergence(workdir)
+        is_judged = _judge(plan, trial, number, log, ended=bool(Workdir(workdir).ending()))
+        has_all = log.env_steps >= plan.total_env_steps[number]
+        if how is None and (not is_judged or (has_all and has_more(workdir, log))):
             training = Training(
                 f"trial {trial.number}, {run}",
                 workdir,
@@ -133,7 +136,7 @@ def _check_alike(plan: Plan, number: int) -> None:
     """Raises: ConfigError: a trial differs from the first one in more than what is searched."""
     comparison.check_alike(
         ((plan.trial(one), run) for run in plan.runs for one in sorted({0, number})),
-        "bring that back, or take another --output",
+        f"bring the settings back, and remove {plan.trial(number)}; or take another --output",
         plan.searched,
     )
 

@@ -59,7 +59,9 @@ def claim(directory: Path, identity: dict[str, Any]) -> None:
     path = directory / IDENTITY
     with whole.refusing("--output"):
         directory.mkdir(parents=True, exist_ok=True)
-        if any(directory.glob("trial-*/*/config.gin")):
+        if not any(directory.glob("trial-*/*/config.gin")):
+            (directory / TRIALS).unlink(missing_ok=True)  # of trials that have been removed
+        else:
             if not path.exists():
                 raise errors.ConfigError(
                     f"--output={directory} holds trials of a sweep whose {IDENTITY} is gone: bring "
@@ -83,7 +85,7 @@ def made(directory: Path) -> int:
     path = directory / TRIALS
     if not path.exists():
         return 0
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
         return sum(1 for _ in csv.reader(file)) - 1
 
 

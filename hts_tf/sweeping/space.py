@@ -18,7 +18,7 @@ import tokenize
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from hts_tf import errors
+from hts_tf import errors, operative
 
 _LINE = re.compile(r"\s*(?P<name>[\w./]+)\s*=\s*(?P<kind>\w+)\((?P<values>.*?)\)\s*(#.*)?")
 KINDS = ("between", "log", "whole", "one_of")
@@ -81,12 +81,8 @@ def bindings(space: Sequence[Parameter], text: str) -> set[str]:
       space: that is searched.
       text: gin files and bindings of all trials, where others may refer to macros of the space.
     """
-    found = [parameter.name for parameter in space]
-    for name in found:  # which grows meanwhile
-        if "." not in name:
-            of_it = re.findall(rf"^\s*([\w./]+)\s*=.*%{re.escape(name)}\b", text, re.MULTILINE)
-            found += [other for other in of_it if other not in found]
-    return {*found}
+    names = {parameter.name for parameter in space}
+    return names | operative.bound_to(names, text)
 
 
 def ends(space: Sequence[Parameter]) -> list[list[str]]:

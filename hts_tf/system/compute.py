@@ -1,13 +1,12 @@
 """How TensorFlow computes in this process: determinism, threads and precision."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import gin
 import keras
 import tensorflow as tf
-from tensorflow.python.framework import config  # determinism cannot be left in a public way
 
 from hts_tf import errors, values
 from hts_tf.configurables import configurable
@@ -74,21 +73,37 @@ def use_precision(precision: str | None = None) -> None:
 
 @contextlib.contextmanager
 def as_a_guest() -> Iterator[None]:
-    """Has what is computed after this be as before, whatever `configure` does within.
+    """Has TensorFlow and Keras be as before after this, whatever `configure` does within.
 
-    But for threads, and on GPUs determinism: there, kernels are chosen later, too.
+    But for threads, and where there are GPUs: determinism, as kernels are chosen later there, and
+    that they take no more memory than they need.
     """
     before = keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format()
-    was_deterministic = config.is_op_determinism_enabled()
-    try:
+    logger = tf.get_logger()
+    level = logger.level
+    with contextlib.ExitStack() as stack:
+        if not tf.config.list_physical_devices("GPU"):
+            stack.callback(_determinism_as_it_is())
         with precision_of_its_own():
-            yield
-    finally:
-        keras.config.set_floatx(before[0])
-        keras.config.set_epsilon(before[1])
-        keras.config.set_image_data_format(before[2])
-        if not was_deterministic and not tf.config.list_physical_devices("GPU"):
-            config.disable_op_determinism()
+            try:
+                yield
+            finally:
+                keras.config.set_floatx(before[0])
+                keras.config.set_epsilon(before[1])
+                keras.config.set_image_data_format(before[2])
+                logger.setLevel(level)
+
+
+def _determinism_as_it_is() -> Callable[[], None]:
+    """Returns what brings it back, if TensorFlow, which has no public way, still has that one."""
+    try:
+        from tensorflow.python.framework import config
+
+        if not config.is_op_determinism_enabled():
+            return config.disable_op_determinism
+    except (ImportError, AttributeError):
+        pass
+    return lambda: None
 
 
 @contextlib.contextmanager

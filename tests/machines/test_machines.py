@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from hts_tf.system.processes import descendants
 from tests import command_line, patience, processes, refusals, waiting
 from tests.sameness import assert_same, rows_of, wait_for_rows
 
@@ -185,7 +186,7 @@ def test_a_cluster_of_its_own(calm, tmp_path):
     patience.allow(tmp_path / "run", 2)
     with start(OF_ITS_OWN, tmp_path / "run", "--num_machines=2", *patience.FLAGS) as process:
         wait_for_rows(tmp_path / "run", 1, process)
-        ours = processes.descendants(process.pid)
+        ours = descendants(process.pid)
         patience.allow(tmp_path / "run")
         assert len(ours) > 2
         assert "lost" not in finish(process)

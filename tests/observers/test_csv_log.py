@@ -5,6 +5,7 @@ import pytest
 
 from hts_tf.observers.csv_log import CsvLog
 from hts_tf.observers.observer import Run
+from hts_tf.opponents import pool
 
 
 def begin(directory: Path, env_steps: int, is_complete: bool = False) -> CsvLog:
@@ -21,10 +22,10 @@ def rows(directory):
 def test_there_are_no_more_columns_with_each_snapshot(tmp_path):
     log = begin(tmp_path, 0)
     for updates in range(1, 4):
-        rates = {f"opponents/win_rate/update {updates}": 0.5, "opponents/win_rate/itself": 0.5}
-        log.after_update(updates, rates)
+        names = f"{pool.SNAPSHOT}{updates}", "Always"
+        log.after_update(updates, {f"{pool.WIN_RATE}{name}": 0.5 for name in names})
     columns = (tmp_path / "progress.csv").read_text().splitlines()[0]
-    assert columns == "env_steps,opponents/win_rate/itself"
+    assert columns == "env_steps,opponents/win_rate/Always"
 
 
 @pytest.mark.parametrize("torn", ["", "1", "16", "163,0", "163,0.5,", "90,0.5,4.", "90,0.5,4.5"])

@@ -312,5 +312,5 @@ def test_what_is_refused(tmp_path):
                 make_pool(tmp_path, scripted=scripted, weighting=lambda results, w=weights: w)
     with pytest.raises(errors.ConfigError, match="self_play"):
         Opponents(self_play=1.5)
-    with pytest.raises(errors.ConfigError, match="nobody of the pool would ever be met"):
+    with pytest.raises(errors.ConfigError, match=r"nobody of Opponents\.scripted or frozen"):
         Opponents(self_play=1.0, scripted=(Always,)).check(num_updates=1000, policy_lag=1)

@@ -13,6 +13,7 @@ from hts_tf.environments.pettingzoos import shared
 from hts_tf.environments.pettingzoos.building import Recipe, build
 from hts_tf.environments.pettingzoos.two_teams import TwoTeams
 
+_ALL = object()  # in place of a mask: all is permitted
 _SEEN = "observation"
 _READ_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
 
@@ -69,10 +70,11 @@ class PettingZooEnvironment(base.Environment):
         entries: dict[str, trees.Tree] = {}
         self._masks = None
         counts = [spaces.values(space) for space in actions]
-        self._mask_is_told = not self._mask_is_observed and any(
-            specs.ACTION_MASK in info for info in infos.values()
-        )
-        is_masked = self._mask_is_observed or self._mask_is_told
+        self._told_masks: set[str] = set()  # agents whose masks `info` has
+        if not self._mask_is_observed and None not in counts:
+            has_told = (agent for agent in self._agents if specs.ACTION_MASK in _of(infos, agent))
+            self._told_masks = {*has_told}
+        is_masked = self._mask_is_observed or self._told_masks
         if is_masked or any(count != counts[0] for count in counts):
             self._masks = self._make_masks(counts)
             entries[specs.ACTION_MASK] = specs.ArraySpec((max(map(sum, counts)),), "bool")
@@ -212,8 +214,11 @@ class PettingZooEnvironment(base.Environment):
                 what = f"what {agent!r} observes"
                 place = self._of_player(index, observation)
                 if agent in shown:
-                    info = infos.get(agent, {}) if self._mask_is_told else {}
-                    self._write_agent(index, shown[agent], info, place, over[index])
+                    self._write_agent(index, shown[agent], place)
+                    what = f"{agent!r}'s action mask"
+                    if self._masks is not None:
+                        mask = self._given_mask(agent, shown, infos)
+                        self._write_mask(index, mask, place[specs.ACTION_MASK], over[index])
                 elif agent in self.env.agents:
                     raise self._error(f"{agent!r} is there, but observes nothing")
                 else:  # it has left
@@ -225,22 +230,27 @@ class PettingZooEnvironment(base.Environment):
             fault = errors.in_a_line(error)
             raise self._error(f"{what}: {fault}") from error
 
-    def _write_agent(self, index: int, seen: Any, info: Any, place: Any, over: bool) -> None:
+    def _given_mask(self, agent: str, shown: Any, infos: Any) -> Any:
+        """Returns an agent's mask, None if one is missing; `_ALL` where it has none."""
+        if self._mask_is_observed:
+            return shown[agent][specs.ACTION_MASK]
+        return _of(infos, agent).get(specs.ACTION_MASK) if agent in self._told_masks else _ALL
+
+    def _write_mask(self, index: int, given: Any, permitted: np.ndarray, over: bool) -> None:
+        mask = self._masks[index]
+        permitted.fill(False)
+        own = permitted[: mask.spec.shape[0]]
+        if given is _ALL:
+            own.fill(True)
+        else:
+            mask.write(given, own, over)
+
+    def _write_agent(self, index: int, seen: Any, place: Any) -> None:
         array = place[_SEEN] if self._is_dict else place
         if self._has_own_state:
             array = {**array, specs.CRITIC_STATE: place[specs.CRITIC_STATE]}
         key = self._alone[index]
         self._writers[index](seen if key is None else seen[key], array)
-        if self._masks is not None:
-            mask, permitted = self._masks[index], place[specs.ACTION_MASK]
-            permitted.fill(False)
-            own = permitted[: mask.spec.shape[0]]
-            if self._mask_is_observed:
-                mask.write(seen[specs.ACTION_MASK], own, over)
-            elif self._mask_is_told:
-                mask.write(info.get(specs.ACTION_MASK), own, over)
-            else:
-                own.fill(True)
         if self._is_dict and specs.AGENT in place:
             place[specs.AGENT][...] = self._teams.numbers[index]
 
@@ -270,3 +280,9 @@ def _without_mask(space: gymnasium_spaces.Dict) -> gymnasium_spaces.Space:
     if alone is not None:
         return space[alone]
     return gymnasium_spaces.Dict({k: s for k, s in space.items() if k != specs.ACTION_MASK})
+
+
+def _of(infos: Any, agent: str) -> dict[str, Any]:
+    """Returns what is told of an agent, if anything is."""
+    info = infos.get(agent) if isinstance(infos, dict) else None
+    return info if isinstance(info, dict) else {}
