@@ -12,7 +12,8 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-if sys.argv[:1] == ["-m"]:  # Python is looking for the module that `python -m hts_tf...` names
+# Python is looking for the module that `python -m hts_tf...` names; not for one of the user's.
+if sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)].lstrip("-m").startswith("hts_tf"):
     from hts_tf.system import start
 
     start.begin()

@@ -183,6 +183,9 @@ def compare() -> None:
             raise nothing_left(str(run), workdir)
         if how := divergence(workdir):
             terminal.warn(how)
+        minutes = results[run].seconds / 60
+        if minutes > 1.1 * _MINUTES.value + 1:
+            terminal.warn(f"{run} has gone on for {minutes:.1f} minutes, before --minutes was less")
         terminal.say(f"{number} of {len(runs)}, {run}: {comparison.line(results[run], targets)}")
     terminal.say(f"\nMedians over seeds:\n{comparison.table(results, targets)}")
 

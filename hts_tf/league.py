@@ -66,7 +66,8 @@ def play() -> None:
         )
         together([lambda _, training=training: training.steps()])
     names = ",".join(str(directory / member.name) for member in members(_GENERATIONS.value))
-    rate = shlex.join([sys.executable, "-m", "hts_tf.tournament", f"--workdirs={names}"])
+    flags_ = [f"--workdirs={names}", f"--output={directory / 'tournament'}"]
+    rate = shlex.join([sys.executable, "-m", "hts_tf.tournament", *flags_])
     terminal.say(f"to rate them: {rate}")
 
 

@@ -1,5 +1,6 @@
 """Policies of runs in Python: what they choose, step by step, in whatever plays their game."""
 
+import gc
 import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -154,6 +155,7 @@ def load(name: str, modules: Sequence[str] = ()) -> LoadedPolicy:
       ConfigError: there is no such run, checkpoint or snapshot, or it cannot be used.
       ProtocolError: its environment has other spaces each time that it is built.
     """
+    gc.unfreeze()  # what was the caller's own when TensorFlow was imported is among it
     with compute.as_a_guest():  # the caller may build and train models, too
         return LoadedPolicy(participants.load(str(name), modules, _configure))
 

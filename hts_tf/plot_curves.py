@@ -5,9 +5,10 @@ from pathlib import Path
 
 from absl import flags
 
-from hts_tf import errors
+from hts_tf import errors, operative
 from hts_tf.files import curves
 from hts_tf.files.curves import TARGETS, Curve, read_curve
+from hts_tf.files.workdir import Workdir
 from hts_tf.system import command, installation, whole
 
 _WORKDIRS = flags.DEFINE_list(
@@ -18,7 +19,10 @@ _OUTPUT = flags.DEFINE_string(
 )
 _TITLE = flags.DEFINE_string("title", "", "title above the picture")
 _TARGETS = flags.DEFINE_list(
-    "targets", list(map(str, TARGETS)), "scores of which to say when they were reached"
+    "targets",
+    None,
+    "scores of which to say when they were reached; default: 0.4,0.8 where all runs are of "
+    "football, else none",
 )
 
 _COLUMNS = ("run", *Curve._fields)
@@ -36,6 +40,17 @@ def _cell(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else f"{value:g}"
 
 
+def _targets() -> tuple[float, ...]:
+    """Returns the scores that are to be reached, where none are named."""
+    environments = (
+        operative.bindings(workdir.configuration()).get("Trainer.environment")
+        for workdir in map(Workdir, _WORKDIRS.value)
+        if workdir.config.exists()
+    )
+    kinds = {name for environment in environments for name in operative.references(environment)}
+    return TARGETS if kinds == {"Football"} else ()
+
+
 def plot() -> None:
     """Draws, and prints when the targets were reached.
 
@@ -44,9 +59,9 @@ def plot() -> None:
     """
     with installation.needing("plot", "a picture"):
         from hts_tf.watching import learning_curves
-    targets = curves.targets(_TARGETS.value)
     if not _WORKDIRS.value:
         raise errors.ConfigError("--workdirs names no run")
+    targets = curves.targets(_TARGETS.value) if _TARGETS.value is not None else _targets()
     try:
         runs = {name: read_curve(path) for name, path in _named(_WORKDIRS.value).items()}
     except FileNotFoundError as error:

@@ -115,7 +115,7 @@ def run() -> None:
         )
     output = None
     if not _CHECK_ONLY.value:
-        default = run_flags.results() / "replays" / f"{path.stem}_{number}.mp4"
+        default = run_flags.results() / "replays" / f"{path.stem}_{number}{_part()}.mp4"
         output = Path(_OUTPUT.value) if _OUTPUT.value else default
         video.check(output)
     shown = _shown(records[number].length)
@@ -160,6 +160,13 @@ def play(workdir: Workdir, opponent: str, num_tasks: int) -> Path:
     ]
     child.run("hts_tf.evaluate", arguments)
     return path.with_name(f"{name}.bin")
+
+
+def _part() -> str:
+    """Returns by what the name of a video differs from that of the whole episode's."""
+    last = "" if _LAST_STEP.value is None else _LAST_STEP.value
+    excerpt = f"_from{_FIRST_STEP.value}to{last}" if _FIRST_STEP.value or last != "" else ""
+    return excerpt + ("_rendered" if _RENDER.value else "")
 
 
 def _shown(length: int) -> range:

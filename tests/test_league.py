@@ -38,7 +38,9 @@ def test_a_league_and_again(tmp_path):
     directory = tmp_path / "league"
     code, output, errors = command_line.run("hts_tf.league", *FLAGS, f"--output={directory}")
     assert code == 0, errors
-    assert re.search(r"--workdirs=\S+main-1,\S+exploiter-1,\S+main-2$", output.strip())
+    assert re.search(
+        r"--workdirs=\S+main-1,\S+exploiter-1,\S+main-2 --output=\S+/tournament$", output.strip()
+    )
     parameters = {}
     for name in ("main-1", "exploiter-1", "main-2"):
         log = (directory / name / "log.txt").read_text()

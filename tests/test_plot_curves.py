@@ -36,6 +36,22 @@ def test_runs_of_the_same_name_are_all_there_and_numbers_in_full(tmp_path):
     assert evaluations.read_text() == "updates,env_steps\n"
 
 
+def test_football_has_targets_of_its_own(tmp_path):
+    workdirs = [tmp_path / name for name in ("one", "other")]
+    command = ["hts_tf.plot_curves", f"--workdirs={workdirs[0]},{workdirs[1]}"]
+    for workdir in workdirs:
+        board = display.TensorBoard(workdir)
+        episodes = {"episodes/finished": 100, "episodes/score": 0.5, "episodes/return": 0.5}
+        board.scalars(100, {"run/minutes": 1.5, **episodes})
+        board.close()
+    for kinds, count in ((["Football", "Football"], 4), (["Football", "Gymnasium"], 0)):
+        for workdir, kind in zip(workdirs, kinds, strict=True):
+            (workdir / "config.gin").write_text(f"Trainer.environment = @{kind}()\n")
+        code, said, errors = command_line.run(*command, f"--output={tmp_path / 'curves.png'}")
+        assert code == 0, errors
+        assert len(said.splitlines()) == count
+
+
 def test_every_run_is_in_the_legend(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(learning_curves.picture, "write", lambda path, figure: drawn.append(figure))

@@ -14,7 +14,8 @@ from hts_tf.networks.agent import Agent
 from hts_tf.system import whole
 
 FILE_NAME = "evaluations.csv"
-_MERIT = "evaluation"  # in the best one's file
+# In the best one's file: how it has played, and in how many episodes.
+_MERIT, _EPISODES = "evaluation", "evaluation/episodes"
 
 
 class Evaluation(NamedTuple):
@@ -75,8 +76,9 @@ class Evaluations:
     def end(self, path: Path, evaluation: Evaluation) -> None:
         """Writes how a policy has played, and keeps it if it is the best one so far.
 
-        Best is the highest score, then the highest return, then the latest. Its file says how it
-        has played, as its row is another one's where a run that does not repeat goes on.
+        Best is the highest score, then the highest return, then the latest; of as many episodes:
+        where others are played from now on, earlier ones cannot be compared with. Its file says how
+        it has played, as its row is another one's where a run that does not repeat goes on.
 
         Raises:
           OSError: it cannot be written; names it.
@@ -85,9 +87,10 @@ class Evaluations:
         ordered = [rows[updates] for updates in sorted(rows)]
         whole.write_csv(self._table, Evaluation._fields, ordered)
         merit = np.array([evaluation.score, evaluation.episode_return, evaluation.updates])
-        best = self.best_state()
-        if best is None or tuple(merit) >= tuple(best[_MERIT]):
-            state = {**checkpoint.load(path), _MERIT: merit}
+        best, episodes = self.best_state(), np.array(evaluation.episodes)
+        is_alike = best is not None and best.get(_EPISODES, episodes) == episodes
+        if not is_alike or tuple(merit) >= tuple(best[_MERIT]):
+            state = {**checkpoint.load(path), _MERIT: merit, _EPISODES: episodes}
             checkpoint.save(self._best, evaluation.updates, state, keep=1)
         self.drop(path)
 

@@ -22,9 +22,9 @@ class Agent:
         return ()
 
 
-def evaluated(evaluations, updates, score, episode_return=0.0):
+def evaluated(evaluations, updates, score, episode_return=0.0, episodes=5):
     path = evaluations.add(Agent, updates, 100 * updates)
-    evaluations.end(path, Evaluation(updates, 100 * updates, 5, score, episode_return, 7.5))
+    evaluations.end(path, Evaluation(updates, 100 * updates, episodes, score, episode_return, 7.5))
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,15 @@ def test_the_best_one_stays(tmp_path, results, best):
     assert evaluations.waiting() == []
     assert evaluations.best_state()["run/updates"] == best
     assert [p.stem for p in (tmp_path / "checkpoints" / "best").iterdir()] == [f"{best:09d}"]
+
+
+def test_the_best_one_is_of_as_many_episodes_as_the_last(tmp_path):
+    """A lucky one of few is no measure for those of many."""
+    evaluations = Evaluations(tmp_path)
+    evaluated(evaluations, 1, 0.95, episodes=5)
+    for updates, score in ((2, 0.9), (3, 0.8)):
+        evaluated(evaluations, updates, score, episodes=500)
+        assert evaluations.best_state()["run/updates"] == 2
 
 
 def test_a_damaged_one_is_passed_over(tmp_path, capfd):

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from hts_tf.system import start
+from tests import command_line
 
 PRINTING = """
 import os, sys
@@ -35,6 +36,24 @@ def run(tmp_path):
         ).stdout
 
     return run
+
+
+def test_a_users_program_keeps_its_own_signal_handlers(tmp_path):
+    """Although its package imports hts_tf while Python looks for the program in it."""
+    (tmp_path / "mygame").mkdir()
+    (tmp_path / "mygame" / "__init__.py").write_text("import hts_tf.errors\n")
+    program = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    (tmp_path / "mygame" / "program.py").write_text(program)
+    for option in (["-m", "mygame.program"], ["-mmygame.program", "-m", "hts_tf"]):
+        said = subprocess.run(
+            [sys.executable, *option],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(command_line.ROOT)},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        assert said == "True\n"
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
