@@ -13,7 +13,7 @@ from typing import Literal
 
 from hts_tf.configurables import configurable
 from hts_tf.observers.observer import Observer, Run
-from hts_tf.system import installation
+from hts_tf.system import installation, terminal, whole
 
 _MLFLOW = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # nobody has asked for it
@@ -21,13 +21,17 @@ _MLFLOW = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
+_MLFLOW_RUN = "mlflow.txt"  # in the workdir: how MLflow calls the run
 _LONGEST = 250  # letters of a figure's name, as MLflow takes it
+_LONGEST_GROUP = 128  # the same of a group of Weights & Biases
 _STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}  # MLflow's words
 
 
 @configurable
 class WeightsAndBiases(Observer):
     """Logs a run's figures, evaluations and configuration to Weights & Biases.
+
+    One that is taken up again is another run there, of the same group.
 
     Args:
       project: where the run appears.
@@ -46,6 +50,7 @@ class WeightsAndBiases(Observer):
         self._run = wandb.init(
             project=self._project,
             name=run.workdir.name,
+            group=str(run.workdir)[-_LONGEST_GROUP:],
             dir=run.workdir,
             mode=self._mode,
             settings=wandb.Settings(silent=True, console="off"),  # else each redraw is sent, too
@@ -69,6 +74,8 @@ class WeightsAndBiases(Observer):
 class MLflow(Observer):
     """Logs a run's figures, evaluations and configuration to MLflow.
 
+    One that is taken up again is the same run there; what is made again is logged again.
+
     Args:
       tracking_uri: of a server; "" for files in the workdir.
       experiment: where the run appears.
@@ -90,7 +97,18 @@ class MLflow(Observer):
         experiment = (
             found.experiment_id if found else self._client.create_experiment(self._experiment)
         )
+        known = run.workdir / _MLFLOW_RUN
+        if run.env_steps and known.exists():
+            self._id = known.read_text().strip()
+            try:
+                self._client.update_run(self._id, status="RUNNING")
+                return
+            except mlflow.exceptions.MlflowException as error:
+                terminal.warn(
+                    f"MLflow knows no run {self._id} any more, so it gets another: {error}"
+                )
         self._id = self._client.create_run(experiment, run_name=run.workdir.name).info.run_id
+        whole.write(known, self._id.encode())
         for name, value in _texts(run.configuration).items():
             self._client.log_param(self._id, name.lstrip("-"), value)
 

@@ -239,11 +239,14 @@ def test_weights_and_biases(calm, tracked):
 
 
 @pytest.mark.skipif(find_spec("mlflow") is None, reason="the extra 'trackers' is not installed")
-def test_mlflow(calm, tracked):
-    assert_same(tracked, calm, NUM_UPDATES)
+def test_mlflow(calm, tracked, tmp_path):
+    """One that is taken up again is the same run there."""
+    again = shutil.copytree(tracked, tmp_path / "run")
+    finish(start(again, "--gin_bindings=Trainer.observers = (@MLflow(),)"))
+    assert_same(again, calm, NUM_UPDATES)
     import mlflow
 
-    client = mlflow.MlflowClient(f"sqlite:///{tracked / 'mlflow.db'}")
+    client = mlflow.MlflowClient(f"sqlite:///{again / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("hts_tf")
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "FINISHED"
