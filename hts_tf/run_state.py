@@ -15,8 +15,11 @@ from hts_tf.learner import Learner
 from hts_tf.networks.agent import Agent
 from hts_tf.opponents.pool import Pool, met_from
 from hts_tf.schedules.schedule import Schedule
+from hts_tf.system import terminal
 from hts_tf.team import Share, Team, broadcast
 from hts_tf.watching.reporter import Reporter
+
+_HISTORY = "run/has_history"  # in a checkpoint: see `board.Board.has_history`
 
 
 class Parts(NamedTuple):
@@ -141,6 +144,7 @@ class RunState:
         state = {
             "run/next_round": np.array(self.next_round),
             "run/env_steps": np.array(self.env_steps),
+            _HISTORY: np.array(parts.collector.workers.board.has_history[0]),
             COMPLETE: np.array(self.is_complete),
             BY_OBSERVER: np.array(self.is_stopped),
         }
@@ -153,6 +157,14 @@ class RunState:
         """Raises: ConfigError: it is of another agent."""
         parts = self._parts
         board = parts.collector.workers.board
+        if state.get(_HISTORY, False) and not board.has_history[0]:
+            board.has_history[0] = True
+            if parts.team.number == 0:
+                terminal.warn(
+                    "an environment of this run does not keep to its seed, as was found before: "
+                    "episodes that were interrupted end as truncated, and results will not repeat",
+                    page="your_own_environment.md#what-it-may-not-do",
+                )
         self.next_round = int(state["run/next_round"])
         parts.learner.restore(state)
         parts.behaviour.copy_from(parts.learner.agent)

@@ -44,7 +44,10 @@ def run(machines):
     run = RunState(
         Parts(
             schedule=part,
-            collector=SimpleNamespace(state=lambda number: {"storage/x": np.full((1, 1), number)}),
+            collector=SimpleNamespace(
+                state=lambda number: {"storage/x": np.full((1, 1), number)},
+                workers=SimpleNamespace(board=SimpleNamespace(has_history=[False])),
+            ),
             learner=SimpleNamespace(
                 num_updates=9, state=lambda: {"variable/x": np.array(run.next_round)}
             ),
