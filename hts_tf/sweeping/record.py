@@ -59,9 +59,7 @@ def claim(directory: Path, identity: dict[str, Any]) -> None:
     path = directory / IDENTITY
     with whole.refusing("--output"):
         directory.mkdir(parents=True, exist_ok=True)
-        if not any(directory.glob("trial-*/*/config.gin")):
-            (directory / TRIALS).unlink(missing_ok=True)  # of trials that have been removed
-        else:
+        if _has_trials(directory):
             if not path.exists():
                 raise errors.ConfigError(
                     f"--output={directory} holds trials of a sweep whose {IDENTITY} is gone: bring "
@@ -81,12 +79,16 @@ def claim(directory: Path, identity: dict[str, Any]) -> None:
 
 
 def made(directory: Path) -> int:
-    """Returns of how many trials there are results already."""
+    """Returns of how many trials there are results already, and not only a table of old ones."""
     path = directory / TRIALS
-    if not path.exists():
+    if not path.exists() or not _has_trials(directory):
         return 0
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
         return sum(1 for _ in csv.reader(file)) - 1
+
+
+def _has_trials(directory: Path) -> bool:
+    return any(directory.glob("trial-*/*/config.gin"))
 
 
 def best(outcomes: Sequence[Outcome]) -> list[Outcome]:

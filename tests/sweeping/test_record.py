@@ -18,3 +18,13 @@ def test_trials_of_which_nothing_says_what_they_are(tmp_path):
     (tmp_path / "trial-0000" / "run" / "config.gin").touch()
     with pytest.raises(errors.ConfigError, match=r"sweep\.json is gone"):
         record.claim(tmp_path, {"draw": 0})
+
+
+def test_results_are_of_the_trials_that_are_there(tmp_path):
+    assert record.made(tmp_path) == 0
+    outcomes = [Outcome(number, COMPLETE, 0.5, 10, 1.0, ["0.1"], []) for number in range(3)]
+    record.write(tmp_path, ["PPO.clip"], outcomes)
+    assert record.made(tmp_path) == 0, "a table of trials that have been removed"
+    (tmp_path / "trial-0000" / "run").mkdir(parents=True)
+    (tmp_path / "trial-0000" / "run" / "config.gin").touch()
+    assert record.made(tmp_path) == 3
