@@ -1,9 +1,12 @@
 """Whether configurations can be trained, before any is."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hts_tf import errors
+
+if TYPE_CHECKING:
+    from hts_tf.settings import Settings
 
 
 class Candidate(NamedTuple):
@@ -11,6 +14,7 @@ class Candidate(NamedTuple):
 
     Attributes:
       drawn: further bindings, as lists of which each is tried by itself.
+      needs_score: whether runs are judged by their scores.
     """
 
     scenario: str
@@ -18,6 +22,7 @@ class Candidate(NamedTuple):
     gin_files: Sequence[str]
     gin_bindings: Sequence[str]
     drawn: Sequence[Sequence[str]] = ((),)
+    needs_score: bool = False
 
 
 def begin() -> Callable[[Candidate], list[int]]:
@@ -49,9 +54,23 @@ def check(candidate: Candidate) -> list[int]:
             config.load(candidate.scenario, candidate.method, candidate.gin_files, bindings)
             settings = Settings()
             build.check_agent(settings)
+            if candidate.needs_score:
+                _check_score(settings)
             env_steps.append(settings.total_env_steps)
         except errors.ConfigError as error:
             what = f"with {', '.join(drawn)}: " if drawn else ""
             # Another one: gin raises it as of a class of its own, which cannot be pickled.
             raise errors.ConfigError(f"{what}{error}") from error
     return env_steps
+
+
+def _check_score(settings: "Settings") -> None:
+    met = settings.opponents
+    is_of_others = met and not met.self_play and met.snapshot_every_updates is None
+    if settings.environment.spec.num_rivals and not is_of_others:
+        raise errors.ConfigError(
+            "a policy that plays against itself, or its past, has no score to go by: bind "
+            "Opponents.self_play = 0.0, Opponents.snapshot_every_updates = None, and others to "
+            "play against, or rate policies by hts_tf.tournament",
+            page="comparing.md#tournaments",
+        )

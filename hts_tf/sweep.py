@@ -148,7 +148,7 @@ def _plan(searched: Sequence[space.Parameter]) -> making.Plan:
     runs = comparison.grid(_SCENARIOS.value, [_METHOD.value], _SEEDS.value)
     own = (_GIN_FILES.value, _GIN_BINDINGS.value)
     tried = [
-        candidates.Candidate(scenario, _METHOD.value, *own, space.ends(searched))
+        candidates.Candidate(scenario, _METHOD.value, *own, space.ends(searched), needs_score=True)
         for scenario in dict.fromkeys(run.scenario for run in runs)
     ]
     total_of = {}

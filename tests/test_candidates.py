@@ -1,0 +1,28 @@
+import pytest
+
+from hts_tf import candidates, errors
+from hts_tf.candidates import Candidate
+
+SELF_PLAY = ["Football.right_players = 1"]
+AGAINST_OTHERS = [
+    *SELF_PLAY,
+    "Trainer.opponents = @Opponents()",
+    "Opponents.scripted = (@Always,)",
+    "Opponents.self_play = 0.0",
+]
+
+
+def check(*bindings, **how):
+    candidate = Candidate("academy_empty_goal_close", "hts_ppo_fast", (), bindings, **how)
+    return candidates.check(candidate)
+
+
+@pytest.mark.slow
+def test_those_who_play_against_themselves_have_no_score_to_go_by(clean_gin):
+    assert check(*SELF_PLAY) == check()
+    assert check(needs_score=True) == check()
+    alone = [*AGAINST_OTHERS, "Opponents.snapshot_every_updates = None"]
+    assert check(*alone, needs_score=True) == check()
+    for bindings in (SELF_PLAY, AGAINST_OTHERS):
+        with pytest.raises(errors.ConfigError, match="has no score to go by"):
+            check(*bindings, needs_score=True)
