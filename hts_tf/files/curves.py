@@ -1,5 +1,7 @@
 """What a run's event files say of it: its scalars, and its learning curve."""
 
+import array
+import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,6 +76,7 @@ class RunLog:
         self.series: dict[str, dict[int, float]] = {}
         self.is_cut_short = False
         self._tail = EventTail(workdir)
+        self._begin_curve()
         self.read()
 
     def read(self) -> bool:
@@ -87,7 +90,10 @@ class RunLog:
             elif scalar.tag == END:
                 self.is_cut_short = False
             else:
-                self.series.setdefault(scalar.tag, {})[scalar.env_steps] = scalar.value
+                series = self.series.setdefault(scalar.tag, {})
+                if scalar.env_steps in series:  # the last update of `hts` has those of another
+                    self._begin_curve()
+                series[scalar.env_steps] = scalar.value
         return is_new
 
     @property
@@ -103,11 +109,22 @@ class RunLog:
     def curve(self) -> Curve:
         """Returns the learning curve so far."""
         points = [self.series.get(tag, {}) for tag in _TAGS]
-        steps = [step for step in points[0] if all(step in series for series in points)]
-        values = (np.array([series[step] for step in steps]) for series in points)
-        return Curve(np.array(steps, np.int64), *values)
+        for step in itertools.islice(points[0], self._num_seen, None):
+            if all(step in series for series in points):
+                self._steps.append(step)
+                for values, series in zip(self._values, points, strict=True):
+                    values.append(series[step])
+        self._num_seen = len(points[0])
+        return Curve(np.array(self._steps), *map(np.array, self._values))
+
+    def _begin_curve(self) -> None:
+        """Forgets what is known of it, which grows: whoever follows a run asks again and again."""
+        self._num_seen = 0
+        self._steps = array.array("q")
+        self._values = [array.array("d") for _ in _TAGS]
 
     def _forget_from(self, env_steps: int) -> None:
+        self._begin_curve()
         for tag, series in [*self.series.items()]:
             self.series[tag] = {step: series[step] for step in series if step < env_steps}
             if not self.series[tag]:

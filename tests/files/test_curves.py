@@ -39,6 +39,19 @@ def test_the_curve_begins_with_the_first_finished_episode(tmp_path):
         np.testing.assert_array_equal(column, again)
 
 
+def test_a_curve_that_grows_is_what_it_is_when_it_is_read_at_once(tmp_path):
+    """Also where the last update has as many env steps as the one before."""
+    log = RunLog(tmp_path)
+    for made in [(64, 1.0, 0, 0.0), (128, 2.0, 3, 0.25), (192, 3.0, 5, 0.5), (192, 4.0, 6, 0.75)]:
+        write(tmp_path, [made]).close()
+        assert log.read()
+        for column, again in zip(log.curve(), RunLog(tmp_path).curve(), strict=True):
+            np.testing.assert_array_equal(column, again)
+            assert column.dtype == again.dtype
+    assert log.curve().env_steps.tolist() == [128, 192]
+    assert log.curve().minutes.tolist() == [2.0, 4.0]
+
+
 @pytest.mark.parametrize("target", [0.35, 0.4, 0.7, 0.8, 0.9, 0.95])
 def test_a_target_is_reached_with_the_very_score(target, tmp_path):
     """Some are less as float32, which event files have, and some more."""
