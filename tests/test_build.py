@@ -95,7 +95,7 @@ def test_what_is_to_be_played_is_tried_before_anything_is_trained(bindings, says
 def test_opponents_are_counted_in_what_memory_must_suffice_for(monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(memory, "require", lambda nbytes, advice: asked.append(nbytes))
-    monkeypatch.setattr(build_module, "_pool", mock.Mock(side_effect=ZeroDivisionError))
+    monkeypatch.setattr(build_module, "Pool", mock.Mock(side_effect=ZeroDivisionError))
     for pool_size in (1, 5):
         gin.clear_config()
         settings = Settings(
