@@ -185,7 +185,8 @@ def compare() -> None:
             terminal.warn(how)
         minutes = results[run].seconds / 60
         if minutes > 1.1 * _MINUTES.value + 1:
-            terminal.warn(f"{run} has gone on for {minutes:.1f} minutes, before --minutes was less")
+            longer = f"{minutes:.1f} minutes, longer than --minutes={_MINUTES.value:g}"
+            terminal.warn(f"{run} has gone on for {longer}")
         terminal.say(f"{number} of {len(runs)}, {run}: {comparison.line(results[run], targets)}")
     terminal.say(f"\nMedians over seeds:\n{comparison.table(results, targets)}")
 
