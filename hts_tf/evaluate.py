@@ -105,15 +105,14 @@ def evaluate() -> None:
     with whole.refusing("the evaluation"):
         whole.write_csv(path, columns, rows)
         archive.write(path.with_suffix(".bin"), records)
-    whom = f" against {against}" if name else ""
     made = f"{found.updates:,} updates"
     if found.env_steps is not None:
         made = f"{found.env_steps:,} env steps and {made}"
+    whom = f" against {against}" if name else ""
     met = [record for record in records if record.against] if name else records
-    number = f"{len(records)} episodes"
-    if len(met) < len(records):  # in others, of tasks without another side, nobody met it
-        number = f"{len(met)} of {number}"
-    print(f"{number} with the policy of {made}{whom}, also in {path}")
+    # In others, of tasks without another side, nobody met it.
+    number = f"{len(met)} of {len(records)}" if len(met) < len(records) else len(records)
+    print(f"{number} episodes with the policy of {made}{whom}, also in {path}")
     _print_tasks(records, spec)
     if met:
         _print_outcomes(met, spec)

@@ -41,8 +41,9 @@ def divergence(workdir: Path) -> str | None:
 
 
 def has_more(workdir: Path, log: RunLog) -> bool:
-    """Returns whether a run that has made its env steps is not over: it may have yet to learn from
-    the last of them, or to evaluate policies.
+    """Returns whether something is left to do for a run that has made its env steps.
+
+    It may have yet to learn from the last of them, or to evaluate policies.
 
     Args:
       workdir: of the run.

@@ -67,24 +67,10 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
     for number, run in enumerate(plan.runs):
         workdir = plan.workdir(trial.number, number)
         log = RunLog(workdir)
-
-        is_checked = False
-
-        def is_over(number: int = number, log: RunLog = log) -> bool:
-            nonlocal is_checked
-            if log.read() and not is_checked:  # it has begun, so that there is its configuration
-                _check_alike(plan, trial.number)
-                is_checked = True
-            return _judge(plan, trial, number, log)
-
-        def is_to_end(number: int = number, log: RunLog = log) -> bool:
-            # It ends by itself once it has learnt from the last env steps.
-            return is_over() and log.env_steps < plan.total_env_steps[number]
-
-        how = divergence(workdir)
         is_judged = _judge(plan, trial, number, log, ended=bool(Workdir(workdir).ending()))
         has_all = log.env_steps >= plan.total_env_steps[number]
-        if how is None and (not is_judged or (has_all and has_more(workdir, log))):
+        is_left = not is_judged or (has_all and has_more(workdir, log))
+        if is_left and divergence(workdir) is None:
             training = Training(
                 f"trial {trial.number}, {run}",
                 workdir,
@@ -92,24 +78,46 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
                 plan.gin_files,
                 [*plan.gin_bindings, *trial.bindings],
             )
-            try:
-                yield from training.steps(is_to_end, begin)
-            except ChildError as error:
-                if error.code != errors.DivergenceError.code:
-                    raise
-            # What was written last, whenever the training was last looked at; it may have ended by
-            # itself before its env steps, as Trainer.stop_at_score has it, or an observer.
-            log.read()
-            _check_alike(plan, trial.number)
-            how = divergence(workdir)
-            if how is None and not log.env_steps:
-                raise nothing_left(training.name, training.workdir)
-            is_judged = _judge(plan, trial, number, log, ended=how is None)
-        if how and not is_judged:
+            yield from _train(plan, trial, number, training, log, begin)
+            if divergence(workdir) is None and not log.env_steps:
+                raise nothing_left(training.name, workdir)
+            is_judged = _judge(plan, trial, number, log, ended=divergence(workdir) is None)
+        if not is_judged:
             trial.diverge()
-            terminal.warn(how)
+            terminal.warn(divergence(workdir))
         if trial.state != UNFINISHED:
             return
+
+
+def _train(
+    plan: Plan,
+    trial: "Trial",
+    number: int,
+    training: Training,
+    log: RunLog,
+    begin: Callable[..., Child],
+) -> Iterator[None]:
+    """Trains until a run, or its whole trial, is over; see `make`, also for what it raises."""
+    is_checked = False
+
+    def is_to_end() -> bool:
+        nonlocal is_checked
+        if log.read() and not is_checked:  # it has begun, so that there is its configuration
+            _check_alike(plan, trial.number)
+            is_checked = True
+        is_over = _judge(plan, trial, number, log)
+        # It ends by itself once it has learnt from the last env steps.
+        return is_over and log.env_steps < plan.total_env_steps[number]
+
+    try:
+        yield from training.steps(is_to_end, begin)
+    except ChildError as error:
+        if error.code != errors.DivergenceError.code:
+            raise
+    # What was written last, whenever the training was last looked at; it may have ended by
+    # itself before its env steps, as Trainer.stop_at_score has it, or an observer.
+    log.read()
+    _check_alike(plan, trial.number)
 
 
 def _claim(directory: Path, drawn: str) -> None:

@@ -78,20 +78,14 @@ def as_a_guest() -> Iterator[None]:
     But for threads, and where there are GPUs: determinism, as kernels are chosen later there, and
     that they take no more memory than they need.
     """
-    before = keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format()
-    logger = tf.get_logger()
-    level = logger.level
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as after, precision_of_its_own():
+        after.callback(keras.config.set_floatx, keras.config.floatx())
+        after.callback(keras.config.set_epsilon, keras.config.epsilon())
+        after.callback(keras.config.set_image_data_format, keras.config.image_data_format())
+        after.callback(tf.get_logger().setLevel, tf.get_logger().level)
         if not tf.config.list_physical_devices("GPU"):
-            stack.callback(_determinism_as_it_is())
-        with precision_of_its_own():
-            try:
-                yield
-            finally:
-                keras.config.set_floatx(before[0])
-                keras.config.set_epsilon(before[1])
-                keras.config.set_image_data_format(before[2])
-                logger.setLevel(level)
+            after.callback(_determinism_as_it_is())
+        yield
 
 
 def _determinism_as_it_is() -> Callable[[], None]:

@@ -13,7 +13,6 @@ from hts_tf.environments.pettingzoos import shared
 from hts_tf.environments.pettingzoos.building import Recipe, build
 from hts_tf.environments.pettingzoos.two_teams import TwoTeams
 
-_ALL = object()  # in place of a mask: all is permitted
 _SEEN = "observation"
 _READ_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
 
@@ -70,12 +69,10 @@ class PettingZooEnvironment(base.Environment):
         entries: dict[str, trees.Tree] = {}
         self._masks = None
         counts = [spaces.values(space) for space in actions]
-        self._told_masks: set[str] = set()  # agents whose masks `info` has
+        self._masked = {*self._agents} if self._mask_is_observed else set()  # who have masks
         if not self._mask_is_observed and None not in counts:
-            has_told = (agent for agent in self._agents if specs.ACTION_MASK in _of(infos, agent))
-            self._told_masks = {*has_told}
-        is_masked = self._mask_is_observed or self._told_masks
-        if is_masked or any(count != counts[0] for count in counts):
+            self._masked = {a for a in self._agents if specs.ACTION_MASK in _of(infos, a)}
+        if self._masked or any(count != counts[0] for count in counts):
             self._masks = self._make_masks(counts)
             entries[specs.ACTION_MASK] = specs.ArraySpec((max(map(sum, counts)),), "bool")
         if recipe.agent_indicator:
@@ -217,8 +214,9 @@ class PettingZooEnvironment(base.Environment):
                     self._write_agent(index, shown[agent], place)
                     what = f"{agent!r}'s action mask"
                     if self._masks is not None:
-                        mask = self._given_mask(agent, shown, infos)
-                        self._write_mask(index, mask, place[specs.ACTION_MASK], over[index])
+                        given = self._given_mask(agent, shown, infos)
+                        all_may = over[index] or agent not in self._masked
+                        self._write_mask(index, given, place[specs.ACTION_MASK], all_may)
                 elif agent in self.env.agents:
                     raise self._error(f"{agent!r} is there, but observes nothing")
                 else:  # it has left
@@ -231,19 +229,18 @@ class PettingZooEnvironment(base.Environment):
             raise self._error(f"{what}: {fault}") from error
 
     def _given_mask(self, agent: str, shown: Any, infos: Any) -> Any:
-        """Returns an agent's mask, None if one is missing; `_ALL` where it has none."""
+        """Returns an agent's mask; None if it has none, or one is missing."""
+        if agent not in self._masked:
+            return None
         if self._mask_is_observed:
             return shown[agent][specs.ACTION_MASK]
-        return _of(infos, agent).get(specs.ACTION_MASK) if agent in self._told_masks else _ALL
+        return _of(infos, agent).get(specs.ACTION_MASK)
 
-    def _write_mask(self, index: int, given: Any, permitted: np.ndarray, over: bool) -> None:
+    def _write_mask(self, index: int, given: Any, permitted: np.ndarray, all_may: bool) -> None:
+        """Writes an agent's mask; `all_may` says that one that is missing permits everything."""
         mask = self._masks[index]
         permitted.fill(False)
-        own = permitted[: mask.spec.shape[0]]
-        if given is _ALL:
-            own.fill(True)
-        else:
-            mask.write(given, own, over)
+        mask.write(given, permitted[: mask.spec.shape[0]], all_may)
 
     def _write_agent(self, index: int, seen: Any, place: Any) -> None:
         array = place[_SEEN] if self._is_dict else place
