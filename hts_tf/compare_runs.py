@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hts_tf import errors, operative, rollouts
+from hts_tf import differences, errors, operative, rollouts
 from hts_tf.files import fingerprint_log, scope
 from hts_tf.files.workdir import Workdir
 from hts_tf.system import command
@@ -55,11 +55,11 @@ def likely_causes(a: Workdir, b: Workdir) -> list[str]:
     """Returns in what the runs differ that may change results: bindings, then the scope."""
     places = (f"in {a.path}", f"in {b.path}")
     texts = [workdir.configuration() for workdir in (a, b)]
-    bound = [{*operative.bindings(text)} - operative.FREE_BINDINGS for text in texts]
+    bound = [{*operative.bindings(text)} - differences.FREE_BINDINGS for text in texts]
     if bound[0] != bound[1]:  # what one lacks has its default, which these know
         import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
         from hts_tf import config, settings  # noqa: F401  gin configurables
-    causes = operative.differences(*texts, places)
+    causes = differences.between(*texts, places)
     scopes = [workdir.scope() for workdir in (a, b)]
     if all(scopes):
         causes += [

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean, harmonic_mean, median
 from typing import Any, NamedTuple
 
-from hts_tf import config, errors, operative
+from hts_tf import config, differences, errors
 from hts_tf.files.curves import TARGETS, Curve, RunLog
 from hts_tf.files.workdir import Workdir
 from hts_tf.system import whole
@@ -141,7 +141,7 @@ def check_alike(
         if not workdir.config.exists():
             continue
         first = firsts.setdefault((run.scenario, run.method), workdir)
-        different = operative.differences_but_seeds(
+        different = differences.but_seeds(
             first.configuration(),
             workdir.configuration(),
             (f"in {first.path}", f"in {workdir.path}"),

@@ -16,29 +16,7 @@ from hts_tf import configurables, errors, values
 
 IMPORTS = "import"  # the name under which `bindings` has them
 WATCHING = "--watching"  # and those that only observers come from
-_SEED = "--seed"
-
-# Bindings that never change a result: they may differ when a run is resumed.
-FREE_BINDINGS = frozenset(
-    f"Trainer.{name}"
-    for name in (
-        "num_executors",
-        "num_actors",
-        "num_learners",
-        "actor_batch_size",
-        "checkpoint_every_sec",
-        "checkpoint_every_updates",
-        "keep_checkpoints",
-        "fingerprints",
-        "crash_limit",
-        "step_timeout_sec",
-        "archive_episodes",
-        "evaluate_every_updates",
-        "evaluate_episodes",
-        "stop_at_score",
-        "observers",
-    )
-)
+SEED = "--seed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,10 +27,6 @@ class Reference:
 
     def __repr__(self) -> str:
         return self.text
-
-
-# What was done before there were these bindings, where that is not the default.
-_BEFORE = {"ActorCritic.head": Reference("@Categorical")}
 
 
 class _References(config_parser.ParserDelegate):
@@ -74,7 +48,7 @@ def text(seed: int) -> str:
         if name not in of_used and _may_be_called_later(name)
     }
     watching = ", ".join(sorted(_modules_of_observers({**of_used, **later})))
-    head = f"# {_SEED} = {seed}\n" + (f"# {WATCHING} = {watching}\n" if watching else "")
+    head = f"# {SEED} = {seed}\n" + (f"# {WATCHING} = {watching}\n" if watching else "")
     return head + used + "".join(f"{name} = {value!r}\n" for name, value in later.items())
 
 
@@ -157,9 +131,9 @@ def bindings(text: str) -> dict[str, Any]:
         return value
 
     found = {name: resolved(value) for name, value in bound.items()}
-    seed = re.search(rf"^# {_SEED} = (\d+)$", text, re.MULTILINE)
+    seed = re.search(rf"^# {SEED} = (\d+)$", text, re.MULTILINE)
     if seed:
-        found[_SEED] = int(seed[1])
+        found[SEED] = int(seed[1])
     theirs = tuple(sorted(name for name in modules if not name.startswith("hts_tf.")))
     if theirs:
         found[IMPORTS] = theirs
@@ -182,69 +156,6 @@ def ends(text: str) -> tuple[int, float]:
     return env_steps, math.inf if score is None else score
 
 
-def differences(
-    old: str, new: str, places: tuple[str, str] = ("there", "now"), bound_by_both: bool = False
-) -> list[str]:
-    """Returns what differs between two operative configurations and changes results.
-
-    A binding that one does not have, as its code did not know it yet, had the meaning of the
-    default: that is how defaults of new settings are chosen.
-
-    Args:
-      old: the one.
-      new: the other.
-      places: how to call where the two are from.
-      bound_by_both: looks at these bindings only, for who has not imported what has the defaults.
-
-    Raises:
-      ConfigError: one cannot be parsed.
-    """
-    sides = [bindings(old), bindings(new)]
-    unbound = {**dict(_defaults()), **_BEFORE}
-    observers = {name for side in sides for name in _observers(side)}
-    for side in sides:
-        watching = side.pop(WATCHING, ())
-        side[IMPORTS] = tuple(name for name in side.pop(IMPORTS, ()) if name not in watching)
-        if not side[IMPORTS]:
-            del side[IMPORTS]
-    found = []
-    for name in sorted({*sides[0], *sides[1]} - FREE_BINDINGS):
-        if name.rpartition(".")[0] in observers or _is_of_an_observer(name):
-            continue
-        if bound_by_both and not all(name in side for side in sides):
-            continue
-        default = unbound.get(name.rpartition("/")[2], Reference("unset"))
-        pair = [side.get(name, default) for side in sides]
-        if _comparable(pair[0]) != _comparable(pair[1]):
-            values_ = ", ".join(f"{v!r} {p}" for v, p in zip(pair, places, strict=True))
-            found.append(f"{name} = {values_}")
-    return found
-
-
-def differences_but_seeds(
-    a: str, b: str, places: tuple[str, str], others: Collection[str] = ()
-) -> list[str]:
-    """Returns in what two runs differ that are to differ in nothing but their seeds.
-
-    Needs nothing that is configured; see `differences`.
-
-    Args:
-      a: the one.
-      b: the other.
-      places: how to call where the two are from.
-      others: names of further bindings in which they may differ.
-    """
-    found = differences(a, b, places, bound_by_both=True)
-    may_differ = {_SEED, *map(_short, others)}
-    return [what for what in found if _short(what.partition(" = ")[0]) not in may_differ]
-
-
-def _short(name: str) -> str:
-    """Returns the name of a binding without the modules that its configurable is from."""
-    scope, slash, selector = name.rpartition("/")
-    return scope + slash + ".".join(selector.split(".")[-2:])
-
-
 def without_observers(text: str) -> str:
     """Returns a configuration without its observers, and without what is imported for them alone.
 
@@ -252,7 +163,7 @@ def without_observers(text: str) -> str:
       ConfigError: it cannot be parsed.
     """
     found = bindings(text)
-    observers = _observers(found)
+    observers = observers_of(found)
     if not observers:
         return text
     theirs = [
@@ -265,14 +176,14 @@ def without_observers(text: str) -> str:
     return re.sub(rf"^(?:{'|'.join(theirs)})\n", "", text, flags=re.MULTILINE)
 
 
-def _observers(side: dict[str, Any]) -> list[str]:
-    """Returns the names of the observers of a run."""
-    return list(references(side.get("Trainer.observers", ())))
+def observers_of(found: dict[str, Any]) -> list[str]:
+    """Returns the names of the observers that `bindings` have."""
+    return list(references(found.get("Trainer.observers", ())))
 
 
 def _modules_of_observers(side: dict[str, Any]) -> set[str]:
     """Returns the modules that the loaded run imports for its observers, and for nothing else."""
-    imports, observers = side.get(IMPORTS, ()), {*_observers(side)}
+    imports, observers = side.get(IMPORTS, ()), {*observers_of(side)}
     if not imports or not observers:
         return set()
     others = {owner(name) for name in side if "." in name}
@@ -303,31 +214,3 @@ def references(value: Any, sign: str = "@") -> Iterator[str]:
         parts = [*value, *value.values()] if isinstance(value, dict) else value
         for part in parts:
             yield from references(part, sign)
-
-
-def _is_of_an_observer(binding: str) -> bool:
-    """Returns whether it is of a configurable that says of itself that it changes no results."""
-    if "." not in binding:
-        return False
-    try:
-        kind = gin.get_configurable(binding.rpartition(".")[0])
-    except (ValueError, KeyError):  # unknown here, or there are several
-        return False
-    return not getattr(kind, "influences_results", True)
-
-
-def _defaults() -> Iterator[tuple[str, Any]]:
-    """Yields (binding, value) of what is so where nothing is bound."""
-    for selector, parameter, default in configurables.defaults():
-        named = configurables.selector(default)
-        value = Reference(f"@{named.rpartition('.')[2]}") if named else default
-        yield f"{selector.rpartition('.')[2]}.{parameter}", value
-
-
-def _comparable(value: Any) -> Any:
-    """Returns a value that is equal to another one if they mean the same: lists are tuples."""
-    if isinstance(value, (list, tuple)):
-        return tuple(map(_comparable, value))
-    if isinstance(value, dict):
-        return {key: _comparable(part) for key, part in value.items()}
-    return (bool, value) if isinstance(value, bool) else value

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from hts_tf import errors, team
-from hts_tf.collecting import executor_pool
+from hts_tf.collecting import deaths, executor_pool
 from hts_tf.environments import checked
 from tests import command_line
 
@@ -76,7 +76,7 @@ def test_a_page_is_said_once_wherever_an_error_goes(kind):
 
 
 def test_what_an_executor_died_in_is_sent_with_its_error():
-    attempt = executor_pool.Attempt(1, 2, 0, ())
+    attempt = deaths.Attempt(1, 2, 0, ())
     error = executor_pool.WorkerError("it died", attempt, page="faq.md")
     again = pickle.loads(pickle.dumps(error))
     assert (again.attempt, str(again)) == (attempt, "it died (see docs/faq.md)")

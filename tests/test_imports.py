@@ -19,6 +19,7 @@ FLOORS = [
     {"specs", "seeding", "configurables", "team"},
     {"rollouts"},
     {"system", "bindings", "operative", "gin_errors"},
+    {"differences"},
     {"environments"},
     {"networks", "config", "football"},
     {"algorithms"},

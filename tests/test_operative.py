@@ -1,13 +1,10 @@
 import importlib
-import inspect
 import itertools
 
 import gin
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from hts_tf import config, errors, operative, settings
+from hts_tf import config, differences, operative, settings
 from hts_tf.environments import synthetic
 from hts_tf.files import scope
 from hts_tf.networks.actor_critic import ActorCritic
@@ -26,7 +23,7 @@ def test_operative_configuration_can_be_taken_apart():
     assert bindings["Synthetic.num_actions"] == 4
     assert "PPO.clip" not in bindings  # nobody asked for it
     assert bindings["--seed"] == 17
-    assert operative.differences(text, operative.text(seed=18)) == ["--seed = 17 there, 18 now"]
+    assert differences.between(text, operative.text(seed=18)) == ["--seed = 17 there, 18 now"]
 
 
 def test_operative_configuration_can_be_loaded_again():
@@ -72,7 +69,7 @@ def test_values_are_remembered_whatever_way_they_were_written():
         assert text == plain
     assert "%" not in plain
     as_list = used("mlp.units = [3, 2]", "Trainer.num_executors = 1", "PPO.clip = 0.5")
-    assert operative.differences(plain, as_list) == []
+    assert differences.between(plain, as_list) == []
 
 
 def test_macros_of_older_workdirs_stand_for_their_values():
@@ -85,11 +82,11 @@ def test_macros_of_older_workdirs_stand_for_their_values():
         "A.x": 5,
     }
     new = "Trainer.num_executors = 2\nmlp.units = [1, 2]\nA.x = 5.0\n"
-    assert operative.differences(old, new) == []
-    assert operative.differences(old, new.replace("[1", "[3")) == [
+    assert differences.between(old, new) == []
+    assert differences.between(old, new.replace("[1", "[3")) == [
         "mlp.units = (1, 2) there, [3, 2] now"
     ]
-    assert operative.differences("A.x = True\n", "A.x = 1\n") == ["A.x = True there, 1 now"]
+    assert differences.between("A.x = True\n", "A.x = 1\n") == ["A.x = True there, 1 now"]
     assert operative.bindings("A.x = '%n'\nn = 1\n") == {"A.x": "%n"}
 
 
@@ -101,11 +98,11 @@ def test_what_an_older_run_did_not_know_had_the_meaning_of_the_default():
         if "value_clip" not in line and "ActorCritic.head" not in line
     )
     assert len(old.splitlines()) == len(new.splitlines()) - 2
-    assert operative.differences(old, new) == []
-    assert operative.differences(old, used("PPO.value_clip = None")) == [
+    assert differences.between(old, new) == []
+    assert differences.between(old, used("PPO.value_clip = None")) == [
         "PPO.value_clip = 'clip' there, None now"
     ]
-    assert operative.differences(old.replace("PPO.clip = 0.08\n", ""), used("PPO.clip = 0.3")) == [
+    assert differences.between(old.replace("PPO.clip = 0.08\n", ""), used("PPO.clip = 0.3")) == [
         "PPO.clip = 0.08 there, 0.3 now"
     ]
 
@@ -120,7 +117,7 @@ def test_imports_are_remembered_and_compared(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     old, new = used(), used("import patches", "import hts_tf.environments.synthetic")
     assert operative.bindings(new)["import"] == ("patches",)
-    assert operative.differences(old, new) == ["import = unset there, ('patches',) now"]
+    assert differences.between(old, new) == ["import = unset there, ('patches',) now"]
     assert scope.modules(("patches", "nowhere")) == {"module patches": "e3b0c44298fc"}
 
 
@@ -141,6 +138,7 @@ def test_of_a_package_all_modules_count(tmp_path, monkeypatch):
 
 SPECTATORS = """
 import gin
+import pytest
 from hts_tf.observers.observer import Observer
 
 @gin.configurable
@@ -173,21 +171,21 @@ def test_observers_may_be_bound_otherwise_or_left_away(tmp_path, monkeypatch):
     assert "Spectator.seats = 3" in there
     more = used(*watched, "Spectator.seats = 4")
     for old, new in itertools.permutations([without, there, more], 2):
-        assert operative.differences(old, new) == []
+        assert differences.between(old, new) == []
     spelled = used(*watched, "import spells")
     for watched_text, unwatched in ((there, without), (spelled, used("import spells"))):
         left = operative.without_observers(watched_text)
         assert not any(word in left for word in ("pectator", "observers", operative.WATCHING))
-        assert operative.differences(left, unwatched) == []
+        assert differences.between(left, unwatched) == []
         assert operative.without_observers(unwatched) == unwatched
     # Where it is not known, what is remembered of it has to do.
     for name, module in (("Spectator", "spectators"), ("Nobody", "nobodies")):
         old, cast = (
             t.replace("Spectator", name).replace("spectators", module) for t in (there, spelled)
         )
-        assert operative.differences(old, without) == operative.differences(without, old) == []
-        assert operative.differences(cast, without) == ["import = ('spells',) there, unset now"]
-        assert operative.differences(old, cast) == ["import = unset there, ('spells',) now"]
+        assert differences.between(old, without) == differences.between(without, old) == []
+        assert differences.between(cast, without) == ["import = ('spells',) there, unset now"]
+        assert differences.between(old, cast) == ["import = unset there, ('spells',) now"]
 
 
 def test_a_module_is_left_away_only_if_nothing_but_observers_comes_from_it(tmp_path, monkeypatch):
@@ -198,7 +196,7 @@ def test_a_module_is_left_away_only_if_nothing_but_observers_comes_from_it(tmp_p
     for more in ("Trainer.environment = @Stadium()", "roar.weight = 2.0"):
         there = used(*watched, more)
         assert operative.WATCHING not in operative.bindings(there)
-        assert "import = ('stadium',) there, unset now" in operative.differences(there, used())
+        assert "import = ('stadium',) there, unset now" in differences.between(there, used())
 
 
 def test_observers_may_have_the_names_of_others(namesake):
@@ -210,7 +208,7 @@ def test_observers_may_have_the_names_of_others(namesake):
     there = used("Trainer.observers = (@theirs.CsvLog(),)", "theirs.CsvLog.seats = 3")
     assert "theirs.CsvLog.seats = 3" in there
     for now in (used(), there.replace("theirs.CsvLog", "CsvLog")):
-        assert operative.differences(there, now) == operative.differences(now, there) == []
+        assert differences.between(there, now) == differences.between(now, there) == []
 
 
 def test_what_an_update_may_call_later_is_remembered():
@@ -223,61 +221,3 @@ def test_what_an_update_may_call_later_is_remembered():
     assert "rmsprop" not in text  # ours are called when the run is built, or never
     term_of_a_loss()
     assert operative.text(0).count("term_of_a_loss.weight = 2.0\n") == 1
-
-
-@pytest.mark.parametrize("text", ["A.x = (", "A.x = \n", "\0", "A.x", "A.x = 'y"])
-def test_what_is_damaged_is_reported(text):
-    with pytest.raises(errors.ConfigError, match="damaged"):
-        operative.differences(text, "")
-
-
-OLD = "# a comment\nA.x = 1\nA.y = 'two words'\nscope/B.z = @C()\n"
-
-
-def test_differences():
-    assert operative.differences(OLD, OLD) == []
-    new = OLD.replace("1", "2").replace("A.y", "A.why")
-    assert operative.differences(OLD, new) == [
-        "A.why = unset there, 'two words' now",
-        "A.x = 1 there, 2 now",
-        "A.y = 'two words' there, unset now",
-    ]
-
-
-def test_differences_within_dicts():
-    lines = "A.x = {'a': (1, True)}", "A.x = {'a': [1, True]}", "A.x = {'a': (1, 1)}"
-    assert operative.differences(lines[0], lines[1]) == []
-    assert len(operative.differences(lines[0], lines[2])) == 1
-
-
-def test_order_and_comments_are_no_differences():
-    lines = OLD.splitlines()
-    assert operative.differences(OLD, "\n".join(["# other", *reversed(lines[1:])])) == []
-
-
-names_and_values = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 2))
-
-
-@given(names_and_values, names_and_values)
-def test_differences_are_symmetric_and_complete(old, new):
-    def text(values):
-        return "".join(f"A.{name} = {value}\n" for name, value in values.items())
-
-    expected = sum(old.get(name) != new.get(name) for name in {*old, *new})
-    assert len(operative.differences(text(old), text(new))) == expected
-    assert len(operative.differences(text(new), text(old))) == expected
-
-
-@pytest.mark.parametrize("binding", sorted(operative.FREE_BINDINGS))
-def test_free_bindings_may_differ(binding):
-    assert operative.differences(f"{binding} = 1\nA.x = 1\n", f"{binding} = 2\nA.x = 1\n") == []
-    configurable, parameter = binding.split(".")
-    assert configurable == "Trainer"
-    assert parameter in inspect.signature(settings.Settings).parameters
-
-
-@pytest.mark.parametrize("binding", ["Trainer.num_envs", "Trainer.sync_interval", "PPO.clip"])
-def test_other_bindings_may_not(binding):
-    assert operative.differences(f"{binding} = 1\n", f"{binding} = 2\n") == [
-        f"{binding} = 1 there, 2 now"
-    ]

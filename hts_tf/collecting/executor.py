@@ -8,6 +8,7 @@ what it has not committed to the ledger is done again by the one that takes its 
 import contextlib
 import time
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,26 @@ _STEP, _RESET, _WAIT_ACTION, _WAIT_SYNC, _TOTAL = range(len(TIMES))
 
 # What an executor is doing.
 STARTING, WAITING, RESETTING, STEPPING = range(4)
+
+
+class Doing(NamedTuple):
+    """What an executor is doing, as it tells it.
+
+    Attributes:
+      what: `STARTING`, `WAITING`, `RESETTING` or `STEPPING`.
+      slot: in which; -1 where it starts.
+      episode: in which of it.
+      task: that it is of.
+      step: which env step of it; 0 in a reset.
+      since: when (`time.monotonic_ns`).
+    """
+
+    what: int
+    slot: int
+    episode: int
+    task: int
+    step: int
+    since: int
 
 
 class Executor:
@@ -45,7 +66,7 @@ class Executor:
           seed: of the run.
           actions: where the tickets come from.
           states: where they go.
-          doing: where to note what it is doing, see `executor_process.control_fields`.
+          doing: where to note what it is doing, a `Doing`.
           times: where its time goes.
         """
         self._board = board

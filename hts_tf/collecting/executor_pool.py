@@ -10,14 +10,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from hts_tf import errors
-from hts_tf.collecting import executor
+from hts_tf.collecting import deaths, executor
 from hts_tf.collecting.board import Board
-from hts_tf.collecting.deaths import Deaths, Spot
+from hts_tf.collecting.deaths import Attempt
 from hts_tf.collecting.executor_process import ExecutorTask
 from hts_tf.system import processes, source, terminal
 
@@ -34,26 +33,10 @@ class WorkerError(errors.RunError):
     """
 
     def __init__(
-        self, message: str, attempt: "Attempt | None" = None, page: str | None = None
+        self, message: str, attempt: Attempt | None = None, page: str | None = None
     ) -> None:
         super().__init__(message, page)
         self.attempt = attempt
-
-
-class Attempt(NamedTuple):
-    """What an executor died in.
-
-    Attributes:
-      env: its environment.
-      episode: its number.
-      task: that it is of.
-      actions: [n, P, ...], what was played, up to and with the action that killed it.
-    """
-
-    env: int
-    episode: int
-    task: int
-    actions: np.ndarray
 
 
 class ExecutorPool:
@@ -99,7 +82,7 @@ class ExecutorPool:
         self._sentinels: dict[int, int] = {}  # pidfd -> index
         self._hanging: set[int] = set()
         self._unseen: dict[int, tuple[int, float]] = {}  # index -> see _seconds_unseen
-        self._deaths = Deaths(len(tasks))
+        self._deaths = deaths.Deaths(len(tasks))
         self._source = source.Source()
         self._stopping = False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK)
@@ -174,7 +157,9 @@ class ExecutorPool:
     def _spawn(self, index: int) -> int:
         """Starts an executor and returns its pidfd."""
         task = self._tasks[index]
-        self._doing[index] = executor.STARTING, -1, -1, 0, 0, time.monotonic_ns()
+        self._doing[index] = executor.Doing(
+            executor.STARTING, slot=-1, episode=-1, task=0, step=0, since=time.monotonic_ns()
+        )
         self._hanging.discard(index)
         self._unseen.pop(index, None)
         # Not a pipe, which holds only so much: this thread has others to look after.
@@ -205,30 +190,29 @@ class ExecutorPool:
         fault = self._faults[index].tobytes().rstrip(b"\0").decode(errors="ignore")
         self._faults[index] = 0
         how = self._how(index, code, fault or "its own message is above")
-        where, attempt = self._where(index)
+        doing = self._is_doing(index)
+        death = deaths.of(doing, self._board)
         # Not one that was killed by others, such as the kernel for want of memory.
         failed = code != -signal.SIGKILL or index in self._hanging
-        was_made_before = failed and self._was_made_before(index)
-        if fault and not was_made_before:  # trying again would not mend it
-            raise WorkerError(f"{fault} ({where})", attempt)
-        deaths_there = self._deaths.count(
-            index, self._spot(index), bool(self._board.has_history[0])
-        )
+        fails_anew = failed and death.once_went_well
+        if fault and not fails_anew:  # trying again would not mend it
+            raise WorkerError(f"{fault} ({death.where})", death.attempt)
+        deaths_there = self._deaths.count(index, death.spot, bool(self._board.has_history[0]))
         envs = ", ".join(str(self._board.env(slot)) for slot in self._tasks[index].slots)
-        report = f"executor {index} (environments {envs}) {how} while {where}"
+        report = f"executor {index} (environments {envs}) {how} while {death.where}"
         if deaths_there >= self._crash_limit:
             raise WorkerError(
                 f"{report}; it died there {self._crash_limit} times",
-                attempt,
+                death.attempt,
                 page="faq.md#an-executor-dies-again-and-again-and-the-run-ends",
             )
         terminal.warn(
             f"{report}; another takes its place (crash {self.crashes} since the launch)",
             page="faq.md#it-says-that-an-executor-was-killed-and-goes-on",
         )
-        if was_made_before and deaths_there == self._crash_limit - 1:
+        if fails_anew and deaths_there == self._crash_limit - 1:
             # Here the episode once went on; so the last to try need not bring it back.
-            self._board.take_note_of_history([self._doing[index][1]], "a failure")
+            self._board.take_note_of_history([doing.slot], "a failure")
         if changed := self._source.changed():
             terminal.warn(
                 f"{changed[0]} has changed since the launch; executors that take the place of "
@@ -243,45 +227,18 @@ class ExecutorPool:
         ended = processes.how_it_ended(code)
         return ended if code < 0 else f"{ended} ({said})"
 
-    def _where(self, index: int) -> tuple[str, Attempt | None]:
-        """Returns what a dead executor was doing, and in which episode, if it was in one."""
-        what, slot, episode, task, step, _ = self._doing[index].tolist()
-        if what == executor.STARTING:
-            return "starting", None
-        if what == executor.WAITING:
-            return "waiting for actions", None
-        env = self._board.env(slot)
-        where, num_actions = f"resetting environment {env} to its episode {episode}", 0
-        if what == executor.STEPPING:
-            where = f"stepping environment {env}, episode {episode}, env step {step}"
-            num_actions = step + 1
-        return where, Attempt(env, episode, task, self._ledger.attempted(slot, num_actions))
-
-    def _was_made_before(self, index: int) -> bool:
-        """Returns whether an executor died in what had gone well, as it brought an episode back."""
-        what, slot, episode, _, step, _ = self._doing[index].tolist()
-        if self._board.has_history[0] or what not in (executor.RESETTING, executor.STEPPING):
-            return False
-        place = self._ledger.place(slot)
-        step = step if what == executor.STEPPING else 0
-        return episode == place.episode and not place.episode_over and step < place.length
-
-    def _spot(self, index: int) -> Spot | None:
-        """Returns where an executor died; None while it waited, which is no place of its own."""
-        what, slot, episode, *_ = self._doing[index].tolist()
-        if what == executor.WAITING:
-            return None
-        return Spot(what, slot, self._ledger.place(slot).length if slot >= 0 else 0, episode)
+    def _is_doing(self, index: int) -> executor.Doing:
+        return executor.Doing(*self._doing[index].tolist())
 
     def _kill_hanging(self) -> None:
         if self._step_timeout_sec is None:
             return
         for index, process in self._processes.items():
-            what, *_, since = self._doing[index].tolist()
-            if what == executor.WAITING:
+            doing = self._is_doing(index)
+            if doing.what == executor.WAITING:
                 seconds = self._seconds_unseen(index)
             else:
-                seconds = (time.monotonic_ns() - since) / 1e9
+                seconds = (time.monotonic_ns() - doing.since) / 1e9
             if seconds > self._step_timeout_sec:
                 self._hanging.add(index)
                 # Not `process.kill`, which may wait for one that has died: see `_end_session`.

@@ -60,14 +60,13 @@ class ExecutorTask:
 def control_fields(num_executors: int, traced: bool = False) -> shared_memory.Fields:
     """Returns name -> (shape, dtype) of the arrays by which the trainer knows what executors do.
 
-    executor_doing: [num_executors, 6] what (see `executor.STARTING` and so on), in which slot and
-      episode, of which task, in which env step of it, and since when (`time.monotonic_ns`).
+    executor_doing: [num_executors, 6], an `executor.Doing` of each.
     executor_fault: [num_executors, ...], in UTF-8, which rule an environment broke.
     executor_time: [num_executors, len(executor.TIMES)] seconds since the start of the run.
     executor_stretch, executor_stretches: see `timesheet.ring_fields`.
     """
     return {
-        "executor_doing": ((num_executors, 6), "int64"),
+        "executor_doing": ((num_executors, len(executor.Doing._fields)), "int64"),
         "executor_fault": ((num_executors, _FAULT_BYTES), "uint8"),
         "executor_time": ((num_executors, len(executor.TIMES)), "float64"),
         **{f"executor_{k}": v for k, v in timesheet.ring_fields(num_executors, traced).items()},

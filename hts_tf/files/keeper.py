@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from hts_tf import config, errors, operative, rollouts, seeding, trees
-from hts_tf.collecting.executor_pool import Attempt
+from hts_tf.collecting.deaths import Attempt
 from hts_tf.files import archive, fingerprint_log, policies, scope
 from hts_tf.files.episodes import EpisodeTracker
 from hts_tf.files.evaluations import Evaluations

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hts_tf import errors, operative
+from hts_tf import differences, errors
 from hts_tf.files import archive, checkpoint
 from hts_tf.system import terminal, whole
 
@@ -54,7 +54,7 @@ class Workdir:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock()
             if self.config.exists():
-                different = operative.differences(self.configuration(), configuration)
+                different = differences.between(self.configuration(), configuration)
                 if different:
                     raise errors.ConfigError(
                         f"--workdir={self.path} holds a run of another configuration: "

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hts_tf import config, errors, operative, seeding, settings, specs
+from hts_tf import config, differences, errors, operative, seeding, settings, specs
 from hts_tf.environments import base, checked, history
 from hts_tf.environments.football.football import Football
 from hts_tf.environments.tasks import Tasks
@@ -217,7 +217,7 @@ def test_a_workdir_remembers_scopes(clean_gin):
     loaded(BOTH)
     settings.Settings()
     text = operative.text(0)
-    assert operative.differences(text, text) == []
+    assert differences.between(text, text) == []
     found = config.environment_in(text, "config.gin")
     assert [one.scenario for one in found.environments] == ["academy_empty_goal", SCENARIO]
     # A default that is not written down is no difference.
@@ -225,4 +225,4 @@ def test_a_workdir_remembers_scopes(clean_gin):
         line for line in text.splitlines(True) if "easy/Football.left_players" not in line
     )
     assert without != text
-    assert operative.differences(text, without) == []
+    assert differences.between(text, without) == []
