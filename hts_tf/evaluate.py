@@ -27,7 +27,7 @@ from hts_tf.files import (
 from hts_tf.files.episodes import Episode
 from hts_tf.files.workdir import Workdir
 from hts_tf.observers import csv_log
-from hts_tf.opponents.pool import ITSELF
+from hts_tf.opponents.roster import ITSELF
 from hts_tf.system import child, command, compute, terminal, whole
 from hts_tf.watching import display
 

@@ -11,7 +11,7 @@ import numpy as np
 from hts_tf import errors, trees
 from hts_tf.collecting.executor_pool import WorkerError
 from hts_tf.files.episodes import WINDOW
-from hts_tf.opponents.pool import ITSELF
+from hts_tf.opponents.roster import ITSELF
 from hts_tf.run_state import Parts, RunState
 from hts_tf.schedules.schedule import Round
 from hts_tf.system.stop_signals import StopSignals

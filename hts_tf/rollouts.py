@@ -33,7 +33,7 @@ class Rollout(NamedTuple):
       state: T + 1 rows, what the agent remembers before it sees the observation; all zeros where
         that is the first of an episode. Empty for agents that remember nothing.
       chosen_by: T rows, int32: who chose the action: 0 for the behaviour policy, else the number
-        of an opponent (`opponents.pool`). Empty where there are no rivals.
+        of an opponent (`opponents.roster`). Empty where there are no rivals.
       task: T rows, int32: which task the episode is of. Empty where there is one task only.
       counts: T rows, bool: whether the player was still there in step t, so that there is something
         to learn from it. Empty where there is one player only. A player that has left counts as

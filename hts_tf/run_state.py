@@ -13,7 +13,8 @@ from hts_tf.files.keeper import Keeper
 from hts_tf.files.workdir import BY_OBSERVER, COMPLETE
 from hts_tf.learner import Learner
 from hts_tf.networks.agent import Agent
-from hts_tf.opponents.pool import Pool, met_from
+from hts_tf.opponents.pool import Pool
+from hts_tf.opponents.roster import met_from
 from hts_tf.schedules.schedule import Schedule
 from hts_tf.system import terminal
 from hts_tf.team import Share, Team, broadcast

@@ -11,7 +11,7 @@ from hts_tf.system import whole
 
 FILE_NAME = "progress.csv"
 _STEPS = "env_steps"
-_OF_SNAPSHOTS = "opponents/win_rate/update "  # as `opponents.pool` has them
+_OF_SNAPSHOTS = "opponents/win_rate/update "  # as `opponents` names them
 
 
 @configurable

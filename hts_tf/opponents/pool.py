@@ -1,7 +1,7 @@
 """The pool: whom episodes meet. It changes only at sync points, by results so far."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, NamedTuple, Protocol
 
 import numpy as np
@@ -13,10 +13,9 @@ from hts_tf.configurables import configurable
 from hts_tf.networks.agent import Agent
 from hts_tf.opponents import weightings
 from hts_tf.opponents.results import SELF, Results
+from hts_tf.opponents.roster import Roster
 from hts_tf.opponents.scripted import Scripted
 
-ITSELF = "itself"  # the name of the current policy, whose number is `SELF`
-SNAPSHOT = "update "  # before its number: the name of a snapshot
 WIN_RATE = "opponents/win_rate/"  # before names: of figures
 
 
@@ -88,20 +87,6 @@ class Snapshots(Protocol):
         """Gives an agent those of a number."""
 
 
-def met_from(state: Mapping[str, np.ndarray]) -> list[int]:
-    """Returns the updates of the snapshots that a run may meet which goes on from a saved state.
-
-    Args:
-      state: with `Pool.state`, and "ledger/met" of running episodes; empty before there is one.
-    """
-    if not state:
-        return []
-    taken = state["opponents/taken"]
-    first = len(state["opponents/results"]) - len(taken)
-    numbers = np.union1d(state["opponents/met"], state["ledger/met"])
-    return taken[numbers[numbers >= first] - first].tolist()
-
-
 class Store(NamedTuple):
     """Where a run has what its opponents are made of.
 
@@ -122,7 +107,7 @@ class _Frozen(NamedTuple):
 
 
 class Pool:
-    """Opponents by number: 0 is the current policy, then scripted, frozen, and snapshots by age."""
+    """Opponents, who are called by their numbers (`roster.Roster`)."""
 
     def __init__(
         self,
@@ -149,12 +134,9 @@ class Pool:
         self._store = store
         self._seed = seed
         self._scripted = [make(environment) for make in settings.scripted]
-        scripted = (type(opponent).__name__ for opponent in self._scripted)
-        self._lasting = [ITSELF, *_told_apart([*scripted, *settings.frozen])]  # names
-        self._first_snapshot = len(self._lasting)
-        self._taken: list[int] = []  # the updates of all snapshots, in their order
-        self._met = list(range(1, self._first_snapshot))  # numbers that can be met, beside `SELF`
-        self._results = Results(self._first_snapshot)
+        scripted = [type(opponent).__name__ for opponent in self._scripted]
+        self._roster = Roster(scripted, settings.frozen, settings.pool_size)
+        self._results = Results(self._roster.lasting)
         self._frozen: dict[int, _Frozen] = {}
         self._spare: list[_Frozen] = []
         self._weights(np.zeros((1, 3)))  # which also tells gin what it is called with
@@ -201,7 +183,7 @@ class Pool:
         for number in others:
             rows = np.flatnonzero(who == number)
             own = trees.map(lambda x, r=rows: x[r], (observation, noise, state))
-            if number <= len(self._scripted):
+            if self._roster.is_scripted(number):
                 answer.action[rows] = self._scripted[number - 1].act(*own[:2])
                 continue
             found = self._frozen[number].policy.act(*own)
@@ -212,7 +194,7 @@ class Pool:
     @property
     def names(self) -> Sequence[str]:
         """Those of all that there ever were, by number."""
-        return [*self._lasting, *(f"{SNAPSHOT}{updates:,}" for updates in self._taken)]
+        return self._roster.names
 
     # ---- At sync points -------------------------------------------------------------------------
 
@@ -232,12 +214,10 @@ class Pool:
         """
         self._results.add(results)
         every = self._settings.snapshot_every_updates
-        if every and updates and updates % every == 0 and updates not in self._taken:
+        if every and updates and updates % every == 0 and not self._roster.has(updates):
             self._store.snapshots.save(updates, agent)
             self._results.freeze()
-            self._met.append(self._first_snapshot + len(self._taken))
-            self._taken.append(updates)
-            self._thin()
+            self._roster.join(updates)
         self._load(playing)
         self._set_table()
 
@@ -250,20 +230,16 @@ class Pool:
         (`ratings.bradley_terry`).
         """
         rates = weightings.win_rates(self._results.outcomes)
-        names = self.names
-        figures = {f"{WIN_RATE}{names[n]}": float(rates[n]) for n in self._met}
+        names, met = self._roster.names, self._roster.met
+        figures = {f"{WIN_RATE}{names[n]}": float(rates[n]) for n in met}
         rating = self._results.new_rating()
         if rating is not None:
             figures["opponents/rating"] = rating
-        return {"opponents/pool": float(len(self._met)), **figures}
+        return {"opponents/pool": float(len(met)), **figures}
 
     def state(self) -> dict[str, np.ndarray]:
         """Returns what `restore` takes, for a checkpoint."""
-        return {
-            "opponents/taken": np.array(self._taken, np.int64),
-            "opponents/met": np.array(self._met, np.int64),
-            **self._results.state(),
-        }
+        return {**self._roster.state(), **self._results.state()}
 
     def restore(self, state: dict[str, np.ndarray], playing: np.ndarray) -> None:
         """Goes on from a saved state; for `playing` see `update`.
@@ -271,40 +247,25 @@ class Pool:
         Raises:
           ConfigError: a snapshot is missing, damaged, or of another network.
         """
-        self._taken = state["opponents/taken"].tolist()
-        self._met = state["opponents/met"].tolist()
+        self._roster.restore(state)
         self._results.restore(state)
         self._load(playing)
         self._set_table()
-
-    def _thin(self) -> None:
-        """Leaves out the snapshot whose neighbours in time are nearest to each other."""
-        first = self._first_snapshot
-        snapshots = [number for number in self._met if number >= first]
-        if len(snapshots) <= self._settings.pool_size:
-            return
-        ages = [self._taken[number - first] for number in snapshots]
-        gaps = [after - before for before, after in zip(ages, ages[2:], strict=False)]
-        # The oldest stays, and so does the newest.
-        self._met.remove(snapshots[1 + int(np.argmin(gaps))] if gaps else snapshots[0])
 
     def _load(self, playing: np.ndarray) -> None:
         """Has those in memory who can be met, or are met right now.
 
         So are those of the table until now: without sync points, actors may be choosing one of it.
         """
-        ruled = len(self._scripted)
-        can_be_met = *self._met, *self._table[0], *np.unique(playing).tolist()
-        needed = {number for number in can_be_met if number > ruled}
+        can_be_met = {*self._roster.met, *self._table[0], *np.unique(playing).tolist()} - {SELF}
+        needed = {number for number in can_be_met if not self._roster.is_scripted(number)}
         for number in self._frozen.keys() - needed:
             self._spare.append(self._frozen.pop(number))
         for number in sorted(needed - self._frozen.keys()):
             found = self._spare.pop() if self._spare else self._new()
-            if number < self._first_snapshot:
-                self._store.frozen.load(number - ruled - 1, found.agent)
-            else:
-                updates = self._taken[number - self._first_snapshot]
-                self._store.snapshots.load(updates, found.agent)
+            kept = self._roster.kept(number)
+            store = self._store.snapshots if kept.snapshot else self._store.frozen
+            store.load(kept.number, found.agent)
             self._frozen[number] = found
 
     def _new(self) -> _Frozen:
@@ -316,11 +277,12 @@ class Pool:
 
         Replaced as a whole: actors may be looking.
         """
-        weights = self._weights(self._results.outcomes[self._met]) if self._met else np.zeros(0)
+        met = self._roster.met
+        weights = self._weights(self._results.outcomes[met]) if met else np.zeros(0)
         total = weights.sum()
         own = self._settings.self_play if total > 0 else 1.0
         shares = [own, *((1.0 - own) * weights / total if total > 0 else weights)]
-        self._table = [SELF, *self._met], seeding.parts(shares)
+        self._table = [SELF, *met], seeding.parts(shares)
 
     def _weights(self, results: np.ndarray) -> np.ndarray:
         """Returns what the settings' weighting does. Raises: ConfigError: it is no weighting."""
@@ -332,9 +294,3 @@ class Pool:
                 page="teams.md#opponents",
             )
         return weights
-
-
-def _told_apart(names: Sequence[str]) -> list[str]:
-    """Returns names, with a number after those that have been there before."""
-    before = [names[:place].count(name) for place, name in enumerate(names)]
-    return [f"{name} ({n + 1})" if n else name for name, n in zip(names, before, strict=True)]

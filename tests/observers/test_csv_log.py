@@ -5,7 +5,7 @@ import pytest
 
 from hts_tf.observers.csv_log import CsvLog
 from hts_tf.observers.observer import Run
-from hts_tf.opponents import pool
+from hts_tf.opponents import pool, roster
 
 
 def begin(directory: Path, env_steps: int, is_complete: bool = False) -> CsvLog:
@@ -22,7 +22,7 @@ def rows(directory):
 def test_there_are_no_more_columns_with_each_snapshot(tmp_path):
     log = begin(tmp_path, 0)
     for updates in range(1, 4):
-        names = f"{pool.SNAPSHOT}{updates}", "Always"
+        names = f"{roster.SNAPSHOT}{updates}", "Always"
         log.after_update(updates, {f"{pool.WIN_RATE}{name}": 0.5 for name in names})
     columns = (tmp_path / "progress.csv").read_text().splitlines()[0]
     assert columns == "env_steps,opponents/win_rate/Always"
