@@ -162,6 +162,12 @@ def targets_of(scenarios: Iterable[str]) -> tuple[float, ...]:
     return TARGETS if {*scenarios} <= config.football_scenarios() else ()
 
 
+def have_one_scale(scenarios: Iterable[str]) -> bool:
+    """Returns whether means over these scenarios say something: scores of football are goals."""
+    names = {*scenarios}
+    return len(names) <= 1 or names <= config.football_scenarios()
+
+
 def why_over(
     log: RunLog,
     minutes: float,

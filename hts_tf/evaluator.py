@@ -97,7 +97,7 @@ class _Match:
         self._conceded = 0.0
         self._score = 0.0
         self._return = 0.0
-        self.random = seeding.generator(self._seed, "evaluation noise", number)
+        self.random = seeding.evaluation_noise(self._seed, number)
         self._task = number % self._spec.num_tasks
         self._episode_seed = seeding.evaluation_seed(self._seed, number, self._spec.num_tasks)
         with self._named():
@@ -182,10 +182,12 @@ def play(
     waiting = list(range(parallel, num_episodes))
     finished: dict[int, Played] = {}
     with contextlib.ExitStack() as stack:
-        threads = [
-            stack.enter_context(futures.ThreadPoolExecutor(1))
-            for _ in range(min(parallel, processors.usable_cores()))
-        ]
+        num_threads = min(parallel, processors.usable_cores())
+        threads: list[futures.Executor] = [_Here()]
+        if environment.spec.in_threads and num_threads > 1:
+            threads = [
+                stack.enter_context(futures.ThreadPoolExecutor(1)) for _ in range(num_threads)
+            ]
         try:
             for _, thread in zip(range(parallel), itertools.cycle(threads), strict=False):
                 about = (environment, seed, sides, on_progress, thread)
@@ -206,6 +208,19 @@ def play(
                 for match in matches:
                     closing.callback(_each, _Match.close, [match])
     return [finished[number] for number in sorted(finished)]
+
+
+class _Here(futures.Executor):
+    """Does what it is given in the calling thread, as an executor steps its environments."""
+
+    def submit(self, do: Callable[..., Any], *arguments: Any) -> futures.Future:
+        """See base class."""
+        done: futures.Future = futures.Future()
+        try:
+            done.set_result(do(*arguments))
+        except Exception as error:
+            done.set_exception(error)
+        return done
 
 
 def _each(
@@ -229,7 +244,7 @@ def _actions(
     matches: Sequence[_Match], sides: Sequence[_Side], deterministic_policy: bool
 ) -> np.ndarray:
     """Returns what all players of all matches do, [n, P, ...]; these remember what they have to."""
-    seen = _stacked([match.observation for match in matches])
+    seen = trees.stacked([match.observation for match in matches])
     actions = []
     for number, side in enumerate(sides):
         noise = np.stack([side.draw_noise(match.random) for match in matches])
@@ -237,16 +252,12 @@ def _actions(
             side.policy,
             trees.map(lambda array, which=side.players: array[:, which], seen),
             np.zeros_like(noise) if deterministic_policy else noise,
-            _stacked([match.states[number] for match in matches]),
+            trees.stacked([match.states[number] for match in matches]),
         )
         for row, match in enumerate(matches):
             match.states[number] = trees.map(lambda array, row=row: array[row], answer.state)
         actions.append(answer.action)
     return np.concatenate(actions, axis=1)
-
-
-def _stacked(parts: list[trees.Tree]) -> trees.Tree:
-    return trees.map(lambda *leaves: np.stack(leaves), *parts)
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:

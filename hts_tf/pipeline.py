@@ -10,6 +10,7 @@ import numpy as np
 
 from hts_tf import errors, trees
 from hts_tf.collecting.executor_pool import WorkerError
+from hts_tf.files import curves
 from hts_tf.files.episodes import WINDOW
 from hts_tf.opponents.roster import ITSELF
 from hts_tf.run_state import Parts, RunState
@@ -206,7 +207,7 @@ class Pipeline:
         episodes = self._keeper.episodes
         if self._stop_at_score is None or len(episodes.recent) < WINDOW:
             return False
-        return episodes.means().score >= self._stop_at_score
+        return episodes.means().score >= curves.least(self._stop_at_score)
 
     def _evaluate(self) -> None:
         if not self._evaluations:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from hts_tf import errors, specs, trees
 
+NEXT_TO_NOTHING = 1e-4  # what sums of scores that float32 has rounded come to where they would be 0
+
 
 class Rollout(NamedTuple):
     """One interval of experience, time-major: T = sync_interval env steps of N environments.

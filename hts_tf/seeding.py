@@ -64,6 +64,16 @@ def evaluation_seed(seed: int, number: int, num_tasks: int) -> int:
     )
 
 
+def evaluation_noise(seed: int, number: int) -> np.random.Generator:
+    """Returns where the noise of an evaluation's episode comes from.
+
+    Args:
+      seed: of the evaluation.
+      number: of the episode.
+    """
+    return generator(seed, "evaluation noise", number)
+
+
 def task_of(episode_seed: int, num_tasks: int) -> int:
     """Returns which task an episode with this seed is of, 0 to num_tasks - 1."""
     return (episode_seed >> 1) % num_tasks

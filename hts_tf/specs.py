@@ -269,6 +269,7 @@ class EnvironmentSpec:
       history_free: whether (episode seed, actions) determine all of an episode, see
         `environments.base`. Where they do not, no run repeats, and an episode whose executor has
         died ends as truncated.
+      in_threads: whether several may be stepped at once by threads of a process, and are faster so.
     """
 
     observation: trees.Tree
@@ -279,6 +280,7 @@ class EnvironmentSpec:
     num_rivals: int = 0
     rivals_of_tasks: tuple[int, ...] = ()
     figures: tuple[str, ...] = ()
+    in_threads: bool = False
 
     def __post_init__(self) -> None:
         """Raises: ConfigError: there are no such environments."""

@@ -188,4 +188,3 @@ def _draw(path: Path, table: Sequence[Row]) -> None:
     )
     results.tick_params(length=0)
     picture.write(path, figure)
-    picture.plt.close(figure)

@@ -3,8 +3,10 @@
 What `tf.nest` does, for processes that never load TensorFlow. Imported by executor processes.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 Tree = Any  # a leaf; or a dict, a tuple or a named tuple of trees
 
@@ -23,6 +25,16 @@ def map(f: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
         parts = [map(f, *branch) for branch in zip(tree, *others, strict=True)]
         return type(tree)(*parts) if hasattr(tree, "_fields") else tuple(parts)
     return f(tree, *others)
+
+
+def stacked(parts: Sequence[Tree]) -> Tree:
+    """Returns trees of the same structure as one, whose arrays have a first axis more."""
+    return map(lambda *leaves: np.stack(leaves), *parts)
+
+
+def joined(parts: Sequence[Tree]) -> Tree:
+    """Returns trees of the same structure as one, whose arrays follow along the first axis."""
+    return map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
 def is_left_out(leaf: Tree) -> bool:

@@ -16,6 +16,7 @@ from hts_tf.environments import base
 from hts_tf.environments.tasks import Tasks
 from hts_tf.networks import cores, torsos
 from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.system import processors
 from tests.guessing import Guessing
 
 NUM_ACTIONS = 4
@@ -177,6 +178,11 @@ class Threads(Bidding):
     """As of an environment with a connection to a database, say."""
 
     used: list = dataclasses.field(default_factory=list)
+    in_threads: bool = True
+
+    @property
+    def spec(self):
+        return dataclasses.replace(super().spec, in_threads=self.in_threads)
 
     def make(self):
         self.used.append({threading.current_thread()})
@@ -199,10 +205,18 @@ class _OfAThread(_Auction):
         self._used.add(threading.current_thread())
 
 
-def test_each_environment_is_one_threads_own(op_determinism):
+def test_each_environment_is_one_threads_own(op_determinism, monkeypatch):
+    monkeypatch.setattr(processors, "usable_cores", lambda: 2)
     environment = Threads()
     evaluator.play(environment, policy_that_bids(1), 9, 0, 4)
     assert list(map(len, environment.used)) == [1, 1, 1, 1]
+    assert len(set.union(*environment.used)) == 2
+
+
+def test_all_are_the_calling_threads_but_those_that_say_so(op_determinism):
+    environment = Threads(in_threads=False)
+    evaluator.play(environment, policy_that_bids(1), 9, 0, 4)
+    assert set.union(*environment.used) == {threading.current_thread()}
 
 
 def test_none_is_closed_while_it_is_stepped(op_determinism):

@@ -1,5 +1,6 @@
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +30,14 @@ def types(tree):
     if isinstance(tree, tuple):
         return type(tree), [types(branch) for branch in tree]
     return type(tree)
+
+
+def test_stacked_and_joined():
+    one, other = {"a": Pair(np.zeros(2))}, {"a": Pair(np.ones(2))}
+    both = trees.stacked([one, other])
+    assert types(both) == types(one)
+    np.testing.assert_array_equal(both["a"].first, [[0, 0], [1, 1]])
+    np.testing.assert_array_equal(trees.joined([one, other])["a"].first, [0, 0, 1, 1])
 
 
 @given(structures)

@@ -11,6 +11,8 @@ from hts_tf.networks.action_head import Distribution
 
 Counts = tf.Tensor | tuple[()]
 
+LARGEST_LOG_RATIO = 20.0  # of probabilities: e^20 is half a billion
+
 
 def mean(x: tf.Tensor, counts: Counts = ()) -> tf.Tensor:
     """Returns the mean of what counts; 0 if nothing does."""
@@ -75,6 +77,20 @@ def actor_critic_loss(
         "value_loss": value_loss,
         "entropy": policy_entropy,
     }
+
+
+def log_ratio(log_prob: tf.Tensor, other: tf.Tensor, counts: Counts = ()) -> tf.Tensor:
+    """Returns the logarithm of a ratio of actions' probabilities; 0 where a step does not count.
+
+    It saturates at `LARGEST_LOG_RATIO`: where policies are far apart, one ratio may be 0 and the
+    next, by which it is multiplied, infinite.
+
+    Args:
+      log_prob: of actions under a policy.
+      other: the same under another one.
+      counts: see above.
+    """
+    return tf.minimum(only(log_prob - other, counts), LARGEST_LOG_RATIO)
 
 
 def clipped_policy_loss(

@@ -213,7 +213,7 @@ class PPO(Algorithm):
         policy, value = agent.evaluate(steps)
         policy = agent.distribution(policy)
         counts = steps.counts
-        log_prob_ratio = losses.only(policy.log_prob(steps.action) - proximal_log_prob, counts)
+        log_prob_ratio = losses.log_ratio(policy.log_prob(steps.action), proximal_log_prob, counts)
         ratio = tf.exp(log_prob_ratio)
         policy_loss = losses.clipped_policy_loss(log_prob_ratio, advantage, self.clip, counts)
         value_clip = self.clip if self.value_clip == "clip" else self.value_clip
@@ -258,4 +258,4 @@ def _log_probs(
     log_prob, of_behaviour = (
         agent.distribution(policy).log_prob(action) for policy in (proximal, behaviour)
     )
-    return log_prob, tf.exp(losses.only(log_prob - of_behaviour, counts))
+    return log_prob, tf.exp(losses.log_ratio(log_prob, of_behaviour, counts))

@@ -25,10 +25,10 @@ def pieces(arrays: Any, length: int | None) -> Any:
       Steps [T * B, ...] without a length, else sequences [length, T / length * B, ...], those that
       begin first before others.
     """
-    if length is None:
-        return merge_time_and_batch(arrays)
 
     def cut(x: tf.Tensor) -> tf.Tensor:
+        if length is None:
+            return tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0))
         parts = tf.reshape(x, (-1, length, *x.shape[1:]))
         return tf.concat(tf.unstack(parts), axis=1)
 
@@ -39,13 +39,6 @@ def take(arrays: Any, numbers: tf.Tensor, length: int | None) -> Any:
     """Returns those `pieces` that have these numbers."""
     axis = 0 if length is None else 1
     return tf.nest.map_structure(lambda x: tf.gather(x, numbers, axis=axis), arrays)
-
-
-def merge_time_and_batch(arrays: Any) -> Any:
-    """Returns a structure of tensors [T, B, ...] as one of [T * B, ...]."""
-    return tf.nest.map_structure(
-        lambda x: tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0)), arrays
-    )
 
 
 def steps(rollout: rollouts.Rollout) -> rollouts.Rollout:
@@ -176,7 +169,7 @@ def decay_learning_rate(
 
 def descend(
     loss: Callable[..., tuple[tf.Tensor, Logs]],
-    arguments: tuple[Any, ...] | Callable[[int], tuple[Any, ...]],
+    arguments: Callable[[int], tuple[Any, ...]],
     agent: Agent,
     optimizer: keras.optimizers.Optimizer,
     max_gradient_norm: float | None,
@@ -188,8 +181,8 @@ def descend(
     Args:
       loss: called with an agent and the arguments; returns the loss, a mean over steps, and means
         for the log.
-      arguments: of the loss. With several shards a function that returns those of one of them; the
-        first is a rollout then, whose `counts` tell how much the shard weighs.
+      arguments: returns those of the loss for a shard, of which there is but one unless `shards`
+        says otherwise. The first is a rollout, whose `counts` tell how much a shard weighs.
       agent: whose parameters change.
       optimizer: built for the agent.
       max_gradient_norm: the gradient is scaled down to this global norm; None leaves it alone.
@@ -203,7 +196,7 @@ def descend(
         gradient_agent = agent
 
     def gradient(index: int) -> tuple[list[tf.Tensor], Logs, tf.Tensor]:
-        own = arguments(index) if callable(arguments) else arguments
+        own = arguments(index)
         with tf.GradientTape() as tape:
             value, logs = loss(gradient_agent, *own)
         gradients = tape.gradient(value, gradient_agent.trainable_variables)

@@ -170,8 +170,7 @@ class ExecutorPool:
                 [sys.executable, "-c", EXECUTOR, str(os.getpid())],
                 stdin=told,
                 pass_fds=[task.memory_fd, *task.action_fds, *task.state_fds],
-                # A pool of BLAS threads in every executor would only take processor time.
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                env={**processes.ALONE, **os.environ},
                 start_new_session=True,  # Ctrl-C is for the trainer alone
             )
         self._processes[index] = process

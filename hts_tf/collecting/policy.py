@@ -98,7 +98,7 @@ class Policy:
                 self._padded(_rows(questions, slice(i, i + 1)), _MIN_BATCH)
                 for i in range(len(noise))
             ]
-            return _concatenated(answers)
+            return trees.joined(answers)
         rows = max(len(noise), _MIN_BATCH)
         if self.batching is Batching.MULTIPLES:
             rows = _rounded_up(rows, compute.MATRIX_ROWS)
@@ -137,7 +137,7 @@ class Policy:
             trees.map(lambda s: example_observations(s, count, random), agent.step.state),
         )
         chunks = np.array_split(np.arange(count), -(-count // self.max_batch))
-        expected = _concatenated([self.act(*_rows(questions, rows)) for rows in chunks])
+        expected = trees.joined([self.act(*_rows(questions, rows)) for rows in chunks])
         sizes = np.arange(1, self.max_batch + 1)
         if len(sizes) > _CHECK_SIZES:
             sizes = random.choice(sizes, _CHECK_SIZES, replace=False)
@@ -156,10 +156,6 @@ def _rounded_up(number: int, multiple: int) -> int:
 
 def _rows(tree: trees.Tree, rows: np.ndarray | slice) -> trees.Tree:
     return trees.map(lambda array: array[rows], tree)
-
-
-def _concatenated(answers: list[rollouts.Answer]) -> rollouts.Answer:
-    return trees.map(lambda *parts: np.concatenate(parts), *answers)
 
 
 def example_observations(

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Le
 
-from hts_tf import errors, values
+from hts_tf import errors, rollouts, values
 from hts_tf.configurables import configurable
 from hts_tf.curriculum import rules
 
@@ -60,7 +60,7 @@ class Progress:
         for task, score in results:
             last = self._successes[task]
             last[:-1] = last[1:]
-            last[-1] = score > self._settings.success
+            last[-1] = score - self._settings.success > rollouts.NEXT_TO_NOTHING
             self._counts[task] = min(self._counts[task] + 1, len(last))
         self._set_shares()
 

@@ -4,7 +4,8 @@ Always on: all of it costs about a microsecond for each env step. Imported by ex
 numpy only.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from hts_tf import errors, seeding, specs, trees
 from hts_tf.environments import base, results, written
 from hts_tf.environments.results import LARGEST, NO_FIGURES
+from hts_tf.system import terminal
 
 
 class ProtocolError(errors.RunError):
@@ -19,8 +21,28 @@ class ProtocolError(errors.RunError):
 
 
 def make(config: base.EnvironmentConfig) -> "Checked":
-    """Builds one environment, checked."""
-    return Checked(config.make(), config.spec)
+    """Builds one environment, checked. Raises: ProtocolError: it would end the program."""
+    try:
+        return Checked(config.make(), config.spec)
+    except SystemExit as exit_:
+        raise ProtocolError(
+            f"{type(config).__name__} cannot be built: {_ends(exit_)}",
+            page="your_own_environment.md#what-it-may-not-do",
+        ) from exit_
+
+
+@contextlib.contextmanager
+def closing(who: str) -> Iterator[None]:
+    """Within its `with` block an environment is closed, which may fail: nothing depends on it."""
+    try:
+        yield
+    except Exception as error:
+        said = f"{type(error).__name__}: {errors.in_a_line(error)}"
+        terminal.warn(f"{who} failed as it was closed, which changes nothing: {said}")
+
+
+def _ends(exit_: SystemExit) -> str:
+    return f"it calls sys.exit({exit_.code!r:.80}), which would end the program"
 
 
 class Checked(base.Environment):
@@ -130,7 +152,16 @@ class Checked(base.Environment):
 
     def close(self) -> None:
         """See base class."""
-        self._environment.close()
+        with closing(type(self._environment).__name__):
+            self._environment.close()
+
+    def _call(
+        self, method: Callable[[Any, trees.Tree], Any], argument: Any, observation: trees.Tree
+    ) -> Any:
+        try:
+            return method(argument, observation)
+        except SystemExit as exit_:
+            raise self._error(_ends(exit_)) from exit_
 
     def _check_mask(self, observation: trees.Tree) -> None:
         mask = observation[specs.ACTION_MASK]
@@ -153,7 +184,7 @@ class Checked(base.Environment):
         """Calls a method that is to write an observation, and returns what it returns."""
         if self._only_leaf:  # without the walk: this, too, is done in every env step
             self._only_leaf.mark(observation, self._steps & 1)
-            result = method(argument, observation)
+            result = self._call(method, argument, observation)
             fault = self._only_leaf.fault(observation)
             if fault:
                 raise self._error(f"the observation {fault}")
@@ -161,7 +192,7 @@ class Checked(base.Environment):
         leaves = [*zip(self._leaves, trees.leaves(observation), strict=True)]
         for (_, leaf), array in leaves:
             leaf.mark(array, self._steps & 1)
-        result = method(argument, observation)
+        result = self._call(method, argument, observation)
         for (name, leaf), array in leaves:
             fault = leaf.fault(array)
             if fault:

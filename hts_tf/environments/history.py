@@ -4,14 +4,16 @@ An episode that is free of history depends on its seed and its actions alone (`e
 Only its absence can be shown: what no episode here has come across may still be there.
 """
 
+import contextlib
 import hashlib
+import itertools
 import os
 import pickle
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,7 +24,13 @@ from hts_tf.system import child, command, processes, start
 Moment = dict[str, bytes]  # array -> hash, after a reset or an env step
 
 # The ways in which each episode is played again.
-WAYS = ("in a used environment", "in a fresh one", "by a copy of its actions", "in another process")
+WAYS = (
+    "in a used environment",
+    "in a fresh one",
+    "by a copy of its actions",
+    "beside another one that plays",
+    "in another process",
+)
 
 
 class Played(NamedTuple):
@@ -105,6 +113,7 @@ def find_out(
         [played.moments for played in again],
         [played.moments for played in fresh],
         [played.moments for played in copied],
+        [played.moments for played in _beside_another_one(config, seeds, max_steps)],
         _in_another_process(config, seeds, max_steps),
     ]
     differences = []
@@ -211,6 +220,55 @@ def _each_in_a_fresh_one(
     return played
 
 
+class _Interrupted(base.Environment):
+    """An environment, before each of whose calls another one is played on.
+
+    So executors do it, who have several and step whichever has its turn.
+    """
+
+    def __init__(self, environment: base.Environment, other: Iterator[None]) -> None:
+        self._environment = environment
+        self._other = other
+
+    def reset(self, seed: int, observation: trees.Tree) -> None:
+        next(self._other)
+        self._environment.reset(seed, observation)
+
+    def step(self, action: Any, observation: trees.Tree) -> base.StepResult:
+        next(self._other)
+        return self._environment.step(action, observation)
+
+
+def _plays_on(
+    environment: base.Environment, spec: specs.EnvironmentSpec, seed: int
+) -> Iterator[None]:
+    """Plays episode after episode; yields after each call."""
+    random = seeding.generator(seed, "random actions")
+    observation = spec.new_observation()
+    for number in itertools.count(seed):
+        environment.reset(number, observation)
+        is_over = False
+        while not is_over:
+            yield
+            action = random_actions.draw_for_all(spec, observation, random)
+            is_over = environment.step(specs.plain(action), observation).is_over
+        yield
+
+
+def _beside_another_one(
+    config: base.EnvironmentConfig, seeds: Sequence[int], max_steps: int | None
+) -> list[Played]:
+    played = []
+    for seed in seeds:
+        with contextlib.ExitStack() as stack:
+            environment, other = checked.make(config), checked.make(config)
+            stack.callback(environment.close)
+            stack.callback(other.close)
+            both = _Interrupted(environment, _plays_on(other, config.spec, seed + 1))
+            played.append(play(both, config.spec, seed, max_steps))
+    return played
+
+
 def _in_another_process(
     config: base.EnvironmentConfig, seeds: Sequence[int], max_steps: int | None
 ) -> list[list[Moment]]:
@@ -219,7 +277,7 @@ def _in_another_process(
         input=pickle.dumps((config, seeds, max_steps)),
         stdout=subprocess.PIPE,
         check=False,
-        env={**os.environ, **start.tied()},
+        env={**processes.ALONE, **os.environ, **start.tied()},
         start_new_session=True,
     )
     if result.returncode:

@@ -64,6 +64,7 @@ class Tasks:
             known[0],
             max_episode_steps=max(spec.max_episode_steps for spec in known),
             history_free=all(spec.history_free for spec in known),
+            in_threads=all(spec.in_threads for spec in known),
             num_players=known[0].num_own + num_rivals,
             num_rivals=num_rivals,
             rivals_of_tasks=tuple(spec.num_rivals for spec in known),

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from hts_tf import specs
+from hts_tf.environments.results import LARGEST
 
 _BYTES_THAT_TELL = 8  # so many bytes are not by chance what was there before
 _NOT_A_BOOL = 2
@@ -26,6 +27,19 @@ class _Floats:
             return ""
         which = "nan (or was not written)" if np.isnan(array).any() else "inf"
         return f"holds {which}"
+
+
+class _Doubles(_Floats):
+    """The same for float64, of which networks make float32."""
+
+    def fault(self, array: np.ndarray) -> str:
+        """See `_Floats`."""
+        if np.vdot(array, array) <= LARGEST:  # the usual case, in a third of the time
+            return ""
+        fault = super().fault(array)
+        if fault or np.abs(array).max() <= LARGEST:
+            return fault
+        return f"holds {np.abs(array).max():g}, which is not finite as float32"
 
 
 class _Bools:
@@ -97,5 +111,5 @@ def watch(spec: specs.ArraySpec, players: tuple[int, ...]) -> _Floats | _Bools |
         num_values = specs.values_of(spec)
         return _Choices((*players, *spec.shape), spec.dtype, num_values)
     if dtype.kind == "f":
-        return _Floats()
+        return _Doubles() if dtype.itemsize > 4 else _Floats()
     return _Bools() if dtype.kind == "b" else _Integers((*players, *spec.shape), spec.dtype)

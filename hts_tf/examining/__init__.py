@@ -1,0 +1,1 @@
+"""What the doctor looks at: each file is a kind of check."""

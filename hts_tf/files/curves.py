@@ -34,6 +34,11 @@ def targets(texts: Sequence[str]) -> tuple[float, ...]:
     return tuple(scores)
 
 
+def least(target: float) -> float:
+    """Returns the lowest mean of rounded scores that counts as having reached a target."""
+    return min(target, float(np.float32(target)))
+
+
 class Curve(NamedTuple):
     """One run over its env steps; all arrays have the same length, 0 before any episode finished.
 
@@ -53,8 +58,7 @@ class Curve(NamedTuple):
 
     def first_reached(self, target: float) -> tuple[int, float] | None:
         """Returns (env steps, minutes) at which 100 episodes first averaged a target score."""
-        least = min(target, float(np.float32(target)))  # event files have float32
-        reached = np.flatnonzero((self.score >= least) & (self.finished >= WINDOW))
+        reached = np.flatnonzero((self.score >= least(target)) & (self.finished >= WINDOW))
         if not len(reached):
             return None
         return int(self.env_steps[reached[0]]), float(self.minutes[reached[0]])

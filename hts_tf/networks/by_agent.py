@@ -25,10 +25,9 @@ class Roles(Transparent):
         self,
         branches: Sequence[Sequence[keras.layers.Layer]],
         roles: Sequence[int],
-        **kwargs: object,
     ) -> None:
         """Takes the layers of each role, and each agent's role."""
-        super().__init__(**kwargs)
+        super().__init__()
         self._branches = [[*layers, keras.layers.Flatten()] for layers in branches]
         self.function = str(tuple(roles))
         # Of each role, its agents' numbers.

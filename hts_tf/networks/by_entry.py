@@ -18,11 +18,9 @@ _NATURE_SIDE, _SMALL_SIDE = 36, 3
 class Branches(Transparent):
     """Takes each entry through layers of its own, and concatenates what comes of them."""
 
-    def __init__(
-        self, branches: Mapping[str | int, Sequence[keras.layers.Layer]], **kwargs: object
-    ) -> None:
+    def __init__(self, branches: Mapping[str | int, Sequence[keras.layers.Layer]]) -> None:
         """Takes the layers of each key of the dict, or index of the tuple."""
-        super().__init__(**kwargs)
+        super().__init__()
         self._keys = list(branches)
         self._branches = [[*layers, keras.layers.Flatten()] for layers in branches.values()]
 

@@ -35,9 +35,8 @@ class SparseConv2D(Transparent):
         kernel_size: int,
         strides: int,
         kernel_initializer: keras.initializers.Initializer,
-        **kwargs: object,
     ) -> None:
-        super().__init__(dtype="float32", **kwargs)  # long sums, whatever the precision elsewhere
+        super().__init__(dtype="float32")  # long sums, whatever the precision elsewhere
         height, width, channels = spec.dense_shape
         self.filters = filters
         self._strides = strides

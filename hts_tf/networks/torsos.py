@@ -58,8 +58,8 @@ class ToFloat(Transparent):
     vectors [B, sum of num_values], one after another.
     """
 
-    def __init__(self, spec: trees.Tree, **kwargs: object) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, spec: trees.Tree) -> None:
+        super().__init__()
         for leaf in filter(_is_discrete, trees.leaves(spec)):
             if sum(_counts(leaf)) > _MOST_VALUES:
                 raise errors.ConfigError(

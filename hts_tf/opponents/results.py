@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from hts_tf import rollouts
 from hts_tf.opponents import ratings
 
 WIN, DRAW, LOSS = range(3)
@@ -11,13 +12,12 @@ _POINTS = (1.0, 0.5, 0.0)
 # What a result still counts once there is another one against the same opponent, so that some
 # hundred of the last say how things are now (Vinyals et al. 2019, AlphaStar's payoff matrix).
 _FADES_TO = 0.99
-_NEXT_TO_NOTHING = 1e-4  # what sums of rounded scores come to that would be 0
 SELF = 0  # the number of the current policy
 
 
 def outcome(score: float) -> int:
     """Returns which of `WIN`, `DRAW` and `LOSS` an episode's score is."""
-    if abs(score) <= _NEXT_TO_NOTHING:
+    if abs(score) <= rollouts.NEXT_TO_NOTHING:
         return DRAW
     return WIN if score > 0 else LOSS
 

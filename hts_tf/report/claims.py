@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from hts_tf.comparison import UNFINISHED
+from hts_tf.comparison import UNFINISHED, have_one_scale
 from hts_tf.report import statistics
 from hts_tf.report.runs import Reach, Run, common_range, judged, mean_score, reaches
 from hts_tf.report.style import look, order, title
@@ -201,6 +201,14 @@ def _difference(
       The difference, ours minus the other's, None if there are too few seeds; and in words what
       there is, empty if nothing can be compared.
     """
+    played = ({run.scenario for run in runs if run.method == method} for method in (OURS, other))
+    scenarios = sorted(set.intersection(*played))
+    if not have_one_scale(scenarios):
+        names = ", ".join(map(title, scenarios))
+        return None, (
+            f"Scores on {names} have scales of their own, so that a mean over them says nothing: "
+            "make a report of each."
+        )
     sample = statistics.sample(runs, (OURS, other), mean_score)
     what = f"the mean score over env steps, minus {look(other).label}'s,"
     if sample is not None:

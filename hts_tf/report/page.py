@@ -64,7 +64,6 @@ class Picture(NamedTuple):
     def of(cls, figure: Figure, path: Path) -> "Picture":
         """Writes a figure, and closes it."""
         picture.write(path, figure)
-        style.plt.close(figure)
         return cls(path, round(_PIXELS_PER_INCH * figure.get_figwidth()))
 
     @property

@@ -1,6 +1,5 @@
 """Statistics over seeds and scenarios, by rliable (Agarwal et al. 2021, arXiv 2108.13264)."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -8,6 +7,7 @@ import numpy as np
 from absl import logging
 from rliable import library, metrics
 
+from hts_tf.comparison import have_one_scale
 from hts_tf.report.runs import Run, common_range
 
 MIN_SEEDS = 3  # of each method on each scenario, below which no interval is given
@@ -43,7 +43,8 @@ class Sample(NamedTuple):
 def sample(runs: Sequence[Run], methods: Sequence[str], quantity: Quantity) -> Sample | None:
     """Puts together those scenarios on which each of the methods has at least `MIN_SEEDS` runs.
 
-    A method's seeds must be as many on each scenario: the first ones are taken.
+    Their scores must have one scale (`comparison.have_one_scale`). A method's seeds must be as many
+    on each scenario: the first ones are taken.
 
     Args:
       runs: of whatever methods and scenarios; see `runs.judged`.
@@ -68,7 +69,7 @@ def sample(runs: Sequence[Run], methods: Sequence[str], quantity: Quantity) -> S
             ranges.append(ends)
             for method, column in values.items():
                 columns[method].append(column)
-    if not scenarios:
+    if not scenarios or not have_one_scale(scenarios):
         return None
     seeds = {method: min(map(len, column)) for method, column in columns.items()}
     scores = {
@@ -100,19 +101,15 @@ def mean_difference(ours: np.ndarray, other: np.ndarray) -> Estimate:
 
 def _bootstrap(scores: dict, function: Callable) -> dict[str, Estimate]:
     """Resamples seeds within each scenario; the same input always gives the same intervals."""
-    verbosity = logging.get_verbosity()
+    verbosity, drawn = logging.get_verbosity(), np.random.get_state()
     logging.set_verbosity(logging.WARNING)  # it reports each method that it comes to
+    np.random.seed(0)  # by which it draws, whatever random_state it is given
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # of arch, how it wants to be seeded
-            values, intervals = library.get_interval_estimates(
-                scores,
-                function,
-                reps=_REPETITIONS,
-                confidence_interval_size=CONFIDENCE,
-                random_state=np.random.RandomState(0),
-            )
+        values, intervals = library.get_interval_estimates(
+            scores, function, reps=_REPETITIONS, confidence_interval_size=CONFIDENCE
+        )
     finally:
+        np.random.set_state(drawn)
         logging.set_verbosity(verbosity)
     return {
         name: Estimate(float(values[name][0]), *map(float, intervals[name][:, 0]))

@@ -9,6 +9,7 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from scipy.stats import t as student
 
 from hts_tf.report import style
 from hts_tf.report.figures import label_rows, legend_above, panels
@@ -70,7 +71,7 @@ def interval_times(systems: pd.DataFrame) -> Figure | None:
         axis.errorbar(
             mine["expected_interval_sec"],
             mine["interval_sec"],
-            yerr=1.96 * mine["interval_std_error_sec"],
+            yerr=student.ppf(0.975, mine["intervals"] - 1) * mine["interval_std_error_sec"],
             color=look.color,
             marker=look.marker,
             linestyle="none",

@@ -30,7 +30,7 @@ TIME_SHARES = ("time_shares.csv", (*_RUN[:2], "role", "activity"), ("seed", "sha
 SYSTEMS = (
     "systems.csv",
     ("sweep", "scenario", "schedule"),
-    ("num_envs", "sync_interval", "sps", "interval_sec"),
+    ("num_envs", "sync_interval", "sps", "intervals", "interval_sec"),
     ("step_variance_sec2", "step_mean_sec", "interval_std_error_sec", "expected_interval_sec"),
 )
 

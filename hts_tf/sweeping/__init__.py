@@ -1,0 +1,1 @@
+"""What a sweep searches, draws, ends and shows."""

@@ -27,6 +27,7 @@ for _ in 1 2; do
     [ "$4" != "$0" ] || [ "$pid" = $$ ] || kill -KILL "$pid"
   done
 done"""
+_MOST_PRINTED_BYTES = 1 << 20  # that are kept of what nobody has asked for
 _GRACE_SEC = 60.0  # a training stops at its next sync point, and writes a checkpoint
 
 
@@ -74,6 +75,7 @@ class Child:
         else:
             self._log = tempfile.TemporaryFile(**mode)  # noqa: SIM115
         self._log_start = self._log.tell()
+        self._forgets = log is None
         self._process = subprocess.Popen(
             [python, "-m", module, *arguments],
             stdin=subprocess.PIPE,
@@ -125,6 +127,9 @@ class Child:
         if not line:
             self._process.wait()
             raise self._failure()
+        if self._forgets and os.fstat(self._log.fileno()).st_size > _MOST_PRINTED_BYTES:
+            self._log.seek(0)  # where both write: one that lives long may print without end
+            self._log.truncate()
         return line.rstrip("\n")
 
     def kill(self) -> None:

@@ -5,6 +5,10 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+# Environment variables: in each of several processes, a pool of BLAS threads would only take
+# processor time.
+ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
 
 def how_it_ended(code: int) -> str:
     """Returns how a process did, of this exit code; below 0, it is that of a signal."""

@@ -7,7 +7,7 @@ import matplotlib
 
 matplotlib.use("Agg")  # needs no display
 
-from matplotlib import pyplot as plt  # noqa: F401  for all who draw
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from hts_tf import errors
@@ -17,7 +17,7 @@ _DOTS_PER_INCH = 120
 
 
 def write(path: Path, figure: Figure, flag: str = "--output") -> None:
-    """Writes a figure; see `whole.write`.
+    """Writes a figure, and closes it; see `whole.write`.
 
     Args:
       path: of the file.
@@ -32,4 +32,5 @@ def write(path: Path, figure: Figure, flag: str = "--output") -> None:
         raise errors.ConfigError(f"{flag}={path} must end in .{', .'.join(known)}")
     content = io.BytesIO()
     figure.savefig(content, format=path.suffix[1:], dpi=_DOTS_PER_INCH)
+    plt.close(figure)
     whole.write(path, content.getvalue())

@@ -68,7 +68,6 @@ def draw(
     figure.suptitle(title)
     figure.legend(handles=_legend(trace), loc="outside lower center", ncols=3, frameon=False)
     picture.write(path, figure)
-    plt.close(figure)
 
 
 def _default_zoom(trace: Trace, window: tuple[float, float]) -> tuple[float, float]:

@@ -88,6 +88,28 @@ def test_value_gradient_is_zero_exactly_where_clipped(value, target, clipped):
     assert gradient[0] == pytest.approx(expected, rel=1e-5)
 
 
+def test_policies_that_are_far_apart_make_no_nan():
+    """Of one that has moved on there and back again, as after an update with lag."""
+    behaviour, proximal, target = (tf.constant([x]) for x in (0.0, -5000.0, -4900.5))
+    with tf.GradientTape() as tape:
+        tape.watch(target)
+        importance = tf.exp(losses.log_ratio(proximal, behaviour))
+        ratio = losses.log_ratio(target, proximal)
+        loss = losses.clipped_policy_loss(ratio, -importance, clip=0.2)
+    assert importance.numpy() == 0
+    assert (loss.numpy(), tape.gradient(loss, target).numpy()) == (0, 0)
+
+
+@pytest.mark.parametrize("x", [-30.0, 0.0, 19.5])
+def test_ratios_of_probabilities_are_what_they_are(x):
+    log_prob = tf.constant([x, 100.0])
+    with tf.GradientTape() as tape:
+        tape.watch(log_prob)
+        ratio = losses.log_ratio(log_prob, tf.zeros(2), tf.constant([True, False]))
+    assert ratio.numpy().tolist() == [x, 0]
+    assert tape.gradient(ratio, log_prob).numpy().tolist() == [1, 0]
+
+
 def test_losses_are_means():
     one = policy_loss_and_gradient([0.1], [2.0])[0]
     assert policy_loss_and_gradient([0.1] * 4, [2.0] * 4)[0] == pytest.approx(one)

@@ -32,6 +32,6 @@ def test_steps_are_without_the_last_observation():
     steps = update_steps.steps(rollout)
     np.testing.assert_array_equal(steps.observation, rollout.observation[:-1])
     np.testing.assert_array_equal(steps.action, rollout.action)
-    rows = update_steps.merge_time_and_batch(steps)
+    rows = update_steps.pieces(steps, length=None)
     assert rows.observation.shape == (NUM_STEPS * NUM_ENVS, 3)
     np.testing.assert_array_equal(rows.action[NUM_ENVS], rollout.action[1, 0])

@@ -65,7 +65,7 @@ def collected():
 
 def joined():
     """All intervals, one after the other, [T, N, P, ...]."""
-    return trees.map(lambda *parts: np.concatenate(parts), *_without_last_rows())
+    return trees.joined(_without_last_rows())
 
 
 def _without_last_rows():

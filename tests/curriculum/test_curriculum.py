@@ -36,6 +36,15 @@ def test_what_counts_as_success():
     assert progress.figures()["tasks/success/0"] == 0.5
 
 
+def test_what_rounding_leaves_is_no_success():
+    draw = sum(float(np.float32(score)) for score in (-0.1, -0.2, 0.3))
+    assert draw > 0
+    progress = Progress(Curriculum(window=2), 2)
+    progress.update([(0, draw), (1, 0.01)])
+    figures = progress.figures()
+    assert (figures["tasks/success/0"], figures["tasks/success/1"]) == (0, 1)
+
+
 def test_without_a_curriculum_all_alike():
     progress = Progress(None, 4)
     progress.update([(2, 1.0)] * 200)

@@ -29,7 +29,7 @@ class Game(synthetic.Synthetic):
 
 
 class Faulty(base.Environment):
-    # Whether the last episode was left before its end; shared by all games of a process.
+    # Whether the last episode was left before its end.
     left = False
 
     def __init__(self, config):
@@ -43,6 +43,8 @@ class Faulty(base.Environment):
         self._episodes += 1
         self._was_left, self.left = self.left, True
         self._game.reset(0 if self._fault == "seed" else seed, observation["light"])
+        if self._fault == "global":
+            random.seed(seed)
         if self._fault == "reset" and self._episodes > 1:
             observation["light"] += 1
 
@@ -56,6 +58,8 @@ class Faulty(base.Environment):
             result = result._replace(score=result.score + 1)
         if self._fault == "lucky" and self._game._step == 2:
             result = result._replace(reward=self._lucky)
+        if self._fault == "global":
+            result = result._replace(reward=random.random())
         if self._fault == "endless":
             result = result._replace(terminated=False)
         if (

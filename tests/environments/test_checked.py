@@ -1,5 +1,6 @@
 import dataclasses
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -138,10 +139,70 @@ def test_of_several_values_it_has_to_be_one(spec, last, beyond):
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_large_numbers_are_numbers(dtype):
-    largest = np.finfo(dtype).max
+    """As float32, which networks make of them."""
+    largest = min(float(np.finfo(each).max) for each in (dtype, "float32"))
     environment, observation = make(specs.ArraySpec((9,), dtype), lambda a: a.fill(largest))
     environment.reset(0, observation)
     assert (observation == largest).all()
+
+
+def test_what_networks_cannot_have_as_float32_is_refused():
+    environment, observation = make(specs.ArraySpec((9,), "float64"), lambda a: a.fill(-4e38))
+    with pytest.raises(
+        checked.ProtocolError, match=r"holds 4e\+38, which is not finite as"
+    ):
+        environment.reset(0, observation)
+
+
+class _Leaving:
+    """Ends the program, in one of its methods."""
+
+    def __init__(self, when):
+        self._when = when
+        self._end("init")
+
+    def _end(self, method):
+        if method == self._when:
+            sys.exit(0)
+
+    def reset(self, seed, observation):
+        self._end("reset")
+        observation.fill(0.0)
+
+    def step(self, action, observation):
+        self._end("step")
+        observation.fill(0.0)
+        return base.StepResult(0.0, 0.0, False, False)
+
+    def close(self):
+        raise OSError("no such connection")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Leaver:
+    when: str = ""
+    spec = specs.EnvironmentSpec(
+        specs.ArraySpec((2,), "float32"), specs.DiscreteSpec(num_values=2), 5
+    )
+
+    def make(self):
+        return _Leaving(self.when)
+
+
+@pytest.mark.parametrize("when", ["init", "reset", "step"])
+def test_one_that_would_end_the_program_is_refused(when):
+    observation = np.zeros(2, np.float32)
+    with pytest.raises(checked.ProtocolError, match=r"it calls sys\.exit\(0\)"):
+        environment = checked.make(_Leaver(when))
+        environment.reset(0, observation)
+        environment.step(0, observation)
+
+
+def test_one_that_fails_as_it_is_closed_has_been_played_all_the_same(capfd):
+    checked.make(_Leaver()).close()
+    assert (
+        "_Leaving failed as it was closed, which changes nothing: OS" in capfd.readouterr().err
+    )
 
 
 def test_terminated_and_truncated_counts_as_terminated():

@@ -31,7 +31,7 @@ def test_a_game_that_its_seed_does_not_change():
     assert (found.differences, found.seeds_matter) == ([], False)
 
 
-USED, FRESH, COPIED, ELSEWHERE = history.WAYS
+USED, FRESH, COPIED, BESIDE, ELSEWHERE = history.WAYS
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,17 @@ USED, FRESH, COPIED, ELSEWHERE = history.WAYS
             "reset",
             [
                 (USED, 0, None, "observation/light"),
-                *((way, 1, None, "observation/light") for way in (FRESH, COPIED, ELSEWHERE)),
+                *(
+                    (way, 1, None, "observation/light")
+                    for way in (FRESH, COPIED, BESIDE, ELSEWHERE)
+                ),
             ],
         ),
         ("left", [(USED, 0, 2, "score")]),
-        ("lucky", [(way, 0, 1, "reward") for way in (FRESH, COPIED, ELSEWHERE)]),
-        ("told", [(way, 0, 4, "figures") for way in (FRESH, COPIED, ELSEWHERE)]),
+        ("lucky", [(way, 0, 1, "reward") for way in (FRESH, COPIED, BESIDE, ELSEWHERE)]),
+        ("told", [(way, 0, 4, "figures") for way in (FRESH, COPIED, BESIDE, ELSEWHERE)]),
+        # As long as nobody else draws, it is as good as a generator of its own.
+        ("global", [(BESIDE, 0, 0, "reward")]),
     ],
 )
 def test_what_a_game_remembers(fault, differences):

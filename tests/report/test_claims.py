@@ -104,6 +104,13 @@ def test_one_run_that_ends_early_decides_nothing():
     assert " Left out, as out of bounds before a first score: 1. Those that it went well" in said
 
 
+def test_scores_of_other_scales_have_no_mean():
+    runs = group("hts_ppo", [1.0] * 4, scenario="FrozenLake-v1") + group("ppo", [0.1] * 4)
+    runs += group("ppo", [0.1] * 4, scenario="FrozenLake-v1") + group("hts_ppo", [0.0] * 4)
+    verdict, evidence = claims.as_data_efficient(runs, TARGETS)
+    assert (verdict, "have scales of their own" in evidence) == (claims.OPEN, True)
+
+
 def test_what_is_left_out_is_said_where_nothing_else_is_there():
     runs = [run("hts_ppo", RISE), run("ppo", [0.1], ended="unfinished")]
     found, said = claims.as_data_efficient(runs, TARGETS)

@@ -8,7 +8,7 @@ import pytest
 
 from hts_tf import errors
 from hts_tf.files.curves import TARGETS
-from hts_tf.report import figures, making, page, style, systems, tables
+from hts_tf.report import figures, making, page, style, system_figures, systems, tables
 from hts_tf.watching import picture
 from tests import command_line, comparisons
 from tests.comparisons import run, write, write_systems
@@ -293,6 +293,16 @@ def test_speedups(tmp_path):
     np.testing.assert_allclose(table["step_variance_sec2"], [1e-6, 4e-6])
     np.testing.assert_allclose(table["measured"], [1.5, 3])
     np.testing.assert_allclose(table["expected"], [3, 6])
+
+
+def test_means_of_few_intervals_have_wide_bars(tmp_path):
+    """Student's: 2.306 standard errors of nine."""
+    path = write_systems(tmp_path / "systems.csv", {1e-6: (1, 2)})
+    figure = system_figures.interval_times(tables.read_systems(path))
+    hts, _ = figure.axes[0].containers
+    bar, *_ = hts.lines[2][0].get_segments()
+    assert bar[1, 1] - bar[0, 1] == pytest.approx(2 * 2.306 * 0.01, rel=1e-3)
+    style.plt.close(figure)
 
 
 def test_curves_are_means_in_bands():

@@ -150,19 +150,3 @@ def test_impala_learns_the_synthetic_game(tmp_path):
     # Its last 100 episodes had it with actions that were drawn, or else its most probable ones do.
     reached = read_curve(tmp_path).first_reached(0.9)
     assert reached or score_of(tmp_path) > 0.9, "a random policy scores 0.25"
-
-
-@pytest.mark.slow
-def test_a2c_is_refused(tmp_path):
-    code, output, errors = command_line.run(
-        "hts_tf.train",
-        f"--workdir={tmp_path}",
-        "--method=a2c",
-        "--scenario=synthetic",
-        "--gin_bindings=Trainer.schedule = @Asynchronous",
-    )
-    assert code == 2
-    assert not output
-    assert errors.count("\n") == 1
-    assert "Trainer.algorithm" in errors
-    assert "Trainer.schedule" in errors

@@ -133,6 +133,20 @@ def test_more_than_a_pipe_holds_that_nobody_reads():
         child.wait()
 
 
+def test_what_it_prints_without_end_is_not_kept():
+    program = (
+        "import os, sys\nfor _ in range(4):\n    os.write(2, b'x' * 1_000_000)\n"
+        "    print('done', flush=True)\n    input()\nos.write(2, b'error: at last\\n'); os._exit(2)"
+    )
+    with Child("timeit", ["-n1", program]) as child:
+        for _ in range(4):
+            assert child.hear() == "done"
+            child.say("on")
+        with pytest.raises(ChildError, match=r"^at last$"):
+            child.hear()
+        assert os.fstat(child._log.fileno()).st_size < 3_000_000
+
+
 def test_what_is_no_text(tmp_path):
     program = "import os; os.write(2, b'error: caf\\xe9\\n'); os._exit(2)"
     for log in (None, tmp_path / "log"):

@@ -120,6 +120,7 @@ class Football:
             max_episode_steps=self._loaded.max_episode_steps,
             num_players=sum(self.players),
             num_rivals=self.players[1] if self.players[0] else 0,
+            in_threads=True,  # engines share nothing, and release the GIL while they work
         )
 
     @property

@@ -57,7 +57,7 @@ def build(
             disable_env_checker=True,  # `checked` does what can be done in every step
             **kwargs,
         )
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = errors.in_a_line(error)
         is_missing = isinstance(error, (ImportError, gymnasium.error.DependencyNotInstalled))
         if is_missing and family != registry.GYMNASIUM:  # where Gymnasium itself says what to do
@@ -82,7 +82,7 @@ def first_info(env: gymnasium.Env, env_id: str) -> dict[str, Any]:
     """Returns what `info` is when an episode begins. Raises: ConfigError: none does."""
     try:
         _, info = env.reset(seed=_SEED)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise errors.ConfigError(
             f"Gymnasium.id = {env_id!r} cannot be reset: {type(error).__name__}: "
             f"{errors.in_a_line(error)}"

@@ -3,6 +3,7 @@
 import functools
 from typing import Any
 
+import gymnasium
 import numpy as np
 from gymnasium import spaces as gymnasium_spaces
 
@@ -44,11 +45,27 @@ class GymnasiumEnvironment(base.Environment):
         self.env, self._raw_reward = building.build(recipe, render_mode)
         try:
             if has_info_mask is None:
+                before = self._spaces()
                 has_info_mask = "action_mask" in building.first_info(self.env, self._id)
+                if self._spaces() != before:
+                    raise errors.ConfigError(
+                        f"Gymnasium.id = {self._id!r} has other spaces once it is reset: it must "
+                        "set them as it is built",
+                        page="your_own_environment.md#what-it-may-not-do",
+                    )
             self._lay_out(recipe, has_info_mask)
         except BaseException:
             self.close()
             raise
+
+    def _spaces(self) -> tuple[gymnasium.Space, gymnasium.Space]:
+        try:
+            return self.env.observation_space, self.env.action_space
+        except AttributeError as error:
+            raise errors.ConfigError(
+                f"Gymnasium.id = {self._id!r} lacks a space before it is reset: {error}",
+                page="your_own_environment.md#what-it-may-not-do",
+            ) from error
 
     def _lay_out(self, recipe: building.Recipe, has_info_mask: bool) -> None:
         space = self.env.observation_space
@@ -158,7 +175,8 @@ class GymnasiumEnvironment(base.Environment):
         """See base class."""
         if self.env is not None:
             env, self.env = self.env, None
-            env.close()
+            with checked.closing(self._id):
+                env.close()
 
     def _write(self, shown: Any, info: Any, observation: trees.Tree, over: bool) -> None:
         try:

@@ -38,7 +38,7 @@ def build(
     try:
         env = module.parallel_env(**kwargs)
         _, infos = env.reset(seed=0)  # some know their agents only then
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if env is not None:
             env.close()
         raise errors.ConfigError(

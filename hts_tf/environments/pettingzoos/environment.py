@@ -192,7 +192,8 @@ class PettingZooEnvironment(base.Environment):
         """See base class."""
         if self.env is not None:
             env, self.env = self.env, None
-            env.close()
+            with checked.closing(self._module):
+                env.close()
 
     def _said(
         self, read: Callable[[str, Any], Any], name: str, said: dict[str, Any], agent: str

@@ -277,10 +277,19 @@ def test_arguments_that_cannot_be_used(kwargs, says):
     assert says in refusal("CartPole-v1", **kwargs)
 
 
-def test_one_that_cannot_be_reset():
-    assert "cannot be reset: RuntimeError: cannot begin" in refusal(
-        "Broken-v0", kwargs={"when": "reset"}
-    )
+@pytest.mark.parametrize(
+    ("when", "says"),
+    [
+        ("reset", "cannot be reset: RuntimeError: cannot begin"),
+        ("leaves", "cannot be built: SystemExit: 0"),
+        ("late", "lacks a space before it is reset"),
+        ("", "has other spaces once it is reset"),
+    ],
+)
+def test_those_that_cannot_begin(when, says, capfd):
+    assert says in refusal("Broken-v0", kwargs={"when": when})
+    if when != "leaves":  # and what comes of closing it hides nothing
+        assert "failed as it was closed" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Tiny environments of odd spaces, registered with Gymnasium when this is imported."""
 
+import sys
+
 import gymnasium
 import numpy as np
 from gymnasium import spaces
@@ -134,11 +136,21 @@ class Broken(gymnasium.Env):
     def __init__(self, when="made", **kwargs):
         if when == "made":
             raise RuntimeError("out of\norder")
-        self.observation_space = spaces.Box(0, 1, (1,))
+        if when == "leaves":
+            sys.exit(0)
+        self._when = when
         self.action_space = spaces.Discrete(2)
+        if when != "late":
+            self.observation_space = spaces.Box(0, 1, (1,))
 
     def reset(self, *, seed=None, options=None):
-        raise RuntimeError("cannot begin")
+        if self._when == "reset":
+            raise RuntimeError("cannot begin")
+        self.observation_space = spaces.Box(0, 2, (1,))
+        return np.zeros(1, np.float32), {}
+
+    def close(self):
+        raise OSError("no such window")
 
 
 class Odd(gymnasium.Env):
