@@ -6,7 +6,7 @@ It is read without gin's registry, and nothing that it asks to import is importe
 import dataclasses
 import math
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import gin
@@ -141,6 +141,26 @@ def bindings(text: str) -> dict[str, Any]:
     if watching:
         found[WATCHING] = tuple(watching[1].split(", "))
     return found
+
+
+def unused(lines: Sequence[str], text: str) -> list[str]:
+    """Returns the names of what these lines bind, but a run of this configuration does not use.
+
+    Its configurables are not called, as nothing refers to them.
+
+    Args:
+      lines: of bindings, which the run was given.
+      text: its configuration.
+    """
+    used = {*map(owner, bindings(text))}
+    return [name for name in bindings("\n".join(lines)) if "." in name and not _is_one(name, used)]
+
+
+def _is_one(binding: str, owners: Collection[str]) -> bool:
+    """Returns whether it is of one of these configurables, by as much of its name as both have."""
+    own = owner(binding).split(".")
+    parts = (other.split(".") for other in owners)
+    return any(a[-n:] == own[-n:] for a in parts for n in [min(len(a), len(own))])
 
 
 def ends(text: str) -> tuple[int, float]:

@@ -111,7 +111,7 @@ class Pipeline:
             raise
 
     def run(self) -> Result:
-        """Trains to the end, or until SIGINT or SIGTERM asks to stop after this round.
+        """Trains to the end, or until a signal asks to stop after this round.
 
         Raises:
           WorkerError: an executor failed again and again in the same place.

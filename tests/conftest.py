@@ -12,7 +12,7 @@ import gin
 import hypothesis
 import pytest
 
-from hts_tf.system import stop_signals
+from hts_tf.system import start, stop_signals
 
 # By default an example that takes 0.2 s fails; on a busy machine, any of them may.
 hypothesis.settings.register_profile("hts_tf", deadline=None)
@@ -58,12 +58,20 @@ def clean_gin():
 
 @pytest.fixture
 def unwinding():
-    """SIGINT and SIGTERM raise, as in a command."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Signals that ask for an end raise, as in a command."""
+    before = {number: signal.getsignal(number) for number in start.stopping()}
     stop_signals.unwind()
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def hangs_up():
+    """SIGHUP is not ignored, also where who started the tests had it so."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture

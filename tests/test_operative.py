@@ -107,6 +107,21 @@ def test_what_an_older_run_did_not_know_had_the_meaning_of_the_default():
     ]
 
 
+def test_what_nothing_of_a_run_uses():
+    lines = [
+        "PPO.clip = 0.1",
+        "hts_tf.algorithms.a2c.A2C.discount = 0.9",
+        "a/lstm.units = 64",
+        "n = 3",
+        "Trainer.num_executors = %n",
+        "Synthetic.num_actions = 3",
+    ]
+    assert operative.unused(lines, used(*lines[:1])) == [
+        "hts_tf.algorithms.a2c.A2C.discount",
+        "a/lstm.units",
+    ]
+
+
 def test_defaults_that_are_configurables_are_remembered():
     bound = operative.bindings(used("Trainer.algorithm = @A2C()"))
     assert bound["A2C.optimizer"] == operative.Reference("@rmsprop")

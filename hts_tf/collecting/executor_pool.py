@@ -18,7 +18,7 @@ from hts_tf.collecting import deaths, executor
 from hts_tf.collecting.board import Board
 from hts_tf.collecting.deaths import Attempt
 from hts_tf.collecting.executor_process import ExecutorTask
-from hts_tf.system import processes, source, terminal
+from hts_tf.system import processes, source, start, terminal
 
 # Not `-m`: it would begin as commands do, and take signals before `main` says what they mean.
 EXECUTOR = "from hts_tf.collecting import executor_process; executor_process.main()"
@@ -125,7 +125,7 @@ class ExecutorPool:
 
     def _run(self) -> None:
         # Executors inherit this: no signal must end one before it has handlers.
-        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+        signal.pthread_sigmask(signal.SIG_BLOCK, start.stopping())
         try:
             for index in range(len(self._tasks)):
                 self._spawn(index)

@@ -91,11 +91,10 @@ def main() -> None:
     terminal.be_heedless()  # what environments print is not to end them
     # Who stops a job may signal all its processes, but it is the trainer who decides when to stop.
     # Not SIG_IGN, which processes that an environment starts would inherit.
-    stop_signals = (signal.SIGINT, signal.SIGTERM)
-    for number in stop_signals:
+    for number in start.stopping():
         signal.signal(number, lambda *_: None)
         os.register_at_fork(after_in_child=functools.partial(signal.signal, number, signal.SIG_DFL))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, stop_signals)  # blocked by the pool until here
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, start.stopping())  # blocked by the pool until here
     stepping = None
     try:
         task = pickle.load(sys.stdin.buffer)

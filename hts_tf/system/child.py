@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -155,7 +154,7 @@ class Child:
             return False
         # A signal may come before the child knows what to do with it, or when it is over; and who
         # stops a whole job sends its own to all of its processes.
-        signals = (signal.SIGTERM, signal.SIGINT) if self._is_asked_to_end else ()
+        signals = start.stopping() if self._is_asked_to_end else ()
         if code not in (0, *(code for number in signals for code in (-number, 128 + number))):
             raise self._failure()
         return True

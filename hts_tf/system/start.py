@@ -18,37 +18,51 @@ def begin() -> None:
     global is_tied
     is_tied = _PARENT in os.environ
     if is_tied:
-        end_with_parent(int(os.environ.pop(_PARENT)))  # which is not that of its own children
+        parent, _, how = os.environ.pop(_PARENT).partition(":")  # not that of its own children
+        end_with_parent(int(parent), int(how or signal.SIGKILL))
     _open_closed_streams()
     end_on_signals()
 
 
-def tied() -> dict[str, str]:
+def tied(how: int = signal.SIGKILL) -> dict[str, str]:
     """Returns the environment variable by which a command of ours ends with this process.
 
     It sees to that itself: the `preexec_fn` of `subprocess` would have to copy this process, which
     takes long where there is much memory, and fails where there is no more of it.
+
+    Args:
+      how: the signal that it gets then.
     """
-    return {_PARENT: str(os.getpid())}
+    return {_PARENT: f"{os.getpid()}:{int(how)}"}
 
 
-def end_with_parent(parent: int) -> None:
-    """Has the kernel kill this process when the thread that started it is gone, or was already.
+def end_with_parent(parent: int, how: int = signal.SIGKILL) -> None:
+    """Has the kernel signal this process when the thread that started it is gone, or was already.
 
     Args:
       parent: the process id of who started it.
+      how: the signal.
     """
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, how)
     if os.getppid() != parent:
         os._exit(1)
 
 
+def stopping() -> tuple[signal.Signals, ...]:
+    """Returns the signals that ask a command for an end.
+
+    They are those of Ctrl-C, of who stops a job, and of a terminal that is closed, unless `nohup`
+    has that ignored.
+    """
+    is_kept = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return signal.SIGINT, signal.SIGTERM, *(() if is_kept else (signal.SIGHUP,))
+
+
 def end_on_signals() -> None:
-    """From now on, SIGINT and SIGTERM end the process at once: it has nothing to clean up."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
+    """From now on, `stopping` signals end the process at once: it has nothing to clean up."""
+    for number in stopping():
         signal.signal(number, _end)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)  # the launchers block them until here
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, stopping())  # the launchers block them until here
 
 
 def _open_closed_streams() -> None:

@@ -8,12 +8,11 @@ from types import FrameType
 
 from hts_tf.system import start, terminal
 
-_NUMBERS = (signal.SIGINT, signal.SIGTERM)
 _PASSED_ON_SEC = 5.0
 
 
 class Interrupted(BaseException):
-    """SIGINT or SIGTERM came.
+    """One of `start.stopping` came.
 
     Not KeyboardInterrupt: when one has passed through `exec` or `eval`, Python ends by SIGINT at
     last, whatever the exit code. Not SystemExit, which also comes out of modules of others.
@@ -31,30 +30,39 @@ _raised: signal.Signals | None = None
 
 
 def unwind() -> None:
-    """From now on, SIGINT and SIGTERM raise `Interrupted`, wherever the program is."""
+    """From now on, each of `start.stopping` raises `Interrupted`, wherever the program is."""
     global _raised
     _raised = None
     _unwind()
 
 
 def _unwind() -> None:
-    for number in _NUMBERS:
+    for number in start.stopping():
         signal.signal(number, _raise)
 
 
 def _raise(number: int, _: FrameType | None) -> None:
     global _raised
+    if _is_repeated(number, _raised):
+        return
     _raised = signal.Signals(number)
     raise Interrupted(number)
 
 
+def _is_repeated(number: int, before: int | None) -> bool:
+    """Returns whether it is a terminal's that is closed, which shells pass on: nobody insists."""
+    return number == before == signal.SIGHUP
+
+
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """Within its `with` block, SIGINT and SIGTERM wait; at its end the first of them comes."""
+    """Within its `with` block, `start.stopping` wait; at its end the first of them comes."""
     came = []
-    handlers = {
-        number: signal.signal(number, lambda number, _: came.append(number)) for number in _NUMBERS
-    }
+
+    def note(number: int, _: FrameType | None) -> None:
+        came.append(number)
+
+    handlers = {number: signal.signal(number, note) for number in start.stopping()}
     try:
         yield
     finally:
@@ -83,7 +91,7 @@ def not_swallowed() -> Iterator[None]:
 
 
 class StopSignals:
-    """Within its `with` block, SIGINT and SIGTERM are noted; a second one does not wait.
+    """Within its `with` block, `start.stopping` are noted; a second one does not wait.
 
     Attributes:
       received: the first of them, if there was one.
@@ -95,7 +103,7 @@ class StopSignals:
         self._stops = stops
 
     def __enter__(self) -> None:
-        self._handlers = {number: signal.signal(number, self._note) for number in _NUMBERS}
+        self._handlers = {number: signal.signal(number, self._note) for number in start.stopping()}
         if _raise in self._handlers.values() and _raised is not None:
             # And lost: libraries swallow what they do not expect.
             self._note(_raised, None)
@@ -105,6 +113,8 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _note(self, number: int, _: FrameType | None) -> None:
+        if _is_repeated(number, self.received):
+            return
         if self.received is not None:
             # Who ends a whole job has signalled this process and its parent, which passes it on.
             if start.is_tied and time.monotonic() - self._at < _PASSED_ON_SEC:

@@ -23,6 +23,32 @@ def test_the_first_is_noted_and_the_second_does_not_wait(capfd, number):
     assert capfd.readouterr().err == expected
 
 
+def test_a_terminal_that_is_closed_says_so_more_than_once(hangs_up):
+    """The kernel does, and the shell passes it on; nobody insists."""
+    signals = StopSignals("at the next sync point")
+    with signals:
+        for _ in range(2):
+            signal.raise_signal(signal.SIGHUP)
+        assert signals.received == signal.SIGHUP
+        with pytest.raises(Interrupted):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_unwinding_it_is_raised_once(hangs_up, unwinding):
+    with pytest.raises(Interrupted) as raised:
+        signal.raise_signal(signal.SIGHUP)
+    assert raised.value.code == 129
+    signal.raise_signal(signal.SIGHUP)
+
+
+def test_what_nohup_has_ignored_is_no_signal_to_stop(hangs_up):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert start.stopping() == (signal.SIGINT, signal.SIGTERM)
+    with StopSignals("at the next sync point") as none:
+        assert none is None
+        signal.raise_signal(signal.SIGHUP)
+
+
 def test_one_that_is_passed_on_by_who_started_the_process_is_no_second_one(monkeypatch):
     """As where both are signalled."""
     monkeypatch.setattr(start, "is_tied", True)

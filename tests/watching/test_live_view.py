@@ -18,7 +18,7 @@ from hts_tf.system import terminal
 from hts_tf.watching import live_view
 from hts_tf.watching.display import Status
 from hts_tf.watching.live_view import LiveView
-from tests import pseudo_terminal
+from tests import command_line, pseudo_terminal
 
 COLUMNS, LINES = 100, 40
 FIGURES = {
@@ -226,6 +226,22 @@ def run_in_a_terminal(*flags, until, then):
     os.close(ours)
     assert done == len(until), "\n".join(screen.display)
     return screen, process.wait()
+
+
+@pytest.mark.slow
+def test_when_its_terminal_is_closed_it_writes_a_checkpoint(tmp_path, hangs_up):
+    flags = [
+        *(f"--workdir={tmp_path}", "--scenario=synthetic", command_line.ONE_EXECUTOR),
+        "--gin_bindings=Trainer.total_env_steps = 5_000_000",
+    ]
+    process, ours = pseudo_terminal.start("hts_tf.train", flags, COLUMNS, LINES)
+    while b"SPS" not in os.read(ours, 65536):
+        pass
+    os.close(ours)
+    for _ in range(2):
+        os.kill(process.pid, signal.SIGHUP)
+    assert process.wait() == 128 + signal.SIGHUP
+    assert list(tmp_path.glob("checkpoints/*"))
 
 
 @pytest.mark.slow
