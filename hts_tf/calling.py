@@ -1,6 +1,7 @@
 """Training from Python: as the command does, in a process of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,8 @@ def train(
 ) -> Path:
     """Trains as `python -m hts_tf.train` does, with the same checks and to the same bits.
 
-    What it says is printed. Interrupted, it ends at its next sync point; the same call goes on.
+    What it says is printed. Interrupted, or when this process is gone, it ends at its next sync
+    point; the same call goes on.
 
     Args:
       scenario: a file of `gin_configs/scenarios`, a scenario of gfootball, an id of Gymnasium
@@ -46,6 +48,8 @@ def train(
       RunError: the run cannot go on.
       DivergenceError: learning went out of bounds.
     """
+    # As shells do; pathlib would also make the current directory of an empty name.
+    workdir, *gin_files = map(os.path.expanduser, (workdir, *gin_files))
     arguments = [
         f"--scenario={scenario}",
         f"--method={method}",
@@ -63,7 +67,8 @@ def train(
         text=True,
         errors="replace",  # an engine may print anything
         start_new_session=True,  # Ctrl-C is for this process, which passes it on
-        env={**os.environ, **start.tied()},
+        # When this process is gone, the training ends as it would by itself, with a checkpoint.
+        env={**os.environ, **start.tied(signal.SIGTERM)},
     )
     held = _relayed(process)
     if process.returncode:

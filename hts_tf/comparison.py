@@ -97,13 +97,24 @@ def common(gin_files: Sequence[str], gin_bindings: Sequence[str]) -> str:
     return "\n".join([*texts, *gin_bindings])
 
 
-def claim(directory: Path, gin_files: Sequence[str], gin_bindings: Sequence[str]) -> None:
+def claim(
+    directory: Path,
+    gin_files: Sequence[str],
+    gin_bindings: Sequence[str],
+    further: Sequence[str] = (),
+) -> None:
     """Writes what all runs have in common, or checks that it is what is there.
+
+    Args:
+      directory: of the runs.
+      gin_files: of all.
+      gin_bindings: the same.
+      further: flags of a training that all of them have, too.
 
     Raises:
       ConfigError: a file cannot be read or written, or runs with something else are there.
     """
-    text = common(gin_files, gin_bindings)
+    text = "".join(f"# {flag}\n" for flag in further) + common(gin_files, gin_bindings)
     path = directory / "common.gin"
     with whole.refusing("--output"):
         directory.mkdir(parents=True, exist_ok=True)
@@ -113,8 +124,9 @@ def claim(directory: Path, gin_files: Sequence[str], gin_bindings: Sequence[str]
                 f"--output={directory} holds runs that were not made together: take another"
             )
         if has_runs and path.read_text(encoding="utf-8") != text:
+            names = ", ".join([*(flag.partition("=")[0] for flag in further), "--gin_files"])
             raise errors.ConfigError(
-                f"--output={directory} holds runs with other --gin_files or --gin_bindings, "
+                f"--output={directory} holds runs with other {names} or --gin_bindings, "
                 f"which are in {path}; give them, or another --output"
             )
         whole.write(path, text.encode())

@@ -107,15 +107,16 @@ def load(
       ConfigError: something is unknown or misspelt, or a value cannot be used.
     """
     _check_method(method)
-    files, further = _sources(scenario, gin_files, gin_bindings)
+    scenario_file, added = _scenario(scenario)
+    files = _absolute(gin_files)
     with _loading():
-        texts = [*further, *(Path(path).read_text() for path in gin_files)]
+        texts = [*added, *gin_bindings, *(Path(path).read_text() for path in files)]
         for text in texts:
             _check_signs(text)
         _look_here_first()
-        gin.parse_config_files_and_bindings(
-            [f"methods/{method}.gin", *files], further, finalize_config=False
-        )
+        ours = [f"methods/{method}.gin", scenario_file]
+        gin.parse_config_files_and_bindings(ours, added, finalize_config=False)
+        gin.parse_config_files_and_bindings(files, gin_bindings, finalize_config=False)
         text = "\n".join([gin.config_str(), *texts])
         bindings.check_macros(operative.macros(text), text)
         bindings.settle()
@@ -129,19 +130,16 @@ def _look_here_first() -> None:
         places.insert(0, ours)
 
 
-def _sources(
-    scenario: str, gin_files: Sequence[str], gin_bindings: Sequence[str]
-) -> tuple[list[str], list[str]]:
-    """Returns all gin files but the method's, and the bindings that come after them; see `load`.
+def _absolute(gin_files: Sequence[str]) -> list[str]:
+    """Returns the user's gin files by their whole paths, as their names may be those of ours.
 
-    The user's by their whole paths, as their names may be those of ours.
+    Raises:
+      ConfigError: there is no such file.
     """
-    scenario_file, added = _scenario(scenario)
-    further = [*added, *gin_bindings]
     for path in gin_files:
         if not Path(path).is_file():
             raise errors.ConfigError(f"there is no gin file {path!r}")
-    return [scenario_file, *(str(Path(path).absolute()) for path in gin_files)], further
+    return [str(Path(path).absolute()) for path in gin_files]
 
 
 def _check_signs(text: str) -> None:
@@ -267,9 +265,11 @@ def environment_for(
 
     What files and bindings say of all else is passed over, see `environment_in`.
     """
-    files, further = _sources(scenario, gin_files, gin_bindings)
+    scenario_file, added = _scenario(scenario)
+    files = _absolute(gin_files)
     with _loading():
-        text = "\n".join([*map(with_includes, files), *further])
+        ours, *theirs = map(with_includes, (scenario_file, *files))
+        text = "\n".join([ours, *added, *theirs, *gin_bindings])
         _check_signs(text)
         bindings.check_macros(operative.macros(text), text)
         bound = operative.bindings(text)

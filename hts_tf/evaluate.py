@@ -56,6 +56,7 @@ _OUTPUT = flags.DEFINE_string(
 )
 _VIDEO = flags.DEFINE_bool("video", True, "show the first episode in TensorBoard")
 
+_COLUMNS = ("episode", *Episode._fields)  # of every table, before others
 _HISTOGRAM_BINS = 10
 _HISTOGRAM_WIDTH = 50  # characters
 
@@ -98,7 +99,7 @@ def evaluate() -> None:
     records = [
         record._replace(against=against if is_met[record.task] else "") for record, *_ in played
     ]
-    columns = ["episode", *Episode._fields, "task", *spec.figures]
+    columns = [*_COLUMNS, "task", *spec.figures]
     rows = (
         [n, r.score, r.episode_return, r.length, r.task, *r.figures] for n, r in enumerate(records)
     )
@@ -147,13 +148,18 @@ def _table(output: str | Path) -> Path:
     path = Path(output)
     if path.suffix != ".csv":
         raise errors.ConfigError(f"--output={path} must end in .csv")
-    names = (archive.FILE_NAME, fingerprint_log.TABLE, evaluations.FILE_NAME, csv_log.FILE_NAME)
-    for written in (path, path.with_suffix(".bin")):
-        is_there = written.name in names and written.exists()
-        if is_there and Workdir(written.parent).config.exists():
-            raise errors.ConfigError(
-                f"--output={path}: {written} is the training's; take another name"
-            )
+    played = path.with_suffix(".bin")
+    tables = (fingerprint_log.TABLE, evaluations.FILE_NAME, csv_log.FILE_NAME)
+    has_archive = played.name == archive.FILE_NAME and played.exists()
+    # A table that is not there yet may still come, with a run's next update.
+    if (path.name in tables or has_archive) and Workdir(path.parent).config.exists():
+        written = played if has_archive else path
+        raise errors.ConfigError(f"--output={path}: {written} is the training's; take another name")
+    whole.check_table(path, path, _COLUMNS, "an evaluation")
+    if played.exists() and not archive.read(played):
+        raise errors.ConfigError(
+            f"--output={path}: {played} is there, and no archive of episodes; take another name"
+        )
     # Before all is played.
     whole.prepare(path, "--output" if _OUTPUT.value else "the evaluation")
     return path

@@ -18,7 +18,10 @@ from hts_tf.system import command, compute, terminal, whole
 
 _FORMAT = flags.DEFINE_enum("format", "saved_model", [*exported.FORMATS], "format to write")
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "file to write, or directory of a SavedModel", required=True
+    "output",
+    None,
+    "file to write, of keras one that ends in .keras; or directory of a SavedModel",
+    required=True,
 )
 
 
@@ -26,12 +29,10 @@ def export() -> None:
     """Writes the policy, and says what it takes and returns.
 
     Raises:
-      ConfigError: there is no such policy, or see `exported.write`.
+      ConfigError: there is no such policy, the output cannot be that, or see `exported.write`.
     """
+    path = _output()
     participant = participants.load(run_flags.workdir(), run_flags.MODULES.value, compute.configure)
-    path = Path(_OUTPUT.value)
-    if path.exists():
-        raise errors.ConfigError(f"--output={path} is there already: remove it, or give another")
     agent = participants.in_float32(participant).agent
     policy = exported.Exported(agent, participant.environment.spec)
     with whole.refusing("--output"):
@@ -41,6 +42,21 @@ def export() -> None:
     for what, arrays in (("takes", policy.inputs), ("returns", policy.outputs)):
         for key, spec in arrays.items():
             terminal.say(f"  {what} {key}: {[*spec.shape[1:]]} {spec.dtype.name}")
+
+
+def _output() -> Path:
+    """Returns where to write. Raises: ConfigError: something is there, or it ends otherwise."""
+    path, kind = Path(_OUTPUT.value), _FORMAT.value
+    ending = path.suffix.removeprefix(".")
+    if ending in exported.FORMATS and ending != kind:
+        raise errors.ConfigError(
+            f"--output={path} ends as --format={ending} does, and --format is {kind}: change one"
+        )
+    if kind == "keras" and ending != kind:
+        raise errors.ConfigError(f"--output={path} must end in .keras, else Keras does not load it")
+    if path.exists():
+        raise errors.ConfigError(f"--output={path} is there already: remove it, or give another")
+    return path
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from absl import flags
 
-from hts_tf import comparison, errors, operative
+from hts_tf import comparison, config, errors, operative
 from hts_tf.files.workdir import BY_OBSERVER, Workdir
 from hts_tf.opponents.members import ALL_MEET, members
 from hts_tf.system import command, terminal
@@ -51,7 +51,8 @@ def play() -> None:
       ChildError: a training refused its configuration, or failed.
     """
     directory = _as_it_was_called(Path(_OUTPUT.value))
-    comparison.claim(directory, _GIN_FILES.value, _GIN_BINDINGS.value)
+    flags_ = comparison.Run(_METHOD.value, _SCENARIO.value, _SEED.value).flags
+    comparison.claim(directory, _GIN_FILES.value, _GIN_BINDINGS.value, flags_)
     for member in members(_GENERATIONS.value):
         terminal.say(f"{member.name}: see {directory / member.name / 'log.txt'}")
         if Workdir(directory / member.name).ending() == BY_OBSERVER:  # else it would go on
@@ -59,16 +60,27 @@ def play() -> None:
         training = Training(
             member.name,
             directory / member.name,
-            comparison.Run(_METHOD.value, _SCENARIO.value, _SEED.value).flags,
+            flags_,
             _GIN_FILES.value,
             # Last, what a member is: of the user's, so that an exploiter exploits.
             [*ALL_MEET, *_GIN_BINDINGS.value, *member.bindings(directory)],
         )
         together([lambda _, training=training: training.steps()])
-    names = ",".join(str(directory / member.name) for member in members(_GENERATIONS.value))
-    flags_ = [f"--workdirs={names}", f"--output={directory / 'tournament'}"]
-    rate = shlex.join([sys.executable, "-m", "hts_tf.tournament", *flags_])
-    terminal.say(f"to rate them: {rate}")
+    terminal.say(f"to rate them: {_tournament(directory)}")
+
+
+def _tournament(directory: Path) -> str:
+    """Returns the command that rates the members."""
+    runs = [Workdir(directory / member.name) for member in members(_GENERATIONS.value)]
+    bound = operative.bindings(runs[0].configuration())
+    return shlex.join(
+        [
+            *(sys.executable, "-m", "hts_tf.tournament"),
+            f"--workdirs={','.join(str(run.path) for run in runs)}",
+            *config.modules_flags(bound.get(operative.IMPORTS, ())),
+            f"--output={directory / 'tournament'}",
+        ]
+    )
 
 
 def _as_it_was_called(directory: Path) -> Path:

@@ -1,6 +1,7 @@
 """Policies of runs in Python: what they choose, step by step, in whatever plays their game."""
 
 import gc
+import os
 import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -64,7 +65,7 @@ class LoadedPolicy:
         shape = (len(numbers), self._spec.num_players)
         return State(
             self._policy.initial_state(shape),
-            tuple(seeding.generator(seed, "evaluation noise", number) for number in numbers),
+            tuple(seeding.evaluation_noise(seed, number) for number in numbers),
             is_batch,
         )
 
@@ -107,7 +108,7 @@ class LoadedPolicy:
         noise = np.stack([self._policy.draw_noise(random, (players,)) for random in state.random])
         if deterministic:
             noise = np.zeros_like(noise)
-        seen = trees.map(lambda *leaves: np.stack(leaves), *seen)
+        seen = trees.stacked(seen)
         answer = self._answer((seen, noise, state.memory))
         actions = [self._spec.played(of_all) for of_all in answer.action]
         if isinstance(self._spec.action, specs.BoxSpec):  # of a number, in Python's precision
@@ -122,7 +123,7 @@ class LoadedPolicy:
             ask(self._policy, *trees.map(lambda a, b=begin: a[b : b + PARALLEL], questions))
             for begin in range(0, len(questions[1]), PARALLEL)
         ]
-        return trees.map(lambda *parts: np.concatenate(parts), *answers)
+        return trees.joined(answers)
 
     def _seen(self, shown: Any, info: Any, may_be_over: bool) -> trees.Tree:
         """Returns an observation as arrays [P, ...]. Raises: ConfigError: it cannot be one."""
@@ -157,7 +158,8 @@ def load(name: str, modules: Sequence[str] = ()) -> LoadedPolicy:
     """
     gc.unfreeze()  # what was the caller's own when TensorFlow was imported is among it
     with compute.as_a_guest():  # the caller may build and train models, too
-        return LoadedPolicy(participants.load(str(name), modules, _configure))
+        name = os.path.expanduser(name)  # noqa: PTH111  of "", pathlib makes a directory
+        return LoadedPolicy(participants.load(name, modules, _configure))
 
 
 def _configure() -> None:

@@ -34,7 +34,7 @@ _SEED = flags.DEFINE_integer("seed", 0, "random seed that selects the episodes",
 
 
 def publish() -> None:
-    """Makes the model; its directory appears when all of it is there.
+    """Makes the model; its directory appears when all of it is there, and nothing else stays.
 
     Raises:
       ConfigError: there is no such policy, it cannot be evaluated, or the directory is there.
@@ -45,34 +45,41 @@ def publish() -> None:
         raise errors.ConfigError(f"--output={output} is there already: remove it, or give another")
     run = policies.workdir(_POLICY.value)
     participant = participants.load(_POLICY.value, modules_flag.MODULES.value, compute.configure)
-    found = participant.parameters
     partial = output.with_name(f"{output.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of one that was killed
+    try:
+        _write(partial, participant, run)
+        with whole.refusing("--output"):
+            partial.rename(output)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    played = evaluator.described(archive.read(output / archive.FILE_NAME))
+    terminal.say(
+        f"{output}: {participant.parameters.updates:,} updates, {played}, "
+        f"parameters {participant.agent.parameters_hash()}"
+    )
+
+
+def _write(directory: Path, participant: participants.Participant, run: Workdir) -> None:
+    found = participant.parameters
     with whole.refusing("--output"):
-        shutil.rmtree(partial, ignore_errors=True)  # of one that was interrupted
-        partial.mkdir(parents=True)
+        directory.mkdir(parents=True)
         # Who plays a model needs nothing of those who watched how it was made.
         configuration = operative.without_observers(run.configuration())
-        whole.write(partial / run.config.name, configuration.encode())
-        Workdir(partial).save(found.updates, _state(participant.agent, found, run), keep=1)
-    table = partial / Path(archive.FILE_NAME).with_suffix(".csv")
+        whole.write(directory / run.config.name, configuration.encode())
+        Workdir(directory).save(found.updates, _state(participant.agent, found, run), keep=1)
+    table = directory / Path(archive.FILE_NAME).with_suffix(".csv")
     number = f"--episodes={_EPISODES.value}", f"--seed={_SEED.value}"
-    _run("hts_tf.evaluate", partial, *number, "--novideo", f"--output={table}")
+    _run("hts_tf.evaluate", directory, *number, "--novideo", f"--output={table}")
     if isinstance(participant.environment, base.Watchable):
         try:
-            _run("hts_tf.replay", partial, "--best", f"--output={partial / 'best.gif'}")
+            _run("hts_tf.replay", directory, "--best", f"--output={directory / 'best.gif'}")
         except child.ChildError as error:
             # It may make no pictures; with a history it may not play as it did.
-            is_there = (partial / "best.gif").exists()
+            is_there = (directory / "best.gif").exists()
             if error.code != errors.ConfigError.code and not is_there:
                 raise
             terminal.warn(f"{'of' if is_there else 'no'} best.gif: {error}")
-    with whole.refusing("--output"):
-        partial.rename(output)
-    played = evaluator.described(archive.read(output / archive.FILE_NAME))
-    terminal.say(
-        f"{output}: {found.updates:,} updates, {played}, "
-        f"parameters {participant.agent.parameters_hash()}"
-    )
 
 
 def _state(agent: Agent, found: policies.Parameters, run: Workdir) -> dict[str, np.ndarray]:

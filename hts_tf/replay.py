@@ -82,6 +82,8 @@ _RENDER = flags.DEFINE_bool(
     "server",
 )
 
+_OF_CHOICE = (_UPDATE, _ENV, _BEST, _WORST, _EPISODE)
+_OF_VIDEO = (_OUTPUT, _FIRST_STEP, _LAST_STEP, _FPS, _RENDER)
 _CHANGES = 20  # of the score, at most, which are named
 
 
@@ -92,8 +94,7 @@ def run() -> None:
       ConfigError: there is nothing to replay, or a flag cannot be used.
       RunError: the replay differs from the archive.
     """
-    if _MATCH.present and not _OPPONENT.value:
-        raise errors.ConfigError("--match is of --opponent: add it")
+    _check_flags()
     workdir = Workdir(run_flags.workdir())
     path = Path(_ARCHIVE.value) if _ARCHIVE.value else workdir.archive
     environment = config.environment_in(
@@ -117,7 +118,6 @@ def run() -> None:
     if not _CHECK_ONLY.value:
         default = run_flags.results() / "replays" / f"{path.stem}_{number}{_part()}.mp4"
         output = Path(_OUTPUT.value) if _OUTPUT.value else default
-        video.check(output)
     shown = _shown(records[number].length)
     found = replay(environment, records[number], number, output, shown)
     if found:
@@ -135,18 +135,34 @@ def run() -> None:
         print(output)
 
 
+def _check_flags() -> None:
+    """Raises: ConfigError: some have no effect, or do not go together, whatever the episode is."""
+    if _MATCH.present and not _OPPONENT.value:
+        raise errors.ConfigError("--match is of --opponent: add it")
+    of_episode = (*_OF_CHOICE, _ARCHIVE, _LIST)
+    for main, others, why in (
+        (_OPPONENT, of_episode, "has a new episode played: none is to be chosen"),
+        (_LIST, (*_OF_CHOICE, *_OF_VIDEO, _CHECK_ONLY), "plays nothing"),
+        (_CHECK_ONLY, _OF_VIDEO, "writes no video"),
+    ):
+        for flag in others:
+            if main.value and flag.value != flag.default:
+                raise errors.ConfigError(f"--{main.name} {why}; leave out --{flag.name}")
+    first, last = _FIRST_STEP.value, _LAST_STEP.value
+    if last is not None and last < first:
+        raise errors.ConfigError(f"--last_step={last} is before --first_step={first}")
+    if not _LIST.value and not _CHECK_ONLY.value:
+        video.check(Path(_OUTPUT.value or "the video.mp4"))
+
+
 def play(workdir: Workdir, opponent: str, num_tasks: int) -> Path:
     """Has the run's newest policy play an episode of each task; returns their archive.
 
     Another one plays the other side, where there is one.
 
     Raises:
-      ConfigError: an episode of an archive is asked for, too.
       ChildError: they cannot play.
     """
-    chosen = _ARCHIVE.value, _UPDATE.value, _ENV.value, _EPISODE.value
-    if any(value is not None for value in chosen) or _BEST.value or _WORST.value or _LIST.value:
-        raise errors.ConfigError("--opponent has a new episode played: none is to be chosen")
     name = f"against_{whole.as_name(opponent)}_match{_MATCH.value}"
     path = run_flags.results() / "replays" / name
     arguments = [
@@ -174,8 +190,6 @@ def _shown(length: int) -> range:
     first, last = _FIRST_STEP.value, _LAST_STEP.value
     if first > length:
         raise errors.ConfigError(f"--first_step={first}: the episode has {length} env steps")
-    if last is not None and last < first:
-        raise errors.ConfigError(f"--last_step={last} is before --first_step={first}")
     return range(first, 1 + (length if last is None else last))
 
 

@@ -11,7 +11,7 @@ import contextlib
 from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, errors
+from hts_tf import config, errors, operative
 from hts_tf.build import build
 from hts_tf.machines import head, ray_cluster
 from hts_tf.settings import Settings
@@ -81,10 +81,16 @@ def train() -> int:
         terminal.be_quiet()
     if _TRACE_INTERVALS.present and not _TRACE.value:
         raise errors.ConfigError("--trace_intervals is of --trace: add it")
-    if not _NUM_MACHINES.present:
-        for flag in (_RAY_ADDRESS, _MACHINE_TIMEOUT_SEC, _MACHINE_REPLACEMENT_SEC):
-            if flag.present:
-                raise errors.ConfigError(f"--{flag.name} is of --num_machines: add it")
+    of_several = (_MACHINE_TIMEOUT_SEC, _MACHINE_REPLACEMENT_SEC)
+    for flag in (_RAY_ADDRESS, *of_several):
+        if flag.present and not _NUM_MACHINES.present:
+            raise errors.ConfigError(f"--{flag.name} is of --num_machines: add it")
+    # Scripts name a cluster's address, however few machines it has.
+    for flag in of_several:
+        if flag.present and _NUM_MACHINES.value == 1:
+            raise errors.ConfigError(
+                f"--{flag.name} is of several machines: not with --num_machines=1"
+            )
     config.load(_SCENARIO.value, _METHOD.value, _GIN_FILES.value, _GIN_BINDINGS.value)
     compute.configure()
     settings = Settings()
@@ -140,6 +146,8 @@ def _train(settings: Settings, team: Team | None) -> int:
         trace_intervals=_TRACE_INTERVALS.value if _TRACE.value else 0,
         team=team,
     )
+    for name in operative.unused(_GIN_BINDINGS.value, operative.text(_SEED.value)):
+        terminal.warn(f"--gin_bindings: {name} changes nothing, as nothing of this run uses that")
     try:
         result = pipeline.run()
     except OSError as error:

@@ -4,6 +4,8 @@ import builtins
 import fcntl
 import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 import hts_tf
 from hts_tf import calling, errors, operative
 from hts_tf.files.curves import RunLog
-from hts_tf.files.workdir import LOCK
+from hts_tf.files.workdir import LOCK, Workdir
 from tests import too_rich, waiting
 from tests.command_line import ROOT
 
@@ -50,12 +52,13 @@ def test_training_from_python(tmp_path, capfd, monkeypatch):
     """What looks like an error and is none hides nothing: some renderers say such as they begin."""
     (tmp_path / "loud.py").write_text("print('error: XDG_RUNTIME_DIR not set', flush=True)")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+    monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "loud.gin").write_text("import loud")
     workdir = hts_tf.train(
         "synthetic",
-        workdir=tmp_path / "run",
+        workdir="~/run",
         bindings={**SMALL, "ActorCritic.core": "@gru"},
-        gin_files=[tmp_path / "loud.gin"],
+        gin_files=["~/loud.gin"],
         seed=3,
     )
     assert workdir == tmp_path / "run"
@@ -69,6 +72,8 @@ def test_training_from_python(tmp_path, capfd, monkeypatch):
         hts_tf.train("synthetic", workdir=tmp_path / "other", bindings={"Trainer.num_env": 3})
     with pytest.raises(errors.ConfigError, match="speed"):
         hts_tf.train("synthetic", workdir=tmp_path / "other", speed=3)
+    with pytest.raises(errors.ConfigError, match="--workdir= says nothing"):
+        hts_tf.train("synthetic", workdir="")
     assert "error" not in capfd.readouterr().out
 
 
@@ -113,6 +118,24 @@ def test_training_from_python_is_interrupted(tmp_path, interruptible):
     with pytest.raises(KeyboardInterrupt):
         hts_tf.train("synthetic", workdir=tmp_path, bindings=slow)
     thread.join()
+    assert list(tmp_path.glob("checkpoints/*"))
+
+
+CALLING = """
+import sys
+import hts_tf
+hts_tf.train("synthetic", workdir=sys.argv[1], bindings=eval(sys.argv[2]))
+"""
+
+
+@pytest.mark.slow
+def test_when_its_caller_is_ended_it_writes_a_checkpoint(tmp_path):
+    slow = {**SMALL, "Trainer.total_env_steps": 100_000, "Synthetic.mean_step_sec": 0.003}
+    caller = [sys.executable, "-c", CALLING, tmp_path, repr(slow)]
+    with subprocess.Popen(caller, env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:
+        waiting.until(lambda: RunLog(tmp_path).env_steps)
+        process.terminate()
+    waiting.until(lambda: Workdir(tmp_path).ending() is not None)
     assert list(tmp_path.glob("checkpoints/*"))
 
 

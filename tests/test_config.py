@@ -154,6 +154,25 @@ def test_later_files_and_bindings_win(tmp_path):
     assert gin.query_parameter("PPO.num_minibatches") == 8
 
 
+@pytest.mark.parametrize(
+    ("scenario", "binding", "other"),
+    [
+        ("1_vs_1_easy", "Football.scenario = '5_vs_5'", "5_vs_5"),
+        ("Acrobot-v1", "Gymnasium.id = 'CartPole-v1'", "CartPole-v1"),
+    ],
+)
+def test_files_win_over_what_a_scenario_without_one_binds(scenario, binding, other, tmp_path):
+    path = tmp_path / "my.gin"
+    path.write_text(f"{binding}\n")
+    config.load(scenario, "hts_ppo", [str(path)])
+    name = binding.partition(" = ")[0]
+    assert gin.query_parameter(name) == other
+    expected = config.environment()
+    assert config.environment_for(scenario, [str(path)]) == expected
+    config.load(scenario, "hts_ppo", [str(path)], [f"{name} = {scenario!r}"])
+    assert gin.query_parameter(name) == scenario
+
+
 @pytest.fixture
 def namesakes(tmp_path, monkeypatch):
     """The current directory: files of the user's that are named as some of ours are."""

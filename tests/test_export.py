@@ -19,7 +19,7 @@ from hts_tf.networks.exported import FORMATS, Exported, bounded
 from hts_tf.networks.normalisation import ObservationNormaliser
 from hts_tf.networks.torsos import ToFloat
 from hts_tf.networks.transparent import Transparent
-from tests import command_line
+from tests import command_line, refusals
 from tests.command_line import SMALL
 
 GAMES = {
@@ -46,7 +46,7 @@ def test_formats(game, tmp_path):
     code, _, complaints = command_line.run("hts_tf.train", *train)
     assert code == 0, complaints
     kind = [*FORMATS][[*GAMES].index(game)]  # each once by the command; the benchmark writes all
-    flags = [f"--workdir={workdir}", f"--format={kind}", f"--output={tmp_path / kind}"]
+    flags = [f"--workdir={workdir}", f"--format={kind}", f"--output={tmp_path / f'policy.{kind}'}"]
     code, said, complaints = command_line.run("hts_tf.export", *flags)
     assert code == 0, complaints
     assert "takes noise: " in said
@@ -66,6 +66,24 @@ def test_formats(game, tmp_path):
         code, _, complaints = command_line.run("hts_tf.export", *flags)
         assert code == 2
         assert "is there already" in complaints
+
+
+REFUSED = [
+    (["--output={}/policy.onnx"], "ends as --format=onnx does, and --format is saved_model: chan"),
+    (["--output={}/policy.onnx", "--format=tflite"], "ends as --format=onnx does, and --format is"),
+    (["--output={}/policy.tflite", "--format=keras"], "ends as --format=tflite does, and --format"),
+    (["--output={}/policy", "--format=keras"], "/policy must end in .keras, else Keras"),
+    (["--output={}"], "is there already: remove it, or give another"),
+]
+
+
+def test_where_nothing_can_be_written_is_known_before_anything_is_loaded(tmp_path):
+    commands = [
+        ["--workdir=nowhere", *(flag.format(tmp_path) for flag in flags)] for flags, _ in REFUSED
+    ]
+    results = refusals.of("hts_tf.export", "export", commands)
+    for result, (_, says) in zip(results, REFUSED, strict=True):
+        refusals.check(result, says)
 
 
 @pytest.mark.slow

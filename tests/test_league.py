@@ -5,7 +5,7 @@ import pytest
 
 from hts_tf.files.workdir import BY_OBSERVER, COMPLETE, Workdir
 from hts_tf.opponents.members import Member, members
-from tests import command_line
+from tests import command_line, refusals
 
 FLAGS = [
     "--scenario=academy_3_vs_1_with_keeper",
@@ -18,6 +18,7 @@ FLAGS = [
     "--gin_bindings=mlp.units = (32,)",
     command_line.ONE_EXECUTOR,
     "--gin_bindings=Opponents.snapshot_every_updates = 2",
+    "--gin_bindings=import tests.patience",
     "--generations=2",
 ]
 
@@ -39,7 +40,9 @@ def test_a_league_and_again(tmp_path):
     code, output, errors = command_line.run("hts_tf.league", *FLAGS, f"--output={directory}")
     assert code == 0, errors
     assert re.search(
-        r"--workdirs=\S+main-1,\S+exploiter-1,\S+main-2 --output=\S+/tournament$", output.strip()
+        r"--workdirs=\S+main-1,\S+exploiter-1,\S+main-2 --modules=tests.patience "
+        r"--output=\S+/tournament$",
+        output.strip(),
     )
     parameters = {}
     for name in ("main-1", "exploiter-1", "main-2"):
@@ -68,6 +71,11 @@ def test_a_league_and_again(tmp_path):
     assert re.findall(r"parameters (\w+)", log) == [parameters["exploiter-1"]] * 2
     assert (directory / "main-2" / "episodes.bin").read_bytes() == before
     assert (main.path / "log.txt").read_text() == printed
+    others = [[*FLAGS, again, other] for other in ("--seed=1", "--method=hts_ppo")]
+    for refused in refusals.of("hts_tf.league", "play", others):
+        refusals.check(
+            refused, "holds runs with other --scenario, --method, --seed, --gin_files or"
+        )
     moved = directory.rename(tmp_path / "moved")
     code, _, errors = command_line.run("hts_tf.league", *FLAGS, f"--output={moved}")
     assert code == 2

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from hts_tf import loading, specs
+from hts_tf import errors, loading, specs
 from hts_tf.collecting.policy import Policy
 from hts_tf.files import archive, participants
 from hts_tf.networks import torsos
@@ -134,6 +134,12 @@ def test_it_plays_as_in_evaluations(game, tmp_path):
             spec = specs.BoxSpec((6,), low=(-1.0,) * 6, high=(1.0,) * 6, bounded_by=way)
             expected = spec.bounded(np.frombuffer(expected, np.float32).reshape(-1, 6)).tobytes()
         assert (tmp_path / str(number)).read_bytes() == expected
+
+
+def test_a_name_may_begin_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(errors.ConfigError, match=f"^{tmp_path / 'run'} holds no run"):
+        loading.load("~/run")
 
 
 def test_what_cannot_be_loaded_or_observed(tmp_path):

@@ -99,6 +99,28 @@ def test_a_policy_without_pictures_becomes_a_model_without_a_video(tmp_path):
     assert made == {"checkpoints", "config.gin", "episodes.bin", "episodes.csv"}
 
 
+# Of what `hts_tf.publish` starts: the first fails, the second is interrupted.
+ENDED = """
+from hts_tf.system import child, stop_signals
+
+endings = [child.ChildError("it was killed", 1), stop_signals.Interrupted(15)]
+
+def run(*_):
+    raise endings.pop(0)
+
+child.run = run
+"""
+
+
+@pytest.mark.slow
+def test_a_model_that_is_not_whole_is_none(tmp_path):
+    flags = [f"--policy={models.names()[0]}", f"--output={tmp_path / 'model'}"]
+    failed, interrupted = refusals.of("hts_tf.publish", "publish", [flags, flags], before=ENDED)
+    assert failed == [1, "", "error: it was killed\n"]
+    assert interrupted == [143, "", ""]
+    assert not [*tmp_path.iterdir()]
+
+
 @pytest.mark.slow
 def test_a_policy_becomes_a_model(tmp_path):
     run, model = tmp_path / "run", tmp_path / "model"

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from hts_tf import errors
 from hts_tf.system import start, stop_signals, terminal, whole
@@ -54,14 +54,29 @@ def parse(argv: list[str]) -> list[str]:
     except flags.Error as error:
         reason = errors.in_a_line(error)
         raise errors.ConfigError(f"{reason} (--help lists the flags)") from error
-    for name, value in flags.FLAGS.flag_values_dict().items():
-        if isinstance(value, float) and math.isnan(value):  # which is within all bounds
-            raise errors.ConfigError(f"--{name} must be a number, not nan")
-        # It would be the current directory, or as if it were not given.
-        is_empty = "" in value if isinstance(value, list) else value == ""
-        if is_empty and flags.FLAGS[name].default != "":
-            raise errors.ConfigError(f"--{name}= says nothing: is a variable of the shell unset?")
+    for name in flags.FLAGS:
+        flag = flags.FLAGS[name]
+        if isinstance(flag.parser, flags.BaseListParser) and flag.present > 1:  # the last counts
+            raise errors.ConfigError(
+                f"--{name} is given more than once: name all in one, separated by commas"
+            )
+        for value in flag.value if isinstance(flag.value, list) else [flag.value]:
+            _check(name, value, flag.default)
     return rest
+
+
+def _check(name: str, value: Any, default: Any) -> None:
+    """Raises: ConfigError: a flag has a value that its parser takes, and that nobody means."""
+    if isinstance(value, float) and math.isnan(value):  # which is within all bounds
+        raise errors.ConfigError(f"--{name} must be a number, not nan")
+    # It would be the current directory, or as if it were not given.
+    if value == "" and default != "":
+        raise errors.ConfigError(f"--{name}= says nothing: is a variable of the shell unset?")
+    # It would be a directory of that name.
+    if isinstance(value, str) and (value == "~" or value.startswith("~/")):
+        raise errors.ConfigError(
+            f"--{name}={value}: the shell leaves ~ as it is in there; write $HOME{value[1:]}"
+        )
 
 
 def end(body: Callable[[], int | None]) -> NoReturn:
@@ -76,7 +91,8 @@ def outcome(body: Callable[[], int | None]) -> int:
     Bad input is one line and a 2; a run that cannot go on, or what the machine refuses, such as
     room on a disk, is one line and a 1; one that has diverged, a 3.
 
-    SIGINT and SIGTERM unwind it, so that its children and half-written files are gone afterwards.
+    Signals that ask for an end unwind it, so that its children and half-written files are gone
+    afterwards.
     """
     try:
         stop_signals.unwind()

@@ -96,7 +96,7 @@ def check_table(output: Path, path: Path, columns: Sequence[str], kind: str) -> 
     Args:
       output: as the flag has it.
       path: of the table.
-      columns: by which such a table is known.
+      columns: the first ones, by which such a table is known.
       kind: of table, for the message.
 
     Raises:
@@ -104,7 +104,7 @@ def check_table(output: Path, path: Path, columns: Sequence[str], kind: str) -> 
     """
     with refusing("--output"):
         text = path.read_text(errors="replace") if path.exists() else ""
-        if text and text.partition("\n")[0] != ",".join(columns):
+        if text and text.partition("\n")[0].split(",")[: len(columns)] != [*columns]:
             raise errors.ConfigError(
                 f"--output={output}: {path} is there, and no table of {kind}; take another name"
             )

@@ -148,9 +148,7 @@ def test_large_numbers_are_numbers(dtype):
 
 def test_what_networks_cannot_have_as_float32_is_refused():
     environment, observation = make(specs.ArraySpec((9,), "float64"), lambda a: a.fill(-4e38))
-    with pytest.raises(
-        checked.ProtocolError, match=r"holds 4e\+38, which is not finite as"
-    ):
+    with pytest.raises(checked.ProtocolError, match=r"holds 4e\+38, which is not finite as"):
         environment.reset(0, observation)
 
 
@@ -200,9 +198,7 @@ def test_one_that_would_end_the_program_is_refused(when):
 
 def test_one_that_fails_as_it_is_closed_has_been_played_all_the_same(capfd):
     checked.make(_Leaver()).close()
-    assert (
-        "_Leaving failed as it was closed, which changes nothing: OS" in capfd.readouterr().err
-    )
+    assert "_Leaving failed as it was closed, which changes nothing: OS" in capfd.readouterr().err
 
 
 def test_terminated_and_truncated_counts_as_terminated():

@@ -384,6 +384,14 @@ REFUSED_AT_ONCE = [
     (["--num_machines=5"], "--num_machines=5 must not exceed Trainer.num_shards = 4"),
     (["--num_machines=2", "--machine_timeout_sec=inf"], "--machine_timeout_sec="),
     (
+        ["--num_machines=1", "--machine_timeout_sec=9"],
+        "--machine_timeout_sec is of several machines: not with --num_machines=1",
+    ),
+    (
+        ["--num_machines=1", "--machine_replacement_sec=9"],
+        "--machine_replacement_sec is of several machines: not with --num_machines=1",
+    ),
+    (
         ["--num_machines=2", "Trainer.num_shards = 3"],
         "Trainer.num_shards = 3 does not divide Trainer.num_envs = 8",
     ),

@@ -83,6 +83,20 @@ command.run(lambda: print("run"))
         (["--number=2"], 0, ""),
         (["--title="], 0, ""),
         (["--targets="], 0, ""),
+        (["--targets=1,2", "--method=ppo", "--method=a2c"], 0, ""),
+        (["--bindings=a = 1", "--bindings=b = '~/c'"], 0, ""),
+        (
+            ["--targets=1", "--targets=2"],
+            2,
+            "error: --targets is given more than once: name all in one, separated by commas\n",
+        ),
+        (
+            ["--workdir=~/runs/x"],
+            2,
+            "error: --workdir=~/runs/x: the shell leaves ~ as it is in there; write $HOME/runs/x\n",
+        ),
+        (["--targets=1,~"], 2, "error: --targets=~: the shell leaves ~ as it is in there; write"),
+        (["--bindings=~/my.gin"], 2, "error: --bindings=~/my.gin: the shell leaves ~"),
         (
             ["--bindings=a = 1", "--bindings="],
             2,
