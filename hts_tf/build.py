@@ -183,20 +183,24 @@ def _check(settings: Settings, schedule: Schedule, crew: Crew, num_updates: int)
     _check_memory(settings, schedule, crew, planned, num_agents)
 
 
-def check_agent(settings: Settings) -> None:
+def check_agent(settings: Settings) -> list[str]:
     """Finds out whether an agent can be trained, before there is a workdir, or much memory taken.
+
+    Returns:
+      What the environment chooses of it, see `choice.bind`.
 
     Raises:
       ConfigError: there is no agent like this, the algorithm cannot train it, or who or what is to
         be played cannot be.
     """
     environment = settings.environment.spec
-    choice.bind(environment)
+    chosen = choice.bind(environment)
     _progress(settings)
     if settings.opponents is not None:
         for make in settings.opponents.scripted:
             make(environment)
     _check_learning(settings, settings.schedule(settings.num_envs), sketch.sketch(environment))
+    return chosen
 
 
 def _num_updates(settings: Settings, schedule: Schedule) -> int:

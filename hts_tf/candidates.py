@@ -25,7 +25,19 @@ class Candidate(NamedTuple):
     needs_score: bool = False
 
 
-def begin() -> Callable[[Candidate], list[int]]:
+class Checked(NamedTuple):
+    """What is known of a configuration that can be trained.
+
+    Attributes:
+      env_steps: of a run.
+      chosen: names of the bindings that its environment chooses, see `networks.choice`.
+    """
+
+    env_steps: int
+    chosen: Sequence[str]
+
+
+def begin() -> Callable[[Candidate], list[Checked]]:
     """Returns `check`, for `parallel.each`: in a process that may load TensorFlow, and end."""
     from absl import logging
 
@@ -35,11 +47,8 @@ def begin() -> Callable[[Candidate], list[int]]:
     return check
 
 
-def check(candidate: Candidate) -> list[int]:
-    """Tries what may be drawn.
-
-    Returns:
-      The env steps of a run with each.
+def check(candidate: Candidate) -> list[Checked]:
+    """Tries what may be drawn, one after the other.
 
     Raises:
       ConfigError: something cannot be used.
@@ -47,21 +56,22 @@ def check(candidate: Candidate) -> list[int]:
     from hts_tf import build, config
     from hts_tf.settings import Settings
 
-    env_steps = []
+    found = []
     for drawn in candidate.drawn:
         bindings = [*candidate.gin_bindings, *drawn]
         try:
             config.load(candidate.scenario, candidate.method, candidate.gin_files, bindings)
             settings = Settings()
-            build.check_agent(settings)
+            chosen = build.check_agent(settings)
             if candidate.needs_score:
                 _check_score(settings)
-            env_steps.append(settings.total_env_steps)
+            names = [binding.partition(" = ")[0] for binding in chosen]
+            found.append(Checked(settings.total_env_steps, names))
         except errors.ConfigError as error:
             what = f"with {', '.join(drawn)}: " if drawn else ""
             # Another one: gin raises it as of a class of its own, which cannot be pickled.
             raise errors.ConfigError(f"{what}{error}") from error
-    return env_steps
+    return found
 
 
 def _check_score(settings: "Settings") -> None:

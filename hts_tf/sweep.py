@@ -152,8 +152,11 @@ def _plan(searched: Sequence[space.Parameter]) -> making.Plan:
         for scenario in dict.fromkeys(run.scenario for run in runs)
     ]
     total_of = {}
+    chosen: set[str] = set()  # by environments, and so by what is searched of these
     found = parallel.each(candidates.begin, tried, processes=1)
-    for candidate, totals in zip(tried, found, strict=True):
+    for candidate, checked in zip(tried, found, strict=True):
+        totals = [one.env_steps for one in checked]
+        chosen.update(*(one.chosen for one in checked))
         if len(set(totals)) > 1:
             raise errors.ConfigError(
                 "Trainer.total_env_steps cannot be searched: runs are compared"
@@ -165,7 +168,7 @@ def _plan(searched: Sequence[space.Parameter]) -> making.Plan:
         [total_of[run.scenario] for run in runs],
         _MINUTES.value,
         *own,
-        space.bindings(searched, comparison.common(*own)),
+        {*space.bindings(searched, comparison.common(*own)), *chosen},
     )
 
 

@@ -18,6 +18,16 @@ def check(*bindings, **how):
 
 
 @pytest.mark.slow
+def test_what_the_environment_chooses_is_known(clean_gin):
+    kinds = [[f"Football.representation = {kind!r}"] for kind in ("extracted", "relative")]
+    pixels, floats = check(drawn=kinds)
+    assert pixels == floats
+    assert pixels.chosen == ["ActorCritic.torso", "ActorCritic.head"]
+    [bound] = check("ActorCritic.torso = @mlp")
+    assert bound.chosen == ["ActorCritic.head"]
+
+
+@pytest.mark.slow
 def test_those_who_play_against_themselves_have_no_score_to_go_by(clean_gin):
     assert check(*SELF_PLAY) == check()
     assert check(needs_score=True) == check()

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from hts_tf import operative
 from hts_tf.files.curves import RunLog
 from hts_tf.sweeping import record
 from tests import command_line, refusals, too_rich
@@ -163,3 +164,22 @@ def test_what_is_refused_ends_the_command(tmp_path):
     flags, says = REFUSED[0]
     command = ["hts_tf.sweep", *FLAGS, *flags, f"--output={tmp_path / 'sweep'}"]
     refusals.check(command_line.run(*command), says)
+
+
+def test_what_the_environment_chooses_differs_with_what_is_searched_of_it(tmp_path):
+    """Here the action head, as one game is played by choices, and the other one by numbers."""
+    flags = [
+        *("--scenarios=CartPole-v1", "--trials=3", f"--output={tmp_path}"),
+        "--search=Gymnasium.id = one_of('CartPole-v1', 'Pendulum-v1')",
+        "--gin_bindings=Trainer.num_envs = 4",
+        "--gin_bindings=Trainer.sync_interval = 64",
+        "--gin_bindings=Trainer.total_env_steps = 1024",
+        command_line.ONE_EXECUTOR,
+    ]
+    [(code, _, errors)] = refusals.checked_here("sweep", [flags])
+    assert code == 0, errors
+    heads = {
+        operative.bindings(path.read_text())["ActorCritic.head"].text
+        for path in tmp_path.glob("trial-*/*/config.gin")
+    }
+    assert heads == {"@Categorical", "@Gaussian"}
