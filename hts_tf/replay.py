@@ -241,9 +241,7 @@ def replay(
 
 def _watched(environment: base.EnvironmentConfig) -> base.Watched:
     try:
-        if not isinstance(environment, base.Watchable):
-            raise errors.ConfigError(f"{type(environment).__name__} has no pictures")
-        return environment.watch(_RENDER.value)
+        return base.watched(environment, _RENDER.value)
     except errors.ConfigError as error:
         raise errors.ConfigError(f"{error}; add --check_only to do without a video") from error
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from hts_tf import errors
 from hts_tf.dashboard import chosen
 from hts_tf.environments import base
 from hts_tf.environments.football.view import FootballView
@@ -29,9 +28,7 @@ def play() -> None:
     """
     answers = child.answer_channel()
     record, environment = chosen.find()
-    if not isinstance(environment, base.Watchable):
-        raise errors.ConfigError(f"{type(environment).__name__} has no pictures")
-    player = environment.watch()
+    player = base.watched(environment)
     try:
         playing = playback.Playback(player, environment.spec, record)
         steps = [_step(player, moment) for moment in playing]

@@ -10,7 +10,7 @@ always (`checked`); `hts_tf.check_environment` tries the rest.
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
-from hts_tf import specs, trees
+from hts_tf import errors, specs, trees
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -132,3 +132,10 @@ class Watchable(Protocol):
         Raises:
           ConfigError: the simulator cannot make pictures here.
         """
+
+
+def watched(environment: EnvironmentConfig, render: bool = False) -> Watched:
+    """Returns `environment.watch(render)`. Raises: ConfigError: it makes no pictures."""
+    if not isinstance(environment, Watchable):
+        raise errors.ConfigError(f"{type(environment).__name__} has no pictures")
+    return environment.watch(render)

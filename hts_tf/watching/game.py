@@ -33,8 +33,6 @@ class Game:
           ConfigError: it has no pictures, or cannot be played with a keyboard.
         """
         spec = environment.spec
-        if not isinstance(environment, base.Watchable):
-            raise errors.ConfigError(f"{type(environment).__name__} has no pictures")
         if spec.num_players > 1 and others is None:
             raise errors.ConfigError(
                 f"it has {spec.num_players} players, and you are one: --against=WORKDIR names who "
@@ -44,7 +42,7 @@ class Game:
         self.has_left = False
         self._spec = spec
         self._others = others
-        self._view = environment.watch()
+        self._view = base.watched(environment)
         self.keyboard = keyboard.of(spec.action, self._view.action_name)
         self.fps = video.fps(self._view)
         self._checked = checked.Checked(self._view, spec)

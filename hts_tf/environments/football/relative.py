@@ -97,7 +97,7 @@ def _team(side: Side, number: int) -> list[_Player]:
     That is motion, tiredness, and whether it has the ball and is on the pitch.
     """
     team = (side.own, side.others)[number]
-    turn = 1.0 if side.is_left else -1.0
+    turn = side.turn
     speed = turn * _SPEED
     owner = side.info.ball_owned_player if side.ball_owner == number else -1
     players = []
@@ -135,7 +135,7 @@ def _add_nearest(numbers: list[float], x: float, y: float, team: list[_Player], 
 
 def _ball(side: Side) -> list[float]:
     """Returns position and motion of the ball."""
-    turn = 1.0 if side.is_left else -1.0
+    turn = side.turn
     position, direction = side.info.ball_position, side.info.ball_direction
     return [
         turn * position[0],

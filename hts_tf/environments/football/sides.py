@@ -38,6 +38,11 @@ class Side(NamedTuple):
     info: "gfootball_engine.SharedInfo"
     match: "FootballMatch | None"
 
+    @property
+    def turn(self) -> float:
+        """By which directions are multiplied: -1 where the field is turned."""
+        return 1.0 if self.is_left else -1.0
+
     def positions(self) -> tuple[list[Point], list[Point]]:
         """Returns where the players of both teams stand, the own one first."""
         return self._points(self.own), self._points(self.others)

@@ -41,7 +41,7 @@ def encode(side: Side) -> list[bytes]:
       moves; one-hot: who has the ball (nobody, left, right), the controlled player among 11, and
       the game mode among 7. -1 stands for players that a team does not have.
     """
-    turn = 1.0 if side.is_left else -1.0
+    turn = side.turn
     ball, ball_direction = side.info.ball_position, side.info.ball_direction
     mode = int(side.info.game_mode)
     seen_by_all = [
