@@ -62,9 +62,10 @@ def build(
         compute.require_inter_op_threads(8, "with --num_machines")
     crew = _crew(settings, schedule, own_share, traced=trace_intervals > 0)
     chosen = choice.bind(settings.environment.spec)
-    _check(settings, schedule, crew, num_updates)
+    width = len(own_share.envs) if team.size > 1 else schedule.rollout_width
+    _check(settings, schedule, crew, num_updates, width)
 
-    parts = _parts(settings, path, seed, schedule, crew, num_updates, team, own_share)
+    parts = _parts(settings, path, seed, schedule, crew, num_updates, team, own_share, width)
     workers_ = parts.collector.workers
     tracer = None
     if trace_intervals:
@@ -96,6 +97,7 @@ def _parts(
     num_updates: int,
     team: Team,
     own_share: Share,
+    width: int,
 ) -> Parts:
     environment = settings.environment.spec
     weights_seed = seeding.integer(seed, "weights")
@@ -116,7 +118,6 @@ def _parts(
             seed,
         )
     workers_ = Workers(settings.environment, target.step, policy, seed, crew, pool)
-    width = len(own_share.envs) if team.size > 1 else schedule.rollout_width
     learner = Learner(
         target,
         settings.algorithm,
@@ -173,14 +174,16 @@ def _crew(settings: Settings, schedule: Schedule, own_share: Share, traced: bool
     )
 
 
-def _check(settings: Settings, schedule: Schedule, crew: Crew, num_updates: int) -> None:
+def _check(
+    settings: Settings, schedule: Schedule, crew: Crew, num_updates: int, width: int
+) -> None:
     """Raises: ConfigError: the agent cannot be trained like this, or memory does not suffice."""
     planned = sketch.sketch(settings.environment.spec)
     _check_learning(settings, schedule, planned)
     num_agents = 2 + _is_gradient_delayed(settings, schedule)
     if settings.opponents is not None:
         num_agents += settings.opponents.most_at_once(num_updates)
-    _check_memory(settings, schedule, crew, planned, num_agents)
+    _check_memory(settings, width, crew, planned, num_agents)
 
 
 def check_agent(settings: Settings) -> list[str]:
@@ -235,19 +238,28 @@ def _progress(settings: Settings) -> Progress | None:
 
 
 def _check_memory(
-    settings: Settings, schedule: Schedule, crew: Crew, planned: Agent, num_agents: int
+    settings: Settings, width: int, crew: Crew, planned: Agent, num_agents: int
 ) -> None:
-    """Raises: ConfigError: memory does not suffice for what is about to be allocated."""
+    """Raises: ConfigError: memory does not suffice for what is about to be allocated.
+
+    Args:
+      settings: of the run.
+      width: of the rollouts that are learnt from here.
+      crew: of this machine.
+      planned: see `sketch`.
+      num_agents: that there will be here.
+    """
     environment = settings.environment.spec
     shared = workers.memory_fields(planned.step, environment, crew)
-    length, width = settings.sync_interval, schedule.rollout_width
+    length = settings.sync_interval
     learnt = data_storage.fields(planned.step, length, width, 1, environment.num_players)
     needed = (
         shared_memory.total_nbytes(shared)
         + shared_memory.total_nbytes(learnt)
         + _PERMUTATION_BYTES * settings.algorithm.epochs * length * width * environment.num_players
-        # The agents; gradients, and the optimizer's two means.
-        + sketch.nbytes(planned) * (num_agents + 2 + settings.num_shards)
+        # The agents; gradients, and the optimizer's two means; and a checkpoint, as arrays of these
+        # and of one agent, and as a file.
+        + sketch.nbytes(planned) * (num_agents + 2 + settings.num_shards + 2 * 3)
     )
     lower = "Trainer.sync_interval, Opponents.pool_size or what the network is made of"
     played = {name: field for name, field in shared.items() if name.startswith("ledger/")}

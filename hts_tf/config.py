@@ -110,7 +110,7 @@ def load(
     scenario_file, added = _scenario(scenario)
     files = _absolute(gin_files)
     with _loading():
-        texts = [*added, *gin_bindings, *(Path(path).read_text() for path in files)]
+        texts = [*added, *gin_bindings, *(Path(path).read_text(encoding="utf-8") for path in files)]
         for text in texts:
             _check_signs(text)
         _look_here_first()

@@ -15,12 +15,14 @@ from hts_tf.files.episodes import WINDOW
 from hts_tf.opponents.roster import ITSELF
 from hts_tf.run_state import Parts, RunState
 from hts_tf.schedules.schedule import Round
+from hts_tf.system import terminal
 from hts_tf.system.stop_signals import StopSignals
 from hts_tf.team import MachineLostError
 from hts_tf.watching.evaluation_process import EvaluationProcess
 from hts_tf.watching.tracer import Tracer
 
 _POLL_SEC = 0.05
+_FEW = 2  # policies that wait for their evaluations at the end of every run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,6 +221,9 @@ class Pipeline:
             self._reporter.evaluated(evaluation)
 
     def _await_evaluations(self) -> None:
+        waiting = self._evaluations.num_waiting if self._evaluations and self._has_ended() else 0
+        if waiting > _FEW:
+            terminal.say(f"{waiting} policies are yet to be evaluated; the run is over after that")
         while self._evaluations and self._has_ended() and not self.signals.received:
             for evaluation in self._evaluations.ended():
                 self._reporter.evaluated(evaluation)

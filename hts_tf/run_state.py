@@ -127,7 +127,8 @@ class RunState:
         """
         number, team = self.next_round, self._parts.team
         own = self._own_state() if team.number == 0 else {}
-        team.keep((number, self._parts.collector.state(number), own))
+        has_history = self._parts.collector.workers.board.has_history[0]
+        team.keep((number, self._parts.collector.state(number), own, bool(has_history)))
 
     def last_kept(self) -> tuple[int, dict[str, np.ndarray]] | None:
         """Returns the last sync point that is safe, its next round and what `read` would have said.
@@ -182,7 +183,9 @@ class RunState:
             board.set_task_shares(parts.progress.shares)
 
 
-def _joined(kept: Sequence[tuple[int, dict[str, Any], dict[str, Any]]]) -> dict[str, np.ndarray]:
+def _joined(
+    kept: Sequence[tuple[int, dict[str, Any], dict[str, Any], bool]],
+) -> dict[str, np.ndarray]:
     """Returns the state of which each machine has kept its part at the same sync point."""
-    _, _, own = kept[0]
-    return {**own, **collectors.joined([collected for _, collected, _ in kept])}
+    _, collected, (own, *_), found = zip(*kept, strict=True)
+    return {**own, _HISTORY: np.array(any(found)), **collectors.joined(collected)}

@@ -7,6 +7,7 @@ The same command goes on with a run that was interrupted.
 """
 
 import contextlib
+import gc
 
 from absl import flags
 
@@ -121,6 +122,7 @@ def _train_together(settings: Settings) -> int:
     ):
         failures = 0
         while True:
+            gc.collect()  # the run that was lost with a machine: its parts hold on to each other
             try:
                 return _train(settings, machines.assemble())
             except MachineLostError as error:

@@ -209,6 +209,26 @@ def test_an_environment_that_prints_and_has_processes_and_long_resets(tmp_path):
     waiting.until(lambda: not processes.with_words(*sleep.split()))  # the kernel is at it
 
 
+def test_more_that_wait_than_are_played(tmp_path, monkeypatch, capfd):
+    """Each of them will be, but somebody has to say that the run will wait for that."""
+    settings = types.SimpleNamespace(
+        evaluate_every_updates=1, evaluate_episodes=1, step_timeout_sec=None, crash_limit=2
+    )
+    evaluations = evaluation_process.EvaluationProcess(tmp_path, settings)
+    directory = tmp_path / "checkpoints" / "to_evaluate"
+    directory.mkdir(parents=True)
+    monkeypatch.setattr(evaluation_process, "_MANY", 3)
+    monkeypatch.setattr(evaluations, "_ask", lambda: None)
+    monkeypatch.setattr(
+        Evaluations, "add", lambda self, agent, updates, _: (directory / f"{updates}.ckpt").touch()
+    )
+    for updates in range(1, 6):
+        evaluations.round_over(None, updates, 100 * updates, is_last=False)
+        said = capfd.readouterr().err
+        assert ("3 policies wait for their evaluations" in said) == (updates == 3)
+    assert evaluations.num_waiting == 5
+
+
 def test_no_room_for_another_process(tmp_path, monkeypatch, evaluated):
     """The run goes on without its evaluations, and says so."""
     settings = types.SimpleNamespace(

@@ -15,6 +15,7 @@ class Machines:
     def __init__(self):
         self.told = []
         self.come = None
+        self.has_history_there = False
 
     def keep(self, item):
         self.told.append(item)
@@ -27,9 +28,9 @@ class Machines:
         return self.both(len(self.told) - 1)
 
     def both(self, index):
-        number, state, own = self.told[index]
+        number, state, own, has_history = self.told[index]
         there = {name: array + 1 for name, array in state.items()}
-        return [(number, state, own), (number, there, {})]
+        return [(number, state, own, has_history), (number, there, {}, self.has_history_there)]
 
 
 @pytest.fixture
@@ -91,6 +92,13 @@ def test_what_is_safe_is_of_one_round(run, machines):
     number, state = run.last_kept()
     assert number == state["run/next_round"] == state["variable/x"] == 2
     assert state["storage/x"].tolist() == [[2, 3]]
+
+
+def test_it_knows_of_history_that_another_machine_has_found(run, machines):
+    make_rounds(run, 2)
+    assert not run.read()["run/has_history"]
+    machines.has_history_there = True
+    assert run.read()["run/has_history"]
 
 
 def test_only_the_first_machine_has_what_is_safe(run, machines):

@@ -23,7 +23,7 @@ def pss_bytes(pid: int) -> int:
     Raises:
       OSError: there is no such process (any more).
     """
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
     raise ProcessLookupError(f"process {pid} is ending")

@@ -76,7 +76,7 @@ def watch(tool: str, path: str, pid: int, role: str, seconds: int) -> list[str]:
             _call([*command_line, "--nonblocking", "--output", output])
             return [
                 "   self   total  function",
-                *top_functions(Path(output).read_text(), _THREADS[role]),
+                *top_functions(Path(output).read_text(encoding="utf-8"), _THREADS[role]),
             ]
         until = [*_TIED, "sleep", str(seconds)]  # perf ends with what it runs
         _call([path, "record", "-q", "-F", "199", "-p", str(pid), "-o", output, *until])

@@ -50,7 +50,7 @@ def save(
     with zipfile.ZipFile(content, "w") as archive:
         for name, array in arrays.items():
             _add(archive, name, np.asanyarray(array))
-    data = content.getvalue()
+    data = content.getbuffer()  # no copy: it may be large
     path = path_of(directory, number)
     for half in directory.glob("*.tmp"):  # of who was killed; its room may be what is missing
         half.unlink()
@@ -85,10 +85,11 @@ def load(path: Path) -> dict[str, np.ndarray]:
       FileNotFoundError: it is gone, as when newer ones have taken its place.
     """
     data = path.read_bytes()
-    digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
-    if hashlib.sha256(content).digest() != digest:
+    if hashlib.sha256(memoryview(data)[_DIGEST_BYTES:]).digest() != data[:_DIGEST_BYTES]:
         raise errors.ConfigError(f"checkpoint {path} is damaged")
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+    content = io.BytesIO(data)  # nor is that one
+    content.seek(_DIGEST_BYTES)
+    with np.load(content, allow_pickle=False) as arrays:
         return dict(arrays)
 
 

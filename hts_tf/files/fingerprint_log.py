@@ -157,7 +157,8 @@ def _read_lines(path: Path) -> tuple[list[str], dict[int, str]]:
     """Returns the columns of a table, and update -> line; whole lines only."""
     if not path.exists():
         return [], {}
-    header, *lines = path.read_text(errors="replace").splitlines(keepends=True) or [""]
+    text = path.read_text(encoding="utf-8", errors="replace")
+    header, *lines = text.splitlines(keepends=True) or [""]
     columns = header.rstrip("\n").split(",")
     matches = [_LINE.fullmatch(line) for line in lines]
     return columns, {

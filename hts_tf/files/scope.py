@@ -193,7 +193,8 @@ def engine_build() -> dict[str, str]:
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, list[str]]:
     """Returns the first core's model and which of `PROCESSOR_FEATURES` it has."""
-    rows = [line.split(":", 1) for line in cpuinfo.read_text().splitlines() if ":" in line]
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+    rows = [line.split(":", 1) for line in lines if ":" in line]
     first = {key.strip(): value.strip() for key, value in reversed(rows)}
     flags = first.get("flags", first.get("Features", "")).split()
     model = first.get("model name", sysconfig.get_platform())

@@ -117,6 +117,11 @@ class Workdir:
             raise errors.ConfigError(
                 f"--workdir={self.path} is in use by another training run"
             ) from None
+        except OSError as error:
+            raise errors.ConfigError(
+                f"--workdir={self.path} cannot be locked against another run ({error.strerror}): "
+                "its file system has no locks (Lustre's needs the option flock); name another"
+            ) from None
 
     def configuration(self) -> str:
         """Returns the configuration of the run that is kept here.

@@ -1,5 +1,6 @@
 """A follower: what a machine does that is not the first one."""
 
+import gc
 import os
 import tempfile
 import threading
@@ -39,12 +40,13 @@ class Follower:
         self._directory = tempfile.mkdtemp(prefix="hts_tf-")
         child.remove_after_this_process(self._directory)
         threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+        from hts_tf.files import scope
+
+        self._scope = scope.describe()  # of the code that is imported here, also if it changes
 
     def scope(self) -> dict[str, str]:
         """Returns what the bits may depend on there, see `files.scope`."""
-        from hts_tf.files import scope
-
-        return scope.describe()
+        return self._scope
 
     def run(self, order: Order, exchange: Any) -> None:
         """Runs to the end of the run, or until a machine is lost; may be called again then.
@@ -59,6 +61,7 @@ class Follower:
         from hts_tf.settings import Settings
         from hts_tf.system import compute
 
+        gc.collect()  # a run that was lost with another machine: its parts hold on to each other
         config.load_text(order.configuration, "machine 0", order.modules)
         if not self._is_configured:  # TensorFlow lets nobody do that twice
             compute.configure(intra_op_threads=order.intra_op_threads)

@@ -16,6 +16,7 @@ from hts_tf.system import compute, terminal
 from hts_tf.team import MachineLostError, Team
 
 _BETWEEN_LOOKS_SEC = 1.0
+_BEGIN_SEC = 60.0  # for nodes that have to start Python
 _GRACE_SEC = 20.0  # for a follower to end what it has begun
 
 
@@ -57,6 +58,7 @@ class Machines:
         self._exchange: Any = None
         self._are_on_one = are_on_one
         self._watcher: threading.Thread | None = None
+        self._scope = scope.describe()  # of the code that is imported here, also if it changes
         self.reason: BaseException | None = None
 
     def assemble(self) -> Team:
@@ -172,8 +174,15 @@ class Machines:
 
     def _compare(self) -> None:
         """Raises: ConfigError: a machine has other software."""
-        here = scope.describe()
         asked = [hired.actor.scope.remote() for hired in self._hired]
+        began, _ = self._ray.wait(asked, num_returns=len(asked), timeout=_BEGIN_SEC)
+        if len(began) < len(asked):
+            terminal.warn(
+                f"{len(asked) - len(began)} of {len(asked)} other machines have not begun after "
+                f"{_BEGIN_SEC:g} s: has each of their nodes a processor that Ray has not given to "
+                "others?",
+                page="cluster.md#what-may-go-wrong",
+            )
         try:
             found = self._ray.get(asked, timeout=self._wishes.timeout_sec)
         except self._ray.exceptions.RayError as error:
@@ -181,7 +190,7 @@ class Machines:
                 f"a machine does not begin ({errors.in_a_line(error)})"
             ) from error
         for number, there in enumerate(found, start=1):
-            for name, ours, theirs in scope.differences(here, there):
+            for name, ours, theirs in scope.differences(self._scope, there):
                 run_scope.object_to(
                     f"machine {number} has {name} {theirs}, this one {ours}",
                     is_refused=name in scope.OF_SOFTWARE,

@@ -34,7 +34,7 @@ class CsvLog(Observer):
         rows = []
         if run.env_steps and self._path.exists():
             try:
-                lines = self._path.read_text().splitlines(keepends=True)
+                lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
                 # The last may have been cut short.
                 table = csv.DictReader(line for line in lines if line.endswith("\n"))
                 rows = [row for row in table if int(row[_STEPS]) <= run.env_steps]
@@ -54,11 +54,11 @@ class CsvLog(Observer):
         row = {_STEPS: env_steps, **lasting}
         new = [name for name in row if name not in self._columns]
         if new:
-            with self._path.open(newline="") as file:
+            with self._path.open(encoding="utf-8", newline="") as file:
                 rows = list(csv.DictReader(file))
             self._columns += new
             self._write(rows)
-        with self._path.open("a", newline="") as file:
+        with self._path.open("a", encoding="utf-8", newline="") as file:
             csv.DictWriter(file, self._columns).writerow(row)
 
     def _write(self, rows: list[dict[str, str]]) -> None:

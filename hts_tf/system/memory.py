@@ -57,13 +57,13 @@ def _cgroup_headrooms(root: Path) -> Iterator[int]:
 
 def _headroom(limit: Path, use: Path, cache: str) -> Iterator[int]:
     """Yields limit - (use - cache) in bytes, or nothing where there is no limit."""
-    text = limit.read_text().strip()
+    text = limit.read_text(encoding="utf-8").strip()
     if text != "max":
         reclaimable = _fields(limit.with_name("memory.stat")).get(cache, 0)
-        yield int(text) - int(use.read_text()) + reclaimable
+        yield int(text) - int(use.read_text(encoding="utf-8")) + reclaimable
 
 
 def _fields(path: Path) -> dict[str, int]:
     """Returns a file of lines "NAME NUMBER [UNIT]" as a dictionary."""
-    rows = (line.split() for line in path.read_text().splitlines())
+    rows = (line.split() for line in path.read_text(encoding="utf-8").splitlines())
     return {row[0]: int(row[1]) for row in rows}

@@ -13,4 +13,4 @@ def give_way() -> None:
     """
     os.nice(19)
     with contextlib.suppress(OSError):  # a kernel without it
-        Path("/proc/self/autogroup").write_text("19")
+        Path("/proc/self/autogroup").write_text("19", encoding="utf-8")

@@ -103,7 +103,7 @@ def check_table(output: Path, path: Path, columns: Sequence[str], kind: str) -> 
       ConfigError: something else is there.
     """
     with refusing("--output"):
-        text = path.read_text(errors="replace") if path.exists() else ""
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
         if text and text.partition("\n")[0].split(",")[: len(columns)] != [*columns]:
             raise errors.ConfigError(
                 f"--output={output}: {path} is there, and no table of {kind}; take another name"

@@ -19,6 +19,7 @@ from hts_tf.system.child import Child, ChildError
 SEED = 2**31 - 1  # of `hts_tf.evaluate`, which would play the same episodes
 
 _BEAT = "."
+_MANY = 20  # policies that wait: more than come together by chance
 _LOADING_SEC = 300.0  # that it may take to begin with, while the training has the processors
 
 
@@ -81,6 +82,13 @@ class EvaluationProcess:
         if (is_due or is_last) and updates > self._last_updates:
             self._last_updates = updates
             self._evaluations.add(agent, updates, env_steps)
+            if self.num_waiting == _MANY:
+                terminal.warn(
+                    f"{_MANY} policies wait for their evaluations, which take longer than it takes "
+                    "until the next one is due: they take up room, and the run ends only when all "
+                    "are done; bind a larger Trainer.evaluate_every_updates",
+                    page="watching.md#how-good-is-it-while-it-trains",
+                )
         return self.ended()
 
     def ended(self) -> list[Evaluation]:
@@ -112,6 +120,11 @@ class EvaluationProcess:
             self._fail(f"no env step or reset for {limit:g} s")
         self._ask()
         return ended
+
+    @property
+    def num_waiting(self) -> int:
+        """How many policies are still to be evaluated."""
+        return len(self._evaluations.waiting())
 
     @property
     def is_idle(self) -> bool:

@@ -103,7 +103,7 @@ def read(path: Path) -> Trace:
       ConfigError: there is no such file, or it holds something else.
     """
     try:
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8"))
         events = document["traceEvents"]
         names = {
             (e["pid"], e["tid"]): e["args"]["name"] for e in events if e["name"] == "thread_name"

@@ -1,3 +1,6 @@
+import errno
+import fcntl
+
 import numpy as np
 import pytest
 
@@ -65,6 +68,15 @@ def test_one_run_at_a_time(tmp_path):
     one.close()
     other.claim("Trainer.num_envs = 4\n")
     other.close()
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(errors.ConfigError, match=r"cannot be locked .*has no locks"):
+        Workdir(tmp_path).claim("Trainer.num_envs = 4\n")
 
 
 def test_checkpoints_of_a_run_whose_configuration_is_gone(tmp_path):

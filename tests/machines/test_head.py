@@ -53,11 +53,35 @@ def test_where_all_directories_for_a_ray_of_our_own_are_too_long(monkeypatch, tm
         pass
 
 
-def test_another_kind_of_machine_is_warned_of_once_and_other_software_refused(capfd):
-    ray = SimpleNamespace(
-        get=lambda answers, timeout: answers, exceptions=SimpleNamespace(RayError=OSError)
+@pytest.fixture
+def answering():
+    """A Ray whose machines answer at once."""
+    return SimpleNamespace(
+        get=lambda answers, timeout: answers,
+        wait=lambda answers, num_returns, timeout: (answers, []),
+        exceptions=SimpleNamespace(RayError=OSError),
     )
-    first, here = machines(ray), scope.describe()
+
+
+def test_machines_that_do_not_begin_are_told_of(answering, capfd):
+    first, here = machines(answering), scope.describe()
+    scopes = [SimpleNamespace(remote=lambda: here)] * 3
+    first._hired = [SimpleNamespace(actor=SimpleNamespace(scope=one)) for one in scopes]
+    answering.wait = lambda answers, num_returns, timeout: (answers[:1], answers[1:])
+    first._compare()
+    assert "2 of 3 other machines have not begun after 60 s" in capfd.readouterr().err
+
+
+def test_what_is_compared_is_the_code_that_runs_not_what_is_on_the_disk_now(answering, monkeypatch):
+    first, here = machines(answering), scope.describe()
+    answer = SimpleNamespace(remote=lambda: here)
+    first._hired = [SimpleNamespace(actor=SimpleNamespace(scope=answer))]
+    monkeypatch.setattr(scope, "source_hash", lambda *_: "edited since")
+    first._compare()
+
+
+def test_another_kind_of_machine_is_warned_of_once_and_other_software_refused(answering, capfd):
+    first, here = machines(answering), scope.describe()
 
     def warned_of(**others):
         answer = SimpleNamespace(remote=lambda: {**here, **others})
