@@ -55,6 +55,12 @@ _LOADS_TENSORFLOW = (
 )
 
 
+def replaced(flags, others):
+    """Returns flags, of which others take the place if they are lists, which are given once."""
+    lists = {flag.partition("=")[0] for flag in others} & {"--scenarios", "--seeds"}
+    return [*(flag for flag in flags if flag.partition("=")[0] not in lists), *others]
+
+
 def start(module, *arguments, pythonpath=()):
     """Starts `python -m module arguments`; the caller must wait for it or use `with`."""
     arguments = [*map(str, arguments)]

@@ -147,7 +147,7 @@ def refused(tmp_path_factory):
     """What each of these commands comes to, and the directory for its output."""
     outputs = [tmp_path_factory.mktemp("refused") / "sweep" for _ in REFUSED]
     commands = [
-        [*FLAGS, *flags, f"--output={output}"]
+        [*command_line.replaced(FLAGS, flags), f"--output={output}"]
         for (flags, _), output in zip(REFUSED, outputs, strict=True)
     ]
     return list(zip(refusals.checked_here("sweep", commands), outputs, strict=True))

@@ -56,7 +56,7 @@ def test_refuses(tmp_path):
         ("--gin_bindings=Trainer.num_env = 3", "num_env"),
         ("--scenarios=", "scenario"),
     ]
-    commands = [[*SMALL, f"--output={known}", flag] for flag, _ in cases]
+    commands = [[f"--output={known}", *command_line.replaced(SMALL, [flag])] for flag, _ in cases]
     results = refusals.of("hts_tf.benchmarks.throughput", "benchmark", commands)
     for result, (_, says) in zip(results, cases, strict=True):
         refusals.check(result, says)
