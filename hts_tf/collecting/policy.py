@@ -72,11 +72,12 @@ class Policy:
         def act(observation: trees.Tree, noise: tf.Tensor, state: trees.Tree) -> rollouts.Answer:
             return agent.act(observation, state, noise)
 
-        self._act = act
+        with compute.in_calling_thread():  # traced while gin has what it was configured by
+            # Called as it is: `tf.function` would look at what it is given first, for as long as a
+            # small network takes.
+            self._act = act.get_concrete_function()
         if batching is not None:
             self.batching = batching
-            with compute.in_calling_thread():  # traced while gin has what it was configured by
-                act.get_concrete_function()
             return
         for self.batching in Batching:
             if self.batching is Batching.ALONE or self._is_batch_invariant(agent):

@@ -11,7 +11,6 @@ not even before the goal. So shots may be kept to where goals come of them. Ther
 shots may be given back, as headers after a corner are.
 """
 
-import numpy as np
 
 from hts_tf.environments.football.sides import Side
 
@@ -27,8 +26,8 @@ _REACH = 0.06  # in gfootball's units: 3.3 m along the pitch, 5.0 m across
 _FRONT, _SIDE = 0.64, 0.27
 
 
-def encode(side: Side, shots_in_front: bool = False, first_time_shots: bool = False) -> np.ndarray:
-    """Returns which actions are permitted, [players, 19] bool, for each controlled player.
+def encode(side: Side, shots_in_front: bool = False, first_time_shots: bool = False) -> list[bytes]:
+    """Returns which actions are permitted, 19 bools for each controlled player.
 
     All but:
     - Passes, shot and dribble, unless the ball is within reach.
@@ -60,8 +59,8 @@ def encode(side: Side, shots_in_front: bool = False, first_time_shots: bool = Fa
         mask[_DRIBBLE] = is_near and not sticky[_STICKY_DRIBBLE]
         mask[_RELEASE_DRIBBLE] = sticky[_STICKY_DRIBBLE]
         mask[_RELEASE_DIRECTION] = any(sticky[:_STICKY_SPRINT])
-        masks.append(mask)
-    return np.array(masks, bool)
+        masks.append(bytes(mask))
+    return masks
 
 
 def _is_near(side: Side, player: int, ball: tuple[float, float]) -> bool:

@@ -205,10 +205,8 @@ class FootballEnvironment:
             return
         observation["player"].data.cast("B")[:] = b"".join(self._frames)
         if specs.ACTION_MASK in observation:
-            masks = [action_masks.encode(side, *self._shots) for side in self._sides]
-            observation[specs.ACTION_MASK][...] = (
-                masks[0][0] if self._is_alone else np.concatenate(masks)
-            )
+            masks = [m for side in self._sides for m in action_masks.encode(side, *self._shots)]
+            observation[specs.ACTION_MASK].data.cast("B")[:] = b"".join(masks)
         if specs.CRITIC_STATE in observation:
             states = [state for side in self._sides for state in simple115v2.encode(side)]
             observation[specs.CRITIC_STATE].data.cast("B")[:] = b"".join(states)

@@ -33,6 +33,7 @@ class FootballMatch:
         """
         self._scenario = scenario
         self._engine = self._take_engine()
+        self._sticky: dict[tuple[bool, int], list[bool]] = {}  # asked already, in this env step
         self._before_kick_off: bytes | None = None  # of any seed, if that is kept
         self.info: gfootball_engine.SharedInfo = None
 
@@ -58,11 +59,17 @@ class FootballMatch:
     def perform(self, action: int, is_left: bool, player: int) -> None:
         """Has a side's controlled player take a (backend) action in the next `play`."""
         self._engine.perform_action(action, is_left, player)
+        self._sticky.clear()
 
     def sticky(self, is_left: bool, player: int) -> list[bool]:
         """Returns which of the sticky actions a side's controlled player does."""
-        state = self._engine.sticky_action_state
-        return [bool(state(action, is_left, player)) for action in self._scenario.sticky_actions]
+        found = self._sticky.get((is_left, player))
+        if found is None:
+            state = self._engine.sticky_action_state
+            actions = self._scenario.sticky_actions
+            found = [bool(state(action, is_left, player)) for action in actions]
+            self._sticky[is_left, player] = found
+        return found
 
     def play(self) -> None:
         """Plays to the next decision: one env step, or more to get over interruptions."""
@@ -84,6 +91,7 @@ class FootballMatch:
 
     def _step_engine(self) -> "gfootball_engine.SharedInfo":
         self._engine.step()
+        self._sticky.clear()
         return self._engine.get_info()
 
     def _was_anyone_sent_off(self) -> bool:
