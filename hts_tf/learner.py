@@ -1,11 +1,11 @@
 """The learner: trains the target agent, one compiled function per update."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import errors, rollouts, seeding, trees
+from hts_tf import errors, rollouts, seeding, specs, trees
 from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.algorithms.reward_scaling import ReturnScaling
 from hts_tf.algorithms.shards import WHOLE, Shards
@@ -13,6 +13,7 @@ from hts_tf.networks import parameters
 from hts_tf.networks.agent import Agent
 
 _Logs = dict[str, tf.Tensor]  # scalars
+AfterUpdate = Callable[[rollouts.Rollout, Sequence[np.ndarray], Sequence[np.ndarray]], None]
 
 
 class Learner:
@@ -27,8 +28,9 @@ class Learner:
         the target agent itself. The schedule gives it the parameters that collected the rollout
         of the next step.
       reward_scaling: scales rewards before the algorithm sees them, or None.
-      after_update: called with what an update has just learnt from, for fingerprints: here it
-        costs no time of the sync point.
+      after_update: called with what an update has just learnt from, and the values, not to be
+        kept, of the agent's variables and of `state_variables`, for fingerprints: here it costs no
+        time of the sync point.
     """
 
     def __init__(
@@ -64,13 +66,15 @@ class Learner:
             of_all_machines = self._num_columns // len(shards.here) * shards.total
             self.reward_scaling = reward_scaling(of_all_machines, algorithm.discount)
         self.updates = 0
-        self.after_update: Callable[[rollouts.Rollout], None] | None = None
+        self.after_update: AfterUpdate | None = None
         self._seed = seed
         self.num_updates = num_updates
         length = agent.sequence_length(len(rollout_shapes.reward)) or 1
         self._shards = shards
         self._permutations_shape = algorithm.epochs, rollout_shapes.reward.size // length
         self._update = self._compiled(algorithm, rollouts.columns(rollout_shapes))
+        read = [*agent.variables, *self.state_variables]
+        self._read = tf.function(lambda: [*map(tf.convert_to_tensor, read)], autograph=False)
 
     def _compiled(self, algorithm: Algorithm, columns: rollouts.Rollout) -> Callable[..., _Logs]:
         """Returns the update of rollouts of such columns, compiled when it is first called."""
@@ -123,7 +127,10 @@ class Learner:
         logs = self._update(columns, permutations, progress)
         self.updates += 1
         logs = {name: float(value) for name, value in logs.items()}
-        if not parameters.are_finite([*self.agent.variables, *self.state_variables]):
+        # Read by one call, for who looks at them: of each by itself, that takes longer than some
+        # updates. They are not copied, so let go of before the next one.
+        arrays = [np.asarray(tensor) for tensor in self._read()]
+        if not all(map(specs.all_finite, arrays)):
             raise errors.DivergenceError(
                 f"update {self.updates:,} made parameters that are not finite ("
                 + ", ".join(f"{name} {value:g}" for name, value in logs.items())
@@ -132,7 +139,8 @@ class Learner:
                 page="faq.md#learning-has-diverged-what-now",
             )
         if self.after_update is not None:
-            self.after_update(rollout)
+            number = len(self.agent.variables)
+            self.after_update(rollout, arrays[:number], arrays[number:])
         return logs
 
     def _permutations(self) -> np.ndarray:

@@ -33,9 +33,16 @@ def learning(op_determinism):
 def test_an_update_that_diverges_says_so_and_is_given_no_fingerprint(learning):
     trained, rollout = learning
     given = []
-    trained.after_update = given.append
+    trained.after_update = lambda *arrays: given.append(arrays)
     trained.step(rollout)
-    assert len(given) == 1
+    [(seen, of_agent, of_optimizer)] = given
+    assert seen is rollout
+    for variables, arrays in (
+        (trained.agent.variables, of_agent),
+        (trained.state_variables, of_optimizer),
+    ):
+        for variable, array in zip(variables, arrays, strict=True):
+            np.testing.assert_array_equal(variable.numpy(), array)
     rollout.reward[3, 2] = np.inf
     with pytest.raises(errors.DivergenceError, match="update 2 made parameters that are not fin"):
         trained.step(rollout)
@@ -161,7 +168,7 @@ class Recorder(Algorithm):
 def test_the_algorithm_sees_scaled_rewards_and_the_statistics_of_before(op_determinism):
     trained = with_statistics(Recorder())
     fingerprinted = []
-    trained.after_update = fingerprinted.append
+    trained.after_update = lambda *arrays: fingerprinted.append(arrays[0])
     rollout = rollout_of(trained.agent, 0)
     raw, row = rollout.reward.copy(), rollout.observation[0, 0]
     value = float(trained.agent(row)[1][0])

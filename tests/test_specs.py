@@ -189,3 +189,12 @@ def test_environments_of_one_player_are_given_its_action_alone():
     np.testing.assert_array_equal(one.played(actions[:1]), [[1, 2]])
     assert two.played(actions) is actions
     assert type(one.played(np.uint8([3]))) is int
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_finite(value):
+    """Also what is not when it is squared; numbers of all kinds."""
+    assert all(
+        map(specs.all_finite, (np.float32([1, -2]), np.int64(7), np.float32([[3e38, 3e38]])))
+    )
+    assert not specs.all_finite(np.float32([[0, value]]))

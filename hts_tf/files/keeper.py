@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from hts_tf import config, errors, operative, rollouts, seeding, trees
 from hts_tf.collecting.deaths import Attempt
@@ -156,12 +155,13 @@ class Keeper:
             arrays = rollouts.leaves(learner.agent.step)
             self._log = FingerprintLog(self._workdir.path, arrays, learner.updates)
 
-        def keep(rollout: rollouts.Rollout) -> None:
+        def keep(
+            rollout: rollouts.Rollout,
+            of_agent: Sequence[np.ndarray],
+            of_optimizer: Sequence[np.ndarray],
+        ) -> None:
             start = time.perf_counter()
-            parameters, optimizer = (  # asarray: without copying
-                digest([np.asarray(tf.convert_to_tensor(variable)) for variable in variables])
-                for variables in (learner.agent.variables, learner.state_variables)
-            )
+            parameters, optimizer = digest(of_agent), digest(of_optimizer)
             width = len(self._share.envs) // len(self._share.shards)
             parts = [
                 of_storage(trees.map(lambda x, i=i: x[:, i : i + width], rollout))

@@ -2,6 +2,7 @@
 
 import abc
 import hashlib
+import weakref
 
 import keras
 import numpy as np
@@ -87,12 +88,14 @@ class Agent(keras.Model, abc.ABC):
 
     def copy_from(self, other: "Agent") -> None:
         """Takes over the parameters of an agent of the same kind."""
-        if not hasattr(self, "_copy"):
-            self._copy = tf.function(self._assign_all, autograph=False)
-        self._copy([variable.value for variable in other.variables])
+        source = getattr(self, "_source", None)
+        if source is None or source() is not other:
+            self._source = weakref.ref(other)  # by itself, Keras would take it for a layer
+            self._copy = tf.function(lambda: self._assign_all(other), autograph=False)
+        self._copy()
 
-    def _assign_all(self, values: list[tf.Tensor]) -> None:
-        for variable, value in zip(self.variables, values, strict=True):
+    def _assign_all(self, other: "Agent") -> None:
+        for variable, value in zip(self.variables, other.variables, strict=True):
             variable.assign(value)
 
     def parameters_hash(self) -> str:

@@ -1,6 +1,6 @@
 """An agent's parameters as files have them: its variables by number, and what they are of."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -41,12 +41,6 @@ def frozen(agent: Agent) -> dict[str, np.ndarray]:
     """Returns an agent as files have it: what `assign` takes, its spaces, and its network."""
     variables = {f"variable/{i}": v.numpy() for i, v in enumerate(agent.variables)}
     return {**variables, SPACES: spaces(agent), NETWORK: network(agent)}
-
-
-def are_finite(variables: Iterable[tf.Variable]) -> bool:
-    """Returns whether no variable holds a NaN or an infinity."""
-    # asarray: without copying
-    return all(specs.all_finite(np.asarray(tf.convert_to_tensor(v))) for v in variables)
 
 
 def check(agent: Agent, state: dict[str, np.ndarray], source: str) -> None:

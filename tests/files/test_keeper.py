@@ -39,13 +39,12 @@ def test_machines_compare_their_parameters_also_without_fingerprints(tmp_path, d
     )
 
     def update(team):
-        parameters = SimpleNamespace(variables=[np.float32(differ and team.number)])
-        learner = SimpleNamespace(agent=parameters, state_variables=[], updates=3)
+        learner = SimpleNamespace(updates=3)
         place = Workdir(tmp_path / str(team.number))
         keeper = Keeper(settings, place, 0, team, share(team, 2, settings.num_envs))
         keeper.begin(learner, 16)
         try:
-            learner.after_update(None)
+            learner.after_update(None, [np.float32(differ and team.number)], [])
         except errors.RunError as error:
             return str(error)
         return "the same"

@@ -11,7 +11,6 @@ not even before the goal. So shots may be kept to where goals come of them. Ther
 shots may be given back, as headers after a corner are.
 """
 
-
 from hts_tf.environments.football.sides import Side
 
 NUM_ACTIONS = 19
