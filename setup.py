@@ -43,6 +43,7 @@ REPORT = [
     "matplotlib>=3.8,<4",
     "jinja2>=3.1,<4",
     "rliable>=1.2,<2",
+    "scipy>=1.11,<2",
     "pandas>=2.2,<3",  # arch, which rliable needs, does not import with pandas 3
 ]
 

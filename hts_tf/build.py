@@ -63,7 +63,7 @@ def build(
     crew = _crew(settings, schedule, own_share, traced=trace_intervals > 0)
     chosen = choice.bind(settings.environment.spec)
     width = len(own_share.envs) if team.size > 1 else schedule.rollout_width
-    _check(settings, schedule, crew, num_updates, width)
+    _check(settings, schedule, crew, num_updates, width, is_first=team.number == 0)
 
     parts = _parts(settings, path, seed, schedule, crew, num_updates, team, own_share, width)
     workers_ = parts.collector.workers
@@ -175,15 +175,24 @@ def _crew(settings: Settings, schedule: Schedule, own_share: Share, traced: bool
 
 
 def _check(
-    settings: Settings, schedule: Schedule, crew: Crew, num_updates: int, width: int
+    settings: Settings,
+    schedule: Schedule,
+    crew: Crew,
+    num_updates: int,
+    width: int,
+    is_first: bool,
 ) -> None:
     """Raises: ConfigError: the agent cannot be trained like this, or memory does not suffice."""
     planned = sketch.sketch(settings.environment.spec)
     _check_learning(settings, schedule, planned)
-    num_agents = 2 + _is_gradient_delayed(settings, schedule)
+    is_delayed = _is_gradient_delayed(settings, schedule)
+    num_agents = 2 + is_delayed
     if settings.opponents is not None:
         num_agents += settings.opponents.most_at_once(num_updates)
-    _check_memory(settings, width, crew, planned, num_agents)
+    # A checkpoint, of the agent, the optimizer's means, and where the gradient is taken: once as
+    # arrays, and once as a file.
+    num_saved = 2 * (3 + is_delayed) if is_first else 0
+    _check_memory(settings, width, crew, planned, num_agents, num_saved)
 
 
 def check_agent(settings: Settings) -> list[str]:
@@ -238,7 +247,7 @@ def _progress(settings: Settings) -> Progress | None:
 
 
 def _check_memory(
-    settings: Settings, width: int, crew: Crew, planned: Agent, num_agents: int
+    settings: Settings, width: int, crew: Crew, planned: Agent, num_agents: int, num_saved: int
 ) -> None:
     """Raises: ConfigError: memory does not suffice for what is about to be allocated.
 
@@ -248,6 +257,7 @@ def _check_memory(
       crew: of this machine.
       planned: see `sketch`.
       num_agents: that there will be here.
+      num_saved: as many agents as a checkpoint takes up while it is written.
     """
     environment = settings.environment.spec
     shared = workers.memory_fields(planned.step, environment, crew)
@@ -257,9 +267,8 @@ def _check_memory(
         shared_memory.total_nbytes(shared)
         + shared_memory.total_nbytes(learnt)
         + _PERMUTATION_BYTES * settings.algorithm.epochs * length * width * environment.num_players
-        # The agents; gradients, and the optimizer's two means; and a checkpoint, as arrays of these
-        # and of one agent, and as a file.
-        + sketch.nbytes(planned) * (num_agents + 2 + settings.num_shards + 2 * 3)
+        # The agents; gradients, and the optimizer's two means.
+        + sketch.nbytes(planned) * (num_agents + 2 + settings.num_shards + num_saved)
     )
     lower = "Trainer.sync_interval, Opponents.pool_size or what the network is made of"
     played = {name: field for name, field in shared.items() if name.startswith("ledger/")}

@@ -27,7 +27,7 @@ def train(
     """Trains as `python -m hts_tf.train` does, with the same checks and to the same bits.
 
     What it says is printed. Interrupted, or when this process is gone, it ends at its next sync
-    point; the same call goes on.
+    point; the same call goes on, once it has.
 
     Args:
       scenario: a file of `gin_configs/scenarios`, a scenario of gfootball, an id of Gymnasium

@@ -30,7 +30,7 @@ class Checked(NamedTuple):
 
     Attributes:
       env_steps: of a run.
-      chosen: names of the bindings that its environment chooses, see `networks.choice`.
+      chosen: what its environment chooses, as bindings, see `networks.choice`.
     """
 
     env_steps: int
@@ -65,8 +65,7 @@ def check(candidate: Candidate) -> list[Checked]:
             chosen = build.check_agent(settings)
             if candidate.needs_score:
                 _check_score(settings)
-            names = [binding.partition(" = ")[0] for binding in chosen]
-            found.append(Checked(settings.total_env_steps, names))
+            found.append(Checked(settings.total_env_steps, chosen))
         except errors.ConfigError as error:
             what = f"with {', '.join(drawn)}: " if drawn else ""
             # Another one: gin raises it as of a class of its own, which cannot be pickled.

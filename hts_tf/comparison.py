@@ -114,7 +114,8 @@ def claim(
     Raises:
       ConfigError: a file cannot be read or written, or runs with something else are there.
     """
-    text = "".join(f"# {flag}\n" for flag in further) + common(gin_files, gin_bindings)
+    before = common(gin_files, gin_bindings)  # as earlier versions wrote it
+    text = "".join(f"# {flag}\n" for flag in further) + before
     path = directory / "common.gin"
     with whole.refusing("--output"):
         directory.mkdir(parents=True, exist_ok=True)
@@ -123,7 +124,7 @@ def claim(
             raise errors.ConfigError(
                 f"--output={directory} holds runs that were not made together: take another"
             )
-        if has_runs and path.read_text(encoding="utf-8") != text:
+        if has_runs and path.read_text(encoding="utf-8") not in (text, before):
             names = ", ".join([*(flag.partition("=")[0] for flag in further), "--gin_files"])
             raise errors.ConfigError(
                 f"--output={directory} holds runs with other {names} or --gin_bindings, "

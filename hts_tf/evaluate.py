@@ -155,7 +155,7 @@ def _table(output: str | Path) -> Path:
     if (path.name in tables or has_archive) and Workdir(path.parent).config.exists():
         written = played if has_archive else path
         raise errors.ConfigError(f"--output={path}: {written} is the training's; take another name")
-    whole.check_table(path, path, _COLUMNS, "an evaluation")
+    whole.check_table(path, path, _COLUMNS, "an evaluation", or_more=True)
     if played.exists() and not archive.read(played):
         raise errors.ConfigError(
             f"--output={path}: {played} is there, and no archive of episodes; take another name"

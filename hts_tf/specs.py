@@ -384,7 +384,7 @@ def has_critic_state(observation: trees.Tree) -> bool:
 
 
 def all_finite(array: np.ndarray) -> bool:
-    """Returns whether no element of an array of floats is NaN or infinite."""
+    """Returns whether no element of an array of numbers is NaN or infinite."""
     # The scalar product is not finite if any element isn't, and costs a third of asking all.
     return math.isfinite(np.vdot(array, array)) or bool(np.isfinite(array).all())
 

@@ -152,11 +152,13 @@ def _plan(searched: Sequence[space.Parameter]) -> making.Plan:
         for scenario in dict.fromkeys(run.scenario for run in runs)
     ]
     total_of = {}
-    chosen: set[str] = set()  # by environments, and so by what is searched of these
+    chosen: set[str] = set()  # differently, as environments do by what is searched of them
     found = parallel.each(candidates.begin, tried, processes=1)
     for candidate, checked in zip(tried, found, strict=True):
         totals = [one.env_steps for one in checked]
-        chosen.update(*(one.chosen for one in checked))
+        each = [{*one.chosen} for one in checked]
+        differ = set.union(*each) - set.intersection(*each)
+        chosen |= {binding.partition(" = ")[0] for binding in differ}
         if len(set(totals)) > 1:
             raise errors.ConfigError(
                 "Trainer.total_env_steps cannot be searched: runs are compared"

@@ -21,10 +21,11 @@ def check(*bindings, **how):
 def test_what_the_environment_chooses_is_known(clean_gin):
     kinds = [[f"Football.representation = {kind!r}"] for kind in ("extracted", "relative")]
     pixels, floats = check(drawn=kinds)
-    assert pixels == floats
-    assert pixels.chosen == ["ActorCritic.torso", "ActorCritic.head"]
+    head = "ActorCritic.head = @Categorical"
+    assert pixels.chosen == ["ActorCritic.torso = @nature_cnn", head]
+    assert floats.chosen == ["ActorCritic.torso = @mlp", head]
     [bound] = check("ActorCritic.torso = @mlp")
-    assert bound.chosen == ["ActorCritic.head"]
+    assert bound.chosen == [head]
 
 
 @pytest.mark.slow

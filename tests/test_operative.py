@@ -153,7 +153,6 @@ def test_of_a_package_all_modules_count(tmp_path, monkeypatch):
 
 SPECTATORS = """
 import gin
-import pytest
 from hts_tf.observers.observer import Observer
 
 @gin.configurable

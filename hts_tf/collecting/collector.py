@@ -93,12 +93,14 @@ class Collector:
         """
         for name, array in self.state(next_interval).items():
             saved = state.get(name)
-            if saved is None or saved.shape != array.shape:
+            if saved is not None and name == "ledger/record":  # older ones know of no tasks
+                saved = np.pad(saved, [(0, 0), (0, 0), (0, array.shape[-1] - saved.shape[-1])])
+            if saved is None or saved.size != array.size:
                 raise errors.ConfigError(
                     f"the checkpoint in --workdir has another {name}: the environment's spec is "
                     "not what it was; bring that back, or begin in another --workdir"
                 )
-            array[...] = saved
+            array[...] = saved.reshape(array.shape)  # older ones have no axis of players
         ledger = self._board.ledger
         ledger.set_interval(next_interval - 1)
         return [ledger.current(slot) for slot in range(self._num_envs)]

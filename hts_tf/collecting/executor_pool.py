@@ -170,7 +170,7 @@ class ExecutorPool:
                 [sys.executable, "-c", EXECUTOR, str(os.getpid())],
                 stdin=told,
                 pass_fds=[task.memory_fd, *task.action_fds, *task.state_fds],
-                env={**processes.ALONE, **os.environ},
+                env={**os.environ, **processes.ALONE},
                 start_new_session=True,  # Ctrl-C is for the trainer alone
             )
         self._processes[index] = process

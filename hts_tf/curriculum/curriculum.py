@@ -20,7 +20,7 @@ class Curriculum:
     Attributes:
       rule: `@one_after_another`, `@by_progress`, or a function of yours, see `rules.Rule`.
       window: how many of a task's last episodes the rule looks at.
-      success: an episode whose score is greater is one.
+      success: an episode whose score is greater, by more than rounding leaves, is one.
 
     Raises:
       ConfigError: a setting is out of range; the message names its binding.

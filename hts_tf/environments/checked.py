@@ -36,7 +36,7 @@ def closing(who: str) -> Iterator[None]:
     """Within its `with` block an environment is closed, which may fail: nothing depends on it."""
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         said = f"{type(error).__name__}: {errors.in_a_line(error)}"
         terminal.warn(f"{who} failed as it was closed, which changes nothing: {said}")
 

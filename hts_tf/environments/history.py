@@ -261,8 +261,16 @@ def _beside_another_one(
     played = []
     for seed in seeds:
         with contextlib.ExitStack() as stack:
-            environment, other = checked.make(config), checked.make(config)
+            environment = checked.make(config)
             stack.callback(environment.close)
+            try:
+                other = checked.make(config)
+            except Exception as error:
+                raise errors.RunError(
+                    "a second one in the same process, as executors have them, cannot be built "
+                    f"({type(error).__name__}: {errors.in_a_line(error)}): give each an executor "
+                    "of its own, Trainer.num_executors = Trainer.num_envs"
+                ) from error
             stack.callback(other.close)
             both = _Interrupted(environment, _plays_on(other, config.spec, seed + 1))
             played.append(play(both, config.spec, seed, max_steps))
@@ -277,7 +285,7 @@ def _in_another_process(
         input=pickle.dumps((config, seeds, max_steps)),
         stdout=subprocess.PIPE,
         check=False,
-        env={**processes.ALONE, **os.environ, **start.tied()},
+        env={**os.environ, **start.tied()},
         start_new_session=True,
     )
     if result.returncode:

@@ -87,7 +87,7 @@ def load(path: Path) -> dict[str, np.ndarray]:
     data = path.read_bytes()
     if hashlib.sha256(memoryview(data)[_DIGEST_BYTES:]).digest() != data[:_DIGEST_BYTES]:
         raise errors.ConfigError(f"checkpoint {path} is damaged")
-    content = io.BytesIO(data)  # nor is that one
+    content = io.BytesIO(data)  # no copy: it may be large
     content.seek(_DIGEST_BYTES)
     with np.load(content, allow_pickle=False) as arrays:
         return dict(arrays)

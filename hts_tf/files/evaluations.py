@@ -100,7 +100,7 @@ class Evaluations:
             return []
         kinds = Evaluation.__annotations__.values()
         try:
-            with self._table.open(newline="") as file:
+            with self._table.open(encoding="utf-8", newline="") as file:
                 columns, *rows = csv.reader(file)
             if tuple(columns) != Evaluation._fields:
                 raise ValueError("other columns")

@@ -43,7 +43,7 @@ class Machines:
     """
 
     def __init__(self, ray: Any, wishes: Wishes, seed: int, are_on_one: bool) -> None:
-        """Only remembers its arguments.
+        """Remembers its arguments, and what software this is.
 
         Args:
           ray: the module, connected, see `ray_cluster.connected`.
@@ -175,16 +175,17 @@ class Machines:
     def _compare(self) -> None:
         """Raises: ConfigError: a machine has other software."""
         asked = [hired.actor.scope.remote() for hired in self._hired]
-        began, _ = self._ray.wait(asked, num_returns=len(asked), timeout=_BEGIN_SEC)
+        patience = min(_BEGIN_SEC, self._wishes.timeout_sec)
+        began, _ = self._ray.wait(asked, num_returns=len(asked), timeout=patience)
         if len(began) < len(asked):
             terminal.warn(
                 f"{len(asked) - len(began)} of {len(asked)} other machines have not begun after "
-                f"{_BEGIN_SEC:g} s: has each of their nodes a processor that Ray has not given to "
+                f"{patience:g} s: has each of their nodes a processor that Ray has not given to "
                 "others?",
                 page="cluster.md#what-may-go-wrong",
             )
         try:
-            found = self._ray.get(asked, timeout=self._wishes.timeout_sec)
+            found = self._ray.get(asked, timeout=self._wishes.timeout_sec - patience)
         except self._ray.exceptions.RayError as error:
             raise MachineLostError(
                 f"a machine does not begin ({errors.in_a_line(error)})"

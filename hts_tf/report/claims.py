@@ -203,13 +203,13 @@ def _difference(
     """
     played = ({run.scenario for run in runs if run.method == method} for method in (OURS, other))
     scenarios = sorted(set.intersection(*played))
-    if not have_one_scale(scenarios):
+    sample = statistics.sample(runs, (OURS, other), mean_score)
+    if sample is None and not have_one_scale(scenarios):
         names = ", ".join(map(title, scenarios))
         return None, (
             f"Scores on {names} have scales of their own, so that a mean over them says nothing: "
             "make a report of each."
         )
-    sample = statistics.sample(runs, (OURS, other), mean_score)
     what = f"the mean score over env steps, minus {look(other).label}'s,"
     if sample is not None:
         difference = statistics.mean_difference(sample.scores[OURS], sample.scores[other])

@@ -62,7 +62,7 @@ def end_on_signals() -> None:
     """From now on, `stopping` signals end the process at once: it has nothing to clean up."""
     for number in stopping():
         signal.signal(number, _end)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, stopping())  # the launchers block them until here
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, stopping())  # the launchers block some until here
 
 
 def _open_closed_streams() -> None:

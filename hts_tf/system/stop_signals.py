@@ -50,8 +50,11 @@ def _raise(number: int, _: FrameType | None) -> None:
 
 
 def _is_repeated(number: int, before: int | None) -> bool:
-    """Returns whether it is a terminal's that is closed, which shells pass on: nobody insists."""
-    return number == before == signal.SIGHUP
+    """Returns whether it is of a terminal that is closed after another one: nobody insists.
+
+    The kernel says so, shells pass it on, and who ends a session sends others before it.
+    """
+    return number == signal.SIGHUP and before is not None
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from hts_tf import errors
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
-def write(path: Path, *parts: bytes) -> None:
+def write(path: Path, *parts: bytes | memoryview) -> None:
     """Writes a file; it appears under its name only when all of it is on the disk.
 
     Raises:
@@ -90,27 +90,31 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Iterable[Any]])
     write(path, text.getvalue().encode())
 
 
-def check_table(output: Path, path: Path, columns: Sequence[str], kind: str) -> None:
+def check_table(
+    output: Path, path: Path, columns: Sequence[str], kind: str, or_more: bool = False
+) -> None:
     """Finds out before the work is done whether a table may take the place of what is there.
 
     Args:
       output: as the flag has it.
       path: of the table.
-      columns: the first ones, by which such a table is known.
+      columns: by which such a table is known.
       kind: of table, for the message.
+      or_more: whether others may follow.
 
     Raises:
       ConfigError: something else is there.
     """
     with refusing("--output"):
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        if text and text.partition("\n")[0].split(",")[: len(columns)] != [*columns]:
+        found = text.partition("\n")[0].split(",")
+        if text and (found[: len(columns)] if or_more else found) != [*columns]:
             raise errors.ConfigError(
                 f"--output={output}: {path} is there, and no table of {kind}; take another name"
             )
 
 
-def append(file: io.FileIO, data: bytes) -> None:
+def append(file: io.FileIO, data: bytes | memoryview) -> None:
     """Writes all of it to an unbuffered file, which by itself may take less, and not complain.
 
     Raises:

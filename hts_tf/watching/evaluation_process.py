@@ -48,6 +48,7 @@ class EvaluationProcess:
         self._heard: queue.SimpleQueue[str | ChildError] = queue.SimpleQueue()
         self._heard_at = 0.0
         self._has_begun = False
+        self._is_warned = False
 
     def begin(self, updates: int) -> None:
         """Takes up what is waiting of a run with so many updates; what came after is made again.
@@ -82,11 +83,12 @@ class EvaluationProcess:
         if (is_due or is_last) and updates > self._last_updates:
             self._last_updates = updates
             self._evaluations.add(agent, updates, env_steps)
-            if self.num_waiting == _MANY:
+            if self.num_waiting >= _MANY and not self._is_warned:
+                self._is_warned = True
                 terminal.warn(
-                    f"{_MANY} policies wait for their evaluations, which take longer than it takes "
-                    "until the next one is due: they take up room, and the run ends only when all "
-                    "are done; bind a larger Trainer.evaluate_every_updates",
+                    f"{self.num_waiting} policies wait for their evaluations, which take longer "
+                    "than it takes until the next one is due: they take up room, and the run ends "
+                    "only when all are done; bind a larger Trainer.evaluate_every_updates",
                     page="watching.md#how-good-is-it-while-it-trains",
                 )
         return self.ended()

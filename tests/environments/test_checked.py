@@ -173,6 +173,7 @@ class _Leaving:
         return base.StepResult(0.0, 0.0, False, False)
 
     def close(self):
+        self._end("close")
         raise OSError("no such connection")
 
 
@@ -196,9 +197,10 @@ def test_one_that_would_end_the_program_is_refused(when):
         environment.step(0, observation)
 
 
-def test_one_that_fails_as_it_is_closed_has_been_played_all_the_same(capfd):
-    checked.make(_Leaver()).close()
-    assert "_Leaving failed as it was closed, which changes nothing: OS" in capfd.readouterr().err
+@pytest.mark.parametrize("when", ["", "close"])
+def test_one_that_fails_as_it_is_closed_has_been_played_all_the_same(capfd, when):
+    checked.make(_Leaver(when)).close()
+    assert "_Leaving failed as it was closed, which changes nothing: " in capfd.readouterr().err
 
 
 def test_terminated_and_truncated_counts_as_terminated():

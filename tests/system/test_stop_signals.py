@@ -34,6 +34,14 @@ def test_a_terminal_that_is_closed_says_so_more_than_once(hangs_up):
             signal.raise_signal(signal.SIGINT)
 
 
+def test_a_terminal_that_is_closed_does_not_insist_on_what_was_asked_before(hangs_up):
+    signals = StopSignals("at the next sync point")
+    with signals:
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGHUP)
+        assert signals.received == signal.SIGTERM
+
+
 def test_unwinding_it_is_raised_once(hangs_up, unwinding):
     with pytest.raises(Interrupted) as raised:
         signal.raise_signal(signal.SIGHUP)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import gymnasium
 
 from hts_tf import errors
+from hts_tf.environments import checked
 from hts_tf.environments.gymnasiums import arguments, registry, wrapping
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def build(
     try:
         return wrapping.wrap(raw_reward or env, recipe.wrappers), raw_reward
     except BaseException:
-        env.close()
+        with checked.closing(env_id):
+            env.close()
         raise
 
 
