@@ -155,14 +155,6 @@ class Checked(base.Environment):
         with closing(type(self._environment).__name__):
             self._environment.close()
 
-    def _call(
-        self, method: Callable[[Any, trees.Tree], Any], argument: Any, observation: trees.Tree
-    ) -> Any:
-        try:
-            return method(argument, observation)
-        except SystemExit as exit_:
-            raise self._error(_ends(exit_)) from exit_
-
     def _check_mask(self, observation: trees.Tree) -> None:
         mask = observation[specs.ACTION_MASK]
         is_one = len(self._choices) == 1
@@ -182,22 +174,25 @@ class Checked(base.Environment):
         self, observation: trees.Tree, method: Callable[[Any, trees.Tree], Any], argument: Any
     ) -> Any:
         """Calls a method that is to write an observation, and returns what it returns."""
-        if self._only_leaf:  # without the walk: this, too, is done in every env step
-            self._only_leaf.mark(observation, self._steps & 1)
-            result = self._call(method, argument, observation)
-            fault = self._only_leaf.fault(observation)
-            if fault:
-                raise self._error(f"the observation {fault}")
+        try:  # around all of it: a call more would be one in every env step
+            if self._only_leaf:  # without the walk: this, too, is done in every env step
+                self._only_leaf.mark(observation, self._steps & 1)
+                result = method(argument, observation)
+                fault = self._only_leaf.fault(observation)
+                if fault:
+                    raise self._error(f"the observation {fault}")
+                return result
+            leaves = [*zip(self._leaves, trees.leaves(observation), strict=True)]
+            for (_, leaf), array in leaves:
+                leaf.mark(array, self._steps & 1)
+            result = method(argument, observation)
+            for (name, leaf), array in leaves:
+                fault = leaf.fault(array)
+                if fault:
+                    raise self._error(f"the {name} {fault}")
             return result
-        leaves = [*zip(self._leaves, trees.leaves(observation), strict=True)]
-        for (_, leaf), array in leaves:
-            leaf.mark(array, self._steps & 1)
-        result = self._call(method, argument, observation)
-        for (name, leaf), array in leaves:
-            fault = leaf.fault(array)
-            if fault:
-                raise self._error(f"the {name} {fault}")
-        return result
+        except SystemExit as exit_:
+            raise self._error(_ends(exit_)) from exit_
 
 
 def broken(who: str, calls: int, fault: str) -> ProtocolError:

@@ -220,7 +220,7 @@ def _each_in_a_fresh_one(
     return played
 
 
-class _Interrupted(base.Environment):
+class _Beside(base.Environment):
     """An environment, before each of whose calls another one is played on.
 
     So executors do it, who have several and step whichever has its turn.
@@ -272,7 +272,7 @@ def _beside_another_one(
                     "of its own, Trainer.num_executors = Trainer.num_envs"
                 ) from error
             stack.callback(other.close)
-            both = _Interrupted(environment, _plays_on(other, config.spec, seed + 1))
+            both = _Beside(environment, _plays_on(other, config.spec, seed + 1))
             played.append(play(both, config.spec, seed, max_steps))
     return played
 

@@ -10,6 +10,7 @@ import gymnasium
 from gymnasium.utils import env_checker
 
 from hts_tf import errors
+from hts_tf.environments import checked
 
 _MARK = re.compile(r"\x1b\[\d+m(?:WARN: )?")  # of its logger; other warnings are not the checker's
 
@@ -43,4 +44,5 @@ def listening(env: Any) -> Iterator[tuple[list[warnings.WarningMessage], list[st
         except Exception as error:
             stopped.append(f"{type(error).__name__}: {errors.in_a_line(error)}")
         finally:
-            env.close()
+            with checked.closing(type(env.unwrapped).__name__):
+                env.close()

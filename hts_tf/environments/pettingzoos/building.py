@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from hts_tf import errors
+from hts_tf.environments import checked
 from hts_tf.environments.gymnasiums import arguments
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def build(
         _, infos = env.reset(seed=0)  # some know their agents only then
     except (Exception, SystemExit) as error:
         if env is not None:
-            env.close()
+            with checked.closing(recipe.module):
+                env.close()
         raise errors.ConfigError(
             f"PettingZoo.module = {recipe.module!r} cannot be built: {type(error).__name__}: "
             f"{errors.in_a_line(error)}"

@@ -130,6 +130,12 @@ def test_gymnasiums_own_checker_is_asked(monkeypatch):
     [complaint] = made.check()  # a reset without a seed is another one each time
     assert complaint.startswith("AssertionError: Using `env.reset(seed=123)` then `env.reset()`")
     assert len(closed) == 2
+
+    def fail(env):
+        raise OSError("no such window")
+
+    monkeypatch.setattr(tiny.Sampled, "close", fail)
+    assert Gymnasium("Sampled-v0").check() == [complaint]
     assert Gymnasium("Taxi-v4").check() == []
     complaints = " ".join(Gymnasium("CartPole-v1").check())
     assert complaints.count("This is probably too") == 2  # infinite bounds, both of them

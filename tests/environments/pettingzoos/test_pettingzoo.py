@@ -286,11 +286,18 @@ class Odd(zoo.Herd):
     def render(self):
         return None
 
+    def close(self):
+        if self._what == "broken":
+            raise OSError("no such window")
+        super().close()
+
     def state(self):
         return np.zeros(9) if self._what == "state" else super().state()
 
     def reset(self, seed=None, options=None):
         seen, infos = super().reset(seed, options)
+        if self._what == "broken":
+            raise RuntimeError("cannot begin")
         if self._what == "late":
             self.agents = self.agents[1:]
         if self._what == "shape":
@@ -334,6 +341,10 @@ zoo.odd = zoo._module("odd", Odd)
         ({"module": "nowhere"}, "module names nowhere, which is not imported"),
         ({"module": "tests.command_line"}, "has no function parallel_env"),
         ({"module": "tests.zoo", "kwargs": {"wool": 1}}, "cannot be built: TypeError"),
+        (  # and that it cannot be closed hides nothing
+            {"module": "tests.zoo.odd", "kwargs": {"what": "broken"}},
+            "cannot be built: RuntimeError: cannot begin",
+        ),
         (
             {"module": "tests.zoo.odd", "kwargs": {"what": "spaces"}},
             r"observations that differ .*\), Discrete\(3\); ",
