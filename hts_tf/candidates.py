@@ -47,13 +47,27 @@ def begin() -> Callable[[Candidate], list[Checked]]:
     return check
 
 
+def begin_refusals() -> Callable[[Candidate], str | None]:
+    """Returns what says why `check` refuses, or None; see `begin`."""
+    ask = begin()
+
+    def refusal(candidate: Candidate) -> str | None:
+        try:
+            ask(candidate)
+        except errors.ConfigError as error:
+            return str(error)
+        return None
+
+    return refusal
+
+
 def check(candidate: Candidate) -> list[Checked]:
     """Tries what may be drawn, one after the other.
 
     Raises:
       ConfigError: something cannot be used.
     """
-    from hts_tf import build, config
+    from hts_tf import config, plan
     from hts_tf.settings import Settings
 
     found = []
@@ -62,7 +76,7 @@ def check(candidate: Candidate) -> list[Checked]:
         try:
             config.load(candidate.scenario, candidate.method, candidate.gin_files, bindings)
             settings = Settings()
-            chosen = build.check_agent(settings)
+            chosen = plan.check_agent(settings)
             if candidate.needs_score:
                 _check_score(settings)
             found.append(Checked(settings.total_env_steps, chosen))
@@ -80,6 +94,6 @@ def _check_score(settings: "Settings") -> None:
         raise errors.ConfigError(
             "a policy that plays against itself, or its past, has no score to go by: bind "
             "Opponents.self_play = 0.0, Opponents.snapshot_every_updates = None, and others to "
-            "play against, or rate policies by hts_tf.tournament",
+            "play against; rate policies by hts_tf.tournament; or compare with --targets= (none)",
             page="comparing.md#tournaments",
         )

@@ -11,6 +11,7 @@ from absl import flags
 
 from hts_tf import config, errors, seeding, specs, trees
 from hts_tf.environments import base, history
+from hts_tf.environments.random_episodes import Played
 from hts_tf.schedules import interval_times
 from hts_tf.system import command, processors
 
@@ -130,7 +131,7 @@ def compared(findings: history.Findings) -> Iterator[str]:
         yield "  note: with the same actions, another seed made for the same episode"
 
 
-def timed(played: Sequence[history.Played]) -> Iterator[str]:
+def timed(played: Sequence[Played]) -> Iterator[str]:
     """Yields how long env steps and resets took, line by line."""
     columns = ("mean", "median", "99 %", "variation")
     yield f"{'milliseconds':14}" + "".join(f"{name:>12}" for name in columns)
@@ -149,7 +150,7 @@ def timed(played: Sequence[history.Played]) -> Iterator[str]:
     yield "variation: standard deviation over mean; in one environment, without its first reset"
 
 
-def step_times(played: Sequence[history.Played]) -> np.ndarray:
+def step_times(played: Sequence[Played]) -> np.ndarray:
     """Returns how long each env step took, in seconds, the reset after an episode's end included.
 
     Args:
@@ -184,7 +185,7 @@ def forecast(
 
         hts, sync = (
             interval_times.expected_sec(schedule, draw, executors, sync_interval, 200)
-            for schedule in ("hts", "sync")
+            for schedule in interval_times.SCHEDULES
         )
         hts, sync = max(hts, learning_sec), sync + learning_sec
         here = ", as many as there are cores here" if executors == cores else ""

@@ -6,8 +6,8 @@ where it was interrupted. One whose learning goes out of bounds does not keep th
 made; it stays as it is, unless its workdir is removed. Runs that differ in more than seeds, as
 settings have changed since some of them were made, are refused.
 
-What runs measured is written to CSV files after each of them: see `comparison.write`, and for the
-columns `comparison.Measured`; they hold the runs of the last command.
+What runs measured is written to CSV files after each of them: see `measurements.write`, and for the
+columns `measurements.Measured`; they hold the runs of the last command.
 """
 
 import functools
@@ -17,11 +17,12 @@ from pathlib import Path
 
 from absl import flags
 
-from hts_tf import candidates, comparison, errors, operative
-from hts_tf.comparison import DIVERGED, ENV_STEPS, REACHED, STOPPED, UNFINISHED, Measured, Run
+from hts_tf import candidates, comparison, errors, measurements, operative
+from hts_tf.comparison import Run
 from hts_tf.files import curves
 from hts_tf.files.curves import RunLog
 from hts_tf.files.workdir import BY_OBSERVER, Workdir
+from hts_tf.measurements import DIVERGED, ENV_STEPS, REACHED, STOPPED, UNFINISHED, Measured
 from hts_tf.system import command, parallel, terminal
 from hts_tf.system.child import ChildError
 from hts_tf.trainings import Training, divergence, has_more, nothing_left, together
@@ -56,7 +57,7 @@ def measure(workdir: Path, targets: Sequence[float]) -> Measured | None:
     log, has_diverged = RunLog(workdir), divergence(workdir) is not None
     if not (log.env_steps or has_diverged):
         return None
-    measured = comparison.measure(log, _MINUTES.value, targets, *_ends(workdir))
+    measured = measurements.measure(log, _MINUTES.value, targets, *_ends(workdir))
     if has_diverged:
         return measured._replace(ended=DIVERGED)
     if measured.ended == UNFINISHED and Workdir(workdir).ending() == BY_OBSERVER:
@@ -116,7 +117,7 @@ def train(
         if log.minutes >= _MINUTES.value:
             return True
         ends_by_itself = stop_at_score < math.inf
-        why = comparison.why_over(log, _MINUTES.value, targets)
+        why = measurements.why_over(log, _MINUTES.value, targets)
         return not ends_by_itself and why == REACHED
 
     try:
@@ -126,12 +127,13 @@ def train(
             raise
 
 
-def _check(new: Sequence[Run], is_first: bool) -> None:
+def _check(new: Sequence[Run], is_first: bool, has_targets: bool) -> None:
     """Finds out what cannot be trained before anything is, not when its turn comes.
 
     Args:
       new: the runs that have yet to begin.
       is_first: whether none goes on before the first of them.
+      has_targets: whether runs end by their scores.
 
     Raises:
       ConfigError: one of them could not be trained.
@@ -139,9 +141,12 @@ def _check(new: Sequence[Run], is_first: bool) -> None:
     firsts: dict[tuple[str, str], Run] = {}
     for run in new:
         firsts.setdefault((run.scenario, run.method), run)
-    if len(firsts) < 2 and is_first:  # its training says it at once
+    if len(firsts) < 2 and is_first and not has_targets:  # its training says it at once
         return
-    tried = [candidates.Candidate(*pair, _GIN_FILES.value, _GIN_BINDINGS.value) for pair in firsts]
+    tried = [
+        candidates.Candidate(*pair, _GIN_FILES.value, _GIN_BINDINGS.value, needs_score=has_targets)
+        for pair in firsts
+    ]
     checked = parallel.each(candidates.begin, tried, processes=1)
     for run in firsts.values():
         try:
@@ -161,7 +166,7 @@ def compare() -> None:
     targets = _targets()
     directory = Path(_OUTPUT.value)
     new = [run for run in runs if not Workdir(directory / str(run)).config.exists()]
-    _check(new, is_first=new[:1] == runs[:1])
+    _check(new, is_first=new[:1] == runs[:1], has_targets=bool(targets))
     comparison.claim(directory, _GIN_FILES.value, _GIN_BINDINGS.value)
     check_alike = functools.partial(comparison.check_alike, [(directory, run) for run in runs])
     check_alike()
@@ -178,7 +183,8 @@ def compare() -> None:
         finally:
             results[run] = measure(workdir, targets) if is_alike else None
             begun = {run: measured for run, measured in results.items() if measured}
-            comparison.write(directory, begun)
+            if begun:  # else there may be tables of older runs, and nothing to put in their place
+                measurements.write(directory, begun)
         if results[run] is None:
             raise nothing_left(str(run), workdir)
         if how := divergence(workdir):
@@ -187,8 +193,8 @@ def compare() -> None:
         if minutes > 1.1 * _MINUTES.value + 1:
             longer = f"{minutes:.1f} minutes, longer than --minutes={_MINUTES.value:g}"
             terminal.warn(f"{run} has gone on for {longer}")
-        terminal.say(f"{number} of {len(runs)}, {run}: {comparison.line(results[run], targets)}")
-    terminal.say(f"\nMedians over seeds:\n{comparison.table(results, targets)}")
+        terminal.say(f"{number} of {len(runs)}, {run}: {measurements.line(results[run], targets)}")
+    terminal.say(f"\nMedians over seeds:\n{measurements.table(results, targets)}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hts_tf import config
+from hts_tf import presets
 from hts_tf.environments.football import scenarios
 from hts_tf.files import models
 
@@ -102,9 +102,9 @@ def _defined(call: ast.Call, function: str) -> Iterator[Flag]:
         name = _constant(call.args[0])
         values = _constant(call.args[2]) if function == "DEFINE_enum" else None
         if name in ("scenario", "scenarios"):
-            values = sorted({*config.names("scenarios"), *scenarios.names()})
+            values = sorted({*presets.names("scenarios"), *scenarios.names()})
         elif name in ("method", "methods"):
-            values = config.names("methods")
+            values = presets.names("methods")
         elif name == "model":
             values = models.names()
         if isinstance(name, str):

@@ -1,10 +1,9 @@
-"""Configuration: finding and loading gin files, and what a workdir remembers of them."""
+"""Configuration: loads gin files, and what a workdir remembers of them."""
 
 import contextlib
 import difflib
 import importlib
 import io
-import re
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,14 +13,10 @@ import gin
 from absl import logging
 from gin import config_parser
 
-from hts_tf import bindings, configurables, errors, gin_errors, operative
+from hts_tf import bindings, configurables, errors, gin_errors, operative, presets
 from hts_tf.environments import base, recall, synthetic, tasks  # noqa: F401  gin configurables
-from hts_tf.environments.football import football, scenarios  # noqa: F401
-from hts_tf.environments.gymnasiums import gymnasium, registry  # noqa: F401
-from hts_tf.environments.pettingzoos import pettingzoo
-from hts_tf.system import installation
-
-_PETTINGZOO = "pettingzoo:"  # before a module, as the name of a scenario
+from hts_tf.environments.football import football  # noqa: F401
+from hts_tf.environments.gymnasiums import gymnasium  # noqa: F401
 
 _ENVIRONMENT = "Trainer.environment"
 
@@ -29,64 +24,6 @@ _ENVIRONMENT = "Trainer.environment"
 def modules_flags(modules: Sequence[str]) -> list[str]:
     """Returns what a command is given so that it may import these modules, too."""
     return [f"--modules={','.join(modules)}"] if modules else []
-
-
-def gin_directory() -> Path:
-    """Returns the directory of the gin files."""
-    return installation.shipped("gin_configs")
-
-
-def names(kind: str) -> list[str]:
-    """Returns the names of the gin files of a kind: 'methods' or 'scenarios'."""
-    return sorted(path.stem for path in (gin_directory() / kind).glob("*.gin"))
-
-
-def football_scenarios() -> set[str]:
-    """Names gfootball's scenarios; where it is not installed, those that there are files of."""
-    files = (gin_directory() / "scenarios").glob("*.gin")
-    ours = {path.stem for path in files if "include 'football.gin'" in path.read_text()}
-    return ours | {*scenarios.names()}
-
-
-def check_names(scenario: str, method: str) -> None:
-    """Raises: ConfigError: one of them is unknown; see `load`."""
-    _check_method(method)
-    _scenario(scenario)
-
-
-def _check_method(method: str) -> None:
-    if method not in names("methods"):
-        raise errors.ConfigError(
-            f"unknown method {method!r}; {errors.nearest(method, names('methods'))}"
-        )
-
-
-def _scenario(name: str) -> tuple[str, list[str]]:
-    """Returns a scenario's gin file and what is to be added. Raises: ConfigError: it is unknown."""
-    if name in names("scenarios"):
-        return f"scenarios/{name}.gin", []
-    if name in scenarios.names():
-        return "football.gin", [f"Football.scenario = {name!r}"]
-    is_pettingzoo = name.startswith(_PETTINGZOO)
-    module = name.removeprefix(_PETTINGZOO) if is_pettingzoo else registry.split(name)[0]
-    theirs = [module] if module and not registry.is_trusted(module) else []
-    try:
-        for module in theirs:  # gin imports it next, and the workdir remembers that
-            importlib.import_module(module)
-        if is_pettingzoo:
-            pettingzoo.PettingZoo(module)
-            file, binding = "pettingzoo.gin", f"PettingZoo.module = {module!r}"
-        else:
-            file = f"{registry.family(registry.find(name))}.gin"
-            binding = f"Gymnasium.id = {name!r}"
-    except (Exception, SystemExit) as error:
-        if is_pettingzoo or registry.looks_like_id(name):
-            raise errors.ConfigError(f"--scenario={name}: {gin_errors.reason(error)}") from error
-        known = {*names("scenarios"), *scenarios.names()}
-        raise errors.ConfigError(
-            f"unknown scenario {name!r}; {errors.nearest(name, known, registry.names())}"
-        ) from error
-    return file, [*(f"import {module}" for module in theirs), binding]
 
 
 def load(
@@ -106,8 +43,8 @@ def load(
     Raises:
       ConfigError: something is unknown or misspelt, or a value cannot be used.
     """
-    _check_method(method)
-    scenario_file, added = _scenario(scenario)
+    presets.check_method(method)
+    scenario_file, added = presets.find_scenario(scenario)
     files = _absolute(gin_files)
     with _loading():
         texts = [*added, *gin_bindings, *(Path(path).read_text(encoding="utf-8") for path in files)]
@@ -125,7 +62,7 @@ def load(
 def _look_here_first() -> None:
     """Has gin find our files by their names, whatever lies in the directory it is called from."""
     places = gin.config._LOCATION_PREFIXES  # to which there is no public way but to its end
-    ours = str(gin_directory())
+    ours = str(presets.directory())
     if places[0] != ours:
         places.insert(0, ours)
 
@@ -265,10 +202,10 @@ def environment_for(
 
     What files and bindings say of all else is passed over, see `environment_in`.
     """
-    scenario_file, added = _scenario(scenario)
+    scenario_file, added = presets.find_scenario(scenario)
     files = _absolute(gin_files)
     with _loading():
-        ours, *theirs = map(with_includes, (scenario_file, *files))
+        ours, *theirs = map(presets.with_includes, (scenario_file, *files))
         text = "\n".join([ours, *added, *theirs, *gin_bindings])
         _check_signs(text)
         bindings.check_macros(operative.macros(text), text)
@@ -292,10 +229,3 @@ def _is_known(selector: str) -> bool:
     except KeyError:  # there are several of that name
         pass
     return True
-
-
-def with_includes(path: str) -> str:
-    """Returns the text of a gin file, ours or the user's, and of those that it includes."""
-    ours = gin_directory() / path
-    text = (ours if ours.is_file() else Path(path)).read_text(encoding="utf-8")
-    return re.sub(r"^include (['\"])(.+)\1", lambda m: with_includes(m[2]), text, flags=re.M)

@@ -12,7 +12,7 @@ from absl import flags
 from PIL import Image
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, errors, evaluator, settings, specs  # noqa: F401  gin configurables
+from hts_tf import config, errors, evaluator, intervals, settings, specs  # noqa: F401  gin's
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base, two_sided
 from hts_tf.environments.football import ai
@@ -28,7 +28,7 @@ from hts_tf.files.episodes import Episode
 from hts_tf.files.workdir import Workdir
 from hts_tf.observers import csv_log
 from hts_tf.opponents.roster import ITSELF
-from hts_tf.system import child, command, compute, terminal, whole
+from hts_tf.system import child, command, compute, outputs, terminal, whole
 from hts_tf.watching import display
 
 _EPISODES = flags.DEFINE_integer("episodes", 100, "number of episodes to play", lower_bound=1)
@@ -155,13 +155,13 @@ def _table(output: str | Path) -> Path:
     if (path.name in tables or has_archive) and Workdir(path.parent).config.exists():
         written = played if has_archive else path
         raise errors.ConfigError(f"--output={path}: {written} is the training's; take another name")
-    whole.check_table(path, path, _COLUMNS, "an evaluation", or_more=True)
+    outputs.check_table(path, path, _COLUMNS, "an evaluation", or_more=True)
     if played.exists() and not archive.read(played):
         raise errors.ConfigError(
             f"--output={path}: {played} is there, and no archive of episodes; take another name"
         )
     # Before all is played.
-    whole.prepare(path, "--output" if _OUTPUT.value else "the evaluation")
+    outputs.prepare(path, "--output" if _OUTPUT.value else "the evaluation")
     return path
 
 
@@ -179,7 +179,7 @@ def _name() -> str:
 
 def _file_name(found: policies.Parameters, against: str) -> str:
     policy = "most_probable" if _DETERMINISTIC.value else "sampled"
-    whom = f"_against_{whole.as_name(against)}" if _OPPONENT.value else ""
+    whom = f"_against_{outputs.as_name(against)}" if _OPPONENT.value else ""
     # Not of env steps, of which the last two updates under `hts` have as many.
     made = f"evaluation_{found.updates:06d}_{policy}{whom}"
     return f"{made}_seed{_SEED.value}_episodes{_EPISODES.value}.csv"
@@ -217,7 +217,7 @@ def _show(workdir: Workdir, episodes: Path, env_steps: int) -> None:
 
 def _summary(values: np.ndarray) -> str:
     """Returns mean, where that of ever more episodes is likely to be, and standard deviation."""
-    between = evaluator.between(values)
+    between = intervals.between(values)
     return f"mean {values.mean():.3f}, {between}, standard deviation {values.std():.3f}"
 
 

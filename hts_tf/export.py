@@ -13,10 +13,10 @@ from absl import flags
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import errors, settings  # noqa: F401  gin configurables
 from hts_tf.files import participants, run_flags
-from hts_tf.networks import exported
-from hts_tf.system import command, compute, terminal, whole
+from hts_tf.networks import export_formats, exported
+from hts_tf.system import command, compute, outputs, terminal, whole
 
-_FORMAT = flags.DEFINE_enum("format", "saved_model", [*exported.FORMATS], "format to write")
+_FORMAT = flags.DEFINE_enum("format", "saved_model", [*export_formats.FORMATS], "format to write")
 _OUTPUT = flags.DEFINE_string(
     "output",
     None,
@@ -29,7 +29,8 @@ def export() -> None:
     """Writes the policy, and says what it takes and returns.
 
     Raises:
-      ConfigError: there is no such policy, the output cannot be that, or see `exported.write`.
+      ConfigError: there is no such policy, the output cannot be that, or see
+        `export_formats.write`.
     """
     path = _output()
     participant = participants.load(run_flags.workdir(), run_flags.MODULES.value, compute.configure)
@@ -37,7 +38,7 @@ def export() -> None:
     policy = exported.Exported(agent, participant.environment.spec)
     with whole.refusing("--output"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        exported.write(policy, _FORMAT.value, path)
+        export_formats.write(policy, _FORMAT.value, path)
     terminal.say(f"{participant.name} as {_FORMAT.value} in {path}, of batches [B, ...]:")
     for what, arrays in (("takes", policy.inputs), ("returns", policy.outputs)):
         for key, spec in arrays.items():
@@ -46,16 +47,14 @@ def export() -> None:
 
 def _output() -> Path:
     """Returns where to write. Raises: ConfigError: something is there, or it ends otherwise."""
-    path, kind = Path(_OUTPUT.value), _FORMAT.value
+    path, kind = outputs.new(_OUTPUT.value), _FORMAT.value
     ending = path.suffix.removeprefix(".")
-    if ending in exported.FORMATS and ending != kind:
+    if ending in export_formats.FORMATS and ending != kind:
         raise errors.ConfigError(
             f"--output={path} ends as --format={ending} does, and --format is {kind}: change one"
         )
     if kind == "keras" and ending != kind:
         raise errors.ConfigError(f"--output={path} must end in .keras, else Keras does not load it")
-    if path.exists():
-        raise errors.ConfigError(f"--output={path} is there already: remove it, or give another")
     return path
 
 

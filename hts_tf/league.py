@@ -38,7 +38,7 @@ _GIN_BINDINGS = flags.DEFINE_multi_string(
     "Opponents.weighting, here @prioritised, can be bound in these alone, not in files",
 )
 _GENERATIONS = flags.DEFINE_integer(
-    "generations", 3, "number of generations: main agents", lower_bound=1
+    "generations", 3, "number of generations: main agents", lower_bound=2
 )
 _OUTPUT = flags.DEFINE_string("output", None, "directory of the runs", required=True)
 

@@ -65,10 +65,16 @@ def parsed(text: str) -> list[Any]:
     return list(config_parser.ConfigParser(text, _References()))
 
 
+def _name(statement: config_parser.BindingStatement) -> str:
+    """Returns what is bound: a parameter, or a macro."""
+    name = f"{statement.scope}/{statement.selector}".lstrip("/")
+    return f"{name}.{statement.arg_name}" if statement.arg_name else name
+
+
 def macros(text: str) -> dict[str, Any]:
     """Returns name -> value of the macros that a configuration binds; errors are gin's."""
     return {
-        f"{statement.scope}/{statement.selector}".lstrip("/"): statement.value
+        _name(statement): statement.value
         for statement in parsed(text)
         if isinstance(statement, config_parser.BindingStatement) and not statement.arg_name
     }
@@ -79,9 +85,7 @@ def bound_to(names: Collection[str], text: str) -> set[str]:
     bound = {}
     for statement in parsed(text):
         if isinstance(statement, config_parser.BindingStatement):
-            name = f"{statement.scope}/{statement.selector}".lstrip("/")
-            name = f"{name}.{statement.arg_name}" if statement.arg_name else name
-            bound[name] = {*references(statement.value, "%")}
+            bound[_name(statement)] = {*references(statement.value, "%")}
     found: set[str] = set()
     while new := {name for name in bound if bound[name] & {*names, *found}} - found:
         found |= new
@@ -115,11 +119,10 @@ def bindings(text: str) -> dict[str, Any]:
         if isinstance(statement, config_parser.ImportStatement):
             modules.add(statement.module)
         elif isinstance(statement, config_parser.BindingStatement):
-            name = f"{statement.scope}/{statement.selector}".lstrip("/")
             if statement.arg_name:
-                bound[f"{name}.{statement.arg_name}"] = statement.value
+                bound[_name(statement)] = statement.value
             else:
-                macros[f"%{name}"] = statement.value
+                macros[f"%{_name(statement)}"] = statement.value
 
     def resolved(value: Any) -> Any:
         if isinstance(value, (list, tuple)):

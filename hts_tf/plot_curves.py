@@ -9,7 +9,7 @@ from hts_tf import errors, operative
 from hts_tf.files import curves
 from hts_tf.files.curves import TARGETS, Curve, read_curve
 from hts_tf.files.workdir import Workdir
-from hts_tf.system import command, installation, whole
+from hts_tf.system import command, installation, outputs, whole
 
 _WORKDIRS = flags.DEFINE_list(
     "workdirs", None, "directories of the training runs, separated by commas", required=True
@@ -66,9 +66,9 @@ def plot() -> None:
         runs = {name: read_curve(path) for name, path in _named(_WORKDIRS.value).items()}
     except FileNotFoundError as error:
         raise errors.ConfigError(str(error)) from None
-    output = whole.output(_OUTPUT.value)
+    output = outputs.named(_OUTPUT.value)
     table = output.with_suffix(".csv")
-    whole.check_table(output, table, _COLUMNS, "curves")
+    outputs.check_table(output, table, _COLUMNS, "curves")
     rows = (
         [name, *map(_cell, row)] for name, curve in runs.items() for row in zip(*curve, strict=True)
     )

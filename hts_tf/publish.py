@@ -8,20 +8,27 @@ takes a workdir takes it.
 """
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
 from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, errors, evaluator, operative, settings  # noqa: F401  gin configurables
+from hts_tf import (
+    config,
+    errors,
+    evaluator,
+    intervals,
+    operative,
+    run_scope,
+    settings,  # noqa: F401  gin configurables
+)
+from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base
 from hts_tf.files import archive, modules_flag, participants, policies
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks import parameters
-from hts_tf.networks.agent import Agent
-from hts_tf.system import child, command, compute, terminal, whole
+from hts_tf.system import child, command, compute, outputs, terminal, whole
 
 _POLICY = flags.DEFINE_string(
     "policy", None, "policy to publish: WORKDIR, WORKDIR@UPDATES or WORKDIR@best", required=True
@@ -40,20 +47,12 @@ def publish() -> None:
       ConfigError: there is no such policy, it cannot be evaluated, or the directory is there.
       ChildError: evaluation or video failed.
     """
-    output = Path(_OUTPUT.value)
-    if output.exists():
-        raise errors.ConfigError(f"--output={output} is there already: remove it, or give another")
+    output = outputs.new(_OUTPUT.value)
     run = policies.workdir(_POLICY.value)
     participant = participants.load(_POLICY.value, modules_flag.MODULES.value, compute.configure)
-    partial = output.with_name(f"{output.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of one that was killed
-    try:
+    with whole.directory(output, "--output") as partial:
         _write(partial, participant, run)
-        with whole.refusing("--output"):
-            partial.rename(output)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    played = evaluator.described(archive.read(output / archive.FILE_NAME))
+    played = intervals.described(archive.read(output / archive.FILE_NAME))
     terminal.say(
         f"{output}: {participant.parameters.updates:,} updates, {played}, "
         f"parameters {participant.agent.parameters_hash()}"
@@ -67,7 +66,7 @@ def _write(directory: Path, participant: participants.Participant, run: Workdir)
         # Who plays a model needs nothing of those who watched how it was made.
         configuration = operative.without_observers(run.configuration())
         whole.write(directory / run.config.name, configuration.encode())
-        Workdir(directory).save(found.updates, _state(participant.agent, found, run), keep=1)
+        Workdir(directory).save(found.updates, _state(participant, configuration), keep=1)
     table = directory / Path(archive.FILE_NAME).with_suffix(".csv")
     number = f"--episodes={_EPISODES.value}", f"--seed={_SEED.value}"
     _run("hts_tf.evaluate", directory, *number, "--novideo", f"--output={table}")
@@ -82,12 +81,18 @@ def _write(directory: Path, participant: participants.Participant, run: Workdir)
             terminal.warn(f"{'of' if is_there else 'no'} best.gif: {error}")
 
 
-def _state(agent: Agent, found: policies.Parameters, run: Workdir) -> dict[str, np.ndarray]:
-    """Returns what a model's checkpoint holds: not what a training could go on from."""
+def _state(participant: participants.Participant, configuration: str) -> dict[str, np.ndarray]:
+    """Returns what a model's checkpoint holds: not what a training could go on from.
+
+    Its scope is that of the episodes that come with it, which are played here.
+    """
+    _, environment, agent, found = participant
     state = {**parameters.frozen(agent), "run/updates": np.array(found.updates)}
     if found.env_steps is not None:
         state["run/env_steps"] = np.array(found.env_steps)
-    return state | {"run/scope": np.array(json.dumps(run.scope()))}
+    policy = Policy(agent, evaluator.PARALLEL * environment.spec.num_players)
+    scope = run_scope.describe(run_scope.played(configuration), policy)
+    return state | {"run/scope": np.array(json.dumps(scope))}
 
 
 def _run(module: str, workdir: Path, *arguments: str) -> None:

@@ -13,7 +13,7 @@ from hts_tf.environments import base, two_sided
 from hts_tf.files import archive, listing, run_flags
 from hts_tf.files.archive import Record
 from hts_tf.files.workdir import Workdir
-from hts_tf.system import child, command, whole
+from hts_tf.system import child, command, outputs
 from hts_tf.watching import playback, video
 
 _ARCHIVE = flags.DEFINE_string(
@@ -163,7 +163,7 @@ def play(workdir: Workdir, opponent: str, num_tasks: int) -> Path:
     Raises:
       ChildError: they cannot play.
     """
-    name = f"against_{whole.as_name(opponent)}_match{_MATCH.value}"
+    name = f"against_{outputs.as_name(opponent)}_match{_MATCH.value}"
     path = run_flags.results() / "replays" / name
     arguments = [
         f"--workdir={workdir.path}",

@@ -25,7 +25,7 @@ from hts_tf.files.workdir import Workdir
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.opponents import results
 from hts_tf.standings import Match
-from hts_tf.system import compute, parallel
+from hts_tf.system import compute, parallel, terminal
 
 
 class Learnt(NamedTuple):
@@ -202,6 +202,8 @@ def enter(
                 f"{name} plays by other rules than {names[0]} ({its}, {rules}): they cannot meet",
                 page="comparing.md#tournaments",
             )
+        elif dataclasses.is_dataclass(own) and not rules and own != environment:
+            terminal.warn(f"{name} has learnt in {own}, and plays in {environment} here")
         try:
             batching = learnt.policy(own).batching
         except errors.ConfigError as error:

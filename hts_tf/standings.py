@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hts_tf.opponents import ratings
-from hts_tf.system import whole
+from hts_tf.system import outputs, whole
 
 _SO_FAR = "_matches_so_far.csv"
 
@@ -115,10 +115,10 @@ def write(output: Path, table: Sequence[Row]) -> None:
 
 def check(output: Path) -> None:
     """Raises: ConfigError: `--output` cannot be written, or something else is there."""
-    whole.check_table(output, _beside(output, ".csv"), Row._fields, "a tournament")
+    outputs.check_table(output, _beside(output, ".csv"), Row._fields, "a tournament")
     matches = _beside(output, "_matches.csv")
-    whole.check_table(output, matches, Match._fields, "a tournament's matches")
-    whole.prepare(_beside(output, _SO_FAR), "--output")
+    outputs.check_table(output, matches, Match._fields, "a tournament's matches")
+    outputs.prepare(_beside(output, _SO_FAR), "--output")
 
 
 def write_matches(

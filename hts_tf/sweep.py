@@ -112,6 +112,7 @@ def sweep() -> None:
     with _places() as places:
         while len(outcomes) < max(_TRIALS.value, made):
             batch = [drawn.ask() for _ in range(_AT_ONCE.value)]
+            making.check(plan, batch)
             together([functools.partial(making.make, plan, trial) for trial in batch], places)
             for trial in batch:
                 drawn.tell(trial)
@@ -122,9 +123,14 @@ def sweep() -> None:
             record.write(plan.directory, names, outcomes)
             made_by = shlex.join(["python", "-m", "hts_tf.sweep", *sys.argv[1:]])
             page.write(plan, names, outcomes, identity, made_by)
-    terminal.say(
-        f"\nbest: {record.best(outcomes)[0].line(names)}\nsee {plan.directory}/report.html"
-    )
+    terminal.say(f"\n{_best(outcomes, names)}\nsee {plan.directory}/report.html")
+
+
+def _best(outcomes: Sequence[record.Outcome], names: Sequence[str]) -> str:
+    best = record.best(outcomes)[0]
+    if best.state == record.REFUSED:
+        return "none of these trials can be trained"
+    return f"best: {best.line(names)}"
 
 
 def _space_file() -> list[str]:
@@ -146,6 +152,11 @@ def _page_and_study() -> tuple[ModuleType, ModuleType]:
 def _plan(searched: Sequence[space.Parameter]) -> making.Plan:
     """Returns what is to be made. Raises: ConfigError: a flag, or what may be drawn, is no good."""
     runs = comparison.grid(_SCENARIOS.value, [_METHOD.value], _SEEDS.value)
+    if not comparison.have_one_scale(run.scenario for run in runs):
+        raise errors.ConfigError(
+            "--scenarios: a trial is judged by its mean score, and scores of these are not on one "
+            "scale: name one of them, or scenarios of football"
+        )
     own = (_GIN_FILES.value, _GIN_BINDINGS.value)
     tried = [
         candidates.Candidate(scenario, _METHOD.value, *own, space.ends(searched), needs_score=True)

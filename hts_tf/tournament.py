@@ -14,7 +14,7 @@ from absl import flags
 
 from hts_tf import round_robin, standings
 from hts_tf.files import modules_flag
-from hts_tf.system import command, installation, processors, terminal, whole
+from hts_tf.system import command, installation, outputs, processors, terminal
 
 _WORKDIRS = flags.DEFINE_list(
     "workdirs",
@@ -70,7 +70,7 @@ def play() -> None:
     names = [participant.name for participant in participants]
     processes = _PROCESSES.value or processors.usable_cores()
     matches: list[standings.Match] = []
-    output = whole.output(_OUTPUT.value)
+    output = outputs.named(_OUTPUT.value)
     standings.check(output)  # refused now rather than after hours
     for match in tournament.play(min(processes, len(tournament.pairs))):
         matches.append(match)

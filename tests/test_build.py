@@ -5,7 +5,6 @@ import gin
 import pytest
 
 from hts_tf import candidates, errors
-from hts_tf.algorithms.a2c import A2C
 from hts_tf.algorithms.ppo import PPO
 from hts_tf.build import build
 from hts_tf.environments.football.football import Football
@@ -18,7 +17,7 @@ from hts_tf.opponents.pool import Opponents
 from hts_tf.schedules.hts import HTS
 from hts_tf.settings import Settings
 from hts_tf.system import compute, memory
-from hts_tf.team import Alone, MachineLostError, share
+from hts_tf.team import MachineLostError
 from tests.guessing import Guessing
 
 build_module = importlib.import_module("hts_tf.build")
@@ -91,19 +90,6 @@ def test_what_is_to_be_played_is_tried_before_anything_is_trained(bindings, says
     candidate = candidates.Candidate("synthetic", "hts_ppo", (), bindings.splitlines())
     with pytest.raises(errors.ConfigError, match=says):
         candidates.check(candidate)
-
-
-def test_the_memory_of_a_checkpoint_is_counted_where_it_is_written(monkeypatch):
-    asked = []
-    monkeypatch.setattr(memory, "require", lambda nbytes, advice: asked.append(nbytes))
-    settings = Settings(environment=Synthetic(), algorithm=A2C(), schedule=HTS)
-    planned = sketch.sketch(settings.environment.spec)
-    schedule = settings.schedule(settings.num_envs)
-    crew = build_module._crew(settings, schedule, share(Alone(), 1, settings.num_envs), False)
-    for is_first in (True, False):
-        build_module._check(settings, schedule, crew, 9, settings.num_envs, is_first)
-    # The agent, two means of the optimizer, and where the gradient is taken: as arrays and a file.
-    assert asked[0] - asked[1] == 2 * 4 * sketch.nbytes(planned)
 
 
 def test_opponents_are_counted_in_what_memory_must_suffice_for(monkeypatch, tmp_path):

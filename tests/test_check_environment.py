@@ -7,6 +7,7 @@ import pytest
 
 from hts_tf import check_environment
 from hts_tf.environments import history
+from hts_tf.environments.random_episodes import Played
 from tests import command_line, refusals
 
 HERE = command_line.ROOT / "tests" / "extensions"
@@ -164,7 +165,7 @@ def test_needs_no_tensorflow():
 
 
 def played(*seconds, has_ended=True):
-    return history.Played(0, [], [], list(seconds), has_ended)
+    return Played(0, [], [], list(seconds), has_ended)
 
 
 def test_resets_belong_to_the_env_steps_before_them():

@@ -196,6 +196,16 @@ REFUSED = [
     ("--gin_bindings=Trainer.reward_scaling = @ReturnScaling", "synthetic-impala-seed0: "),
 ]
 
+SELF_PLAY = [
+    *("--scenarios=5_vs_5", "--methods=hts_ppo_fast"),
+    "--gin_bindings=Football.right_players = 1",
+]
+
+
+def test_policies_that_play_against_themselves_have_no_scores_to_reach(tmp_path):
+    [result] = refusals.checked_here("compare", [[*SELF_PLAY, f"--output={tmp_path / 'grid'}"]])
+    refusals.check(result, "a policy that plays against itself, or its past, has no score to go by")
+
 
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory):

@@ -3,7 +3,7 @@ import re
 import gin
 import pytest
 
-from hts_tf import config, errors, operative, settings, specs
+from hts_tf import config, errors, operative, presets, settings, specs
 from hts_tf.environments import synthetic
 from hts_tf.environments.football import football
 from hts_tf.environments.gymnasiums import gymnasium
@@ -11,8 +11,8 @@ from hts_tf.environments.gymnasiums import gymnasium
 pytestmark = pytest.mark.usefixtures("clean_gin")
 
 
-@pytest.mark.parametrize("method", config.names("methods"))
-@pytest.mark.parametrize("scenario", config.names("scenarios"))
+@pytest.mark.parametrize("method", presets.names("methods"))
+@pytest.mark.parametrize("scenario", presets.names("scenarios"))
 def test_every_method_with_every_scenario(method, scenario):
     config.load(scenario, method)
     environment = config.environment()
@@ -34,15 +34,9 @@ def test_what_remembers_earlier_episodes_says_so(scenario):
     assert not config.environment().spec.history_free
 
 
-def test_names_are_those_of_the_files():
-    assert "hts_ppo" in config.names("methods")
-    assert {"synthetic", "academy_empty_goal_close"} <= set(config.names("scenarios"))
-    assert config.names("nonsense") == []
-
-
 def test_a_scenario_without_a_file_of_its_own_is_gfootballs():
     scenario = "1_vs_1_easy"
-    assert scenario not in config.names("scenarios")
+    assert scenario not in presets.names("scenarios")
     config.load(scenario, "hts_ppo")
     assert gin.query_parameter("Football.scenario") == scenario
     config.load(scenario, "hts_ppo", gin_bindings=["Football.scenario = '5_vs_5'"])

@@ -240,9 +240,13 @@ def test_no_room_for_another_process(tmp_path, monkeypatch, evaluated):
     monkeypatch.setattr(
         subprocess, "Popen", mock.Mock(side_effect=OSError(errno.ENOMEM, "Cannot allocate memory"))
     )
-    assert evaluations.ended() == []
-    assert not evaluations.is_idle
-    assert evaluations.ended() == []
+    for pause, attempts in [(5.0, 1), (5.0, 1), (0.0, 2)]:
+        monkeypatch.setattr(evaluation_process, "_PAUSE_SEC", pause)
+        if not pause:
+            evaluations._next_start = 0.0
+        assert not evaluations.is_idle
+        assert evaluations.ended() == []
+        assert subprocess.Popen.call_count == attempts
     assert evaluations.is_idle
 
 

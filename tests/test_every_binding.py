@@ -21,7 +21,7 @@ import pytest
 from annotated_types import Ge, Le, Len
 
 import hts_tf
-from hts_tf import config, configurables, errors, settings
+from hts_tf import config, configurables, errors, presets, settings
 from hts_tf.build import build
 from hts_tf.files import scope
 
@@ -190,9 +190,9 @@ def few_bindings(tmp_path, monkeypatch):
         (tmp_path / kind).mkdir()
     method = "Trainer.schedule = @HTS\nTrainer.algorithm = @PPO()\n"
     (tmp_path / "methods" / "hts_ppo.gin").write_text(method)
-    scenario = (config.gin_directory() / "scenarios" / "synthetic.gin").read_text()
+    scenario = (presets.directory() / "scenarios" / "synthetic.gin").read_text()
     (tmp_path / "scenarios" / "synthetic.gin").write_text(scenario)
-    monkeypatch.setattr(config, "gin_directory", lambda: tmp_path)
+    monkeypatch.setattr(presets, "directory", lambda: tmp_path)
 
 
 @pytest.mark.parametrize("name", sorted({name.partition(".")[0] for name in parameters()}))

@@ -15,7 +15,8 @@ from hts_tf.environments.synthetic import Synthetic
 from hts_tf.files import checkpoint
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
-from hts_tf.networks.exported import FORMATS, Exported, bounded
+from hts_tf.networks.export_formats import FORMATS
+from hts_tf.networks.exported import Exported, bounded
 from hts_tf.networks.normalisation import ObservationNormaliser
 from hts_tf.networks.torsos import ToFloat
 from hts_tf.networks.transparent import Transparent

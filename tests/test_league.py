@@ -34,6 +34,18 @@ def test_members():
     ]
 
 
+def test_an_exploiter_meets_nobody_else(tmp_path):
+    nobody_else = {
+        "Opponents.self_play = 0.0",
+        "Opponents.scripted = ()",
+        "Opponents.snapshot_every_updates = None",
+    }
+    for member in members(3):
+        bound = {*member.bindings(tmp_path)}
+        assert (nobody_else <= bound) == member.exploits
+        assert bool(nobody_else & bound) == member.exploits
+
+
 @pytest.mark.slow
 def test_a_league_and_again(tmp_path):
     directory = tmp_path / "league"

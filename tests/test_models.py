@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from hts_tf import evaluator, round_robin
+from hts_tf import intervals, round_robin
 from hts_tf.files import archive, models, policies, scope
 from hts_tf.files.workdir import Workdir
 from tests import command_line, refusals
@@ -206,7 +206,7 @@ def test_the_page_says_how_they_play():
     for name, score, episode_return, fingerprint in rows:
         said = f"score {score.replace('(', '(95 % interval ')}, return {episode_return}"
         episodes = archive.read(models.find(name) / archive.FILE_NAME)
-        assert said == evaluator.described(episodes)
+        assert said == intervals.described(episodes)
         found = policies.read(name).arrays
         count = sum(key.startswith("variable/") for key in found)
         parameters = b"".join(found[f"variable/{i}"].tobytes() for i in range(count))

@@ -1,4 +1,5 @@
 import dataclasses
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from hts_tf.files.workdir import Workdir
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.round_robin import Entrant, RoundRobin
+from tests.guessing import Guessing
 
 EMPTY_GOAL = Football(
     "academy_empty_goal_close",
@@ -272,3 +274,23 @@ def test_a_whole_team_is_whoever_can_be_controlled_in_the_scenario(clean_gin, tm
     config.load("5_vs_5", "hts_ppo", gin_bindings=["Football.left_players = 'all'"])
     found = round_robin.environment_of(Workdir(tmp_path), "11_vs_11_stochastic")
     assert found.players == (11, 11)
+
+
+@dataclasses.dataclass(frozen=True)
+class GuessingTo(Guessing):
+    """Is over for who has guessed so often; which its spec does not say."""
+
+    wins_at: int = 4
+
+
+def test_games_of_users_own_that_differ_are_told_of(monkeypatch, capfd):
+    games = {"a": GuessingTo(), "b": GuessingTo(wins_at=5), "c": GuessingTo()}
+    learnt = round_robin.Learnt
+    monkeypatch.setattr(round_robin, "_read", lambda name, _: learnt(Workdir(name), "", (), None))
+    monkeypatch.setattr(round_robin.config, "load_text", lambda *_: None)
+    monkeypatch.setattr(round_robin, "environment_of", lambda run, *_: games[run.path.name])
+    monkeypatch.setattr(learnt, "policy", lambda *_: SimpleNamespace(batching=None))
+    environment, _ = round_robin.enter([*games], [])
+    assert environment == games["a"]
+    [said] = capfd.readouterr().err.splitlines()
+    assert re.search(r"b has learnt in .*wins_at=5\), and plays in .*wins_at=4\) here", said)

@@ -139,6 +139,7 @@ REFUSED = [
     (["--processes=2"], "--processes=2 needs --at_once=2 or more"),
     (["--draw=5000000000"], "--draw=5000000000"),
     (["--scenarios=nowhere"], "unknown scenario 'nowhere'"),
+    (["--scenarios=synthetic,CartPole-v1"], "scores of these are not on one scale"),
 ]
 
 

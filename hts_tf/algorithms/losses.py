@@ -36,7 +36,7 @@ def kl_estimate(log_prob_ratio: tf.Tensor, counts: Counts = ()) -> tf.Tensor:
         them, under the `hts` schedule.
       counts: see above.
     """
-    return mean(tf.exp(log_prob_ratio) - 1.0 - log_prob_ratio, counts)
+    return mean(tf.math.expm1(log_prob_ratio) - log_prob_ratio, counts)
 
 
 def actor_critic_loss(

@@ -19,7 +19,7 @@ from hts_tf import evaluator, rollouts, settings, specs, trees  # noqa: F401  gi
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments.football import super_mini_map
 from hts_tf.files import participants, run_flags
-from hts_tf.networks import exported
+from hts_tf.networks import export_formats, exported
 from hts_tf.system import command, compute, terminal
 
 _EPISODES = flags.DEFINE_integer(
@@ -97,8 +97,8 @@ class Format:
     """
 
     def __init__(self, policy: exported.Exported, name: str, path: Path) -> None:
-        """Writes and reads it. Raises: ConfigError: see `exported.write`."""
-        exported.write(policy, name, path)
+        """Writes and reads it. Raises: ConfigError: see `export_formats.write`."""
+        export_formats.write(policy, name, path)
         files = [path, *path.rglob("*")]
         self.name = name
         self.size = sum(file.stat().st_size for file in files if file.is_file())
@@ -173,14 +173,14 @@ def benchmark() -> None:
     """Compares, and prints.
 
     Raises:
-      ConfigError: there is no such policy, or see `exported.write`.
+      ConfigError: there is no such policy, or see `export_formats.write`.
     """
     participant = participants.load(run_flags.workdir(), run_flags.MODULES.value, compute.configure)
     environment = participant.environment
     asked = exported.Exported(participants.in_float32(participant).agent, environment.spec)
     policy = Policy(participant.agent, environment.spec.num_players)
     with tempfile.TemporaryDirectory() as directory:
-        formats = [Format(asked, name, Path(directory, name)) for name in exported.FORMATS]
+        formats = [Format(asked, name, Path(directory, name)) for name in export_formats.FORMATS]
         compared = Compared(policy, asked, formats)
         evaluator.play(environment, compared, _EPISODES.value, _SEED.value, 1, _DETERMINISTIC.value)
     terminal.say(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hts_tf import errors
-from hts_tf.system import whole
+from hts_tf.system import outputs, whole
 
 
 def check_counts(flag: str, texts: Iterable[str]) -> None:
@@ -27,7 +27,7 @@ class Table:
         Raises:
           ConfigError: it cannot be written.
         """
-        self._path = whole.output(output) if output is not None else None
+        self._path = outputs.named(output) if output is not None else None
         self._columns = columns
         self._rows: list[Iterable[Any]] = []
         if self._path is not None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from absl import flags
 
-from hts_tf import config
+from hts_tf import presets
 from hts_tf.benchmarks import options, training_run
 from hts_tf.system import command, terminal
 
@@ -70,7 +70,7 @@ def cases() -> Iterator[tuple[str, str, int]]:
       ConfigError: a scenario is unknown, or a value is not a number of at least 1.
     """
     for scenario in _SCENARIOS.value or [""]:
-        config.check_names(scenario, "hts_ppo")
+        presets.check(scenario, "hts_ppo")
     for sweep, flag in _SWEEPS.items():
         options.check_counts(sweep, flag.value)
     for scenario in _SCENARIOS.value:

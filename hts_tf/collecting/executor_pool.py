@@ -1,6 +1,7 @@
 """The executor pool: starts the executors, replaces those that die, and ends them all."""
 
 import contextlib
+import errno
 import os
 import pickle
 import select
@@ -22,7 +23,10 @@ from hts_tf.system import processes, source, start, terminal
 
 # Not `-m`: it would begin as commands do, and take signals before `main` says what they mean.
 EXECUTOR = "from hts_tf.collecting import executor_process; executor_process.main()"
-_GRACE_SEC = 5.0  # for executors to end by themselves
+_GRACE_SEC = 5.0  # for executors to end by themselves, or when they are killed
+# What a machine may be short of for a while, and for how long that is waited for.
+_SHORT_OF = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+_PAUSES_SEC = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 class WorkerError(errors.RunError):
@@ -131,7 +135,8 @@ class ExecutorPool:
                 self._spawn(index)
             self._watch()
         except BaseException as error:
-            self._on_failure(error)
+            if not self._stopping:  # then executors may fail
+                self._on_failure(error)
         finally:
             self._end_all()
 
@@ -155,7 +160,30 @@ class ExecutorPool:
             self._kill_hanging()
 
     def _spawn(self, index: int) -> int:
-        """Starts an executor and returns its pidfd."""
+        """Starts an executor, later if the machine is short of something, and returns its pidfd.
+
+        Raises:
+          WorkerError: it cannot be started.
+        """
+        pauses = iter(_PAUSES_SEC)
+        while True:
+            try:
+                return self._spawn_at_once(index)
+            except OSError as error:
+                why = f"executor {index} cannot be started: {error}"
+                pause = next(pauses, None) if error.errno in _SHORT_OF else None
+                if pause is None or self._stopping:
+                    raise WorkerError(why) from error
+                terminal.warn(f"{why}; trying again in {pause:g} s")
+                self._sleep(pause)
+
+    def _sleep(self, seconds: float) -> None:
+        """Returns after so long, or when it is to stop."""
+        poll = select.poll()
+        poll.register(self._wake, select.POLLIN)
+        poll.poll(1000 * seconds)
+
+    def _spawn_at_once(self, index: int) -> int:
         task = self._tasks[index]
         self._doing[index] = executor.Doing(
             executor.STARTING, slot=-1, episode=-1, task=0, step=0, since=time.monotonic_ns()
@@ -173,8 +201,13 @@ class ExecutorPool:
                 env={**os.environ, **processes.ALONE},
                 start_new_session=True,  # Ctrl-C is for the trainer alone
             )
+        try:
+            sentinel = os.pidfd_open(process.pid)
+        except OSError:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                _end_session(process)
+            raise
         self._processes[index] = process
-        sentinel = os.pidfd_open(process.pid)
         self._sentinels[sentinel] = index
         return sentinel
 
@@ -262,7 +295,10 @@ class ExecutorPool:
             poll = select.poll()
             poll.register(sentinel, select.POLLIN)
             poll.poll(1000 * max(0.0, deadline - time.monotonic()))
-            _end_session(self._processes[index])  # also one that is in a long env step
+            try:
+                _end_session(self._processes[index])  # also one that is in a long env step
+            except subprocess.TimeoutExpired:
+                terminal.warn(f"executor {index} was killed, but hangs in a call of the system's")
             os.close(sentinel)
 
 
@@ -270,10 +306,13 @@ def _end_session(leader: subprocess.Popen) -> int:
     """Kills an executor, if it lives, and all that its environments started; returns its exit code.
 
     As long as nobody has waited for the leader, its session's number is no other's.
+
+    Raises:
+      TimeoutExpired: the kernel cannot end it yet.
     """
     os.kill(leader.pid, signal.SIGKILL)  # first, so that no more are started
     for pid, (_, _, _, session, *_) in processes.all_fields():
         if int(session) == leader.pid:
             with contextlib.suppress(OSError):  # it has just ended
                 os.kill(pid, signal.SIGKILL)
-    return leader.wait()
+    return leader.wait(_GRACE_SEC)

@@ -21,6 +21,10 @@ from hts_tf.collecting.executor_pool import ExecutorPool, WorkerError
 from hts_tf.collecting.executor_process import ExecutorTask
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base
+from hts_tf.system import processes
+
+_OPEN_FILES = 256  # of all but executors
+_FILES_OF_EXECUTOR = 4  # its buffer's two ends, its pidfd, and what it is told by
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +94,14 @@ class Workers:
         crew: Crew,
         rivals: actor.Rivals | None = None,
     ) -> None:
-        """Allocates memory and buffers, for environments of that recipe; starts nothing."""
+        """Allocates memory and buffers, for environments of that recipe; starts nothing.
+
+        Raises:
+          ConfigError: so many executors need more open files than the system permits.
+        """
+        processes.allow_open_files(
+            _OPEN_FILES + _FILES_OF_EXECUTOR * crew.num_executors, "lower Trainer.num_executors"
+        )
         self._rivals = rivals
         self.crew = crew
         self.step = step

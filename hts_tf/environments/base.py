@@ -24,7 +24,8 @@ class StepResult(NamedTuple):
 
     Attributes:
       reward: what the agent learns from; a finite number.
-      score: what is reported as success (football: goals only).
+      score: what is reported as success (football: goals only); of several players, who has left
+        still has one, and rewards no more.
       terminated: the episode ended by the game's rules; the observation after it has no value.
       truncated: a time limit cut the episode; the observation just written is its last one,
         and its value is worth bootstrapping from. Together with `terminated` it counts for nothing.

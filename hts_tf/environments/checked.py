@@ -147,8 +147,9 @@ class Checked(base.Environment):
             raise self._error(str(error)) from None
         if self._choices is not None and self._there.any():
             self._check_mask(observation)
-        reward, score = (np.where(there, x, np.float32(0)) for x in (result.reward, result.score))
-        return base.StepResult(reward, score, terminated, truncated, figures)
+        reward = np.where(there, result.reward, np.float32(0))
+        # The game goes on for the side of who has left, so scores are as the environment says.
+        return base.StepResult(reward, result.score, terminated, truncated, figures)
 
     def close(self) -> None:
         """See base class."""

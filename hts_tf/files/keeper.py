@@ -1,18 +1,15 @@
 """The keeper: what a run keeps in its workdir while it goes on, and takes up again afterwards."""
 
 import json
-import math
-import shlex
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from hts_tf import config, errors, operative, rollouts, seeding, trees
+from hts_tf import errors, rollouts, seeding, trees
 from hts_tf.collecting.deaths import Attempt
-from hts_tf.files import archive, fingerprint_log, policies, scope
+from hts_tf.files import archive, crash, fingerprint_log, policies, scope
 from hts_tf.files.episodes import EpisodeTracker
 from hts_tf.files.evaluations import Evaluations
 from hts_tf.files.fingerprint_log import FingerprintLog
@@ -255,19 +252,7 @@ class Keeper:
         )
         if self._team.number:  # whose workdir is gone with the run
             return f"that episode (seed {seed}) was on machine {self._team.number}, and is not kept"
-        path = self._workdir.path / f"crash_env{attempt.env}_episode{attempt.episode}.bin"
-        try:
-            archive.write(path, [_record(attempt, seed, number)])
-        except OSError as error:
-            return f"that episode (seed {seed}) was not kept: {error}"
-        modules = operative.bindings(self._workdir.configuration()).get(operative.IMPORTS, ())
-        replay = shlex.join(
-            [
-                *(sys.executable, "-m", "hts_tf.replay", f"--workdir={self._workdir.path}"),
-                *(f"--archive={path}", "--check_only", *config.modules_flags(modules)),
-            ]
-        )
-        return f"to replay that episode (seed {seed}): {replay}"
+        return crash.keep(self._workdir, attempt, seed, number)
 
     def close(self) -> None:
         """Closes the files; may be called twice."""
@@ -275,20 +260,6 @@ class Keeper:
             if file is not None:
                 file.close()
         self._workdir.close()
-
-
-def _record(attempt: Attempt, seed: int, interval: int) -> archive.Record:
-    """Returns what `hts_tf.replay` needs of the episode that an executor died in."""
-    return archive.Record(
-        attempt.env,
-        attempt.episode,
-        seed,
-        interval,
-        score=math.nan,
-        episode_return=math.nan,
-        actions=attempt.actions.tobytes(),
-        action_bytes=attempt.actions[:1].nbytes or 1,
-    )
 
 
 def _warn_of_another_scope(before: dict[str, str], now: dict[str, str]) -> None:

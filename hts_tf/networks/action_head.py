@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from hts_tf import errors, specs, trees
-from hts_tf.networks.torsos import Seeds
+from hts_tf.networks.initialisation import Seeds
 from hts_tf.networks.transparent import Transparent
 
 

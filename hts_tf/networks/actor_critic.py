@@ -12,8 +12,9 @@ from hts_tf.networks import choice
 from hts_tf.networks.action_head import ActionHead, Distribution
 from hts_tf.networks.agent import Agent
 from hts_tf.networks.cores import CoreMaker
+from hts_tf.networks.initialisation import Seeds, dense
 from hts_tf.networks.normalisation import ObservationNormaliser
-from hts_tf.networks.torsos import Seeds, Torso, dense, seen_by_critic, seen_by_policy, through
+from hts_tf.networks.torsos import Torso, seen_by_critic, seen_by_policy, through
 
 # From features to what a core makes of them, and what it remembers then.
 _Remember = Callable[[tf.Tensor], tuple[tf.Tensor, trees.Tree]]

@@ -9,7 +9,7 @@ import tensorflow as tf
 from hts_tf import specs, trees
 from hts_tf.configurables import configurable
 from hts_tf.networks.action_head import ActionHead
-from hts_tf.networks.torsos import Seeds, dense
+from hts_tf.networks.initialisation import Seeds, dense
 
 
 class BernoulliDistribution:

@@ -11,7 +11,8 @@ from annotated_types import Ge, Le
 from hts_tf import errors, specs, trees
 from hts_tf.configurables import configurable
 from hts_tf.networks.by_entry import suited
-from hts_tf.networks.torsos import Seeds, Torso, through, without
+from hts_tf.networks.initialisation import Seeds
+from hts_tf.networks.torsos import Torso, through, without
 from hts_tf.networks.transparent import Transparent
 
 

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from hts_tf import errors, specs, trees
 from hts_tf.configurables import configurable
-from hts_tf.networks.torsos import Seeds, Torso, image_shape, mlp, nature_cnn, small_cnn, through
+from hts_tf.networks.initialisation import Seeds
+from hts_tf.networks.torsos import Torso, image_shape, mlp, nature_cnn, small_cnn, through
 from hts_tf.networks.transparent import Transparent
 
 # What the three convolutions of the Nature CNN need, and what a convolution that is 3 wide does.

@@ -7,7 +7,7 @@ import tensorflow as tf
 from hts_tf import specs, trees
 from hts_tf.configurables import configurable
 from hts_tf.networks.action_head import ActionHead
-from hts_tf.networks.torsos import Seeds, dense
+from hts_tf.networks.initialisation import Seeds, dense
 
 # The logit of what must not be taken. Probabilities and gradients there are zero, and yet log_prob,
 # entropy and KL stay finite, which they would not with -inf.

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from hts_tf import specs, values
 from hts_tf.configurables import configurable
-from hts_tf.networks.torsos import Seeds
+from hts_tf.networks.initialisation import Seeds
 from hts_tf.networks.transparent import Transparent
 
 State = dict[str, tf.Tensor]

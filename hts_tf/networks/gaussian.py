@@ -11,7 +11,7 @@ from annotated_types import Ge, Le
 from hts_tf import errors, specs, trees
 from hts_tf.configurables import configurable
 from hts_tf.networks.action_head import ActionHead
-from hts_tf.networks.torsos import Seeds, dense
+from hts_tf.networks.initialisation import Seeds, dense
 
 _HALF_LOG_2_PI = 0.5 * math.log(2.0 * math.pi)
 

@@ -1,9 +1,7 @@
 """Torsos: the layers under the heads, one builder for each kind of observation."""
 
-import contextlib
 import math
-import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 import keras
@@ -13,42 +11,12 @@ from annotated_types import Len
 
 from hts_tf import errors, specs, trees, values
 from hts_tf.configurables import configurable
-from hts_tf.networks import sparse_convolution
+from hts_tf.networks.initialisation import Seeds
+from hts_tf.networks.sparse_convolution import SparseConv2D
+from hts_tf.networks.sparse_convolution_pair import SparseConv2DPair
 from hts_tf.networks.transparent import Transparent
 
 _MOST_VALUES = 1 << 22  # of what is to be a one-hot vector
-
-
-class Seeds:
-    """Hands every initialiser a seed of its own, in the order of asking."""
-
-    def __init__(self, seed: int) -> None:
-        self._next = seed
-
-    def orthogonal(self, gain: float) -> keras.initializers.Initializer:
-        """Returns an orthogonal initialiser with the next seed."""
-        self._next += 1
-        return keras.initializers.Orthogonal(gain, seed=self._next)
-
-    @contextlib.contextmanager
-    def for_all(self) -> Iterator[None]:
-        """Has initialisers that are made without a seed get theirs from here, too.
-
-        Such as those of a layer that a user's torso makes as Keras' examples do. Keras draws their
-        seeds from Python's `random`, which is as it was afterwards.
-        """
-        before = random.getstate()
-        random.seed(self._next)
-        try:
-            yield
-        finally:
-            random.setstate(before)
-
-
-def dense(units: int, seeds: Seeds, gain: float) -> keras.layers.Dense:
-    """Returns the linear layer of a head, in float32."""
-    kernel = seeds.orthogonal(gain)
-    return keras.layers.Dense(units, dtype="float32", kernel_initializer=kernel)
 
 
 class ToFloat(Transparent):
@@ -230,11 +198,11 @@ def _convolutional(
     for sizes in convolutions:
         kernel = {"kernel_initializer": seeds.orthogonal(gain)}
         if is_sparse and not stack:
-            stack.append(sparse_convolution.SparseConv2D(spec, *sizes, **kernel))
+            stack.append(SparseConv2D(spec, *sizes, **kernel))
         else:
             stack.append(keras.layers.Conv2D(*sizes, **kernel))
     if is_sparse and len(stack) > 1:
-        stack[:2] = [sparse_convolution.SparseConv2DPair(*stack[:2])]
+        stack[:2] = [SparseConv2DPair(*stack[:2])]
     layers: list[keras.layers.Layer] = [] if is_sparse else [ToFloat(spec)]
     if not is_sparse and _channels_first(spec):
         layers.append(keras.layers.Permute((2, 3, 1)))

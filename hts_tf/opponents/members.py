@@ -29,6 +29,7 @@ class Member(NamedTuple):
             yield f"Trainer.start_from = {str(directory / self.begins_as)!r}"
         if self.exploits:
             yield "Opponents.self_play = 0.0"
+            yield "Opponents.scripted = ()"
             yield "Opponents.snapshot_every_updates = None"
 
 

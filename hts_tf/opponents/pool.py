@@ -14,7 +14,7 @@ from hts_tf.networks.agent import Agent
 from hts_tf.opponents import weightings
 from hts_tf.opponents.results import SELF, Results
 from hts_tf.opponents.roster import Roster
-from hts_tf.opponents.scripted import Scripted
+from hts_tf.opponents.scripted import Scripted, choose
 
 WIN_RATE = "opponents/win_rate/"  # before names: of figures
 
@@ -133,6 +133,7 @@ class Pool:
         self._make_agent = make_agent
         self._store = store
         self._seed = seed
+        self._action = environment.action
         self._scripted = [make(environment) for make in settings.scripted]
         scripted = [type(opponent).__name__ for opponent in self._scripted]
         self._roster = Roster(scripted, settings.frozen, settings.pool_size)
@@ -184,7 +185,8 @@ class Pool:
             rows = np.flatnonzero(who == number)
             own = trees.map(lambda x, r=rows: x[r], (observation, noise, state))
             if self._roster.is_scripted(number):
-                answer.action[rows] = self._scripted[number - 1].act(*own[:2])
+                asked = self._scripted[number - 1]
+                answer.action[rows] = choose(asked, self._action, *own[:2])
                 continue
             found = self._frozen[number].policy.act(*own)
             for array, part in zip(trees.leaves(answer), trees.leaves(found), strict=True):

@@ -39,27 +39,30 @@ def bradley_terry(points: np.ndarray, anchor: int | None = None) -> Ratings:
     Returns:
       Ratings; all 0 where nobody has played.
     """
-    count = len(points)
-    matches = points + points.T
-    strength = np.zeros(count)
-    for _ in range(_ROUNDS):
-        gradient, information = _derivatives(strength, points, matches)
-        step = np.linalg.solve(information, gradient)
-        strength = strength + step / max(1.0, np.abs(step).max())
-        if np.abs(step).max() < _TOLERANCE:
-            break
+    count, strength = len(points), strengths(points)
     zero = np.full(count, 1.0 / count) if anchor is None else np.eye(count)[anchor]
     centre = np.eye(count) - zero  # of each, less what is to be 0
-    covariance = centre @ np.linalg.inv(_derivatives(strength, points, matches)[1]) @ centre.T
+    covariance = centre @ np.linalg.inv(_derivatives(strength, points)[1]) @ centre.T
     width = _Z * np.sqrt(np.diag(covariance).clip(0.0)) * ELO
     rating = centre @ strength * ELO
     return Ratings(rating, rating - width, rating + width)
 
 
-def _derivatives(
-    strength: np.ndarray, points: np.ndarray, matches: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def strengths(points: np.ndarray) -> np.ndarray:
+    """Returns the fitted strengths s, [n], in log odds; see `bradley_terry`."""
+    strength = np.zeros(len(points))
+    for _ in range(_ROUNDS):
+        gradient, information = _derivatives(strength, points)
+        step = np.linalg.solve(information, gradient)
+        strength = strength + step / max(1.0, np.abs(step).max())
+        if np.abs(step).max() < _TOLERANCE:
+            break
+    return strength
+
+
+def _derivatives(strength: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns the gradient of the log likelihood, and minus its second derivative."""
+    matches = points + points.T
     odds = strength[:, None] - strength[None, :]
     chance = 1.0 / (1.0 + np.exp(-odds))
     alone = 1.0 / (1.0 + np.exp(-strength))  # against the player of strength 0

@@ -47,8 +47,8 @@ class Results:
     def freeze(self) -> None:
         """Rates the current policy, and has it be another opponent, as it is now."""
         if len(self.outcomes) > 1:
-            found = ratings.bradley_terry(self._points).rating
-            self._rating = float(found[SELF] - found[1])
+            strength = ratings.strengths(self._points)
+            self._rating = float(ratings.ELO * (strength[SELF] - strength[1]))
         self.outcomes = np.concatenate([self.outcomes, np.zeros((1, 3))])
         # What it has scored since the last time, it has scored as who is frozen now.
         order = np.arange(len(self._points) + 1)

@@ -8,7 +8,7 @@ from absl import flags
 
 from hts_tf import errors
 from hts_tf.files import curves
-from hts_tf.system import command, installation, whole
+from hts_tf.system import command, installation, outputs
 
 _COMPARISON = flags.DEFINE_list(
     "comparison", None, "directories that hts_tf.compare wrote, separated by commas", required=True
@@ -37,7 +37,7 @@ def report() -> None:
     paths = making.make(
         [Path(directory) for directory in _COMPARISON.value],
         Path(_SYSTEMS.value) if _SYSTEMS.value else None,
-        whole.output(_OUTPUT.value),
+        outputs.named(_OUTPUT.value),
         shlex.join(["python", "-m", "hts_tf.report", *sys.argv[1:]]),
         None if _TARGETS.value is None else curves.targets(_TARGETS.value),
     )

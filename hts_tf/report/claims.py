@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from hts_tf.comparison import UNFINISHED, have_one_scale
+from hts_tf.comparison import have_one_scale
+from hts_tf.measurements import UNFINISHED
 from hts_tf.report import statistics
 from hts_tf.report.runs import Reach, Run, common_range, judged, mean_score, reaches
 from hts_tf.report.style import look, order, title

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from hts_tf import comparison, errors
 from hts_tf.files import scope
 from hts_tf.files.episodes import WINDOW
+from hts_tf.measurements import DIVERGED, UNFINISHED
 from hts_tf.report import (
     claims,
     figures,
@@ -129,7 +130,7 @@ def _methods(table: pd.DataFrame) -> str:
 def _summary(table: pd.DataFrame) -> str:
     seeds = table.groupby(["scenario", "method"])["seed"].nunique()
     span = f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()} to {seeds.max()}"
-    unfinished = int(table["ended"].isin([comparison.UNFINISHED, comparison.DIVERGED]).sum())
+    unfinished = int(table["ended"].isin([UNFINISHED, DIVERGED]).sum())
     text = (
         f"{len(table)} runs of {_methods(table)}; {_counted(table, 'scenario')}; {span} "
         f"seed{'' if span == '1' else 's'} of each; {table['seconds'].sum() / 3600:.1f} hours of "

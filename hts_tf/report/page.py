@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from hts_tf.measurements import DIVERGED, ENV_STEPS, MINUTES, REACHED, STOPPED
 from hts_tf.report import style
 from hts_tf.report.runs import Reach, Run, reaches
 from hts_tf.system import whole
@@ -18,11 +19,11 @@ from hts_tf.watching import picture
 _PACKAGE = Path(__file__).parent
 _PIXELS_PER_INCH = 105  # of a page: a picture's letters come out a little smaller than its text
 ENDED = {  # what runs.csv calls it, in words
-    "reached": "at the scores to reach",
-    "minutes": "out of minutes",
-    "env_steps": "out of env steps",
-    "stopped": "by an observer",
-    "diverged": "out of bounds",
+    REACHED: "at the scores to reach",
+    MINUTES: "out of minutes",
+    ENV_STEPS: "out of env steps",
+    STOPPED: "by an observer",
+    DIVERGED: "out of bounds",
 }
 POSTER_METHODS = ("impala", "ppo", "hts_ppo")
 

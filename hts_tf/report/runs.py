@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hts_tf.comparison import DIVERGED, UNFINISHED
 from hts_tf.files.curves import Curve
+from hts_tf.measurements import DIVERGED, UNFINISHED
 
 AXES = ("env_steps", "minutes")
 GRID_POINTS = 200
@@ -22,7 +22,7 @@ class Run(NamedTuple):
       curve: from the moment on at which the score is that of 100 episodes; the rest is noise.
       env_steps: made in all.
       minutes: passed in all.
-      ended: why; see `comparison.Measured`.
+      ended: why; see `measurements.Measured`.
     """
 
     method: str

@@ -4,12 +4,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from hts_tf import comparison, errors
+from hts_tf import candidates, comparison, errors
+from hts_tf.candidates import Candidate
 from hts_tf.comparison import Run
 from hts_tf.files.curves import RunLog
 from hts_tf.files.workdir import Workdir
-from hts_tf.sweeping.record import UNFINISHED, Outcome
-from hts_tf.system import terminal, whole
+from hts_tf.sweeping.record import REFUSED, UNFINISHED, Outcome
+from hts_tf.system import parallel, terminal, whole
 from hts_tf.system.child import Child, ChildError
 from hts_tf.trainings import Training, divergence, has_more, nothing_left
 
@@ -49,6 +50,29 @@ class Plan(NamedTuple):
         return self.trial(trial) / str(self.runs[run])
 
 
+def check(plan: Plan, trials: Sequence["Trial"]) -> None:
+    """Refuses trials that cannot be trained: values that are good alone may not go together.
+
+    Args:
+      plan: of all.
+      trials: to be made; those that have begun are known to be trainable.
+    """
+    new = [trial for trial in trials if not _has_begun(plan.trial(trial.number))]
+    trained = dict.fromkeys((run.scenario, run.method) for run in plan.runs)
+    tried = [
+        (trial, Candidate(*what, plan.gin_files, plan.gin_bindings, [trial.bindings], True))
+        for trial in new
+        for what in trained
+    ]
+    refusals = parallel.each(
+        candidates.begin_refusals, [candidate for _, candidate in tried], processes=1
+    )
+    for (trial, _), refusal in zip(tried, refusals, strict=True):
+        if refusal and trial.state == UNFINISHED:
+            trial.refuse()
+            terminal.warn(f"trial {trial.number} cannot be trained: {refusal}")
+
+
 def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Iterator[None]:
     """Makes what is yet to be made of a trial, and judges it; see `trainings.together`.
 
@@ -62,6 +86,8 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
         trial was.
       ChildError: a training refused its configuration, or failed in other ways than by learning.
     """
+    if trial.state == REFUSED:
+        return
     _claim(plan.trial(trial.number), "\n".join(trial.bindings))
     _check_alike(plan, trial.number)
     for number, run in enumerate(plan.runs):
@@ -99,15 +125,17 @@ def _train(
 ) -> Iterator[None]:
     """Trains until a run, or its whole trial, is over; see `make`, also for what it raises."""
     is_checked = False
+    # It ends by itself once it has learnt from its last env steps; so does one that has come there
+    # before, also if its newest checkpoint is older.
+    ends_by_itself = log.env_steps >= plan.total_env_steps[number]
 
     def is_to_end() -> bool:
-        nonlocal is_checked
+        nonlocal is_checked, ends_by_itself
         if log.read() and not is_checked:  # it has begun, so that there is its configuration
             _check_alike(plan, trial.number)
             is_checked = True
-        is_over = _judge(plan, trial, number, log)
-        # It ends by itself once it has learnt from the last env steps.
-        return is_over and log.env_steps < plan.total_env_steps[number]
+        ends_by_itself = ends_by_itself or log.env_steps >= plan.total_env_steps[number]
+        return _judge(plan, trial, number, log) and not ends_by_itself
 
     try:
         yield from training.steps(is_to_end, begin)
@@ -129,21 +157,28 @@ def _claim(directory: Path, drawn: str) -> None:
     path = directory / DRAWN
     with whole.refusing("--output"):
         directory.mkdir(parents=True, exist_ok=True)
-        if path.exists() and any(directory.glob("*/config.gin")):
+        if path.exists() and _has_begun(directory):
             there = path.read_text(encoding="utf-8")
             if there != drawn:
                 raise errors.ConfigError(
                     f"{directory} was begun with {_in_a_line(there)}, but {_in_a_line(drawn)} is "
                     "drawn now: by another Optuna or numpy? Bring that back, or take another "
-                    "--output"
+                    "--output. (Where trainings do not repeat, as with --minutes, it may be that "
+                    "one of an earlier trial was cut off, and has made something else since.)"
                 )
         whole.write(path, drawn.encode())
 
 
+def _has_begun(directory: Path) -> bool:
+    return any(directory.glob("*/config.gin"))
+
+
 def _check_alike(plan: Plan, number: int) -> None:
     """Raises: ConfigError: a trial differs from the first one in more than what is searched."""
+    # Not always the first: it may have been refused.
+    begun = next((one for one in range(number) if _has_begun(plan.trial(one))), number)
     comparison.check_alike(
-        ((plan.trial(one), run) for run in plan.runs for one in sorted({0, number})),
+        ((plan.trial(one), run) for run in plan.runs for one in sorted({begun, number})),
         f"bring the settings back, and remove {plan.trial(number)}; or take another --output",
         plan.searched,
     )

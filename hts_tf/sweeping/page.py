@@ -11,7 +11,7 @@ from hts_tf.report import figures, page, style
 from hts_tf.report.page import Picture
 from hts_tf.sweeping import record
 from hts_tf.sweeping.making import Plan
-from hts_tf.sweeping.record import COMPLETE, Outcome
+from hts_tf.sweeping.record import COMPLETE, REFUSED, Outcome
 
 _NUM_BEST = 10
 
@@ -33,7 +33,7 @@ def write(
       command: that made them.
     """
     style.use()
-    ranked = record.best(outcomes)
+    ranked = [outcome for outcome in record.best(outcomes) if outcome.state != REFUSED]
     axis = "env steps" if plan.minutes is None else "minutes"
     states = [outcome.state for outcome in outcomes]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
@@ -54,7 +54,7 @@ def write(
         axis=axis,
         window=WINDOW,
         curves=Picture.of(_curves(plan, ranked, axis), plan.directory / "report_curves.png"),
-        values=Picture.of(_values(names, outcomes), plan.directory / "report_values.png"),
+        values=Picture.of(_values(names, ranked), plan.directory / "report_values.png"),
         origin=identity,
         command=command,
     )

@@ -14,6 +14,7 @@ IDENTITY, TRIALS, BEST = "sweep.json", "trials.csv", "best.gin"
 
 # What may become of a trial.
 COMPLETE, PRUNED, DIVERGED, UNFINISHED = "complete", "pruned", "diverged", "unfinished"
+REFUSED = "refused"
 
 
 class Outcome(NamedTuple):
@@ -96,11 +97,13 @@ def best(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
     What these have not made counts as 0, which is much where scores are negative.
     """
-    return sorted(outcomes, key=lambda o: (o.state != COMPLETE, -o.value, o.trial))
+    return sorted(
+        outcomes, key=lambda o: (o.state == REFUSED, o.state != COMPLETE, -o.value, o.trial)
+    )
 
 
 def write(directory: Path, names: Sequence[str], outcomes: Sequence[Outcome]) -> None:
-    """Writes a row for each trial, and the best one as a gin file.
+    """Writes a row for each trial, and the best one, unless all were refused, as a gin file.
 
     The minutes, and the env steps of those that were ended early, are all that may be others where
     the same sweep is made again.
@@ -112,6 +115,8 @@ def write(directory: Path, names: Sequence[str], outcomes: Sequence[Outcome]) ->
     columns = ("trial", "state", "value", *names, "env_steps", "minutes")
     whole.write_csv(directory / TRIALS, columns, rows)
     first = best(outcomes)[0]
+    if first.state == REFUSED:
+        return
     lines = [f"# Trial {first.trial} of {directory.name}: {first.value:.3f}."]
     lines += map(" = ".join, zip(names, first.values, strict=True))
     whole.write(directory / BEST, "\n".join([*lines, ""]).encode())

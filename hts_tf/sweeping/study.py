@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import optuna
 
-from hts_tf.sweeping.record import COMPLETE, DIVERGED, PRUNED, UNFINISHED
+from hts_tf.sweeping.record import COMPLETE, DIVERGED, PRUNED, REFUSED, UNFINISHED
 from hts_tf.sweeping.space import Parameter
 
 MARKS = 20  # of each run, at which a trial is judged
@@ -27,7 +27,7 @@ class Trial:
     Attributes:
       number: from 0 on.
       bindings: of the values, lines of gin.
-      state: `COMPLETE`, `PRUNED`, `DIVERGED`, or `UNFINISHED`.
+      state: `COMPLETE`, `PRUNED`, `DIVERGED`, `REFUSED`, or `UNFINISHED`.
     """
 
     def __init__(self, trial: optuna.Trial, space: Sequence[Parameter], num_runs: int) -> None:
@@ -81,6 +81,10 @@ class Trial:
     def diverge(self) -> None:
         """Learning has gone out of bounds: it is as if the rest had brought nothing."""
         self.state = DIVERGED
+
+    def refuse(self) -> None:
+        """Its values do not go together, and nothing is made of it."""
+        self.state = REFUSED
 
 
 class Study:

@@ -24,7 +24,13 @@ def run(body: Callable[..., int | None], takes_arguments: bool = False) -> NoRet
     def main(argv: list[str]) -> int | None:
         if argv[1:] and not takes_arguments:
             raise errors.ConfigError(f"unexpected argument {argv[1]!r}")
-        return body(*argv[1:])
+        try:
+            return body(*argv[1:])
+        except SystemExit as ending:  # which might say that all is well
+            raise errors.RunError(
+                f"something that was called, such as a function that a gin file names, has called "
+                f"sys.exit({ending.code!r:.80})"
+            ) from ending
 
     def begin() -> None:
         if start.is_tied and os.getsid(0) == os.getpid():  # what environments start is in there

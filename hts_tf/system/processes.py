@@ -1,9 +1,12 @@
-"""What the kernel says of processes, in /proc."""
+"""What the kernel says of processes, in /proc, and what it allows them."""
 
 import contextlib
+import resource
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+
+from hts_tf import errors
 
 # Environment variables: in each of several processes, a pool of BLAS threads would only take
 # processor time.
@@ -46,3 +49,17 @@ def descendants(ancestor: int) -> list[int]:
     for one in found:  # which grows meanwhile
         found += [child for child, parent in parents.items() if parent == one]
     return found[1:]
+
+
+def allow_open_files(number: int, advice: str) -> None:
+    """Lets this process, and those that it starts, have so many files open at once.
+
+    Raises:
+      ConfigError: that is more than the system permits; it ends with the advice.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or number <= soft:
+        return
+    if hard != resource.RLIM_INFINITY and number > hard:
+        raise errors.ConfigError(f"it needs {number:,} open files, of {hard:,} permitted: {advice}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))

@@ -21,6 +21,8 @@ def begin() -> None:
         parent, _, how = os.environ.pop(_PARENT).partition(":")  # not that of its own children
         end_with_parent(int(parent), int(how or signal.SIGKILL))
     _open_closed_streams()
+    # Who has started it may have ignored that, and then nobody could wait for children.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     end_on_signals()
 
 

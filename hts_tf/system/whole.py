@@ -8,7 +8,7 @@ import csv
 import errno
 import io
 import os
-import re
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,23 @@ def write(path: Path, *parts: bytes | memoryview) -> None:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
+
+
+@contextlib.contextmanager
+def directory(path: Path, what: str) -> Iterator[Path]:
+    """Yields a place for a directory that gets its name when the block is done, or is not there.
+
+    Raises:
+      ConfigError: it cannot have that name; see `refusing`.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of who was killed
+    try:
+        yield partial
+        with refusing(what):
+            partial.rename(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _new(path: Path) -> io.FileIO:
@@ -70,17 +87,6 @@ def check(path: Path) -> None:
         temporary.unlink()
 
 
-def prepare(path: Path, what: str) -> None:
-    """Makes a file's directory, and finds out before the work is done whether `write` can write it.
-
-    Raises:
-      ConfigError: it cannot; see `refusing` and `check`.
-    """
-    with refusing(what):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        check(path)
-
-
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
     """Writes a table; see `write`."""
     text = io.StringIO(newline="")
@@ -88,30 +94,6 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Iterable[Any]])
     writer.writerow(columns)
     writer.writerows(rows)
     write(path, text.getvalue().encode())
-
-
-def check_table(
-    output: Path, path: Path, columns: Sequence[str], kind: str, or_more: bool = False
-) -> None:
-    """Finds out before the work is done whether a table may take the place of what is there.
-
-    Args:
-      output: as the flag has it.
-      path: of the table.
-      columns: by which such a table is known.
-      kind: of table, for the message.
-      or_more: whether others may follow.
-
-    Raises:
-      ConfigError: something else is there.
-    """
-    with refusing("--output"):
-        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        found = text.partition("\n")[0].split(",")
-        if text and (found[: len(columns)] if or_more else found) != [*columns]:
-            raise errors.ConfigError(
-                f"--output={output}: {path} is there, and no table of {kind}; take another name"
-            )
 
 
 def append(file: io.FileIO, data: bytes | memoryview) -> None:
@@ -155,19 +137,6 @@ def naming(path: Path | str) -> Iterator[None]:
         if error.errno is not None:
             error.filename = str(path)
         raise
-
-
-def as_name(text: str) -> str:
-    """Returns what a file can be called after a text such as a path: its end, for the most part."""
-    name = re.sub(r"[^\w@.-]+", "-", text).strip("-")
-    return name.encode()[-100:].decode(errors="ignore")  # what file systems limit are bytes
-
-
-def output(path: str) -> Path:
-    """Returns the path of an --output. Raises: ConfigError: it has no name."""
-    if not Path(path).name:
-        raise errors.ConfigError(f"--output={path} names no file")
-    return Path(path)
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ SEED = 2**31 - 1  # of `hts_tf.evaluate`, which would play the same episodes
 
 _BEAT = "."
 _MANY = 20  # policies that wait: more than come together by chance
+_PAUSE_SEC = 5.0  # between attempts to start it
 _LOADING_SEC = 300.0  # that it may take to begin with, while the training has the processors
 
 
@@ -42,6 +43,7 @@ class EvaluationProcess:
         self._evaluations = Evaluations(workdir)
         self._last_updates = -1  # of what was added
         self._failures: Counter[Path] = Counter()
+        self._next_start = 0.0  # not before
         self._asked: Path | None = None
         self._child: Child | None = None
         self._listener: threading.Thread | None = None
@@ -135,13 +137,14 @@ class EvaluationProcess:
 
     def _ask(self) -> None:
         waiting = self._evaluations.waiting()
-        if self._asked is not None or not waiting:
+        if self._asked is not None or not waiting or time.monotonic() < self._next_start:
             return
         self._asked = waiting[0]
         if self._child is None:
             try:
                 self._start()
             except OSError as error:  # such as that there is no memory for another process
+                self._next_start = time.monotonic() + _PAUSE_SEC
                 self._fail(f"no process for it: {error}")
                 return
         self._heard_at = time.monotonic()

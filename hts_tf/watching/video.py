@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from hts_tf import errors, seeding
 from hts_tf.environments import base
 from hts_tf.files import archive
-from hts_tf.system import installation, whole
+from hts_tf.system import installation, outputs, whole
 from hts_tf.watching import playback
 
 SUFFIXES = (".mp4", ".gif")
@@ -144,7 +144,7 @@ def write(path: Path, pictures: Iterable[Image.Image], fps: float) -> None:
       RunError: ffmpeg has failed.
     """
     check(path)
-    whole.prepare(path, "the video")  # refused now rather than after all pictures
+    outputs.prepare(path, "the video")  # refused now rather than after all pictures
     content = gif(pictures, fps) if path.suffix == ".gif" else _mp4(pictures, fps)
     with whole.refusing("the video"):
         whole.write(path, content)

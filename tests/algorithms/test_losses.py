@@ -180,3 +180,9 @@ def test_kl_estimate():
     divergence = np.sum(behaviour * np.log(behaviour / target))
     actual = losses.kl_estimate(tf.constant(ratios, tf.float32))
     assert float(actual) == pytest.approx(divergence, rel=1e-5)
+
+
+def test_kl_of_policies_that_hardly_differ():
+    """It is x²/2 for ratios of exp(x), and nothing of it is lost in rounding."""
+    actual = losses.kl_estimate(tf.constant([5e-5, -5e-5], tf.float32))
+    assert float(actual) == pytest.approx(5e-5**2 / 2, rel=0.01)

@@ -1,10 +1,12 @@
 import contextlib
 import dataclasses
+import errno
 import functools
 import itertools
 import os
 import re
 import signal
+import subprocess
 import types
 
 import numpy as np
@@ -324,6 +326,27 @@ def test_close_before_start():
     with collecting(GAMES[True]) as collector:
         collector.close()
         assert collector.workers._pool.pids == []
+
+
+def test_a_machine_that_is_short_of_processes_for_a_while(monkeypatch, capfd):
+    start, lacking = subprocess.Popen, [BlockingIOError(errno.EAGAIN, "no more processes")] * 2
+
+    def popen(*arguments, **options):
+        if lacking:
+            raise lacking.pop()
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    monkeypatch.setattr(executor_pool, "_PAUSES_SEC", (0.01,) * 2)
+    with collecting(GAMES[True]) as collector:
+        collector.start()
+        run_intervals(collector, 0, 1)
+    assert capfd.readouterr().err.count("no more processes; trying again in 0.01 s") == 2
+    lacking += [BlockingIOError(errno.EAGAIN, "no more processes")] * 10
+    with collecting(GAMES[True]) as collector:
+        collector.start()
+        with pytest.raises(WorkerError, match=r"executor 0 cannot be started: .*no more processes"):
+            run_intervals(collector, 0, 1)
 
 
 @pytest.mark.slow

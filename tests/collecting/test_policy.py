@@ -14,6 +14,7 @@ from hts_tf.environments.football import super_mini_map
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.networks.categorical import Categorical
+from hts_tf.networks.initialisation import Seeds
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
@@ -184,7 +185,7 @@ class Formula:
 
     def __init__(self, function, observation=VECTOR.observation):
         self._function = function
-        self._head = Categorical(THREE, torsos.Seeds(0))
+        self._head = Categorical(THREE, Seeds(0))
         spec = dataclasses.replace(VECTOR, observation=observation)
         self.step = rollouts.step_spec(spec, self._head.parameters)
         self.noise = self._head.noise

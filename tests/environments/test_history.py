@@ -1,6 +1,5 @@
 import os
 
-import numpy as np
 import pytest
 
 from hts_tf import errors
@@ -82,41 +81,9 @@ def test_a_game_that_writes_to_its_actions():
     assert found.played[0].actions
 
 
-def test_another_seed_with_the_same_draws_has_the_same_actions():
-    game = Game(3, 5)
-    one, other, third = (
-        history.play(checked.make(game), game.spec, seed, draws=draws)
-        for seed, draws in [(2, None), (4, 2), (4, None)]
-    )
-    assert one.actions == other.actions != third.actions
-
-
-def test_actions_are_not_what_a_game_hides():
-    """It draws that from its seed, and faults may show by wrong actions only."""
-    game = Game(4, 100)
-    played = history.play(checked.make(game), game.spec, 2)
-    hidden = np.random.default_rng(2).integers(4, size=100)
-    assert np.mean(np.array(played.actions) == hidden) < 0.5
-
-
-def test_the_first_difference():
-    one = [{"a": b"1", "b": b"2"}, {"a": b"3", "b": b"4"}]
-    assert history.first_difference(one, one) is None
-    assert history.first_difference(one, [one[0], {"a": b"3", "b": b"5"}]) == (0, "b")
-    assert history.first_difference(one, [{"a": b"0", "b": b"0"}, one[1]]) == (None, "a")
-
-
 def test_a_game_that_fails_in_another_process():
     with pytest.raises(
         errors.RunError,
         match="environment failed: that ended with exit code 7",
     ):
         history.find_out(Crashing(3, 5, parent=os.getpid()), SEEDS)
-
-
-def test_actions_are_kept_as_they_were_played():
-    game = Game(3, 5)
-    played = history.play(checked.make(game), game.spec, 2)
-    again = history.play(checked.make(game), game.spec, 2, actions=played.actions)
-    assert history.first_difference(played.moments, again.moments) is None
-    np.testing.assert_array_equal(played.actions, again.actions)

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from hts_tf.networks.action_head import ActionHead
-from hts_tf.networks.torsos import dense
+from hts_tf.networks.initialisation import dense
 
 
 @gin.configurable(denylist=["action", "seeds"])

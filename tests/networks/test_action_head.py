@@ -14,6 +14,7 @@ from hts_tf.networks.bernoulli import Bernoulli
 from hts_tf.networks.categorical import Categorical
 from hts_tf.networks.choice import head_for
 from hts_tf.networks.gaussian import Gaussian
+from hts_tf.networks.initialisation import Seeds
 from hts_tf.networks.multi_categorical import MultiCategorical
 from tests.agents import shake
 from tests.networks import action_kinds
@@ -30,7 +31,7 @@ kinds = pytest.mark.parametrize("action", KINDS.values(), ids=KINDS)
 
 
 def make(action):
-    return head_for(action)(action, torsos.Seeds(0))
+    return head_for(action)(action, Seeds(0))
 
 
 def make_agent(action, observation=LIGHT):
@@ -187,10 +188,10 @@ def test_what_is_forbidden_might_as_well_not_be_there(kind, question):
 @kinds
 def test_a_head_is_for_one_kind_of_action(head, action):
     if head_for(action) is head:
-        assert head(action, torsos.Seeds(0)).action is action
+        assert head(action, Seeds(0)).action is action
         return
     with pytest.raises(errors.ConfigError, match=rf"^ActorCritic\.head = @{head.__name__} is not"):
-        head(action, torsos.Seeds(0))
+        head(action, Seeds(0))
 
 
 def refusal_of(mask, action):

@@ -12,6 +12,7 @@ from hts_tf import errors, rollouts, specs, trees
 from hts_tf.environments.football import super_mini_map
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.networks.initialisation import Seeds
 from tests.pixel_maps import to_dense
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
@@ -181,7 +182,7 @@ def test_nature_cnn_refuses_a_dict():
 )
 def test_nature_cnn_refuses_what_is_too_small(shape, message):
     with pytest.raises(errors.ConfigError, match=message):
-        torsos.nature_cnn(specs.ArraySpec(shape, "bool"), torsos.Seeds(0))
+        torsos.nature_cnn(specs.ArraySpec(shape, "bool"), Seeds(0))
 
 
 @pytest.mark.parametrize("shape", [(), (10, 10, 4)])

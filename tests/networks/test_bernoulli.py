@@ -5,14 +5,14 @@ import pytest
 import tensorflow as tf
 
 from hts_tf import specs
-from hts_tf.networks import torsos
 from hts_tf.networks.bernoulli import Bernoulli, BernoulliDistribution
+from hts_tf.networks.initialisation import Seeds
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
 
 def make(shape):
-    return Bernoulli(specs.ArraySpec(shape, "bool"), torsos.Seeds(0))
+    return Bernoulli(specs.ArraySpec(shape, "bool"), Seeds(0))
 
 
 def random_logits(shape, seed=0):

@@ -8,8 +8,8 @@ from hts_tf import errors, specs
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.networks.by_agent import by_agent
+from hts_tf.networks.initialisation import Seeds
 from hts_tf.networks.parameters import network
-from hts_tf.networks.torsos import Seeds
 from tests import command_line
 from tests.sameness import assert_same
 

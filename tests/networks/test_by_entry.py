@@ -8,7 +8,7 @@ from hts_tf import config, errors, operative, settings, specs, trees  # noqa: F4
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.networks.by_entry import by_entry
-from hts_tf.networks.torsos import Seeds
+from hts_tf.networks.initialisation import Seeds
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 

@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hts_tf import errors, seeding, specs
-from hts_tf.networks import torsos
 from hts_tf.networks.categorical import Categorical, CategoricalDistribution
+from hts_tf.networks.initialisation import Seeds
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
 
 def make(num_actions):
-    return Categorical(specs.DiscreteSpec(num_values=num_actions), torsos.Seeds(0))
+    return Categorical(specs.DiscreteSpec(num_values=num_actions), Seeds(0))
 
 
 def draw(seed, interval, shape, num_actions):
@@ -132,7 +132,7 @@ def test_kl_divergence_against_tensorflow_probability(shape):
 @pytest.mark.parametrize("action", [specs.ArraySpec((2,), "float32"), specs.ArraySpec((), "uint8")])
 def test_an_action_that_is_no_choice_is_refused(action):
     with pytest.raises(errors.ConfigError, match=r"^ActorCritic\.head = @Categorical is not for"):
-        Categorical(action, torsos.Seeds(0))
+        Categorical(action, Seeds(0))
 
 
 @pytest.mark.parametrize(

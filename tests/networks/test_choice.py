@@ -4,11 +4,12 @@ import pytest
 
 from hts_tf import errors, specs
 from hts_tf.environments.football import super_mini_map
-from hts_tf.networks import choice, torsos
+from hts_tf.networks import choice
 from hts_tf.networks.bernoulli import Bernoulli
 from hts_tf.networks.by_entry import by_entry
 from hts_tf.networks.categorical import Categorical
 from hts_tf.networks.gaussian import Gaussian
+from hts_tf.networks.initialisation import Seeds
 from hts_tf.networks.multi_categorical import MultiCategorical
 from hts_tf.networks.torsos import mlp, nature_cnn, small_cnn
 
@@ -84,7 +85,7 @@ def test_what_suits_an_observation(observation, torso):
 def test_numbers_of_values_may_be_numpys():
     """As Gymnasium's spaces have them."""
     action = specs.MultiDiscreteSpec(num_values=tuple(np.array([2, 3])))
-    head = choice.head_for(action)(action, torsos.Seeds(0))
+    head = choice.head_for(action)(action, Seeds(0))
     head.check_mask({specs.ACTION_MASK: specs.ArraySpec((5,), "bool")})
     policy = head(np.ones((4, 7), np.float32), {specs.ACTION_MASK: np.ones((4, 5), bool)})
     assert head.act(policy, np.zeros((4, 5), np.float32)).shape == (4, 2)

@@ -7,6 +7,7 @@ import tensorflow as tf
 from hts_tf import errors, rollouts, specs, trees
 from hts_tf.networks import cores, torsos
 from hts_tf.networks.actor_critic import ActorCritic
+from hts_tf.networks.initialisation import Seeds
 from tests.agents import shake
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
@@ -111,7 +112,7 @@ def sigmoid(x):
 
 
 def test_lstm_is_that_of_the_books():
-    core = cores.lstm(torsos.Seeds(0), units=UNITS)
+    core = cores.lstm(Seeds(0), units=UNITS)
     random = np.random.default_rng(0)
     x, h, c = (random.normal(size=(WIDTH, n)).astype(np.float32) for n in (3, UNITS, UNITS))
     output, state = core(x, {"h": h, "c": c})
@@ -125,7 +126,7 @@ def test_lstm_is_that_of_the_books():
 
 
 def test_gru_is_that_of_the_books():
-    core = cores.gru(torsos.Seeds(0), units=UNITS)
+    core = cores.gru(Seeds(0), units=UNITS)
     random = np.random.default_rng(0)
     x, h = (random.normal(size=(WIDTH, n)).astype(np.float32) for n in (3, UNITS))
     output, state = core(x, {"h": h})

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from hts_tf import errors, specs
-from hts_tf.networks import torsos
 from hts_tf.networks.gaussian import Gaussian, GaussianDistribution, TanhGaussianDistribution
+from hts_tf.networks.initialisation import Seeds
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 
@@ -21,7 +21,7 @@ STD = np.array([0.5, 1.2, 0.9], np.float32)
 
 
 def make(action=THREE, **settings):
-    return Gaussian(action, torsos.Seeds(0), **settings)
+    return Gaussian(action, Seeds(0), **settings)
 
 
 def bounded(mean=MEAN, std=STD):
@@ -133,7 +133,7 @@ def test_the_density_of_bounded_actions_adds_up_to_1():
 def test_bounded_samples_have_the_density():
     """Frequencies in stretches of the bounded action against the integral of the density."""
     box = specs.BoxSpec((), "float64", low=(-2.0,), high=(3.0,), bounded_by="tanh")
-    count, head = 100_000, Gaussian(box, torsos.Seeds(0))
+    count, head = 100_000, Gaussian(box, Seeds(0))
     policy = {"mean": tf.constant(0.4), "std": tf.constant(0.8)}
     noise = head.draw_noise(np.random.default_rng(0), (count,))
     y = box.bounded(head.act(policy, noise).numpy())

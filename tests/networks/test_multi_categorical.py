@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hts_tf import specs
-from hts_tf.networks import torsos
+from hts_tf.networks.initialisation import Seeds
 from hts_tf.networks.multi_categorical import (
     MultiCategorical,
     MultiCategoricalDistribution,
@@ -20,7 +20,7 @@ SIZES = (3, 1, 2)
 
 
 def make(sizes=SIZES, shape=()):
-    return MultiCategorical(specs.MultiDiscreteSpec(num_values=sizes, shape=shape), torsos.Seeds(0))
+    return MultiCategorical(specs.MultiDiscreteSpec(num_values=sizes, shape=shape), Seeds(0))
 
 
 def random_logits(leading, sizes=SIZES, seed=0):

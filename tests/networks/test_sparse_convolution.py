@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hts_tf import specs
 from hts_tf.environments.football import super_mini_map
 from hts_tf.networks import native_ops
-from hts_tf.networks.sparse_convolution import SparseConv2D, SparseConv2DPair
+from hts_tf.networks.sparse_convolution import SparseConv2D
+from hts_tf.networks.sparse_convolution_pair import SparseConv2DPair
 from tests.pixel_maps import to_dense
 
 pytestmark = pytest.mark.usefixtures("op_determinism")

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from hts_tf import errors, specs
 from hts_tf.networks import torsos
-from hts_tf.networks.torsos import Seeds, ToFloat
+from hts_tf.networks.initialisation import Seeds
+from hts_tf.networks.torsos import ToFloat
 
 pytestmark = pytest.mark.usefixtures("op_determinism")
 

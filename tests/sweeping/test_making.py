@@ -8,7 +8,8 @@ from hts_tf import errors
 from hts_tf.comparison import Run
 from hts_tf.files import workdir
 from hts_tf.sweeping import making, space
-from hts_tf.sweeping.study import COMPLETE, DIVERGED, Study
+from hts_tf.sweeping.record import COMPLETE, DIVERGED, REFUSED, UNFINISHED
+from hts_tf.sweeping.study import Study
 from hts_tf.system.child import ChildError
 from hts_tf.watching import display
 
@@ -190,7 +191,37 @@ def test_what_follows_the_last_env_step_is_made_after_an_interruption(tmp_path):
     assert len({*values}) == 1
 
 
-def test_trials_of_other_settings_are_not_compared(tmp_path):
+def test_what_follows_the_last_env_step_is_made_also_from_an_older_checkpoint(tmp_path):
+    """Where the newest could not be written: the env steps after it are made once more."""
+    looks = []
+
+    class AllMade(Ending):
+        made = 1000
+
+    class OnceMore(Ending):
+        def __init__(self, module, arguments, log):
+            board = display.TensorBoard(log.parent)
+            board.restart(500)
+            board.close()
+
+        def has_ended(self):
+            return len(looks) > 2
+
+        def ask_to_end(self):
+            raise AssertionError("it was asked to end")
+
+    plan = making.Plan(tmp_path, [Run("hts_ppo", "synthetic", 0)], [1000], None, [], [])
+    for training in (AllMade, OnceMore):
+        trial = Study(space.parse(["PPO.clip = between(0.1, 0.3)"]), 1, seed=0).ask()
+        for look in making.make(plan, trial, training):
+            looks.append(look)
+        state = {workdir.COMPLETE: np.array(False)}
+        workdir.Workdir(plan.workdir(0, 0)).save(1, state, keep=1)
+    assert len(looks) == 3
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_trials_of_other_settings_are_not_compared(tmp_path, first):
     """As where a preset has changed since the first of them was made."""
     runs = [Run("hts_ppo", "synthetic", seed) for seed in range(2)]
     study = Study(space.parse(["clip = between(0.1, 0.3)"]), 2, seed=0)
@@ -208,9 +239,14 @@ def test_trials_of_other_settings_are_not_compared(tmp_path):
             log.with_name("config.gin").write_text(next(texts))
             super().__init__(module, arguments, log)
 
+    for _ in range(first):
+        refused = study.ask()
+        refused.refuse()
+        list(making.make(plan, refused, NotAgain))
     for _ in range(2):
         list(making.make(plan, study.ask(), Configured))
-    with pytest.raises(errors.ConfigError, match=r"epochs = 2 in .*trial-0000.*, 3 in .*0002"):
+    differ = rf"epochs = 2 in .*trial-000{first}.*, 3 in .*trial-000{first + 2}"
+    with pytest.raises(errors.ConfigError, match=differ):
         list(making.make(plan, study.ask(), Configured))
 
 
@@ -234,3 +270,29 @@ def test_minutes_are_over_also_before_an_episode_is(tmp_path):
     list(itertools.islice(making.make(plan, trial, NoEpisode), 5))
     assert asked
     assert (trial.state, trial.value) == (COMPLETE, 0.0)
+
+
+@pytest.mark.slow  # in a process of its own
+def test_a_trial_whose_values_do_not_go_together_is_over_before_it_begins(tmp_path, capfd):
+    bindings = ["Trainer.num_envs = 4", "Trainer.sync_interval = 16"]
+    plan = making.Plan(tmp_path, [Run("hts_ppo", "synthetic", 0)], [1000], None, [], bindings)
+    lines = ["PPO.num_minibatches = one_of(2, 64)", "ActorCritic.core = one_of(None, @gru)"]
+    study = Study(space.parse(lines), 1, seed=0)
+    trials = {}
+    while len(trials) < 4:
+        trial = study.ask()
+        trials[tuple(trial.bindings)] = trial
+    making.check(plan, [*trials.values()])
+    refused = [bindings for bindings, trial in trials.items() if trial.state == REFUSED]
+    assert refused == [("PPO.num_minibatches = 64", "ActorCritic.core = @gru")]
+    assert "with PPO.num_minibatches = 64, ActorCritic.core = @gru: " in capfd.readouterr().err
+    trial = trials[refused[0]]
+    assert not list(making.make(plan, trial, NotAgain))
+    study.tell(trial)
+    assert not any(tmp_path.iterdir())
+    # What has begun has been trained, if by another version.
+    trial.state = UNFINISHED
+    plan.workdir(trial.number, 0).mkdir(parents=True)
+    plan.workdir(trial.number, 0).joinpath("config.gin").touch()
+    making.check(plan, [trial])
+    assert trial.state == UNFINISHED

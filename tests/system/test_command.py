@@ -190,3 +190,11 @@ def test_what_an_encoding_lacks(encoding):
     found = subprocess.run(program, env=environment, capture_output=True, check=True)
     assert found.stdout.startswith("▁▂▃".encode(encoding, "backslashreplace"))
     assert found.stdout.endswith(b"\\udc80\n")
+
+
+def test_a_body_that_exits_is_a_failure():
+    """As where a rule of the user's does, and half of the work is done."""
+    program = "import sys; from hts_tf.system import command; command.run(sys.exit)"
+    code, _, errors = command_line.run("tests.program", program)
+    assert code == 1
+    assert errors.endswith("has called sys.exit(None)\n")

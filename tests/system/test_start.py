@@ -85,3 +85,14 @@ def test_a_command_that_is_tied_does_not_begin_where_that_is_gone(run, monkeypat
         monkeypatch.setenv(name, value)
     line = f"sh -c 'HTS_TF_PARENT={os.getpid()} MODULE; echo $?'"  # it is the shell's
     assert run(line, "print('has begun')") == "1\n"
+
+
+def test_who_started_it_may_have_ignored_the_ends_of_children(run):
+    """Then a child that has failed would be taken for one that has ended well."""
+    ignoring = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+    said = run(
+        f"'{sys.executable}' -c '{ignoring}; os.execv(sys.argv[1], sys.argv[1:])' MODULE",
+        "import subprocess; from hts_tf.system import start; start.begin()\n"
+        "print(subprocess.run(['false']).returncode)",
+    )
+    assert said == "1\n"

@@ -72,21 +72,6 @@ def test_where_nothing_can_be_written(tmp_path):
             whole.check(path)
 
 
-def test_a_place_is_prepared(tmp_path):
-    whole.prepare(tmp_path / "new" / "file", "it")
-    assert [*tmp_path.rglob("*")] == [tmp_path / "new"]
-    (tmp_path / "file").touch()
-    with pytest.raises(errors.ConfigError, match=r"^it cannot be written: .*file"):
-        whole.prepare(tmp_path / "file" / "other", "it")
-
-
-@pytest.mark.parametrize("text", ["runs/a b@7", "試" * 90, "x" * 300])
-def test_names_fit_into_a_directory(tmp_path, text):
-    name = whole.as_name(text)
-    assert name
-    whole.check(tmp_path / f"evaluation_000000001_most_probable_against_{name}_seed0.csv")
-
-
 def test_a_table(tmp_path):
     whole.write_csv(tmp_path / "table.csv", ["a", "b"], [(1, "x, y"), (2, None)])
     assert (tmp_path / "table.csv").read_bytes() == b'a,b\r\n1,"x, y"\r\n2,\r\n'
@@ -103,3 +88,27 @@ def test_nothing_is_written_through_a_link(tmp_path, use):
         whole.growing(tmp_path / "grows")
     assert mine.read_text() == "as it was"
     assert not (tmp_path / "file.tmp").exists()
+
+
+def test_a_directory_is_there_when_all_of_it_is(tmp_path):
+    (tmp_path / "new.partial").mkdir()
+    (tmp_path / "new.partial" / "of who was killed").touch()
+    with whole.directory(tmp_path / "new", "it") as partial:
+        partial.mkdir()
+        (partial / "file").touch()
+        assert not (tmp_path / "new").exists()
+    assert [path.name for path in tmp_path.rglob("*")] == ["new", "file"]
+
+
+def test_a_directory_that_is_not_whole_is_none(tmp_path):
+    with pytest.raises(ZeroDivisionError), whole.directory(tmp_path / "new", "it") as partial:
+        partial.mkdir()
+        raise ZeroDivisionError
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "mine").touch()
+    with (
+        pytest.raises(errors.ConfigError, match=r"^it cannot be written: .*taken"),
+        whole.directory(tmp_path / "taken", "it") as partial,
+    ):
+        partial.mkdir()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["mine", "taken"]

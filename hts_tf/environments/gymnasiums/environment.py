@@ -74,9 +74,7 @@ class GymnasiumEnvironment(base.Environment):
         is_dict = isinstance(space, gymnasium_spaces.Dict)
         self.mask_is_observed = masks.are_observed(space)
         if self.mask_is_observed:
-            space = gymnasium_spaces.Dict(
-                {key: part for key, part in space.items() if key != specs.ACTION_MASK}
-            )
+            space = masks.without(space)
         elif recipe.action_mask and not has_info_mask:
             hidden.warn_of_masks(self._id, self._raw_reward)
         hidden.warn_of_limit(recipe)

@@ -14,6 +14,11 @@ def are_observed(space: spaces.Space) -> bool:
     return isinstance(space, spaces.Dict) and specs.ACTION_MASK in space.spaces
 
 
+def without(space: spaces.Dict) -> spaces.Dict:
+    """Returns what is observed but for the mask."""
+    return spaces.Dict({key: part for key, part in space.items() if key != specs.ACTION_MASK})
+
+
 class Mask:
     """Writes an environment's masks as bools, those of several numbers one after another.
 

@@ -182,11 +182,11 @@ class PettingZooEnvironment(base.Environment):
             if was_there and not ends[0][index] and agent not in shown:
                 raise self._error(f"{agent!r} has not terminated, but observes nothing")
         self._write(shown, infos, observation, over=[any(end) for end in zip(*ends, strict=True)])
-        there, self._there = self._there, staying
+        self._there = staying
         if not self.spec.players:
             return base.StepResult(reward[0], reward[0], ends[0][0], ends[1][0])
         paid = np.array(reward)
-        return base.StepResult(paid, self._teams.scores(paid, there), *map(np.array, ends))
+        return base.StepResult(paid, self._teams.scores(paid), *map(np.array, ends))
 
     def close(self) -> None:
         """See base class."""
@@ -277,7 +277,7 @@ def _without_mask(space: gymnasium_spaces.Dict) -> gymnasium_spaces.Space:
     alone = _key_beside_mask(space)
     if alone is not None:
         return space[alone]
-    return gymnasium_spaces.Dict({k: s for k, s in space.items() if k != specs.ACTION_MASK})
+    return masks.without(space)
 
 
 def _of(infos: Any, agent: str) -> dict[str, Any]:

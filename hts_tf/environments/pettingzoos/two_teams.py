@@ -1,6 +1,6 @@
 """Who is on which side of a game, and by how much a side is ahead."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -45,18 +45,15 @@ class TwoTeams:
         self.places = {agent: self.agents.index(agent) for agent in possible}
         self.num_rivals = len(rivals)
 
-    def scores(self, reward: np.ndarray, there: Collection[str]) -> np.ndarray:
+    def scores(self, reward: np.ndarray) -> np.ndarray:
         """Returns scores [P]: of two sides, by how much each is ahead of the other, halved.
 
+        Also while nobody of a side is there any more: what the other gains then decides, too.
+
         Args:
-          reward: [P].
-          there: who took part in the env step. Whoever has left has no score, so those who are
-            there have theirs, too.
+          reward: [P], 0 of whoever has left.
         """
         if not self.num_rivals:
             return reward
-        is_there = np.array([agent in there for agent in self.agents])
-        own, rivals = slice(-self.num_rivals), slice(-self.num_rivals, None)
-        ahead = (reward[own].mean() - reward[rivals].mean()) / 2
-        sides = (ahead, is_there[own]), (-ahead, is_there[rivals])
-        return np.concatenate([score * of / max(of.mean(), 1 / len(of)) for score, of in sides])
+        ahead = (reward[: -self.num_rivals].mean() - reward[-self.num_rivals :].mean()) / 2
+        return np.repeat([ahead, -ahead], [len(reward) - self.num_rivals, self.num_rivals])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from hts_tf import config, errors, specs
+from hts_tf import errors, presets, specs
 from hts_tf.environments import base, checked
 from hts_tf.environments.gymnasiums import registry
 from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
@@ -424,7 +424,7 @@ def test_figures_of_a_wrapper_that_does_not_see_the_end_are_warned_of():
 )
 def test_families(env_id, family):
     assert registry.family(registry.find(env_id)) == family
-    assert (config.gin_directory() / f"{family}.gin").is_file()
+    assert (presets.directory() / f"{family}.gin").is_file()
 
 
 MINE = """
