@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hts_tf import differences, errors, presets
+from hts_tf.files import checkpoint
 from hts_tf.files.curves import TARGETS
 from hts_tf.files.workdir import Workdir
 from hts_tf.system import whole
@@ -129,6 +130,7 @@ def check_alike(
             (f"in {first.path}", f"in {workdir.path}"),
             searched,
         )
+        different += _other_policies(first, workdir, searched)
         if different:
             more, together = "seeds", "averaged"
             if searched:
@@ -137,6 +139,20 @@ def check_alike(
                 f"runs that differ in more than {more} are not {together}: {'; '.join(different)}; "
                 f"{advice}"
             )
+
+
+def _other_policies(one: Workdir, other: Workdir, searched: Collection[str]) -> list[str]:
+    """Returns what settings name another policy in another run, which has learnt more since."""
+    different = []
+    for kind, setting in (("start", "Trainer.start_from"), ("frozen", "Opponents.frozen")):
+        a, b = (
+            [checkpoint.digest(path) for path in checkpoint.paths(run.snapshots(kind))]
+            for run in (one, other)
+        )
+        is_searched = any(name.endswith(setting) for name in searched)
+        if a and b and a != b and not is_searched:  # of who has just begun, there may be none
+            different.append(f"what {setting} named when {one.path} and {other.path} began")
+    return different
 
 
 def targets_of(scenarios: Iterable[str]) -> tuple[float, ...]:

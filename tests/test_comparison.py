@@ -1,8 +1,11 @@
+import numpy as np
 import pytest
 
 from hts_tf import comparison, errors
 from hts_tf.comparison import Run
 from hts_tf.environments.football import football
+from hts_tf.files import checkpoint
+from hts_tf.files.workdir import Workdir
 
 
 def test_methods_are_compared_close_in_time():
@@ -99,3 +102,19 @@ def test_runs_of_other_settings_are_not_averaged(tmp_path):
     with pytest.raises(errors.ConfigError, match=rf"clip = 0\.1 in .*{seed}0, 0\.2 in .*{seed}2; "):
         comparison.check_alike(made)
     comparison.check_alike(made, searched=["hts_tf.PPO.clip"])
+
+
+def test_runs_that_began_with_other_policies_are_not_averaged(tmp_path):
+    """As where Trainer.start_from names a run that has gone on since the first began."""
+    runs = [Run("ppo", "synthetic", seed) for seed in range(3)]
+    made = [(tmp_path, run) for run in runs]
+    for run, parameters in zip(runs, (1.0, 1.0, 2.0), strict=True):
+        comparison.check_alike(made)
+        workdir = Workdir(tmp_path / str(run))
+        workdir.path.mkdir()
+        workdir.config.write_text(f"# --seed = {run.seed}\nTrainer.start_from = 'runs/a'\n")
+        comparison.check_alike(made)  # it may have been killed there
+        checkpoint.save(workdir.snapshots("start"), 7, {"parameters": np.array(parameters)})
+    with pytest.raises(errors.ConfigError, match=r"what Trainer\.start_from named when .*0 and"):
+        comparison.check_alike(made)
+    comparison.check_alike(made, searched=["Trainer.start_from"])

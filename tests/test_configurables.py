@@ -4,7 +4,6 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
-import gin
 import pytest
 from annotated_types import Ge, Le, Len
 
@@ -107,10 +106,10 @@ def test_python_is_checked_as_gin_files_are():
         config.load("synthetic", "hts_ppo", gin_bindings=["Named.given = 1"])
 
 
-def test_those_of_gin_alone_are_checked_when_they_are_loaded():
-    @gin.configurable
+def test_those_of_gin_alone_are_checked_when_they_are_loaded(namesake):
     def theirs(size: int = 1, anything=None, **others): ...
 
+    namesake(theirs, "other")
     for good in ("size = 2", "anything = 'x'", "anything = @Synthetic", "more = 1"):
         config.load("synthetic", "hts_ppo", gin_bindings=[f"theirs.{good}"])
     with pytest.raises(errors.ConfigError, match=r"theirs\.size = 'x': must be a whole number"):

@@ -312,7 +312,7 @@ def _end_session(leader: subprocess.Popen) -> int:
     """
     os.kill(leader.pid, signal.SIGKILL)  # first, so that no more are started
     for pid, (_, _, _, session, *_) in processes.all_fields():
-        if int(session) == leader.pid:
+        if int(session) == leader.pid and not processes.cleans_up(pid):
             with contextlib.suppress(OSError):  # it has just ended
                 os.kill(pid, signal.SIGKILL)
     return leader.wait(_GRACE_SEC)

@@ -72,6 +72,12 @@ def _add(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
         np.lib.format.write_array(file, array, allow_pickle=False)
 
 
+def digest(path: Path) -> bytes:
+    """Returns the SHA-256 that a checkpoint begins with. Raises: OSError: it cannot be read."""
+    with path.open("rb") as file:
+        return file.read(_DIGEST_BYTES)
+
+
 def paths(directory: Path) -> list[Path]:
     """Returns the checkpoints in a directory, newest first."""
     return sorted(directory.glob(f"*{_SUFFIX}"), reverse=True)

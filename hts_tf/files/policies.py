@@ -20,7 +20,6 @@ from hts_tf.networks import parameters
 from hts_tf.networks.agent import Agent
 
 _NAME = re.compile(r"(?P<workdir>.+?)(?:@(?P<which>\d+|best))?", re.DOTALL)
-SNAPSHOTS = "snapshots"
 
 
 def workdir(name: str) -> Workdir:
@@ -135,7 +134,7 @@ class Snapshots:
           workdir: of the run.
           kind: "" for its own, numbered by the updates that made them; else a folder of its own.
         """
-        self._directory = workdir / SNAPSHOTS / kind
+        self._directory = Workdir(workdir).snapshots(kind)
 
     def has(self, number: int) -> bool:
         """Returns whether there is one of that number."""

@@ -36,6 +36,10 @@ class Workdir:
         self._lock_fd: int | None = None
         self._is_new = False
 
+    def snapshots(self, kind: str) -> Path:
+        """Returns where frozen parameters lie: "" for its own, else "start" or "frozen"."""
+        return self.path / "snapshots" / kind
+
     def claim(self, configuration: str) -> bool:
         """Takes the directory for a run, if it is new or was this run's before; see `configure`.
 

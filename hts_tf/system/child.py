@@ -13,7 +13,7 @@ from hts_tf import errors
 from hts_tf.system import processes, start, terminal, whole
 
 # Also what has a process group of its own; twice, for what was started meanwhile. Names of
-# processes may have anything in them.
+# processes may have anything in them. See `processes.cleans_up`, too.
 _END_SESSION = """trap '' INT TERM HUP
 read -r _
 for _ in 1 2; do
@@ -23,7 +23,8 @@ for _ in 1 2; do
     set -- ${last##*)}
     pid=${stat#/proc/}
     pid=${pid%/stat}
-    [ "$4" != "$0" ] || [ "$pid" = $$ ] || kill -KILL "$pid"
+    [ "$4" != "$0" ] || [ "$pid" = $$ ] ||
+      grep -qs multiprocessing.resource_tracker "/proc/$pid/cmdline" || kill -KILL "$pid"
   done
 done"""
 _MOST_PRINTED_BYTES = 1 << 20  # that are kept of what nobody has asked for

@@ -42,6 +42,17 @@ def all_fields() -> Iterator[tuple[int, list[str]]]:
             yield int(path.name), fields(int(path.name))
 
 
+def cleans_up(pid: int) -> bool:
+    """Returns whether a process removes what others leave in shared memory, and ends after them.
+
+    Python's `multiprocessing` starts such a one, which must not be killed with them.
+    """
+    try:
+        return b"multiprocessing.resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 def descendants(ancestor: int) -> list[int]:
     """Returns a process's children, theirs, and so on; parents come before their children."""
     parents = {pid: int(parent) for pid, (_, parent, *_) in all_fields()}

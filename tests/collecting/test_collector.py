@@ -7,7 +7,9 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from hts_tf.collecting.executor_pool import WorkerError
 from hts_tf.collecting.ledger import Place
 from hts_tf.collecting.workers import Crew, Workers
 from hts_tf.environments import synthetic
-from tests import processes, waiting
+from tests import command_line, processes, waiting
 from tests.collecting import broken_games
 from tests.collecting.both_collectors import (
     GAMES,
@@ -559,6 +561,16 @@ def test_children_of_environments_end_with_an_executor_that_dies(command):
         waiting.until(lambda: not children_of(pid))
         [successor] = pids(collector)
     waiting.until(lambda: not children_of(successor))
+
+
+def test_shared_memory_of_an_executor_that_is_killed_is_gone():
+    command = [sys.executable, "-m", "tests.sharing"]
+    streams = {"stdout": subprocess.PIPE, "text": True, "cwd": command_line.ROOT}
+    with subprocess.Popen(command, start_new_session=True, **streams) as executor_:
+        memory = Path("/dev/shm", executor_.stdout.readline().strip())
+        assert memory.exists()
+        executor_pool._end_session(executor_)
+    waiting.until(lambda: not memory.exists())
 
 
 def test_an_executor_that_is_stopped_while_it_waits_is_replaced():

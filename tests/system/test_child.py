@@ -2,11 +2,12 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from hts_tf.system.child import Child, ChildError
-from tests import processes, waiting
+from tests import command_line, processes, waiting
 
 MODULE = """
 import signal, sys, time
@@ -203,6 +204,24 @@ def test_all_of_a_session_ends_with_its_leader():
     assert bystander.poll() is None
     bystander.kill()
     bystander.wait()
+
+
+SHARING = """
+import os, signal
+from hts_tf.system import child
+from tests import sharing
+
+child.end_session_with_this_process()
+sharing.share()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_shared_memory_of_a_session_is_gone_with_its_leader():
+    program = [sys.executable, "-c", SHARING]
+    streams = {"stdout": subprocess.PIPE, "text": True, "cwd": command_line.ROOT}
+    done = subprocess.run(program, start_new_session=True, **streams)
+    waiting.until(lambda: not Path("/dev/shm", done.stdout.strip()).exists())
 
 
 def test_children_of_children_keep_their_files(tmp_path):
