@@ -86,7 +86,12 @@ def _values(names: Sequence[str], outcomes: Sequence[Outcome]) -> Figure:
         try:
             places = [float(text) for text in tried]
             spread = min(places) > 0 and max(places) / min(places) > 20
-            panel.set_xscale("log" if spread else "linear")
+            if spread:
+                panel.set_xscale("log")
+                steps = (1.0, 2.0, 5.0) if max(places) / min(places) < 1000 else (1.0,)
+                panel.xaxis.set_major_locator(ticker.LogLocator(subs=steps))
+                panel.xaxis.set_major_formatter("{x:g}")
+                panel.xaxis.set_minor_formatter(ticker.NullFormatter())
             if all(place.is_integer() for place in places) and not spread:
                 panel.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
         except ValueError:
