@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from hts_tf import errors, seeding, specs, trees
-from hts_tf.environments import base, results, written
-from hts_tf.environments.results import LARGEST, NO_FIGURES
+from hts_tf.environments import base, step_results, written
+from hts_tf.environments.step_results import LARGEST, NO_FIGURES
 from hts_tf.system import terminal
 
 
@@ -128,7 +128,7 @@ class Checked(base.Environment):
                     self._check_mask(observation)
                 return result
         try:
-            result = results.plain(result, self._num_figures)
+            result = step_results.plain(result, self._num_figures)
         except ValueError as error:
             raise self._error(str(error)) from None
         if self._choices is not None and not (result.terminated or result.truncated):
@@ -137,12 +137,12 @@ class Checked(base.Environment):
 
     def _of_all_players(self, result: Any, observation: trees.Tree) -> base.StepResult:
         try:
-            result = results.plain_arrays(result, self._players)
+            result = step_results.plain_arrays(result, self._players)
             there = self._there
             terminated = result.terminated | ~there
             truncated = result.truncated & ~terminated
             self._there = ~(terminated | truncated)
-            figures = results.figures(result.figures, self._num_figures, not self._there.any())
+            figures = step_results.figures(result.figures, self._num_figures, not self._there.any())
         except ValueError as error:
             raise self._error(str(error)) from None
         if self._choices is not None and self._there.any():

@@ -14,7 +14,7 @@ from annotated_types import Len
 
 from hts_tf import errors, seeding, specs, trees
 from hts_tf.configurables import configurable
-from hts_tf.environments import base, checked, results
+from hts_tf.environments import base, checked, step_results
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -138,9 +138,9 @@ class TasksEnvironment(base.Environment):
         result = self._environment.step(self._taken(action), self._part(observation))
         try:
             if played == 1:
-                result = results.plain(result, len(self._spec.figures))
+                result = step_results.plain(result, len(self._spec.figures))
             else:
-                result = results.plain_arrays(result, (played,))
+                result = step_results.plain_arrays(result, (played,))
         except ValueError as error:
             raise checked.ProtocolError(
                 f"{type(self._environment).__name__} broke a rule: {error}",

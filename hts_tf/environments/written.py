@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from hts_tf import specs
-from hts_tf.environments.results import LARGEST
+from hts_tf.environments.step_results import LARGEST
 
 _BYTES_THAT_TELL = 8  # so many bytes are not by chance what was there before
 _NOT_A_BOOL = 2

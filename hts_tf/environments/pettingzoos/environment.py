@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium import spaces as gymnasium_spaces
 
 from hts_tf import errors, specs, trees
-from hts_tf.environments import base, checked, results
+from hts_tf.environments import base, checked, step_results
 from hts_tf.environments.gymnasiums import masks, spaces
 from hts_tf.environments.pettingzoos import shared
 from hts_tf.environments.pettingzoos.building import Recipe, build
@@ -164,9 +164,9 @@ class PettingZooEnvironment(base.Environment):
         reward, *ends = (
             [self._said(read, name, said, agent) for agent in self._agents]
             for read, name, said in (
-                (results.number, "reward", rewards),
-                (results.flag, "terminated", terminated),
-                (results.flag, "truncated", truncated),
+                (step_results.number, "reward", rewards),
+                (step_results.flag, "terminated", terminated),
+                (step_results.flag, "truncated", truncated),
             )
         )
         for index, agent in enumerate(self._agents):
