@@ -1,8 +1,9 @@
 """How trials are made: their runs, one after the other, in workdirs of their own."""
 
+import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hts_tf import candidates, comparison, errors
 from hts_tf.candidates import Candidate
@@ -17,7 +18,8 @@ from hts_tf.trainings import Training, divergence, has_more, nothing_left
 if TYPE_CHECKING:
     from hts_tf.sweeping.study import Trial  # which needs Optuna
 
-DRAWN = "drawn.gin"  # of each trial: what its runs were begun with
+# Of each trial: what its runs were begun with, and what it came to.
+DRAWN, JUDGED = "drawn.gin", "judged.json"
 
 
 class Plan(NamedTuple):
@@ -88,8 +90,12 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
     """
     if trial.state == REFUSED:
         return
-    _claim(plan.trial(trial.number), "\n".join(trial.bindings))
+    directory = plan.trial(trial.number)
+    _claim(directory, "\n".join(trial.bindings))
     _check_alike(plan, trial.number)
+    if _has_begun(directory) and (directory / JUDGED).exists():
+        trial.recall(_read(directory / JUDGED))
+        return
     for number, run in enumerate(plan.runs):
         workdir = plan.workdir(trial.number, number)
         log = RunLog(workdir)
@@ -112,7 +118,8 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
             trial.diverge()
             terminal.warn(divergence(workdir))
         if trial.state != UNFINISHED:
-            return
+            break
+    whole.write(directory / JUDGED, json.dumps(trial.judgement()).encode())
 
 
 def _train(
@@ -163,10 +170,17 @@ def _claim(directory: Path, drawn: str) -> None:
                 raise errors.ConfigError(
                     f"{directory} was begun with {_in_a_line(there)}, but {_in_a_line(drawn)} is "
                     "drawn now: by another Optuna or numpy? Bring that back, or take another "
-                    "--output. (Where trainings do not repeat, as with --minutes, it may be that "
-                    "one of an earlier trial was cut off, and has made something else since.)"
+                    "--output"
                 )
         whole.write(path, drawn.encode())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Returns what a trial came to. Raises: ConfigError: the file is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise errors.ConfigError(f"{path} is damaged: {error}; remove it") from error
 
 
 def _has_begun(directory: Path) -> bool:

@@ -5,11 +5,12 @@ What is tried, Optuna says: its sampler is a tree-structured Parzen estimator (B
 (Golovin et al. 2017), is our own: Optuna's looks at the best that a trial ever was at, which is its
 beginning where scores are negative.
 Nothing of it is kept: the same seed, asked and told the same, goes on the same way, so a sweep that
-was interrupted is made again from the workdirs of its trials.
+was interrupted is made again from the directories of its trials.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import optuna
@@ -34,7 +35,7 @@ class Trial:
         """Draws the values."""
         self._trial = trial
         self._num_runs = num_runs
-        self._marks = 0
+        self._reported: list[float] = []  # the value at each mark
         self._values_of_runs = [0.0] * num_runs
         self.number = trial.number
         self.bindings = [p.binding(_suggest(trial, p)) for p in space]
@@ -57,26 +58,39 @@ class Trial:
           budget: env steps or minutes of a run.
           ended: whether there will be no more: its last score stands for the rest.
         """
-        while self.state == UNFINISHED and self._marks < (run + 1) * MARKS:
-            mark = (self._marks % MARKS + 1) / MARKS * budget
+        while self.state == UNFINISHED and len(self._reported) < (run + 1) * MARKS:
+            mark = (len(self._reported) % MARKS + 1) / MARKS * budget
             if not ended and (not len(places) or places[-1] < mark):
                 return False
-            self._marks += 1
             self._values_of_runs[run] = area(places, scores, mark) / budget
-            self._trial.report(self.value, self._marks)
-            if self._marks == self._num_runs * MARKS:
+            self._report(self.value)
+            if len(self._reported) == self._num_runs * MARKS:
                 self.state = COMPLETE
             elif self._is_worse_than_half():
                 self.state = PRUNED
         return True
+
+    def _report(self, value: float) -> None:
+        self._reported.append(value)
+        self._trial.report(value, len(self._reported))
 
     def _is_worse_than_half(self) -> bool:
         """Returns whether its value is below the median of the complete ones' at this mark."""
         complete = self._trial.study.get_trials(
             deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)
         )
-        values = [trial.intermediate_values[self._marks] for trial in complete]
+        values = [trial.intermediate_values[len(self._reported)] for trial in complete]
         return len(values) >= _FIRST and self.value < np.median(values)
+
+    def judgement(self) -> dict[str, Any]:
+        """Returns what `recall` takes, of a trial that is over; as JSON has it."""
+        return {"state": self.state, "runs": self._values_of_runs, "marks": self._reported}
+
+    def recall(self, judgement: Mapping[str, Any]) -> None:
+        """Is over, as it was: where trainings do not repeat, their curves may say otherwise now."""
+        self.state, self._values_of_runs = judgement["state"], judgement["runs"]
+        for value in judgement["marks"]:
+            self._report(value)
 
     def diverge(self) -> None:
         """Learning has gone out of bounds: it is as if the rest had brought nothing."""

@@ -9,7 +9,7 @@ from hts_tf.comparison import Run
 from hts_tf.files import workdir
 from hts_tf.sweeping import making, space
 from hts_tf.sweeping.record import COMPLETE, DIVERGED, REFUSED, UNFINISHED
-from hts_tf.sweeping.study import Study
+from hts_tf.sweeping.study import MARKS, Study
 from hts_tf.system.child import ChildError
 from hts_tf.watching import display
 
@@ -117,6 +117,38 @@ def test_a_run_that_diverges_when_all_is_made_counts_the_same_when_it_is_made_ag
         found.append((trial.state, trial.value))
     assert found[0] == found[1]
     assert found[0][0] == COMPLETE
+
+
+def test_what_a_trial_came_to_stays_whatever_its_curve_says_later(tmp_path):
+    """As of a training that does not repeat, whose last minutes were made once more."""
+    runs = [Run("hts_ppo", "synthetic", 0)]
+    plan = making.Plan(tmp_path, runs, [1000], None, [], [])
+
+    class Configured(Ending):
+        def __init__(self, module, arguments, log):
+            log.with_name("config.gin").touch()
+            super().__init__(module, arguments, log)
+
+    def asked():
+        return Study(space.parse(["PPO.clip = between(0.1, 0.3)"]), 1, seed=0)
+
+    study, again = asked(), asked()
+    trial = study.ask()
+    list(making.make(plan, trial, Configured))
+    study.tell(trial)
+    board = display.TensorBoard(plan.workdir(0, 0))
+    board.restart(100)
+    board.close()
+    recalled = again.ask()
+    assert not list(making.make(plan, recalled, NotAgain))
+    again.tell(recalled)
+    assert (recalled.state, recalled.value) == (COMPLETE, trial.value)
+    told = [one._study.trials[0] for one in (study, again)]
+    assert told[0].intermediate_values == told[1].intermediate_values
+    assert len(told[0].intermediate_values) == MARKS
+    (tmp_path / "trial-0000" / making.JUDGED).write_text("{")
+    with pytest.raises(errors.ConfigError, match=r"judged\.json is damaged: .*; remove it"):
+        list(making.make(plan, asked().ask(), NotAgain))
 
 
 def test_results_are_not_taken_for_those_of_other_values(tmp_path):
