@@ -24,6 +24,7 @@ import hts_tf
 from hts_tf import config, configurables, errors, presets, settings
 from hts_tf.build import build
 from hts_tf.files import scope
+from hts_tf.system import memory
 
 PACKAGE = Path(hts_tf.__file__).parent
 
@@ -73,7 +74,7 @@ def registered():
     """Name -> configurable, of all that gin knows from the package."""
     return {
         made.name: made
-        for selector, made in gin.config._REGISTRY.items()
+        for selector, made in sorted(gin.config._REGISTRY.items())
         if selector.startswith("hts_tf.")
     }
 
@@ -293,8 +294,9 @@ def test_what_is_just_permitted_can_be_built_or_is_refused_in_a_line(
 ):
     """Several at once, as building takes its time; divided where these are refused."""
     monkeypatch.setattr(scope, "describe", functools.cache(scope.describe))  # takes its time
+    monkeypatch.setattr(
+        memory, "memory_available_bytes", lambda: 8 << 30
+    )  # whatever else is running
     limits = groups()[first::4]
     refused = [why for i, group in enumerate(limits) for why in refusals(group, tmp_path / f"{i}")]
-    # What the machine has no memory for just now says nothing of the bindings.
-    refused = [why for why in refused if "how-large-may-observations-and-networks-be" not in why]
     assert len(refused) < 5, refused
