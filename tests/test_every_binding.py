@@ -294,9 +294,8 @@ def test_what_is_just_permitted_can_be_built_or_is_refused_in_a_line(
 ):
     """Several at once, as building takes its time; divided where these are refused."""
     monkeypatch.setattr(scope, "describe", functools.cache(scope.describe))  # takes its time
-    monkeypatch.setattr(
-        memory, "memory_available_bytes", lambda: 8 << 30
-    )  # whatever else is running
+    # Whatever else is running.
+    monkeypatch.setattr(memory, "memory_available_bytes", lambda: 8 << 30)
     limits = groups()[first::4]
     refused = [why for i, group in enumerate(limits) for why in refusals(group, tmp_path / f"{i}")]
     assert len(refused) < 5, refused
