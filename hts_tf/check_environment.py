@@ -185,7 +185,7 @@ def forecast(
 
         hts, sync = (
             interval_times.expected_sec(schedule, draw, executors, sync_interval, 200)
-            for schedule in interval_times.SCHEDULES
+            for schedule in ("hts", "sync")
         )
         hts, sync = max(hts, learning_sec), sync + learning_sec
         here = ", as many as there are cores here" if executors == cores else ""

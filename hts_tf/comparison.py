@@ -145,12 +145,12 @@ def _other_policies(one: Workdir, other: Workdir, searched: Collection[str]) -> 
     """Returns what settings name another policy in another run, which has learnt more since."""
     different = []
     for kind, setting in (("start", "Trainer.start_from"), ("frozen", "Opponents.frozen")):
-        a, b = (
-            [checkpoint.digest(path) for path in checkpoint.paths(run.snapshots(kind))]
-            for run in (one, other)
+        # In their order; of who has just begun, there may be fewer.
+        both = zip(
+            *(reversed(checkpoint.paths(run.snapshots(kind))) for run in (one, other)), strict=False
         )
         is_searched = any(name.endswith(setting) for name in searched)
-        if a and b and a != b and not is_searched:  # of who has just begun, there may be none
+        if not is_searched and any(checkpoint.digest(a) != checkpoint.digest(b) for a, b in both):
             different.append(f"what {setting} named when {one.path} and {other.path} began")
     return different
 

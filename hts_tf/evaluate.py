@@ -12,7 +12,14 @@ from absl import flags
 from PIL import Image
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, errors, evaluator, intervals, settings, specs  # noqa: F401  gin's
+from hts_tf import (
+    config,
+    errors,
+    evaluator,
+    intervals,
+    settings,  # noqa: F401  gin configurables
+    specs,
+)
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base, two_sided
 from hts_tf.environments.football import ai

@@ -90,9 +90,9 @@ def progress(settings: Settings) -> Progress | None:
 
 def check(plan: Plan) -> None:
     """Raises: ConfigError: the agent cannot be trained like this, or memory does not suffice."""
-    planned = sketch.sketch(plan.settings.environment.spec)
-    _check_learning(plan, planned)
-    _check_memory(plan, planned)
+    sketched = sketch.sketch(plan.settings.environment.spec)
+    _check_learning(plan, sketched)
+    _check_memory(plan, sketched)
 
 
 def check_agent(settings: Settings) -> list[str]:
@@ -115,12 +115,12 @@ def check_agent(settings: Settings) -> list[str]:
     return chosen
 
 
-def _check_learning(plan: Plan, planned: Agent) -> None:
+def _check_learning(plan: Plan, sketched: Agent) -> None:
     """Raises: ConfigError: the algorithm cannot train such an agent like this."""
     settings, schedule = plan.settings, plan.schedule
     if settings.opponents is not None:
         settings.opponents.check(plan.num_updates, schedule.policy_lag or 0)
-    sequence_length = planned.sequence_length(settings.sync_interval)
+    sequence_length = sketched.sequence_length(settings.sync_interval)
     if sequence_length and not settings.algorithm.recurrent:
         raise errors.ConfigError(
             f"Trainer.algorithm = @{type(settings.algorithm).__name__}() cannot train an agent "
@@ -133,25 +133,25 @@ def _check_learning(plan: Plan, planned: Agent) -> None:
     )
 
 
-def _check_memory(plan: Plan, planned: Agent) -> None:
+def _check_memory(plan: Plan, sketched: Agent) -> None:
     """Raises: ConfigError: memory does not suffice for what is about to be allocated."""
     settings, environment = plan.settings, plan.settings.environment.spec
-    shared = workers.memory_fields(planned.step, environment, plan.crew)
+    shared = workers.memory_fields(sketched.step, environment, plan.crew)
     length, num_columns = settings.sync_interval, plan.width * environment.num_players
-    learnt = data_storage.fields(planned.step, length, plan.width, 1, environment.num_players)
+    learnt = data_storage.fields(sketched.step, length, plan.width, 1, environment.num_players)
     # Target and behaviour; gradients, and the optimizer's two means; where the gradient is taken.
-    num_agents = 2 + settings.num_shards + 2 + plan.is_gradient_delayed
+    num_copies = 2 + settings.num_shards + 2 + plan.is_gradient_delayed
     if settings.opponents is not None:
-        num_agents += settings.opponents.most_at_once(plan.num_updates)
+        num_copies += settings.opponents.most_at_once(plan.num_updates)
     if plan.team.number == 0:
         # A checkpoint, of the agent, the optimizer's means, and where the gradient is taken: once
         # as arrays, and once as a file.
-        num_agents += 2 * (3 + plan.is_gradient_delayed)
+        num_copies += 2 * (3 + plan.is_gradient_delayed)
     needed = (
         shared_memory.total_nbytes(shared)
         + shared_memory.total_nbytes(learnt)
         + _PERMUTATION_BYTES * settings.algorithm.epochs * length * num_columns
-        + sketch.nbytes(planned) * num_agents
+        + sketch.nbytes(sketched) * num_copies
     )
     lower = "Trainer.sync_interval, Opponents.pool_size or what the network is made of"
     played = {name: field for name, field in shared.items() if name.startswith("ledger/")}

@@ -60,13 +60,13 @@ def publish() -> None:
 
 
 def _write(directory: Path, participant: participants.Participant, run: Workdir) -> None:
-    found = participant.parameters
+    # Who plays a model needs nothing of those who watched how it was made.
+    configuration = operative.without_observers(run.configuration())
+    state = _state(participant, configuration)
     with whole.refusing("--output"):
         directory.mkdir(parents=True)
-        # Who plays a model needs nothing of those who watched how it was made.
-        configuration = operative.without_observers(run.configuration())
         whole.write(directory / run.config.name, configuration.encode())
-        Workdir(directory).save(found.updates, _state(participant, configuration), keep=1)
+        Workdir(directory).save(participant.parameters.updates, state, keep=1)
     table = directory / Path(archive.FILE_NAME).with_suffix(".csv")
     number = f"--episodes={_EPISODES.value}", f"--seed={_SEED.value}"
     _run("hts_tf.evaluate", directory, *number, "--novideo", f"--output={table}")

@@ -87,7 +87,7 @@ def sweep() -> None:
     """Makes all trials that are yet to be made.
 
     Raises:
-      ConfigError: a flag cannot be used.
+      ConfigError: a flag cannot be used, or no trial can be trained.
       ChildError: a training refused its configuration, or failed.
     """
     if _PROCESSES.value > _AT_ONCE.value:
@@ -123,14 +123,10 @@ def sweep() -> None:
             record.write(plan.directory, names, outcomes)
             made_by = shlex.join(["python", "-m", "hts_tf.sweep", *sys.argv[1:]])
             page.write(plan, names, outcomes, identity, made_by)
-    terminal.say(f"\n{_best(outcomes, names)}\nsee {plan.directory}/report.html")
-
-
-def _best(outcomes: Sequence[record.Outcome], names: Sequence[str]) -> str:
     best = record.best(outcomes)[0]
     if best.state == record.REFUSED:
-        return "none of these trials can be trained"
-    return f"best: {best.line(names)}"
+        raise errors.ConfigError("none of these trials can be trained; why not, is said above")
+    terminal.say(f"\nbest: {best.line(names)}\nsee {plan.directory}/report.html")
 
 
 def _space_file() -> list[str]:

@@ -105,16 +105,17 @@ def test_runs_of_other_settings_are_not_averaged(tmp_path):
 
 
 def test_runs_that_began_with_other_policies_are_not_averaged(tmp_path):
-    """As where Trainer.start_from names a run that has gone on since the first began."""
+    """As where Opponents.frozen or Trainer.start_from names a run that has gone on since."""
     runs = [Run("ppo", "synthetic", seed) for seed in range(3)]
     made = [(tmp_path, run) for run in runs]
-    for run, parameters in zip(runs, (1.0, 1.0, 2.0), strict=True):
+    for run, parameters in zip(runs, ([1.0, 5.0], [1.0], [2.0, 5.0]), strict=True):
         comparison.check_alike(made)
         workdir = Workdir(tmp_path / str(run))
         workdir.path.mkdir()
-        workdir.config.write_text(f"# --seed = {run.seed}\nTrainer.start_from = 'runs/a'\n")
+        workdir.config.write_text(f"# --seed = {run.seed}\nOpponents.frozen = ('runs/a', 'b')\n")
         comparison.check_alike(made)  # it may have been killed there
-        checkpoint.save(workdir.snapshots("start"), 7, {"parameters": np.array(parameters)})
-    with pytest.raises(errors.ConfigError, match=r"what Trainer\.start_from named when .*0 and"):
+        for number, value in enumerate(parameters):  # of the second, not all are there yet
+            checkpoint.save(workdir.snapshots("frozen"), number, {"parameters": np.array(value)})
+    with pytest.raises(errors.ConfigError, match=r"what Opponents\.frozen named when .*0 and"):
         comparison.check_alike(made)
-    comparison.check_alike(made, searched=["Trainer.start_from"])
+    comparison.check_alike(made, searched=["Opponents.frozen"])

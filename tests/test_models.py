@@ -4,10 +4,11 @@ import hashlib
 import json
 import re
 
+import numpy as np
 import pytest
 
 from hts_tf import intervals, round_robin
-from hts_tf.files import archive, models, policies, scope
+from hts_tf.files import archive, checkpoint, models, policies, scope
 from hts_tf.files.workdir import Workdir
 from tests import command_line, refusals
 from tests.command_line import SMALL
@@ -134,11 +135,18 @@ def test_a_policy_becomes_a_model(tmp_path):
     watched = f"--gin_files={command_line.ROOT / 'tests/extensions/witness.gin'}"
     modules = "--modules=tests.extensions"
     trained = typed("hts_tf.train", f"--workdir={run}", "--scenario=recall", *SMALL, watched)
+    # As of a run that was made elsewhere: a model's scope is that of its episodes.
+    [*_, last] = sorted((run / "checkpoints").glob("*.ckpt"))
+    state = checkpoint.load(last)
+    elsewhere = {**json.loads(state["run/scope"].item()), "processor": "another"}
+    state["run/scope"] = np.array(json.dumps(elsewhere))
+    checkpoint.save(last.parent, int(last.stem), state)
     publish = [f"--policy={run}", f"--output={model}", "--episodes=3", "--seed=5", modules]
     published = typed("hts_tf.publish", *publish)
     [expected] = re.findall(r"parameters (\w{64})", trained)
     assert re.findall(r"parameters (\w{64})", published) == [expected]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "run"]
+    assert Workdir(model).scope()["processor"] == scope.describe()["processor"]
     again = tmp_path / "again.csv"
     evaluate = ["--episodes=3", "--seed=5", "--novideo", f"--output={again}"]
     typed("hts_tf.evaluate", f"--workdir={model}", *evaluate)

@@ -135,7 +135,7 @@ class ExecutorPool:
                 self._spawn(index)
             self._watch()
         except BaseException as error:
-            if not self._stopping:  # then executors may fail
+            if not self._stopping:  # once it stops, executors may fail
                 self._on_failure(error)
         finally:
             self._end_all()

@@ -52,7 +52,7 @@ class Checked(base.Environment):
     What it hands over comes out in one form: reward and score as float, endings as bool, and an
     episode that is both terminated and truncated (as Gymnasium's TimeLimit makes them) as
     terminated. Of several players these are arrays, in which those who have left stay terminated
-    and get nothing.
+    and get no more reward; scores are as the environment says.
     """
 
     def __init__(self, environment: base.Environment, spec: specs.EnvironmentSpec) -> None:

@@ -65,7 +65,7 @@ def choose(
     """Returns what an opponent chooses, [n, ...]; for the arguments see `Scripted.act`.
 
     Raises:
-      ConfigError: these are no actions of the environment's, or not permitted.
+      ConfigError: these are no actions of the environment's, or, of a single choice, not permitted.
     """
     name, chosen = f"{type(opponent).__name__}.act", np.asarray(opponent.act(observation, noise))
     shape = len(noise), *action.shape

@@ -60,10 +60,17 @@ def check(plan: Plan, trials: Sequence["Trial"]) -> None:
       trials: to be made; those that have begun are known to be trainable.
     """
     new = [trial for trial in trials if not _has_begun(plan.trial(trial.number))]
+    for trial in new:
+        if _was_refused(plan.trial(trial.number), _drawn(trial)):
+            trial.refuse()
     trained = dict.fromkeys((run.scenario, run.method) for run in plan.runs)
     tried = [
-        (trial, Candidate(*what, plan.gin_files, plan.gin_bindings, [trial.bindings], True))
+        (
+            trial,
+            Candidate(*what, plan.gin_files, plan.gin_bindings, [trial.bindings], needs_score=True),
+        )
         for trial in new
+        if trial.state == UNFINISHED
         for what in trained
     ]
     refusals = parallel.each(
@@ -73,6 +80,8 @@ def check(plan: Plan, trials: Sequence["Trial"]) -> None:
         if refusal and trial.state == UNFINISHED:
             trial.refuse()
             terminal.warn(f"trial {trial.number} cannot be trained: {refusal}")
+            _claim(plan.trial(trial.number), _drawn(trial))
+            _write_judgement(plan, trial)
 
 
 def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Iterator[None]:
@@ -84,17 +93,19 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
       begin: see `Training.steps`.
 
     Raises:
-      ConfigError: it was begun with other values; or other settings have changed since the first
-        trial was.
+      ConfigError: it was begun with other values; other settings have changed since the first one
+        that has begun; or what the trial came to cannot be read.
       ChildError: a training refused its configuration, or failed in other ways than by learning.
     """
     if trial.state == REFUSED:
         return
     directory = plan.trial(trial.number)
-    _claim(directory, "\n".join(trial.bindings))
+    _claim(directory, _drawn(trial))
     _check_alike(plan, trial.number)
-    if _has_begun(directory) and (directory / JUDGED).exists():
-        trial.recall(_read(directory / JUDGED))
+    judgement = _judgement(directory)
+    # Who has removed a run wants it made again.
+    if judgement["made"] and {*judgement["made"]} <= {*_made(directory)}:
+        trial.recall(judgement)
         return
     for number, run in enumerate(plan.runs):
         workdir = plan.workdir(trial.number, number)
@@ -119,7 +130,7 @@ def make(plan: Plan, trial: "Trial", begin: Callable[..., Child] = Child) -> Ite
             terminal.warn(divergence(workdir))
         if trial.state != UNFINISHED:
             break
-    whole.write(directory / JUDGED, json.dumps(trial.judgement()).encode())
+    _write_judgement(plan, trial)
 
 
 def _train(
@@ -175,21 +186,47 @@ def _claim(directory: Path, drawn: str) -> None:
         whole.write(path, drawn.encode())
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Returns what a trial came to. Raises: ConfigError: the file is damaged."""
+def _drawn(trial: "Trial") -> str:
+    return "\n".join(trial.bindings)
+
+
+def _was_refused(directory: Path, drawn: str) -> bool:
+    """Returns whether a trial of these values was, when it was drawn before."""
+    is_refused = _judgement(directory)["state"] == REFUSED
+    return is_refused and (directory / DRAWN).read_text(encoding="utf-8") == drawn
+
+
+def _write_judgement(plan: Plan, trial: "Trial") -> None:
+    directory = plan.trial(trial.number)
+    judgement = {**trial.judgement(), "made": _made(directory)}
+    whole.write(directory / JUDGED, json.dumps(judgement).encode())
+
+
+def _judgement(directory: Path) -> dict[str, Any]:
+    """Returns what a trial came to, and the names of the runs that were made of it, if any.
+
+    Raises:
+      ConfigError: the file is damaged.
+    """
+    path = directory / JUDGED
     try:
         return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {"state": UNFINISHED, "made": []}
     except ValueError as error:
         raise errors.ConfigError(f"{path} is damaged: {error}; remove it") from error
 
 
+def _made(directory: Path) -> list[str]:
+    return sorted(path.parent.name for path in directory.glob("*/config.gin"))
+
+
 def _has_begun(directory: Path) -> bool:
-    return any(directory.glob("*/config.gin"))
+    return bool(_made(directory))
 
 
 def _check_alike(plan: Plan, number: int) -> None:
-    """Raises: ConfigError: a trial differs from the first one in more than what is searched."""
-    # Not always the first: it may have been refused.
+    """Raises: ConfigError: it differs from the first that has begun in more than is searched."""
     begun = next((one for one in range(number) if _has_begun(plan.trial(one))), number)
     comparison.check_alike(
         ((plan.trial(one), run) for run in plan.runs for one in sorted({begun, number})),

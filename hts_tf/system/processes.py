@@ -72,5 +72,7 @@ def allow_open_files(number: int, advice: str) -> None:
     if soft == resource.RLIM_INFINITY or number <= soft:
         return
     if hard != resource.RLIM_INFINITY and number > hard:
-        raise errors.ConfigError(f"it needs {number:,} open files, of {hard:,} permitted: {advice}")
+        raise errors.ConfigError(
+            f"{number:,} open files are needed, but only {hard:,} permitted: {advice}"
+        )
     resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))

@@ -351,3 +351,23 @@ def test_masks_that_permit_nothing(action, mask, is_refused):
         going_on.step(0, observation)
     with pytest.raises(checked.ProtocolError, match=r"in reset: .* permits nothing"):
         going_on.reset(0, observation)
+
+
+def test_of_who_has_left_the_score_goes_on_and_the_reward_does_not():
+    """As the game goes on for others of the side, or for the other side."""
+    spec = specs.EnvironmentSpec(
+        specs.ArraySpec((2,), "float32"),
+        specs.DiscreteSpec(num_values=2),
+        max_episode_steps=9,
+        num_players=2,
+    )
+    left = np.array([True, False])
+    gains = np.array([3.0, 5.0], np.float32)
+    puppet = Puppet(show_all, base.StepResult(gains, -gains, left, np.zeros(2, bool)))
+    environment, observation = checked.Checked(puppet, spec), spec.new_observation()
+    environment.reset(0, observation)
+    first, second = (environment.step(np.ones(2), observation) for _ in range(2))
+    assert first.reward.tolist() == [3.0, 5.0]
+    assert second.reward.tolist() == [0.0, 5.0]
+    assert first.score.tolist() == second.score.tolist() == [-3.0, -5.0]
+    assert second.terminated.tolist() == [True, False]

@@ -146,6 +146,9 @@ def test_what_a_trial_came_to_stays_whatever_its_curve_says_later(tmp_path):
     told = [one._study.trials[0] for one in (study, again)]
     assert told[0].intermediate_values == told[1].intermediate_values
     assert len(told[0].intermediate_values) == MARKS
+    plan.workdir(0, 0).joinpath("config.gin").unlink()
+    with pytest.raises(AssertionError, match="was begun again"):
+        list(making.make(plan, asked().ask(), NotAgain))
     (tmp_path / "trial-0000" / making.JUDGED).write_text("{")
     with pytest.raises(errors.ConfigError, match=r"judged\.json is damaged: .*; remove it"):
         list(making.make(plan, asked().ask(), NotAgain))
@@ -305,7 +308,9 @@ def test_minutes_are_over_also_before_an_episode_is(tmp_path):
 
 
 @pytest.mark.slow  # in a process of its own
-def test_a_trial_whose_values_do_not_go_together_is_over_before_it_begins(tmp_path, capfd):
+def test_a_trial_whose_values_do_not_go_together_is_over_before_it_begins(
+    tmp_path, capfd, monkeypatch
+):
     bindings = ["Trainer.num_envs = 4", "Trainer.sync_interval = 16"]
     plan = making.Plan(tmp_path, [Run("hts_ppo", "synthetic", 0)], [1000], None, [], bindings)
     lines = ["PPO.num_minibatches = one_of(2, 64)", "ActorCritic.core = one_of(None, @gru)"]
@@ -321,7 +326,17 @@ def test_a_trial_whose_values_do_not_go_together_is_over_before_it_begins(tmp_pa
     trial = trials[refused[0]]
     assert not list(making.make(plan, trial, NotAgain))
     study.tell(trial)
-    assert not any(tmp_path.iterdir())
+    assert {path.name for path in tmp_path.rglob("*.*")} == {making.DRAWN, making.JUDGED}
+    # It is not asked again, unless other values are drawn.
+    trial.state = UNFINISHED
+    with monkeypatch.context() as patch:
+        patch.setattr(making.parallel, "each", lambda begin, things, processes: iter(things))
+        making.check(plan, [trial])
+    assert trial.state == REFUSED
+    (plan.trial(trial.number) / making.DRAWN).write_text("PPO.num_minibatches = 2")
+    trial.state = UNFINISHED
+    making.check(plan, [trial])
+    assert trial.state == REFUSED
     # What has begun has been trained, if by another version.
     trial.state = UNFINISHED
     plan.workdir(trial.number, 0).mkdir(parents=True)

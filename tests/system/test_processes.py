@@ -45,5 +45,5 @@ def test_as_many_open_files_as_are_needed(monkeypatch, allowed, number, then):
 
 def test_more_open_files_than_the_system_permits(monkeypatch):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
-    with pytest.raises(errors.ConfigError, match="5,000 open files, of 4,096 permitted: low"):
+    with pytest.raises(errors.ConfigError, match="but only 4,096 permitted: lower it"):
         processes.allow_open_files(5000, "lower it")

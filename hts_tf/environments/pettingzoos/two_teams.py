@@ -44,6 +44,7 @@ class TwoTeams:
         self.numbers = [possible.index(agent) for agent in self.agents]
         self.places = {agent: self.agents.index(agent) for agent in possible}
         self.num_rivals = len(rivals)
+        self._signs = np.repeat([1.0, -1.0], [len(own), len(rivals)])
 
     def scores(self, reward: np.ndarray) -> np.ndarray:
         """Returns scores [P]: of two sides, by how much each is ahead of the other, halved.
@@ -56,4 +57,4 @@ class TwoTeams:
         if not self.num_rivals:
             return reward
         ahead = (reward[: -self.num_rivals].mean() - reward[-self.num_rivals :].mean()) / 2
-        return np.repeat([ahead, -ahead], [len(reward) - self.num_rivals, self.num_rivals])
+        return ahead * self._signs
