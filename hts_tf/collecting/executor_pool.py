@@ -175,13 +175,7 @@ class ExecutorPool:
                 if pause is None or self._stopping:
                     raise WorkerError(why) from error
                 terminal.warn(f"{why}; trying again in {pause:g} s")
-                self._sleep(pause)
-
-    def _sleep(self, seconds: float) -> None:
-        """Returns after so long, or when it is to stop."""
-        poll = select.poll()
-        poll.register(self._wake, select.POLLIN)
-        poll.poll(1000 * seconds)
+                _wait_for(self._wake, pause)
 
     def _spawn_at_once(self, index: int) -> int:
         task = self._tasks[index]
@@ -292,14 +286,19 @@ class ExecutorPool:
     def _end_all(self) -> None:
         deadline = time.monotonic() + _GRACE_SEC
         for sentinel, index in self._sentinels.items():
-            poll = select.poll()
-            poll.register(sentinel, select.POLLIN)
-            poll.poll(1000 * max(0.0, deadline - time.monotonic()))
+            _wait_for(sentinel, deadline - time.monotonic())
             try:
                 _end_session(self._processes[index])  # also one that is in a long env step
             except subprocess.TimeoutExpired:
                 terminal.warn(f"executor {index} was killed, but hangs in a call of the system's")
             os.close(sentinel)
+
+
+def _wait_for(fd: int, seconds: float) -> None:
+    """Returns when there is something to read, or after so long; at once if that is below 0."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    poll.poll(1000 * max(0.0, seconds))
 
 
 def _end_session(leader: subprocess.Popen) -> int:

@@ -174,6 +174,9 @@ class Pool:
           observation: [n, ...].
           noise: [n, ...].
           state: [n, ...].
+
+        Raises:
+          ConfigError: what a scripted one chooses is no action; see `scripted.choose`.
         """
         # All by the current policy first: what others do not say, such as values, is its.
         answer = self._policy.act(observation, noise, state)
