@@ -165,8 +165,8 @@ class GymnasiumEnvironment(base.Environment):
           ProtocolError: it is not of its space, or a mask is missing or useless.
         """
         observation = self.spec.new_observation()
-        has_mask = self._mask is not None and self._given_mask(shown, info or {}) is not None
-        self._write(shown, info or {}, observation, over=may_be_over and has_mask)
+        has_mask = self._mask is not None and self._given_mask(shown, info) is not None
+        self._write(shown, info, observation, over=may_be_over and has_mask)
         return observation
 
     def close(self) -> None:
@@ -190,7 +190,9 @@ class GymnasiumEnvironment(base.Environment):
             raise self._error("action mask", error) from error
 
     def _given_mask(self, shown: Any, info: Any) -> Any:
-        return (shown if self.mask_is_observed else info).get(specs.ACTION_MASK)
+        """Returns the mask, None where none is told."""
+        told = shown if self.mask_is_observed else info
+        return told.get(specs.ACTION_MASK) if isinstance(told, dict) else None
 
     def _error(self, what: str, error: Exception) -> checked.ProtocolError:
         fault = errors.in_a_line(error)

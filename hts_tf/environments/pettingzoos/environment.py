@@ -14,7 +14,10 @@ from hts_tf.environments.pettingzoos.building import Recipe, build
 from hts_tf.environments.pettingzoos.two_teams import TwoTeams
 
 _SEEN = "observation"
-_READ_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+_READ_ERRORS = (
+    *(ValueError, TypeError, KeyError, IndexError, AttributeError),
+    NotImplementedError,  # what `ParallelEnv.state` raises
+)
 
 
 class PettingZooEnvironment(base.Environment):
@@ -152,9 +155,9 @@ class PettingZooEnvironment(base.Environment):
           ProtocolError: as `reset`.
         """
         self._steps += 1
-        actions = action if self.spec.players else [action]
+        actions = [*map(specs.plain, action)] if self.spec.players else [action]
         chosen = {
-            agent: self._played[place].action(specs.plain(actions[place]))
+            agent: self._played[place].action(actions[place])
             for agent, place in self._teams.places.items()
             if agent in self._there
         }

@@ -53,6 +53,9 @@ def observed(
     ):
         longest = max(seen, key=lambda space: space.shape[0])
         return spaces.observed(longest).spec, [_filled_up(space) for space in seen]
+    each = [spaces.observed(space) for space in seen]
+    if all(one.spec == each[0].spec for one in each):  # bounds and first numbers may differ
+        return each[0].spec, [one.write for one in each]
     raise errors.ConfigError(
         "agents share a policy, which cannot serve observations that differ as these do: "
         f"{_listed(seen)}; vectors of floats may",

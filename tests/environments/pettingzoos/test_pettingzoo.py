@@ -33,7 +33,7 @@ def play(config, seed, most=20):
     for _ in range(most):
         seen = trees.map(np.copy, observation)
         action = random_actions.draw_for_all(config.spec, observation, random)
-        result = game.step(action, observation)
+        result = game.step(specs.plain(action), observation)  # as executors hand it over
         yield seen, action, there, result
         there = there & ~(result.terminated | result.truncated)
         if result.is_over:
@@ -244,6 +244,40 @@ def test_one_agent_is_a_single_player():
     config = herd(kwargs={"sizes": (3,), "values": (3,)})
     assert config.spec.players == ()
     assert all(np.ndim(seen) == 1 for seen, *_ in play(config, 0))
+    assert not history.find_out(config, [1, 2]).differences
+
+
+class Bounded(zoo.Herd):
+    """Agents whose spaces differ by their bounds, or first numbers, alone."""
+
+    def __init__(self, kinds, **kwargs):
+        self._kinds = kinds
+        super().__init__(**kwargs)
+
+    def _space(self, agent):
+        return self._kinds[self.possible_agents.index(agent)]
+
+    def _seen(self, agents):
+        super()._seen(agents)
+        return {agent: self.observation_space(agent).sample() for agent in agents}
+
+
+zoo.bounded = zoo._module("bounded", Bounded)
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        [spaces.Dict(at=spaces.Box(0, most, (2,))) for most in (1, 2, 3)],
+        [spaces.Discrete(5, start=start) for start in (0, 1, -7)],
+        [spaces.Box(0, most, (8, 8, 3)) for most in (1, 2, 3)],
+    ],
+)
+def test_bounds_and_first_numbers_may_differ(kinds):
+    config = PettingZoo("tests.zoo.bounded", {"kinds": kinds})
+    seen, _, there, _ = next(play(config, 0))
+    assert there.all()
+    assert all(leaf.shape[0] == 3 for leaf in trees.leaves(seen))
 
 
 def test_free_of_history_and_travels():
