@@ -60,11 +60,17 @@ def likely_causes(a: Workdir, b: Workdir) -> list[str]:
         import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
         from hts_tf import config, settings  # noqa: F401  gin configurables
     causes = differences.between(*texts, places)
-    scopes = [workdir.scope() for workdir in (a, b)]
-    if all(scopes):
+    made = [workdir.scopes() for workdir in (a, b)]
+    if all(made):
         causes += [
             f"{name}: {old} {places[0]}, {new} {places[1]}"
-            for name, old, new in scope.differences(*scopes)
+            for name, old, new in scope.differences(made[0][-1], made[1][-1])
+        ]
+    for place, scopes in zip(places, made, strict=True):
+        causes += [
+            f"{name}: {old} {place} at first, then {new}"
+            for earlier in scopes[:-1]
+            for name, old, new in scope.differences(earlier, scopes[-1])
         ]
     return causes
 

@@ -78,6 +78,7 @@ class Pipeline:
         self._keeper = parts.keeper
         self._reporter = parts.reporter
         self._team = parts.team
+        self._board = parts.collector.workers.board
         self._state = RunState(parts, steps_per_round)
         self._tracer = tracer
         self._evaluations = evaluations
@@ -85,7 +86,7 @@ class Pipeline:
         self._waited_sec = 0.0
         self._stop = False
         if parts.progress:
-            parts.collector.workers.board.set_task_shares(parts.progress.shares)
+            self._board.set_task_shares(parts.progress.shares)
         has_sync_points = parts.schedule.policy_lag is not None
         self.signals = StopSignals(
             "at the next sync point" if has_sync_points else "after the next update"
@@ -103,7 +104,7 @@ class Pipeline:
           MachineLostError: another machine of the team is lost.
           OSError: a file cannot be written; names it.
         """
-        self._configuration, self._scope = configuration, scope
+        self._configuration = configuration
         saved = self._keeper.claim(configuration, scope)
         try:
             self._state.go_on_with(saved)
@@ -121,16 +122,15 @@ class Pipeline:
           OSError: a file cannot be written; names it.
           Interrupted: a second signal asked to stop at once.
         """
-        with self.signals:  # until all is closed: a signal must not cut that short
+        # Of another machine than the first, they are Ray's: one that is asked to stop drops out.
+        noted = contextlib.nullcontext() if self._team.number else self.signals
+        with noted:  # until all is closed: a signal must not cut that short
             try:
                 if self._reporter:
-                    self._reporter.begin(
-                        self._state.env_steps,
-                        self._configuration,
-                        self._scope,
-                        self._is_complete(),
-                    )
-                self._keeper.begin(self.learner, self._state.steps_per_round)
+                    self._begin_reporting()
+                self._keeper.begin(
+                    self.learner, self._state.steps_per_round, self._board.has_history
+                )
                 if self._evaluations:
                     self._evaluations.begin(self.learner.updates)
                 if not self._is_complete():
@@ -169,8 +169,23 @@ class Pipeline:
             self.learner.agent.parameters_hash(),
         )
 
+    def _begin_reporting(self) -> None:
+        try:
+            self._reporter.begin(
+                self._state.env_steps,
+                self._configuration,
+                self._keeper.scopes,
+                bool(self._board.has_history[0]),
+                self._is_complete(),
+            )
+        except (errors.ConfigError, errors.RunError):  # an observer's
+            if not self._state.next_round:
+                self._keeper.disclaim()
+            raise
+
     def _rounds(self) -> None:
         saved_round = self._state.next_round
+        self._waited_sec = self._team.waited_sec
         round_start = time.monotonic()
         while not self._is_complete() and not self._stop:
             outcome = self._schedule.run_round(self._state.next_round)
@@ -257,10 +272,13 @@ class Pipeline:
         if self._reporter:
             self._state.is_stopped = self._reporter.is_asked_to_stop
         is_asked = self.signals.received is not None or self._state.is_stopped
+        # Since the round before was over: what is waited for below is the next one's.
+        waited_sec = self._team.waited_sec - self._waited_sec
+        self._waited_sec += waited_sec
         cut_short = self.collector.cut_short(number)
         outcome, cut_short, self._stop = self._of_all_machines(outcome, cut_short, is_asked)
         ended = self._keeper.round_over(outcome, number, cut_short, names)
-        board = self.collector.workers.board
+        board = self._board
         known = [episode for episode in ended if not math.isnan(episode.score)]
         if self._progress:
             self._progress.update((episode.task, episode.score) for episode in known)
@@ -271,8 +289,7 @@ class Pipeline:
             self._pool.update(results, self._behaviour, self.learner.updates, board.met)
         activity = self.collector.workers.activity() if outcome.collected is not None else {}
         if self._team.size > 1:
-            waited, self._waited_sec = self._waited_sec, self._team.waited_sec
-            activity["time/learner_exchange"] = (self._waited_sec - waited) / seconds
+            activity["time/learner_exchange"] = waited_sec / seconds
         for part in filter(None, (self._pool, self._progress)):
             activity |= part.figures()
         if self._reporter:

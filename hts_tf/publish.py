@@ -7,7 +7,6 @@ It holds the run's `config.gin`, the policy's parameters, and the episodes of an
 takes a workdir takes it.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ from hts_tf import (
 )
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base
-from hts_tf.files import archive, modules_flag, participants, policies
+from hts_tf.files import archive, modules_flag, participants, policies, scope
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks import parameters
 from hts_tf.system import child, command, compute, outputs, terminal, whole
@@ -91,8 +90,8 @@ def _state(participant: participants.Participant, configuration: str) -> dict[st
     if found.env_steps is not None:
         state["run/env_steps"] = np.array(found.env_steps)
     policy = Policy(agent, evaluator.PARALLEL * environment.spec.num_players)
-    scope = run_scope.describe(run_scope.played(configuration), policy)
-    return state | {"run/scope": np.array(json.dumps(scope))}
+    played_in = run_scope.describe(run_scope.played(configuration), policy)
+    return state | {name: np.array(text) for name, text in scope.remembered([played_in]).items()}
 
 
 def _run(module: str, workdir: Path, *arguments: str) -> None:

@@ -1,10 +1,8 @@
-import json
-
 import numpy as np
 import pytest
 
 from hts_tf import compare_runs, errors, rollouts
-from hts_tf.files import checkpoint, fingerprint_log, fingerprints
+from hts_tf.files import checkpoint, fingerprint_log, fingerprints, scope
 from hts_tf.files.fingerprint_log import CELLS, FingerprintLog
 from tests import command_line
 from tests.files import made_up
@@ -14,15 +12,16 @@ LONGER = ("observation", "observation/map", "observation/facts", "value")
 CONFIG = "# --seed = 0\nPPO.clip = 0.08\nTrainer.num_actors = 4\n"
 
 
-def make_run(path, updates=4, config=CONFIG, scope=None, change=None, make=made_up.make):
+def make_run(path, updates=4, config=CONFIG, scopes=(), change=None, make=made_up.make):
     """Writes the workdir of a run.
 
+    scopes: that it was made in, the last one last.
     change: update -> what to replace the arguments of `fingerprints.fingerprint` with.
     """
     path.mkdir()
     (path / "config.gin").write_text(config)
-    if scope:
-        state = {"run/scope": np.array(json.dumps(scope))}
+    if scopes:
+        state = {name: np.array(text) for name, text in scope.remembered(scopes).items()}
         checkpoint.save(path / "checkpoints", updates, state, keep=1)
     log = FingerprintLog(path, rollouts.leaves(make()), 0)
     for update in range(1, updates + 1):
@@ -146,9 +145,9 @@ def test_a_gap(capsys, tmp_path, run_a):
 
 
 def test_likely_causes_come_first(capsys, tmp_path):
-    a = make_run(tmp_path / "a", scope={"keras": "3.15.1", "commit": "1234"})
+    a = make_run(tmp_path / "a", scopes=[{"keras": "3.15.1", "commit": "1234"}])
     other = CONFIG.replace("0.08", "0.2").replace("seed = 0", "seed = 1").replace("4", "2")
-    b = make_run(tmp_path / "b", config=other, scope={"keras": "3.15.2", "commit": "5678"})
+    b = make_run(tmp_path / "b", config=other, scopes=[{"keras": "3.15.2", "commit": "5678"}])
     assert compare(capsys, a, b) == (
         0,
         [
@@ -158,6 +157,15 @@ def test_likely_causes_come_first(capsys, tmp_path):
             "identical up to update 4",
         ],
     )
+
+
+def test_a_run_that_has_gone_on_with_other_versions(capsys, tmp_path):
+    old, new = {"keras": "3.15.1"}, {"keras": "3.15.2"}
+    a = make_run(tmp_path / "a", scopes=[new])
+    b = make_run(tmp_path / "b", scopes=[old, new], change={2: lambda r, p, o: (r, [p[0] + 1], o)})
+    code, (cause, _) = compare(capsys, a, b)
+    assert code == 1
+    assert cause == f"the runs differ in keras: 3.15.1 in {b} at first, then 3.15.2"
 
 
 def test_what_an_older_workdir_lacks_is_no_difference(tmp_path, run_a):

@@ -45,7 +45,7 @@ def reference(tmp_path_factory):
 
 
 def test_scope(reference):
-    assert "scenario academy_empty_goal_close" in Workdir(reference[0]).scope()
+    assert "scenario academy_empty_goal_close" in Workdir(reference[0]).scopes()[-1]
 
 
 def test_another_seed_other_bits(reference, tmp_path):

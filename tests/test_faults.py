@@ -167,14 +167,15 @@ def test_a_checkpoint_remembers_nothing_that_is_not_on_the_disk(tmp_path, monkey
     """Episodes, fingerprints and curves that a run which goes on from it does not make again."""
     (tmp_path / "noting_fsync.py").write_text(FSYNC)
     monkeypatch.chdir(tmp_path)
-    _, code, _, errors = train(tmp_path, "run", "--gin_bindings=import noting_fsync")
+    table = "--gin_bindings=Trainer.observers = (@CsvLog(),)"
+    _, code, _, errors = train(tmp_path, "run", "--gin_bindings=import noting_fsync", table)
     assert code == 0, errors
     synced = (tmp_path / "synced.txt").read_text().splitlines()
     saved = [number for number, name in enumerate(synced) if name.endswith(".ckpt.tmp")]
     assert len(saved) >= 8
     for before, now in itertools.pairwise([-1, *saved]):
         kinds = {name.split(".")[0] for name in synced[before + 1 : now]}
-        assert kinds >= {"events", "episodes", "fingerprints"}
+        assert kinds >= {"events", "episodes", "fingerprints", "progress"}
 
 
 def test_source_that_has_changed_before_an_executor_takes_the_place_of_another(tmp_path):

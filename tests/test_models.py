@@ -54,7 +54,7 @@ def test_models_play_as_they_did():
     assert results
     here = scope.describe()
     for name, same, taken, outcomes_agree in results:
-        there = Workdir(models.find(name)).scope()
+        (there,) = Workdir(models.find(name)).scopes()
         if all(there[what] == here[what] for what in COMPUTES):
             assert outcomes_agree, name
             assert same == taken, name
@@ -146,7 +146,7 @@ def test_a_policy_becomes_a_model(tmp_path):
     [expected] = re.findall(r"parameters (\w{64})", trained)
     assert re.findall(r"parameters (\w{64})", published) == [expected]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "run"]
-    assert Workdir(model).scope()["processor"] == scope.describe()["processor"]
+    assert Workdir(model).scopes()[0]["processor"] == scope.describe()["processor"]
     again = tmp_path / "again.csv"
     evaluate = ["--episodes=3", "--seed=5", "--novideo", f"--output={again}"]
     typed("hts_tf.evaluate", f"--workdir={model}", *evaluate)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hts_tf.files import checkpoint, fingerprint_log
+from hts_tf.files.workdir import Workdir
 from tests import command_line, refusals
 
 pytestmark = pytest.mark.slow
@@ -129,8 +130,11 @@ def test_resumed_where_bits_differ(tmp_path):
     value = fingerprint_log.read_table(tmp_path)[3]["value"]
     table.write_text(honest.replace(value, "0123456789abcdef"))
 
-    code, _, errors = command_line.run(*train)
+    code, output, errors = command_line.run(*train)
     assert code == 0, errors
+    whole = "not reproducible as a whole: parts of this run were made with another keras"
+    assert output.splitlines()[0] == whole
+    assert [made["keras"] for made in Workdir(tmp_path).scopes()] == ["1.2.3", scope["keras"]]
     of_scope, of_bits = warnings(errors)
     assert f"saved with keras 1.2.3, and goes on with {scope['keras']}: results may" in of_scope
     assert "update 3 differs, first in value" in of_bits

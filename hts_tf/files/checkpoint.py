@@ -79,8 +79,10 @@ def digest(path: Path) -> bytes:
 
 
 def paths(directory: Path) -> list[Path]:
-    """Returns the checkpoints in a directory, newest first."""
-    return sorted(directory.glob(f"*{_SUFFIX}"), reverse=True)
+    """Returns the checkpoints in a directory, newest first; files of other names are none."""
+    named = [path for path in directory.glob(f"*{_SUFFIX}") if path.stem.isdecimal()]
+    ours = [path for path in named if path == path_of(directory, int(path.stem))]
+    return sorted(ours, key=lambda path: int(path.stem), reverse=True)
 
 
 def load(path: Path) -> dict[str, np.ndarray]:

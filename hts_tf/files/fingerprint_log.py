@@ -59,13 +59,16 @@ class FingerprintLog:
             end = cells.stop
         self._cells.truncate(end)
 
-    def append(self, update: int, env_steps: int, fingerprint: Fingerprint) -> None:
+    def append(
+        self, update: int, env_steps: int, fingerprint: Fingerprint, is_repeatable: bool = True
+    ) -> None:
         """Writes the fingerprint of an update.
 
         Args:
           update: its number, from 1.
           env_steps: consumed up to and with it.
           fingerprint: its own.
+          is_repeatable: whether one that was made before an interruption should be the same.
 
         Raises:
           OSError: it cannot be written; names the file.
@@ -77,7 +80,8 @@ class FingerprintLog:
         hashes = [fingerprint.hashes[name] for name in self._columns[2:]]
         line = ",".join([str(update), str(env_steps), *hashes]) + "\n"
         whole.append(self._table, line.encode())
-        self._compare_with_earlier_life(update, line)
+        if is_repeatable:
+            self._compare_with_earlier_life(update, line)
 
     def sync(self) -> None:
         """Returns when all is on the disk: a checkpoint must not outlive what came before it."""

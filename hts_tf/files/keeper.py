@@ -1,6 +1,5 @@
 """The keeper: what a run keeps in its workdir while it goes on, and takes up again afterwards."""
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ class Keeper:
 
     Attributes:
       episodes: of the run.
+      scopes: that the run was made in, the last one last.
       fingerprint_sec: seconds that the last fingerprint took, within the learner's update.
     """
 
@@ -53,6 +53,7 @@ class Keeper:
         self.episodes = EpisodeTracker(
             settings.num_envs, seed, spec.num_rivals, spec.num_tasks, spec.figures
         )
+        self.scopes: list[dict[str, str]] = []
         self.fingerprint_sec = 0.0
         self._archive: archive.Archive | None = None
         self._log: FingerprintLog | None = None
@@ -68,7 +69,6 @@ class Keeper:
         Raises:
           ConfigError: the workdir cannot be used.
         """
-        self._scope = now
         if self._workdir.claim(configuration):
             path = self._workdir.path  # what a run that is gone has left is not this one's
             for kind in ("", "start", "frozen"):
@@ -83,11 +83,13 @@ class Keeper:
                 f"--gin_bindings=\"Trainer.start_from = '{self._workdir.path}'\"",
                 page="models.md#train-on",
             )
-        self._workdir.configure(configuration)
         archived = int(state["run/archive_bytes"]) if state else 0
         self._archive = self._workdir.open_archive(archived)
-        if state and "run/scope" in state:
-            _warn_of_another_scope(json.loads(state["run/scope"].item()), now)
+        self._workdir.configure(configuration)
+        before = scope.of_run(state or {})
+        if before:
+            _warn_of_another_scope(before[-1], now)
+        self.scopes = [*(one for one in before if scope.differences(one, now)), now]
         return state
 
     def disclaim(self) -> None:
@@ -138,11 +140,18 @@ class Keeper:
             path.parent.mkdir(parents=True, exist_ok=True)
             whole.write(path, content)
 
-    def begin(self, learner: Learner, steps_per_update: int) -> None:
+    def begin(
+        self, learner: Learner, steps_per_update: int, has_history: Sequence[bool] = (False,)
+    ) -> None:
         """Begins with the rounds; from now on, the learner's updates get fingerprints.
 
         With several machines their parameters are compared after each update, with or
         without fingerprints.
+
+        Args:
+          learner: of the run.
+          steps_per_update: env steps.
+          has_history: of the board; what is made again may then come out otherwise.
         """
         self._saved_at = time.monotonic()
         has_log = self._settings.fingerprints and not self._settings.unrepeatable
@@ -171,7 +180,12 @@ class Keeper:
                 parts = [part for theirs, _, _ in said for part in theirs]
             if self._log:
                 taken = fingerprint(parts, parameters, optimizer)
-                self._log.append(learner.updates, learner.updates * steps_per_update, taken)
+                self._log.append(
+                    learner.updates,
+                    learner.updates * steps_per_update,
+                    taken,
+                    is_repeatable=not has_history[0],
+                )
             self.fingerprint_sec = time.perf_counter() - start
 
         learner.after_update = keep
@@ -237,7 +251,7 @@ class Keeper:
         """Returns what a checkpoint has of archive, scope and episodes."""
         return {
             "run/archive_bytes": np.array(self._archive.size),
-            "run/scope": np.array(json.dumps(self._scope)),
+            **{name: np.array(text) for name, text in scope.remembered(self.scopes).items()},
             **self.episodes.state(),
         }
 

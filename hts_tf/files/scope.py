@@ -12,9 +12,10 @@ import platform
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import hts_tf
 from hts_tf.environments.football import scenarios as football_scenarios
@@ -48,6 +49,9 @@ ENVIRONMENT_VARIABLES = (
     *("TF_ENABLE_", "TF_DISABLE_", "TF_SET_", "TF_XLA_", "TF_CUDNN_", "TF_USE_", "XLA_"),
     *("ONEDNN_", "DNNL_", "OMP_", "NPY_", "GLIBC_TUNABLES", "NVIDIA_TF32_OVERRIDE"),
 )
+# In a checkpoint: the scope that it was written in, and others of its run before.
+NEWEST, EARLIER = "run/scope", "run/earlier_scopes"
+
 _ONLY_TALK = ("ONEDNN_VERBOSE", "DNNL_VERBOSE")
 
 _PACKAGE = Path(hts_tf.__file__).parent
@@ -83,6 +87,20 @@ def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[tuple
     ]
 
 
+def of_run(state: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Returns the scopes that a run was made in, the last one last; [] if its state tells none."""
+    if NEWEST not in state:
+        return []
+    earlier = json.loads(state[EARLIER].item()) if EARLIER in state else []
+    return [*earlier, json.loads(state[NEWEST].item())]
+
+
+def remembered(scopes: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Returns what `of_run` takes, as texts."""
+    *earlier, newest = scopes
+    return {NEWEST: json.dumps(newest), EARLIER: json.dumps(earlier)}
+
+
 def line(scope: Mapping[str, str]) -> str:
     """Returns the whole scope on one line."""
     parts = (f"{name} {value}" for name, value in scope.items())
@@ -93,7 +111,9 @@ def source_hash() -> str:
     """Returns a hash of the package's code, in whatever checkout or installation it lies."""
     digest = hashlib.sha256()
     for path in sorted(p for p in _PACKAGE.rglob("*") if p.suffix in (".py", ".cc")):
-        digest.update(str(path.relative_to(_PACKAGE)).encode() + b"\0" + path.read_bytes() + b"\0")
+        name = path.relative_to(_PACKAGE)
+        if not any(part.startswith(".") for part in name.parts):  # an editor's
+            digest.update(str(name).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 
 
@@ -131,7 +151,8 @@ def commit(checkout: Path = _PACKAGE.parent) -> str | None:
     """Returns the commit of a git checkout, marked if files differ from it; None elsewhere."""
     if not (checkout / ".git").exists():  # do not take a repository around it for ours
         return None
-    git = ["git", "-C", str(checkout)]
+    # `status` would lock the index, in the way of whoever commits.
+    git = ["git", "--no-optional-locks", "-C", str(checkout)]
     try:
         head, changes = (
             subprocess.run(

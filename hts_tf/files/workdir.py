@@ -1,7 +1,6 @@
 """The workdir: the directory in which a run keeps its configuration and checkpoints."""
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hts_tf import differences, errors
-from hts_tf.files import archive, checkpoint
+from hts_tf.files import archive, checkpoint, scope
 from hts_tf.system import terminal, whole
 
 LOCK = "lock"  # the file that a run locks, which is empty
@@ -195,10 +194,9 @@ class Workdir:
             return None
         return COMPLETE if state[COMPLETE] else ""
 
-    def scope(self) -> dict[str, str] | None:
-        """Returns in what scope the run can be repeated (see `scope`); None if no file tells."""
-        state = self._newest_or_nothing()
-        return json.loads(state["run/scope"].item()) if "run/scope" in state else None
+    def scopes(self) -> list[dict[str, str]]:
+        """Returns the scopes that the run was made in, see `scope.of_run`; [] if no file tells."""
+        return scope.of_run(self._newest_or_nothing())
 
     def _newest_or_nothing(self) -> dict[str, np.ndarray]:
         try:

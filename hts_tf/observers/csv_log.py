@@ -61,6 +61,11 @@ class CsvLog(Observer):
         with self._path.open("a", encoding="utf-8", newline="") as file:
             csv.DictWriter(file, self._columns).writerow(row)
 
+    def before_checkpoint(self) -> None:
+        """See `Observer`."""
+        with whole.growing(self._path) as file:
+            whole.sync(file)
+
     def _write(self, rows: list[dict[str, str]]) -> None:
         cells = ([row.get(column, "") for column in self._columns] for row in rows)
         whole.write_csv(self._path, self._columns, cells)

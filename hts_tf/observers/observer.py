@@ -60,6 +60,9 @@ class Observer:
     their time, it waits. They are given copies and can change no result. One that raises anything
     is told no more, and the run goes on, with a warning; but what `begin` raises ends the run.
 
+    Whoever reads the configuration makes one, too, also to evaluate or export: files are for
+    `begin` to open, not for `__init__`.
+
     Attributes:
       influences_results: no: what is bound of it may differ when a run is resumed.
       ended: how the run has, when `end` is told of it: 'finished', 'stopped' (it may be gone on
@@ -89,6 +92,12 @@ class Observer:
 
     def after_episode(self, env_steps: int, episode: EndedEpisode) -> bool | None:
         """An episode has ended, in the round that has; may return True, see `after_update`."""
+
+    def before_checkpoint(self) -> None:
+        """A checkpoint is about to be written: a run that goes on from it repeats nothing before.
+
+        So what is kept of that in a file is to be on the disk (`os.fsync`) by the end of this call.
+        """
 
     def after_checkpoint(self, env_steps: int, path: Path) -> None:
         """A checkpoint has been written; it will be removed when there are newer ones."""

@@ -34,7 +34,7 @@ def describe(comparisons: Sequence[Path], runs: Iterable[Run]) -> dict[str, list
             continue
         found = operative.bindings(workdir.configuration())
         bindings.append({name: repr(value) for name, value in found.items()})
-        scopes.append(workdir.scope() or {})
+        scopes += workdir.scopes()
     return {**_values(SCOPE, scopes), **_values(BINDINGS, bindings)}
 
 

@@ -54,16 +54,23 @@ class Reporter:
         self._tensorboard: display.TensorBoard | None = None
 
     def begin(
-        self, env_steps: int, configuration: str, found: dict[str, str], is_complete: bool
+        self,
+        env_steps: int,
+        configuration: str,
+        scopes: Sequence[dict[str, str]],
+        has_history: bool,
+        is_complete: bool,
     ) -> None:
         """Says what is being run.
 
         Args:
           env_steps: made so far.
           configuration: operative, see `operative.text`.
-          found: the scope of reproducibility.
+          scopes: of reproducibility, that the run was made in; the last one is this launch's.
+          has_history: whether an environment was found not to be free of it.
           is_complete: whether none are left to be made.
         """
+        *earlier, found = scopes
         if self._batching not in FLEXIBLE:
             terminal.warn(
                 "on this machine, observations in a batch influence each other; to keep "
@@ -75,6 +82,14 @@ class Reporter:
         self._tensorboard.text("scope", "\n".join(f"{k}: {v}" for k, v in found.items()))
         if self._unrepeatable:
             terminal.say(f"not reproducible, as {self._unrepeatable}: no fingerprints")
+        elif has_history:
+            terminal.say("not reproducible, as its environment has turned out not to be")
+        elif earlier:
+            changed = (name for one in earlier for name, *_ in scope.differences(one, found))
+            terminal.say(
+                "not reproducible as a whole: parts of this run were made with another "
+                + ", ".join(dict.fromkeys(changed))
+            )
         else:
             terminal.say(scope.line(found))
         for evaluation in self._evaluated_before():
@@ -146,8 +161,9 @@ class Reporter:
         return self._observers.asked_to_stop
 
     def sync(self) -> None:
-        """Returns when what TensorBoard shows is on the disk."""
+        """Returns when what was shown and told is on the disk, as far as that is kept there."""
         self._tensorboard.sync()
+        self._observers.tell("before_checkpoint")
 
     def saved(self, env_steps: int, path: Path) -> None:
         """Tells of a checkpoint."""
@@ -191,8 +207,9 @@ class Reporter:
         is_same_launch = launched == start.LAUNCHED
         self._earlier_minutes = float(earlier_minutes if is_same_launch else state["run/minutes"])
         # Asked for in the round before, and not yet done: a run that has stopped may go on.
-        is_asked = state.get("run/asked_to_stop", False) and not state[BY_OBSERVER]
-        self._observers.asked_to_stop = bool(is_asked)
+        if state.get("run/asked_to_stop", False) and not state[BY_OBSERVER]:
+            terminal.warn("an observer had asked to stop: stopping at the next sync point")
+            self._observers.asked_to_stop = True
 
     def close(self) -> None:
         """Shows the last of it; may be called twice."""

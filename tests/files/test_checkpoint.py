@@ -1,6 +1,7 @@
 import hashlib
 import io
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -51,6 +52,16 @@ def test_newest_first_by_number(tmp_path):
     for number in (2, 9, 10):
         checkpoint.save(tmp_path, number, {"n": np.array(number)}, keep=3)
     assert [int(checkpoint.load(p)["n"]) for p in checkpoint.paths(tmp_path)] == [10, 9, 2]
+
+
+def test_copies_under_names_of_their_own_are_left_alone(tmp_path):
+    first = checkpoint.save(tmp_path, 5, {"n": np.array(5)}, keep=1)
+    copies = [tmp_path / f"{stem}.ckpt" for stem in ("keep", "5", "000000005-old", "\u0665" * 9)]
+    for copy in copies:
+        shutil.copy(first, copy)
+    newest = checkpoint.save(tmp_path, 7, {"n": np.array(7)}, keep=1)
+    assert checkpoint.paths(tmp_path) == [newest]
+    assert all(copy.exists() for copy in copies)
 
 
 @pytest.mark.parametrize("keep", [1, 2, 5])

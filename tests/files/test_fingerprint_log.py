@@ -14,11 +14,11 @@ def fingerprint(update, parameters=None, make=made_up.make):
     return fingerprints.fingerprint([fingerprints.of_storage(make(update))], *after)
 
 
-def live(directory, updates, first=1, make=made_up.make, **changes):
+def live(directory, updates, first=1, make=made_up.make, is_repeatable=True, **changes):
     """Lives through updates from `first` on; the ones before stand."""
     log = FingerprintLog(directory, rollouts.leaves(make()), first - 1)
     for update in range(first, updates + 1):
-        log.append(update, 18 * update, fingerprint(update, make=make, **changes))
+        log.append(update, 18 * update, fingerprint(update, make=make, **changes), is_repeatable)
     log.sync()
     log.close()
 
@@ -151,6 +151,12 @@ def test_other_bits_after_an_interruption_are_reported_once(tmp_path, capfd):
     warning = capfd.readouterr().err
     assert warning.count("warning") == 1
     assert "update 3 differs, first in parameters" in warning
+
+
+def test_other_bits_of_what_does_not_repeat_are_nobodys_fault(tmp_path, capfd):
+    live(tmp_path, 5)
+    live(tmp_path, 5, first=3, is_repeatable=False, parameters=[np.float32(0.5)])
+    assert not capfd.readouterr().err
 
 
 def test_damaged_cells_are_none(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from hts_tf import errors
 from hts_tf.algorithms.a2c import A2C
 from hts_tf.environments.synthetic import Synthetic
+from hts_tf.files import keeper as keeper_module
 from hts_tf.files.archive import FILE_NAME, Record
 from hts_tf.files.keeper import Keeper
 from hts_tf.files.workdir import Workdir
@@ -67,3 +68,26 @@ def test_checkpoints_are_due_after_updates(tmp_path):
     )
     keeper = Keeper(settings, Workdir(tmp_path), 0, Alone(), share(Alone(), 1, 16))
     assert [updates for updates in range(5) if keeper.is_due(updates)] == [2, 4]
+
+
+def test_checkpoints_are_due_after_seconds(tmp_path, monkeypatch):
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(keeper_module.time, "monotonic", lambda: clock.now)
+    settings = Settings(
+        environment=Synthetic(),
+        algorithm=A2C(),
+        schedule=HTS,
+        fingerprints=False,
+        checkpoint_every_sec=300.0,
+    )
+    keeper = Keeper(settings, Workdir(tmp_path), 0, Alone(), share(Alone(), 1, 16))
+    keeper.claim("", {})
+    keeper.begin(SimpleNamespace(updates=0), 16)
+    for _ in range(2):
+        clock.now += 299.0
+        assert not keeper.is_due(1)
+        clock.now += 1.0
+        assert keeper.is_due(1)
+        keeper.save(1, keeper.state())
+        assert not keeper.is_due(1)
+    keeper.close()

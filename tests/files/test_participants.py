@@ -1,5 +1,6 @@
 import functools
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -133,5 +134,8 @@ def test_who_can_meet():
     ]:
         with pytest.raises(errors.ConfigError, match=f"^other cannot play here: its {what} is"):
             participants.check_that_they_can_meet(one, make_agent(0.0, other), "other")
+    other_head = one.step._replace(policy={"mean": specs.ArraySpec((4,), "float32")})
+    with pytest.raises(errors.ConfigError, match=r"^other cannot .* its action head is of"):
+        participants.check_that_they_can_meet(one, SimpleNamespace(step=other_head), "other")
     # What they remember is their own affair.
     participants.check_that_they_can_meet(one, make_agent(0.0, core=cores.lstm), "other")

@@ -99,6 +99,7 @@ def test_source_hash(tmp_path, monkeypatch):
     (tmp_path / "inside" / "b.py").write_text("2")
     before = scope.source_hash()
     (tmp_path / "c.txt").write_text("3")
+    (tmp_path / ".#a.py").symlink_to("someone@somewhere.12")  # of Emacs, while a.py is not saved
     assert scope.source_hash() == before
     (tmp_path / "inside" / "b.py").write_text("3")
     changed = scope.source_hash()

@@ -179,6 +179,8 @@ def test_one_that_cannot_begin(tmp_path):
         "error: Witness.begin has failed: RuntimeError: nothing to say of begin "
         "(see docs/watching.md#figures-elsewhere)"
     )
+    # Who mends that, by another configuration, may take the directory.
+    assert not (tmp_path / "config.gin").exists()
 
 
 def test_what_is_no_observer(tmp_path):

@@ -45,6 +45,31 @@ def test_a_request_to_stop_is_not_forgotten_before_it_is_met(tmp_path, is_stoppe
     assert again.is_asked_to_stop == (not is_stopped)
 
 
+A, B, C = (
+    {"numpy": numpy, "keras": keras} for numpy, keras in [("1", "3"), ("2", "3"), ("2", "4")]
+)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "has_history", "says"),
+    [
+        ([A], False, "reproducible to the bit with: numpy 1; keras 3"),
+        (
+            [B, A],
+            False,
+            "not reproducible as a whole: parts of this run were made with another numpy",
+        ),
+        ([C, B, A], False, "were made with another numpy, keras"),
+        ([B, A], True, "not reproducible, as its environment has turned out not to be"),
+    ],
+)
+def test_what_it_says_of_results_that_repeat(tmp_path, capfd, scopes, has_history, says):
+    reporter = make(tmp_path)
+    reporter.begin(0, "", scopes, has_history, is_complete=True)
+    reporter.close()
+    assert says in capfd.readouterr().out.splitlines()[0]
+
+
 def test_what_earlier_launches_have_evaluated_is_known(tmp_path, monkeypatch):
     """So that the best one is the best of the run, not of the launch."""
     rows = [
@@ -53,6 +78,6 @@ def test_what_earlier_launches_have_evaluated_is_known(tmp_path, monkeypatch):
     whole.write_csv(tmp_path / FILE_NAME, Evaluation._fields, rows)
     reporter, told = make(tmp_path), []
     monkeypatch.setattr(reporter._progress, "evaluated", told.append)
-    reporter.begin(100, "", scope.describe(), is_complete=True)
+    reporter.begin(100, "", [scope.describe()], has_history=False, is_complete=True)
     assert told == rows[:2], "it goes on from env step 100"
     reporter.close()
