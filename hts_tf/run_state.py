@@ -97,7 +97,8 @@ class RunState:
         if team.size > 1:
             met = met_from(saved or {}) if self._parts.pool else []
             files = keeper.snapshots(met) if team.number == 0 else {}
-            saved, parameters, files = broadcast(team, (saved, learner.state(), files))
+            parameters = {} if saved else learner.state()
+            saved, parameters, files = broadcast(team, (saved, parameters, files))
             if team.number > 0:
                 keeper.take_snapshots(files)
                 if not saved:

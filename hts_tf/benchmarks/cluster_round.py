@@ -194,7 +194,8 @@ def predict(work: Workload, machine: Machine, network: Network, size: Size) -> P
     share = Size(1, size.envs_here, size.shards_here)
     alone = round_sec(parts(work, machine, network, share), machine)
     sps_alone = share.num_envs * work.sync_interval / alone
-    gradients = (size.num_machines - 1) * (size.shards_here * work.gradient_bytes)
+    shards_of_first = size.num_shards // size.num_machines
+    gradients = (size.num_shards - shards_of_first) * work.gradient_bytes
     return Prediction(
         *size,
         sps=sps,
@@ -279,4 +280,7 @@ def _num_gradients(work: Workload) -> int:
 
 
 def _from_others(bytes_of_env: float, size: Size) -> float:
-    return (size.num_machines - 1) * size.envs_here * bytes_of_env
+    """Returns what the first machine gets, which has the fewest of the shards."""
+    envs_of_shard = size.num_envs // size.num_shards
+    envs_of_first = size.num_shards // size.num_machines * envs_of_shard
+    return (size.num_envs - envs_of_first) * bytes_of_env

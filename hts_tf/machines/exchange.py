@@ -168,7 +168,7 @@ class RayTeam:
             read = ray.get([*elsewhere.values()], timeout=self._timeout_sec)
         except ray.exceptions.GetTimeoutError as error:
             late = self._late(meeting, elsewhere)
-            why = f"{late} has not answered for {self._timeout_sec:g} s"
+            why = f"{late} has not answered for {self._timeout_sec:g} s (--machine_timeout_sec)"
             raise self._lose(why) from error
         except ray.exceptions.RayError as error:
             raise self._lose(errors.in_a_line(getattr(error, "cause", error))) from error

@@ -12,7 +12,7 @@ from hts_tf import errors, operative, run_scope
 from hts_tf.files import scope
 from hts_tf.machines import ray_cluster
 from hts_tf.machines.follower import Follower, Order
-from hts_tf.system import compute, terminal
+from hts_tf.system import compute, terminal, whole
 from hts_tf.team import MachineLostError, Team
 
 _BETWEEN_LOOKS_SEC = 1.0
@@ -39,7 +39,7 @@ class Machines:
     """The machines of a run, from the first one's point of view.
 
     Attributes:
-      reason: what a follower has raised itself, if that is why it was lost.
+      reason: what a follower has raised itself, if that is why it was lost; it names the machine.
     """
 
     def __init__(self, ray: Any, wishes: Wishes, seed: int, are_on_one: bool) -> None:
@@ -166,7 +166,8 @@ class Machines:
             self._ray.remote(Exchange)
             .options(
                 num_cpus=0,
-                max_concurrency=1000,
+                # All who wait at a few meetings: with fewer, who is to come would not be let in.
+                max_concurrency=1000 + 16 * size,
                 scheduling_strategy=ray_cluster.place(self._ray, here),
             )
             .remote(size)
@@ -207,7 +208,7 @@ class Machines:
                 self._ray.get(run)
             except self._ray.exceptions.RayTaskError as error:
                 if not isinstance(error.cause, MachineLostError):
-                    self.reason = self.reason or error.cause
+                    self.reason = self.reason or _named(error, numbers[run])
                 why = f"machine {numbers[run]} has failed ({errors.in_a_line(error.cause)})"
             except self._ray.exceptions.RayError as error:
                 why = f"machine {numbers[run]} is lost ({type(error).__name__})"
@@ -225,6 +226,16 @@ class Machines:
                 self._ray.kill(actor)
         if self._watcher:  # as long as it can still speak to Ray
             self._watcher.join(_GRACE_SEC)
+
+
+def _named(error: Any, number: int) -> Exception:
+    """Returns what a follower has raised, a `RayTaskError`, as the first machine reports it."""
+    where = f"machine {number}"
+    if isinstance(error.cause, errors.ConfigError | errors.RunError):
+        return type(error.cause)(f"{where}: {error.cause}")
+    if isinstance(error.cause, OSError) and (what := whole.describe(error.cause)):
+        return errors.RunError(f"{where}: {what}")
+    return error  # with the traceback of there
 
 
 @dataclasses.dataclass(eq=False)

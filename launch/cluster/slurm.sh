@@ -41,7 +41,7 @@ done
 
 # Starts Ray on all nodes, the training on the first one, and at its end stops Ray.
 export RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT=300  # seconds; Python is slow to start from afar
-srun --no-kill --kill-on-bad-exit=0 \
+srun --no-kill --kill-on-bad-exit=0 --cpus-per-task="$SLURM_CPUS_PER_TASK" \
   ray symmetric-run --address="$address:6379" --min-nodes="$SLURM_JOB_NUM_NODES" \
   --num-cpus="$SLURM_CPUS_PER_TASK" \
   -- ./launch/cluster.sh "$@" \
