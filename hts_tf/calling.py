@@ -21,7 +21,7 @@ def train(
     workdir: str | Path,
     seed: int = 0,
     bindings: Mapping[str, Any] | None = None,
-    gin_files: Sequence[str | Path] = (),
+    gin_files: str | Path | Sequence[str | Path] = (),
     **flags: Any,
 ) -> Path:
     """Trains as `python -m hts_tf.train` does, with the same checks and to the same bits.
@@ -37,7 +37,7 @@ def train(
       seed: of everything random in the run.
       bindings: name -> value, such as {"Trainer.num_envs": 16}; texts that begin with @ or % are
         references, as in gin files: {"ActorCritic.core": "@gru"}.
-      gin_files: further ones.
+      gin_files: further ones, or one.
       **flags: further ones of the command, such as trace=True.
 
     Returns:
@@ -49,7 +49,8 @@ def train(
       DivergenceError: learning went out of bounds.
     """
     # As shells do; pathlib would also make the current directory of an empty name.
-    workdir, *gin_files = map(os.path.expanduser, (workdir, *gin_files))
+    paths = [gin_files] if isinstance(gin_files, str | Path) else gin_files
+    workdir, *gin_files = map(os.path.expanduser, (workdir, *paths))
     arguments = [
         f"--scenario={scenario}",
         f"--method={method}",

@@ -47,16 +47,22 @@ def load(
     scenario_file, added = presets.find_scenario(scenario)
     files = _absolute(gin_files)
     with _loading():
-        texts = [*added, *gin_bindings, *(Path(path).read_text(encoding="utf-8") for path in files)]
-        for text in texts:
-            _check_signs(text)
         _look_here_first()
         ours = [f"methods/{method}.gin", scenario_file]
         gin.parse_config_files_and_bindings(ours, added, finalize_config=False)
         gin.parse_config_files_and_bindings(files, gin_bindings, finalize_config=False)
-        text = "\n".join([gin.config_str(), *texts])
+        said = [*map(presets.with_includes, (*ours, *files)), *added, *gin_bindings]
+        for text in said:
+            _check_signs(text)
+        text = "\n".join([gin.config_str(), *said])
         bindings.check_macros(operative.macros(text), text)
         bindings.settle()
+        bound = gin.get_bindings("Trainer", resolve_references=False)
+        for needed in ("environment", "algorithm", "schedule"):
+            if needed not in bound:
+                raise errors.ConfigError(
+                    f"Trainer.{needed} must be bound: {' and '.join(ours)} do not"
+                )
 
 
 def _look_here_first() -> None:
@@ -140,7 +146,7 @@ def _import_modules(text: str, source: str | Path, modules: Sequence[str]) -> No
         if not any(f"{module}.".startswith(f"{name}.") for name in ("hts_tf", *modules)):
             raise errors.ConfigError(
                 f"{source} imports {module}, which may do anything; "
-                f"if you trust it, add --modules={module}",
+                f"if you trust it, add --modules={module} (in Python: modules=[{module!r}])",
                 page="settings.md#other-peoples-workdirs",
             )
         try:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 _SHOWN_CHARACTERS = 60
 
+# By their selectors that no other configurable has: users may have some of the same name.
 _made: dict[str, Callable] = {}
-_given: dict[str, Sequence[str]] = {}  # name -> what its callers give
+_given: dict[str, Sequence[str]] = {}  # what their callers give
 
 
 def configurable(target: Any = None, /, denylist: Sequence[str] = ()) -> Any:
@@ -39,9 +40,10 @@ def _make(target: Callable, name: str, denylist: Sequence[str]) -> Callable:
         target = _checked(target, name, denylist)
     elif "__init__" in vars(target):  # else that of the base class is checked
         target.__init__ = _checked(target.__init__, name, denylist)
-    _given[name] = denylist
-    _made[name] = gin.configurable(name, denylist=denylist)(target)
-    return _made[name]
+    made = gin.configurable(name, denylist=denylist)(target)
+    _made[f"{made.__module__}.{name}"] = made
+    _given[f"{made.__module__}.{name}"] = denylist
+    return made
 
 
 def _checked(function: Callable, name: str, denylist: Sequence[str]) -> Callable:
@@ -62,37 +64,37 @@ def _checked(function: Callable, name: str, denylist: Sequence[str]) -> Callable
 
 def names() -> list[str]:
     """Returns those of all that were made here."""
-    return [*_made]
+    return [_short(selector) for selector in _made]
+
+
+def _short(selector: str) -> str:
+    return selector.rpartition(".")[2]
 
 
 def bindable(selector: str) -> list[str]:
     """Returns the parameters of a configurable, anyone's, that can be bound."""
-    given = _given.get(selector.rpartition(".")[2], ())
+    meant = (given for full, given in _given.items() if f".{full}".endswith(f".{selector}"))
+    given = next(meant, ())
     parameters = inspect.signature(gin.get_configurable(selector)).parameters
     return [name for name in parameters if name not in given]
 
 
 def owners(parameter: str) -> list[str]:
     """Returns those made here which have a parameter of that name that can be bound."""
-    return [name for name, made in _made.items() if parameter in bindable(_full(name, made))]
+    return [_short(selector) for selector in _made if parameter in bindable(selector)]
 
 
 def defaults() -> Iterator[tuple[str, str, Any]]:
     """Yields (selector, parameter, default) of all that were made here."""
-    for name, target in _made.items():
+    for selector, target in _made.items():
         for parameter in inspect.signature(_function(target)).parameters.values():
             if parameter.default not in (parameter.empty, gin.REQUIRED):
-                yield _full(name, target), parameter.name, parameter.default
+                yield selector, parameter.name, parameter.default
 
 
 def selector(value: Any) -> str | None:
     """Returns the selector of one that was made here, or None for any other value."""
-    return next((_full(name, made) for name, made in _made.items() if made is value), None)
-
-
-def _full(name: str, made: Callable) -> str:
-    """Returns a selector that no other configurable has."""
-    return f"{made.__module__}.{name}"
+    return next((selector for selector, made in _made.items() if made is value), None)
 
 
 def annotations(target: Callable) -> dict[str, Any]:

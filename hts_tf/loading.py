@@ -143,14 +143,14 @@ class LoadedPolicy:
             ) from error
 
 
-def load(name: str, modules: Sequence[str] = ()) -> LoadedPolicy:
+def load(name: str, modules: str | Sequence[str] = ()) -> LoadedPolicy:
     """Loads a policy. What gin had bound in this process is forgotten.
 
     Args:
       name: WORKDIR for the newest checkpoint of a run, WORKDIR@UPDATES for a snapshot,
         WORKDIR@best for the best of those that were evaluated while it trained, or the name of a
         model, see `files.models`.
-      modules: of your own, that the run's configuration may import.
+      modules: of your own, or one, that the run's configuration may import.
 
     Raises:
       ConfigError: there is no such run, checkpoint or snapshot, or it cannot be used.
@@ -159,7 +159,8 @@ def load(name: str, modules: Sequence[str] = ()) -> LoadedPolicy:
     gc.unfreeze()  # what was the caller's own when TensorFlow was imported is among it
     with compute.as_a_guest():  # the caller may build and train models, too
         name = os.path.expanduser(name)  # noqa: PTH111  of "", pathlib makes a directory
-        return LoadedPolicy(participants.load(name, modules, _configure))
+        trusted = [modules] if isinstance(modules, str) else modules
+        return LoadedPolicy(participants.load(name, trusted, _configure))
 
 
 def _configure() -> None:

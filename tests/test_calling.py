@@ -58,7 +58,7 @@ def test_training_from_python(tmp_path, capfd, monkeypatch):
         "synthetic",
         workdir="~/run",
         bindings={**SMALL, "ActorCritic.core": "@gru"},
-        gin_files=["~/loud.gin"],
+        gin_files="~/loud.gin",
         seed=3,
     )
     assert workdir == tmp_path / "run"

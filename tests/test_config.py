@@ -366,3 +366,31 @@ def test_a_macro_whose_use_is_overridden(tmp_path):
     path.write_text("envs = 16\nTrainer.num_envs = %envs\n")
     config.load("synthetic", "hts_ppo", [str(path)], ["Trainer.num_envs = 8"])
     assert gin.get_bindings("Trainer")["num_envs"] == 8
+    including = tmp_path / "including.gin"
+    including.write_text(f"include '{path}'\n")
+    config.load("synthetic", "hts_ppo", [str(including)], ["Trainer.num_envs = 8"])
+    assert gin.get_bindings("Trainer")["num_envs"] == 8
+
+
+def test_a_sign_in_what_a_file_includes(tmp_path):
+    (tmp_path / "base.gin").write_text("cost = 0.5\nPPO.value_cost = -%cost\n")
+    path = tmp_path / "mine.gin"
+    path.write_text(f"include '{tmp_path / 'base.gin'}'\n")
+    message = refusal("synthetic", "hts_ppo", gin_files=[str(path)])
+    assert message.startswith("-%cost: gin takes no sign here")
+
+
+@pytest.mark.parametrize("kind", ["methods", "scenarios"])
+def test_files_that_leave_out_what_a_training_is_made_of(tmp_path, monkeypatch, kind):
+    for each in ("methods", "scenarios"):
+        (tmp_path / each).mkdir()
+        text = "" if each == kind else (presets.directory() / each / f"{OF[each]}.gin").read_text()
+        (tmp_path / each / f"{OF[each]}.gin").write_text(text)
+    monkeypatch.setattr(presets, "directory", lambda: tmp_path)
+    monkeypatch.setattr(gin.config, "_LOCATION_PREFIXES", [*gin.config._LOCATION_PREFIXES])
+    message = refusal(OF["scenarios"], OF["methods"])
+    missing = {"methods": "Trainer.algorithm", "scenarios": "Trainer.environment"}[kind]
+    assert message.startswith(f"{missing} must be bound")
+
+
+OF = {"methods": "hts_a2c", "scenarios": "synthetic"}

@@ -4,12 +4,14 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
+import gin
 import pytest
 from annotated_types import Ge, Le, Len
 
-from hts_tf import config, errors, settings, values  # noqa: F401  gin configurables
+from hts_tf import config, configurables, errors, settings, values  # noqa: F401  gin's
 from hts_tf.algorithms.ppo import PPO
 from hts_tf.configurables import check, configurable, describe
+from hts_tf.networks import torsos
 
 pytestmark = pytest.mark.usefixtures("clean_gin")
 
@@ -104,6 +106,25 @@ def test_python_is_checked_as_gin_files_are():
         config.load("synthetic", "hts_ppo", gin_bindings=["Named.size = 0"])
     with pytest.raises(errors.ConfigError, match="given"):
         config.load("synthetic", "hts_ppo", gin_bindings=["Named.given = 1"])
+
+
+def test_one_of_the_same_name_takes_nothing_from_ours(monkeypatch):
+    for name in ("_made", "_given"):
+        monkeypatch.setattr(configurables, name, getattr(configurables, name).copy())
+    before = {*configurables.defaults()}
+
+    def mlp(units: int = 3): ...
+
+    mlp.__module__ = "theirs"
+    try:
+        theirs = configurable(mlp)
+        assert configurables.selector(torsos.mlp) == "hts_tf.networks.torsos.mlp"
+        assert configurables.selector(theirs) == "theirs.mlp"
+        assert {*configurables.defaults()} == {*before, ("theirs.mlp", "units", 3)}
+        assert "spec" not in configurables.bindable("hts_tf.networks.torsos.mlp")
+        assert configurables.bindable("theirs.mlp") == ["units"]
+    finally:
+        gin.config._REGISTRY.pop("theirs.mlp")
 
 
 def test_those_of_gin_alone_are_checked_when_they_are_loaded(namesake):

@@ -109,8 +109,8 @@ def bindings(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_bindings_exist(page):
     known = {}
-    for name, made in configurables._made.items():
-        known[name] = set(configurables.annotations(made))
+    for selector, made in configurables._made.items():
+        known[selector.rpartition(".")[2]] = set(configurables.annotations(made))
     for binding in bindings(page):
         name, _, parameter = binding.partition(".")
         if name in known and binding not in BEFORE:  # else of the page's own example

@@ -15,11 +15,11 @@ from hts_tf.networks.agent import Agent
 class Exported:
     """An agent's `act` of dense observations.
 
-    It takes the arrays of an observation, `observation` or its entries by name (maps of football as
-    images, [height, width, channels] uint8, where what is not 0 is set; not what only a critic
-    sees); of an agent with a memory `state...`, zeros before an episode's first observation; and
-    `noise`: zeros for the most probable actions, else random numbers as the agent's head draws
-    them (of a choice, standard Gumbel; of real numbers, standard normal).
+    It takes the arrays of an observation as it is stored, `observation` or its entries by name
+    (maps of football as images, [height, width, channels] uint8, where what is not 0 is set; not
+    what only a critic sees); of an agent with a memory `state...`, zeros before an episode's first
+    observation; and `noise`: zeros for the most probable actions, else random numbers as the
+    agent's head draws them (of a choice, standard Gumbel; of real numbers, standard normal).
 
     It returns `action`, as the environment takes it; the parameters of the distribution, such as
     `logits`; `value`, unless a critic sees more than the policy; and, of an agent with a memory,

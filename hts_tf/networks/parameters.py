@@ -1,5 +1,6 @@
 """An agent's parameters as files have them: its variables by number, and what they are of."""
 
+import re
 from collections.abc import Sequence
 
 import keras
@@ -12,6 +13,7 @@ from hts_tf.networks.transparent import Transparent
 
 # In checkpoints and snapshots: what their agent observes and does, and what it is made of.
 SPACES, NETWORK = "agent/spaces", "agent/network"
+_BY = "strides"  # before those of a layer
 CHECKPOINT = "the checkpoint in --workdir"  # for messages
 
 
@@ -23,18 +25,24 @@ def spaces(agent: Agent) -> np.ndarray:
 def network(agent: Agent) -> np.ndarray:
     """Returns what its layers are, in words: equal shapes alone may be another function."""
     layers = (
-        " ".join(filter(None, [type(layer).__name__, _activation(layer), _function(layer)]))
+        " ".join([type(layer).__name__, *_activation(layer), *_function(layer), *_strides(layer)])
         for layer in agent._flatten_layers(include_self=False)
     )
     return np.array(", ".join(layers))
 
 
-def _activation(layer: keras.Layer) -> str:
-    return getattr(getattr(layer, "activation", None), "__name__", "")
+def _activation(layer: keras.Layer) -> list[str]:
+    name = getattr(getattr(layer, "activation", None), "__name__", "")
+    return [name] if name else []
 
 
-def _function(layer: keras.Layer) -> str:
-    return layer.function if isinstance(layer, Transparent) else ""
+def _function(layer: keras.Layer) -> list[str]:
+    return [layer.function] if isinstance(layer, Transparent) and layer.function else []
+
+
+def _strides(layer: keras.Layer) -> list[str]:
+    strides = getattr(layer, "strides", None)
+    return [f"{_BY} {strides}"] if strides else []
 
 
 def frozen(agent: Agent) -> dict[str, np.ndarray]:
@@ -55,11 +63,13 @@ def check(agent: Agent, state: dict[str, np.ndarray], source: str) -> None:
       ConfigError: it is not.
     """
     for name, own, differs in (
-        (SPACES, spaces(agent), "observes or acts otherwise"),
-        (NETWORK, network(agent), "is of another network"),
+        (SPACES, str(spaces(agent)), "observes or acts otherwise"),
+        (NETWORK, str(network(agent)), "is of another network"),
     ):
-        found = state.get(name)
-        if found is not None and found != own:
+        found = str(state.get(name, own))
+        if name == NETWORK and _BY not in found:  # as of older versions
+            own = re.sub(rf" {_BY} (\d+|\([^)]*\))", "", own)
+        if found != own:
             raise errors.ConfigError(f"{source} {differs}: {found}, not {own}")
 
 

@@ -24,6 +24,7 @@ class SparseConv2D(Transparent):
     Attributes:
       output_size: (rows, columns) of the output.
       filters: its channels.
+      strides: of the kernel, in pixels.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class SparseConv2D(Transparent):
         super().__init__(dtype="float32")  # long sums, whatever the precision elsewhere
         height, width, channels = spec.dense_shape
         self.filters = filters
-        self._strides = strides
+        self.strides = strides
         self.output_size = (
             (height - kernel_size) // strides + 1,
             (width - kernel_size) // strides + 1,
@@ -87,7 +88,7 @@ class SparseConv2D(Transparent):
         if isinstance(positions, keras.KerasTensor):
             return self._convolved(positions)
         if positions.shape.rank == 4:
-            return tf.nn.conv2d(positions, self.kernel, self._strides, "VALID") + self.bias
+            return tf.nn.conv2d(positions, self.kernel, self.strides, "VALID") + self.bias
         rows, columns = self.output_size
         taps, cells = self.slices(positions)
         sums = sum_rows(self.kernel_rows(), taps, cells, tf.shape(positions)[0] * rows * columns)
@@ -96,7 +97,7 @@ class SparseConv2D(Transparent):
     def _convolved(self, image: keras.KerasTensor) -> keras.KerasTensor:
         """Convolves images in functional models of Keras's, which get the dense layer."""
         size, _, _, filters = self._kernel_shape
-        dense = keras.layers.Conv2D(filters, size, self._strides, dtype="float32")
+        dense = keras.layers.Conv2D(filters, size, self.strides, dtype="float32")
         dense.build(image.shape)
         dense.set_weights(self.get_weights())
         return dense(image)

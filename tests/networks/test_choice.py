@@ -4,7 +4,7 @@ import pytest
 
 from hts_tf import errors, specs
 from hts_tf.environments.football import super_mini_map
-from hts_tf.networks import choice
+from hts_tf.networks import actor_critic, choice, cores  # noqa: F401  gin configurables
 from hts_tf.networks.bernoulli import Bernoulli
 from hts_tf.networks.by_entry import by_entry
 from hts_tf.networks.categorical import Categorical

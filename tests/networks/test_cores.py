@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 
 import numpy as np
@@ -71,6 +72,28 @@ def test_what_a_step_consists_of():
         "c": specs.ArraySpec((UNITS,), "float32"),
     }
     assert list(rollouts.leaves(make(cores.gru).step))[-1:] == ["state/h"]
+
+
+def test_a_value_is_made_of_memory_and_of_what_it_alone_sees():
+    seen = {"player": SPEC.observation, specs.CRITIC_STATE: specs.ArraySpec((2,), "float32")}
+    torso = functools.partial(torsos.mlp, units=(32,))
+    core = functools.partial(cores.gru, units=UNITS)
+    spec = dataclasses.replace(SPEC, observation=seen)
+    agent = ActorCritic(spec, 0, torso, core=core, value_torso=torso)
+    shake(agent.variables, np.random.default_rng(1))
+
+    def answer(remembered, state):
+        observation = {
+            "player": np.ones((1, 3), np.float32),
+            specs.CRITIC_STATE: np.full((1, 2), state, np.float32),
+        }
+        h = np.full((1, UNITS), remembered, np.float32)
+        return agent.act(observation, {"h": h}, np.zeros((1, 2), np.float32))
+
+    plain, knowing, remembering = answer(0, 0), answer(0, 1), answer(1, 0)
+    assert len({float(each.value[0]) for each in (plain, knowing, remembering)}) == 3
+    np.testing.assert_array_equal(knowing.policy["logits"], plain.policy["logits"])
+    assert not np.array_equal(remembering.policy["logits"], plain.policy["logits"])
 
 
 def test_a_rollout_is_evaluated_as_it_was_acted(agent):
