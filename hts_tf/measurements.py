@@ -22,7 +22,8 @@ class Measured(NamedTuple):
       curve: its learning curve.
       env_steps: made.
       seconds: since launch, without the time between an interruption and its resumption.
-      sps: env steps per second of their rounds, so without start-up; None before the first.
+      sps: env steps per second of their rounds, so without the trainer's start-up, but with
+        the executors' and what is compiled in the first ones; None before the first.
       policy_lag: mean of all updates; None before the first.
       time_shares: (role, activity) -> mean of all rounds' shares of the role's time. The learner's
         fingerprint is part of its update.

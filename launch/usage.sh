@@ -1,6 +1,12 @@
 # Sourced by launch commands, with their arguments and $root. Whoever asks for help does not ask for
 # an installation: where nothing is set up yet, --help is what the head of the command says.
 
+# Python takes what lies where it is started before all that is installed.
+if [[ -e hts_tf/__init__.py && ! hts_tf -ef $root/hts_tf ]]; then
+  printf 'error: here Python would take the hts_tf of this directory; first: cd %q\n' "$root" >&2
+  exit 2
+fi
+
 # set_up [--extras=A,B]: sets up what is missing.
 set_up() { "$root/launch/setup.sh" "$@"; }
 

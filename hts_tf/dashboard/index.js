@@ -236,11 +236,11 @@ function drawImage(canvas, image) {
   context.drawImage(image, (canvas.width - w) / 2, (canvas.height - h) / 2, w, h);
 }
 
-// x from -1 to 1, y from -0.42 to 0.42, as the engine has them.
+// x from -1 to 1, y from -0.42 to 0.42, as the engine has them: of 54.4 and 83.6 metres.
 function drawPitch(canvas, scene) {
   const context = canvas.getContext("2d"), {width, height} = canvas;
   const scale = (width - 60) / 2;
-  const point = ([x, y]) => [width / 2 + x * scale, height / 2 + y * scale * 1.48];
+  const point = ([x, y]) => [width / 2 + x * scale, height / 2 + y * scale * 83.6 / 54.4];
   context.fillStyle = "#2d6349";
   context.fillRect(0, 0, width, height);
   context.strokeStyle = "#cfe0d6";

@@ -39,7 +39,7 @@ def needs_set_up(name: str, detail: str) -> Finding:
     if script is None:
         return Finding(name, detail, advice=installation.football_command())
     # It leaves alone what it has made, as far as it knows.
-    is_its_own = Path(sys.prefix) == SET_UP.parents[1]
+    is_its_own = Path(sys.prefix).resolve() == SET_UP.parents[1].resolve()
     return Finding(name, detail, f"{script} --force" if is_its_own else script)
 
 

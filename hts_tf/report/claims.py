@@ -182,7 +182,8 @@ def _judge_difference(
         return (OPEN if evidence else MISSING), (evidence or _lacking(other)) + left_out
     if without_score:
         return OPEN, f"{evidence}{left_out} Those that it went well with do not decide."
-    evidence += f"{left_out} The claim counts as holding if the interval lies above {least:g}."
+    shown = f"{least + 0.0:g}"  # not -0
+    evidence += f"{left_out} The claim counts as holding if the interval lies above {shown}."
     if difference.low > least:
         return HOLDS, evidence
     return (FAILS if difference.high < least else OPEN), evidence

@@ -143,7 +143,11 @@ class LiveView:
         """Keeps the last rows of a terminal of this size for the view."""
         self._line.close()
         last = size.lines - _ROWS
-        room = "\n" * _ROWS if self._size is None else ""
+        if self._size is None:
+            room = "\n" * _ROWS
+        else:  # what it showed is not to stay above, in a terminal that has grown
+            first = min(self._size.lines, size.lines) - _ROWS + 1
+            room = f"\x1b[r\x1b[{first};1H\x1b[J"
         terminal.say(f"{room}\x1b[1;{last}r\x1b[{last};1H", end="")
         self._size = size
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import select
 import shutil
 import sys
@@ -26,6 +27,7 @@ _SEQUENCES = {
     " ": keyboard.SPACE,
     _ESCAPE: keyboard.ESCAPE,
 }
+_OTHER_SEQUENCE = re.compile(rf"{_ESCAPE}[\[O][0-9;]*[A-Za-z~]$")
 _LARGEST = 1280, 800  # of a window's picture, pixels
 _LINE_PIXELS = 22
 _LETTER_PIXELS = 9
@@ -96,6 +98,8 @@ class Terminal:
         for sequence, key in _SEQUENCES.items():
             if text.endswith(sequence):
                 return key
+        if _OTHER_SEQUENCE.search(text):
+            return None  # and not the letter at its end
         return text[-1].lower() if text else None
 
     def _write(self, text: str) -> None:

@@ -25,13 +25,12 @@ from collections.abc import Iterator
 from statistics import median
 from typing import NamedTuple
 
-import numpy as np
 import stable_baselines3_venv
 from absl import flags
 
 from hts_tf import errors
 from hts_tf.benchmarks import training_run
-from hts_tf.files.curves import RunLog
+from hts_tf.files.curves import RunLog, least
 from hts_tf.files.episodes import WINDOW
 from hts_tf.system import command
 from hts_tf.system.child import Child, ChildError
@@ -164,8 +163,7 @@ def measure(case: Case, training: str, seed: int) -> Result:
 def has_reached(point: Point, score: float | None) -> bool:
     """Returns whether so many episodes as it takes average the score; None is never reached."""
     is_known = score is not None and point.score is not None and point.episodes >= WINDOW
-    # Scores of event files are float32's.
-    return is_known and point.score >= min(score, float(np.float32(score)))
+    return is_known and point.score >= least(score)
 
 
 def describe(training: str, result: Result) -> str:

@@ -10,7 +10,9 @@ import sys
 import sysconfig
 from pathlib import Path
 
-_VENV = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "hts_tf/stable_baselines3"
+_VENV = (
+    Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "hts_tf/stable_baselines3"
+)
 _HERE = Path(__file__).resolve()
 
 # What was measured; only these are what it can be repeated with.
