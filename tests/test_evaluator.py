@@ -142,18 +142,27 @@ def test_who_is_played_together_does_not_matter(op_determinism, max_parallel):
 
 
 class Fragile(Bidding):
-    """One of which fails, while another takes its time."""
+    """One of which fails, while another, in a thread of its own, takes its time."""
 
     def __init__(self):
         self.made = []
+        self.is_at_work = threading.Event()
+
+    @property
+    def spec(self):
+        return dataclasses.replace(super().spec, in_threads=True)
 
     def make(self):
-        self.made.append(_Slow() if self.made else _Failing())
+        self.made.append((_Slow if self.made else _Failing)(self.is_at_work))
         return self.made[-1]
 
 
 class _Failing(_Auction):
+    def __init__(self, other_is_at_work):
+        self._other_is_at_work = other_is_at_work
+
     def step(self, action, observation):
+        assert self._other_is_at_work.wait(60)
         raise ZeroDivisionError
 
 
@@ -161,8 +170,12 @@ class _Slow(_Auction):
     is_stepping = False
     was_closed_at_work = None
 
+    def __init__(self, is_at_work):
+        self._is_at_work = is_at_work
+
     def step(self, action, observation):
         self.is_stepping = True
+        self._is_at_work.set()
         time.sleep(0.3)
         self.is_stepping = False
         return super().step(action, observation)
@@ -217,8 +230,10 @@ def test_all_are_the_calling_threads_but_those_that_say_so(op_determinism):
     assert set.union(*environment.used) == {threading.current_thread()}
 
 
-def test_none_is_closed_while_it_is_stepped(op_determinism):
+def test_none_is_closed_while_it_is_stepped(op_determinism, monkeypatch):
+    monkeypatch.setattr(processors, "usable_cores", lambda: 2)
     environment = Fragile()
     with pytest.raises(ZeroDivisionError):
         evaluator.play(environment, policy_that_bids(1), 2, 0, 2)
+    assert environment.is_at_work.is_set()
     assert environment.made[1].was_closed_at_work is False

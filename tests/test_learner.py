@@ -49,6 +49,12 @@ def test_an_update_that_diverges_says_so_and_is_given_no_fingerprint(learning):
     assert len(given) == 1
 
 
+def test_progress_is_the_share_of_all_updates_that_came_before(learning):
+    trained, rollout = learning
+    rates = [trained.step(rollout)["learning_rate"] for _ in range(3)]
+    assert rates == pytest.approx([PPO().learning_rate * (1 - n / 10) for n in range(3)])
+
+
 def test_values_that_are_not_finite_are_not_taken_from_a_checkpoint(learning):
     trained, _ = learning
     state = trained.state()

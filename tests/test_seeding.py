@@ -101,6 +101,12 @@ def test_permutations_are_permutations(update, epochs, size):
     np.testing.assert_array_equal(np.sort(order), np.tile(np.arange(size), (epochs, 1)))
 
 
+def test_shards_have_orders_of_their_own():
+    orders = [seeding.permutations(1, 0, 2, 50, shard) for shard in range(3)]
+    assert len({order.tobytes() for order in orders}) == 3
+    np.testing.assert_array_equal(orders[0], seeding.permutations(1, 0, 2, 50))
+
+
 def test_permutations_differ_between_epochs_updates_and_seeds():
     order = seeding.permutations(1, 0, 2, 100)
     assert not np.array_equal(order[0], order[1])

@@ -380,7 +380,9 @@ def test_help_sets_nothing_up(set_up, argument):
 
 def test_every_extra_of_the_set_up_is_the_packages(run):
     declared = run('sed -n "/^EXTRAS/,/^}/p" setup.py').stdout
-    for name in run('printf "%s\n" "${known_extras[@]}"').stdout.split():
+    names = run('printf "%s\n" "${known_extras[@]}"').stdout.split()
+    assert names
+    for name in names:
         assert f'    "{name}": [' in declared
 
 
@@ -719,7 +721,10 @@ def test_a_wheel_trains_where_there_is_neither_checkout_nor_compiler(packed, tmp
         done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True)
         return done.returncode, done.stdout, done.stderr
 
-    listed = typed("hts")[1].partition("\n\n")[0].splitlines()
+    code, said, errors = typed("hts")
+    assert code == 0, errors
+    listed = said.partition("\n\n")[0].splitlines()
+    assert listed
     assert {line.split()[0] for line in listed} <= {path.name for path in site.glob("bin/hts-*")}
     scenario = "CartPole-v1" if find_spec("gymnasium") else "synthetic"
     few = ["--gin_bindings=Trainer.total_env_steps = 512"]

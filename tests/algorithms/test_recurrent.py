@@ -105,9 +105,12 @@ def test_with_their_states_pieces_are_what_the_whole_is(length):
     np.testing.assert_allclose(cut_value, whole[1], atol=1e-5)
 
 
-@pytest.mark.parametrize("rows_at_once", [1, 5, 9, 10, 15, 100])
-def test_evaluating_in_chunks_of_columns_is_evaluating(rows_at_once):
-    agent = make_agent()
+@pytest.mark.parametrize(
+    ("length", "rows_at_once"),
+    [*((None, rows) for rows in (1, 5, 9, 10, 15, 100)), (2, 6), (2, 100), (1, 4)],
+)  # (2, 6): three chunks of two of the six columns
+def test_evaluating_in_chunks_of_columns_is_evaluating(length, rows_at_once):
+    agent = make_agent(sequence_length=length)
     rollout = reference.as_tensors(make_rollout(agent))
 
     @tf.function(autograph=False)

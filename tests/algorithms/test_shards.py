@@ -9,7 +9,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hts_tf import rollouts, specs, team, trees
+from hts_tf import rollouts, seeding, specs, team, trees
 from hts_tf.algorithms import shards as shards_module
 from hts_tf.algorithms.a2c import A2C
 from hts_tf.algorithms.impala import IMPALA
@@ -202,17 +202,16 @@ def test_means_are_weighted_by_what_counts(parts):
 
 
 def test_minibatches_have_as_many_steps_of_each_shard():
-    seen = []
-
-    class Recording(PPO):
+    class Idle(PPO):
         def update(self, agent, optimizer, rollout, permutations, progress, shards):
-            seen.append(permutations)
             return {}
 
     agent = make_agent()
     rollout = make_rollout(agent)
-    learner = Learner(agent, Recording(epochs=2), rollout, 1, 0, shards=Shards(NUM_SHARDS))
+    learner = Learner(agent, Idle(epochs=2), rollout, 1, 0, shards=Shards(NUM_SHARDS))
+    before = learner._permutations()
     learner.step(rollout)
+    assert not np.array_equal(before, learner._permutations())
     permutations = learner._permutations()
     assert permutations.shape == (2, T * B)
     for order in permutations:
@@ -231,6 +230,9 @@ def test_the_first_shard_is_the_whole_batch_where_there_is_one():
         for shards in (Shards(), Shards(1, range(1)))
     ]
     np.testing.assert_array_equal(*orders)
+    np.testing.assert_array_equal(orders[0], seeding.permutations(0, 0, PPO().epochs, T * B))
+    of_another_seed = Learner(agent, PPO(), rollout, 1, 1)._permutations()
+    assert not np.array_equal(orders[0], of_another_seed)
 
 
 def test_columns_of_all_machines():

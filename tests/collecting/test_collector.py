@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -288,6 +289,28 @@ def test_activity_are_shares_of_time_and_the_mean_batch():
     }
     assert all(0 <= value <= 1 for value in shares.values()), shares
     assert 1 <= activity["actor/batch_size"] <= 2
+
+
+def test_waiting_at_sync_points_is_counted():
+    with collecting(GAMES[True]) as collector:
+        collector.start()
+        run_intervals(collector, 0, 2)
+        waiting.until(is_doing(collector, executor.WAITING))
+        collector.workers.activity()
+        time.sleep(0.3)  # nobody has anything to do before the next interval
+        run_intervals(collector, 2, 3)
+        waited = collector.workers.activity()
+    assert waited["time/executor_wait_sync"] > 0
+    assert waited["time/actor_wait_sync"] > 0
+
+
+def test_shards_have_noise_of_their_own():
+    with collecting(GAMES[False], shards=range(NUM_ENVS)) as collector:
+        collector.workers.set_noise(3)
+        for slot in range(NUM_ENVS):
+            stream = seeding.generator(SEED, "noise", 3, *([slot] if slot else []))
+            expected = stream.gumbel(size=(SYNC_INTERVAL, 1, 1, 3)).astype(np.float32)
+            np.testing.assert_array_equal(collector.workers._noise[:, slot : slot + 1], expected)
 
 
 def is_doing(collector, what):
@@ -573,6 +596,7 @@ def test_shared_memory_of_an_executor_that_is_killed_is_gone():
     waiting.until(lambda: not memory.exists())
 
 
+@pytest.mark.slow
 def test_an_executor_that_is_stopped_while_it_waits_is_replaced():
     expected, _ = collected(True)
     with collecting(GAMES[True], step_timeout_sec=10.0) as collector:

@@ -34,6 +34,13 @@ def test_the_gradient_is_taken_at_the_parameters_that_collected():
     assert [r.policy_lag for r in rounds] == [None, 0, 1, 1, 1]
 
 
+def test_a_resumed_run_knows_who_has_filled_its_storages():
+    first, again = hts.HTS(3), hts.HTS(3)
+    first._policy_versions[...] = 7, 8
+    again.restore({name: array.copy() for name, array in first.state().items()})
+    assert again._policy_versions.tolist() == [7, 8]
+
+
 def test_delayed_updates_against_the_plain_ones():
     """The first update is without lag, so it is the same to the bit; the second one is not."""
     _, delayed, _ = run(is_delayed=True)

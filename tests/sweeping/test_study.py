@@ -79,6 +79,16 @@ def test_one_that_gets_worse_than_half_ends_early(level):
     assert 4 <= ends[6] < 10
 
 
+@pytest.mark.parametrize(("level", "state"), [(2.5, PRUNED), (3.5, COMPLETE)])
+def test_half_is_the_median_of_those_that_are_complete(level, state):
+    study, places = Study(SPACE, 1, seed=0), np.arange(1, 21) * BUDGET / 20
+    for worth in (1.0, 2.0, 3.0, 4.0, 5.0, level):
+        trial = study.ask()
+        trial.take(0, places, np.full(20, worth), BUDGET, ended=True)
+        study.tell(trial)
+    assert trial.state == state
+
+
 @pytest.mark.parametrize("places", [[], [500]])
 def test_one_that_diverges_is_told_as_worse_than_all_that_are_complete(places):
     """Whatever it was worth: where scores are negative, that is much."""

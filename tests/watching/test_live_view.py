@@ -131,14 +131,16 @@ def test_a_view_that_has_shown_nothing_leaves_nothing(screen):
     assert screen.lines == [""] * LINES
 
 
-def test_the_terminal_changes_its_size(screen, monkeypatch):
+@pytest.mark.parametrize("lines", [30, 60])
+def test_the_terminal_changes_its_size(screen, monkeypatch, lines):
     view = LiveView(Path("run"), 10_000)
     view.show(moment(1))
-    monkeypatch.setenv("LINES", "30")
-    screen.screen.resize(30, COLUMNS)
+    monkeypatch.setenv("LINES", str(lines))
+    screen.screen.resize(lines, COLUMNS)
     view.show(moment(2))
-    assert screen.screen.margins == (0, 30 - live_view._ROWS - 1)
+    assert screen.screen.margins == (0, lines - live_view._ROWS - 1)
     assert "2,000 of 10,000" in "\n".join(screen.lines[-live_view._ROWS :])
+    assert "1,000 of 10,000" not in "\n".join(screen.lines)
 
 
 @pytest.mark.parametrize(("name", "small"), [("COLUMNS", "8"), ("LINES", "10")])

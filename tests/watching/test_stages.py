@@ -101,6 +101,30 @@ def test_lines_that_are_too_long_are_broken():
     assert broken == ["left: top left   left: top left", "left: top left"]
 
 
+@pytest.mark.parametrize(
+    ("sent", "key"),
+    [
+        ("\x1b[A", keyboard.UP),
+        ("a\x1bOD", keyboard.LEFT),
+        ("\x1b", keyboard.ESCAPE),
+        (" ", keyboard.SPACE),
+        ("D", "d"),
+        ("", None),
+        ("\x1b[1;5D", None),  # with Ctrl
+        ("\x1bOP", None),  # F1
+        ("\x1b[3~", None),  # Delete
+        ("\x1b[Fd", "d"),
+    ],
+)
+def test_keys_of_a_terminal(sent, key):
+    terminal = stages.Terminal()
+    terminal._input, write = os.pipe()
+    os.write(write, sent.encode())
+    assert terminal.pressed() == key
+    os.close(write)
+    os.close(terminal._input)
+
+
 def test_a_small_terminal_is_given_no_more_rows_than_it_has(monkeypatch):
     monkeypatch.setattr(stages.shutil, "get_terminal_size", lambda: os.terminal_size((30, 6)))
     terminal, shown = stages.Terminal(), []
