@@ -13,6 +13,7 @@ from unittest import mock
 
 import pytest
 
+from hts_tf.files import checkpoint
 from hts_tf.files.curves import RunLog
 from hts_tf.files.evaluations import Evaluations
 from hts_tf.watching import evaluation_process
@@ -220,7 +221,9 @@ def test_more_that_wait_than_are_played(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(evaluation_process, "_MANY", 3)
     monkeypatch.setattr(evaluations, "_ask", lambda: None)
     monkeypatch.setattr(
-        Evaluations, "add", lambda self, agent, updates, _: (directory / f"{updates}.ckpt").touch()
+        Evaluations,
+        "add",
+        lambda self, agent, updates, _: checkpoint.path_of(directory, updates).touch(),
     )
     for updates in range(1, 6):
         evaluations.round_over(None, updates, 100 * updates, is_last=False)
