@@ -52,7 +52,10 @@ def first_place(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> Place | N
 
 
 def likely_causes(a: Workdir, b: Workdir) -> list[str]:
-    """Returns in what the runs differ that may change results: bindings, then the scope."""
+    """Returns what may have changed results: other bindings, then other scopes.
+
+    Of the two runs, and of the parts of one that has gone on with other versions.
+    """
     places = (f"in {a.path}", f"in {b.path}")
     texts = [workdir.configuration() for workdir in (a, b)]
     bound = [{*operative.bindings(text)} - differences.FREE_BINDINGS for text in texts]
@@ -67,11 +70,11 @@ def likely_causes(a: Workdir, b: Workdir) -> list[str]:
             for name, old, new in scope.differences(made[0][-1], made[1][-1])
         ]
     for place, scopes in zip(places, made, strict=True):
-        causes += [
-            f"{name}: {old} {place} at first, then {new}"
+        causes += dict.fromkeys(
+            f"{name}: {old} {place} before, then {new}"
             for earlier in scopes[:-1]
             for name, old, new in scope.differences(earlier, scopes[-1])
-        ]
+        )
     return causes
 
 

@@ -51,7 +51,8 @@ def load(
         ours = [f"methods/{method}.gin", scenario_file]
         gin.parse_config_files_and_bindings(ours, added, finalize_config=False)
         gin.parse_config_files_and_bindings(files, gin_bindings, finalize_config=False)
-        said = [*map(presets.with_includes, (*ours, *files)), *added, *gin_bindings]
+        texts = (presets.with_includes(path, as_found=True) for path in (*ours, *files))
+        said = [*texts, *added, *gin_bindings]
         for text in said:
             _check_signs(text)
         text = "\n".join([gin.config_str(), *said])

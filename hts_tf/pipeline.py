@@ -122,7 +122,7 @@ class Pipeline:
           OSError: a file cannot be written; names it.
           Interrupted: a second signal asked to stop at once.
         """
-        # Of another machine than the first, they are Ray's: one that is asked to stop drops out.
+        # Of other machines than the first, they are Ray's: one that is asked ends, and is replaced.
         noted = contextlib.nullcontext() if self._team.number else self.signals
         with noted:  # until all is closed: a signal must not cut that short
             try:
@@ -170,13 +170,16 @@ class Pipeline:
         )
 
     def _begin_reporting(self) -> None:
+        is_complete = self._is_complete()
+        if not is_complete:
+            self._keeper.warn_of_another_scope()
         try:
             self._reporter.begin(
                 self._state.env_steps,
                 self._configuration,
-                self._keeper.scopes,
+                self._keeper.scopes(goes_on=not is_complete),
                 bool(self._board.has_history[0]),
-                self._is_complete(),
+                is_complete,
             )
         except (errors.ConfigError, errors.RunError):  # an observer's
             if not self._state.next_round:
@@ -251,8 +254,7 @@ class Pipeline:
     ) -> tuple[Round, np.ndarray, bool]:
         """Returns a round's outcome, without observations, and where episodes were cut short.
 
-        And whether the first machine has been asked to stop. Another that is is taken away from the
-        run, which goes on without.
+        And whether the first machine has been asked to stop.
         """
         if self._team.size == 1:
             return outcome, cut_short, is_asked

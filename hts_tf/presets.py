@@ -72,8 +72,21 @@ def find_scenario(name: str) -> tuple[str, list[str]]:
     return file, [*(f"import {module}" for module in theirs), binding]
 
 
-def with_includes(path: str) -> str:
-    """Returns the text of a gin file, ours or the user's, and of those that it includes."""
+def with_includes(path: str, as_found: bool = False) -> str:
+    """Returns the text of a gin file, ours or the user's, and of those that it includes.
+
+    Args:
+      path: of the file.
+      as_found: where one is not found, the line stays: gin knows further places.
+
+    Raises:
+      OSError: a file cannot be read.
+    """
     ours = directory() / path
     text = (ours if ours.is_file() else Path(path)).read_text(encoding="utf-8")
-    return re.sub(r"^include (['\"])(.+)\1", lambda m: with_includes(m[2]), text, flags=re.M)
+
+    def included(line: re.Match) -> str:
+        is_there = (directory() / line[2]).is_file() or Path(line[2]).is_file()
+        return with_includes(line[2], as_found) if is_there or not as_found else line[0]
+
+    return re.sub(r"^include (['\"])(.+?)\1", included, text, flags=re.M)

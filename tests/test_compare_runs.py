@@ -165,7 +165,7 @@ def test_a_run_that_has_gone_on_with_other_versions(capsys, tmp_path):
     b = make_run(tmp_path / "b", scopes=[old, new], change={2: lambda r, p, o: (r, [p[0] + 1], o)})
     code, (cause, _) = compare(capsys, a, b)
     assert code == 1
-    assert cause == f"the runs differ in keras: 3.15.1 in {b} at first, then 3.15.2"
+    assert cause == f"the runs differ in keras: 3.15.1 in {b} before, then 3.15.2"
 
 
 def test_what_an_older_workdir_lacks_is_no_difference(tmp_path, run_a):

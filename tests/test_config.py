@@ -367,7 +367,7 @@ def test_a_macro_whose_use_is_overridden(tmp_path):
     config.load("synthetic", "hts_ppo", [str(path)], ["Trainer.num_envs = 8"])
     assert gin.get_bindings("Trainer")["num_envs"] == 8
     including = tmp_path / "including.gin"
-    including.write_text(f"include '{path}'\n")
+    including.write_text(f"include '{path}'  # everyone's\n")
     config.load("synthetic", "hts_ppo", [str(including)], ["Trainer.num_envs = 8"])
     assert gin.get_bindings("Trainer")["num_envs"] == 8
 
@@ -378,6 +378,9 @@ def test_a_sign_in_what_a_file_includes(tmp_path):
     path.write_text(f"include '{tmp_path / 'base.gin'}'\n")
     message = refusal("synthetic", "hts_ppo", gin_files=[str(path)])
     assert message.startswith("-%cost: gin takes no sign here")
+
+
+OF = {"methods": "hts_a2c", "scenarios": "synthetic"}  # a file of each kind
 
 
 @pytest.mark.parametrize("kind", ["methods", "scenarios"])
@@ -391,6 +394,3 @@ def test_files_that_leave_out_what_a_training_is_made_of(tmp_path, monkeypatch, 
     message = refusal(OF["scenarios"], OF["methods"])
     missing = {"methods": "Trainer.algorithm", "scenarios": "Trainer.environment"}[kind]
     assert message.startswith(f"{missing} must be bound")
-
-
-OF = {"methods": "hts_a2c", "scenarios": "synthetic"}

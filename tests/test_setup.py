@@ -584,6 +584,20 @@ def test_train_leaves_a_given_workdir(launch, workdir):
     assert call[3:] == ["--gin_bindings=Trainer.num_envs = 4", *workdir], "which is the last"
 
 
+def test_the_code_of_another_checkout_is_not_run(launch, tree, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    (other / "hts_tf").mkdir(parents=True)
+    monkeypatch.chdir(other)
+    assert launch("train.sh").returncode == 0, "that is no package"
+    (other / "hts_tf/__init__.py").touch()
+    refused = launch("train.sh")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("error: here Python would take the hts_tf of this directory")
+    assert launch("test.sh").returncode == 0, "which goes to its own"
+    monkeypatch.chdir(tree)
+    assert launch("train.sh").returncode == 0
+
+
 def test_train_passes_the_exit_status(launch):
     assert launch("train.sh", fail="hts_tf.train").returncode == 1
 

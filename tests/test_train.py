@@ -140,6 +140,19 @@ def test_resumed_where_bits_differ(tmp_path):
     assert "update 3 differs, first in value" in of_bits
     assert table.read_text() == honest
 
+    # Nothing more is made of it, so nothing in this scope, whatever it is.
+    last = checkpoint.paths(before.parent)[0]
+    state = checkpoint.load(last)
+    made = json.loads(state["run/scope"].item())
+    state["run/scope"] = np.array(json.dumps({**made, "keras": "1.2.3"}))
+    state["run/earlier_scopes"] = np.array("[]")
+    checkpoint.save(last.parent, int(last.stem), state, keep=3)
+    code, output, errors = command_line.run(*train)
+    assert code == 0, errors
+    assert not warnings(errors)
+    assert output.startswith("reproducible to the bit with: ")
+    assert "keras 1.2.3;" in output.splitlines()[0]
+
 
 def test_workdirs_that_do_not_fit(tmp_path):
     flags = [*SMALL, "--gin_bindings=Trainer.total_env_steps = 16"]

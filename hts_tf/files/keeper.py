@@ -28,7 +28,6 @@ class Keeper:
 
     Attributes:
       episodes: of the run.
-      scopes: that the run was made in, the last one last.
       fingerprint_sec: seconds that the last fingerprint took, within the learner's update.
     """
 
@@ -53,7 +52,8 @@ class Keeper:
         self.episodes = EpisodeTracker(
             settings.num_envs, seed, spec.num_rivals, spec.num_tasks, spec.figures
         )
-        self.scopes: list[dict[str, str]] = []
+        self._scopes_before: list[dict[str, str]] = []
+        self._scope: dict[str, str] = {}
         self.fingerprint_sec = 0.0
         self._archive: archive.Archive | None = None
         self._log: FingerprintLog | None = None
@@ -86,11 +86,29 @@ class Keeper:
         archived = int(state["run/archive_bytes"]) if state else 0
         self._archive = self._workdir.open_archive(archived)
         self._workdir.configure(configuration)
-        before = scope.of_run(state or {})
-        if before:
-            _warn_of_another_scope(before[-1], now)
-        self.scopes = [*(one for one in before if scope.differences(one, now)), now]
+        self._scopes_before, self._scope = scope.of_run(state or {}), now
         return state
+
+    def scopes(self, goes_on: bool = True) -> list[dict[str, str]]:
+        """Returns those that the run is made in, the last one last.
+
+        Args:
+          goes_on: whether any of it will be in that of this launch.
+        """
+        if self._scopes_before and not goes_on:
+            return self._scopes_before
+        before = [one for one in self._scopes_before if scope.differences(one, self._scope)]
+        return [*before, self._scope]
+
+    def warn_of_another_scope(self) -> None:
+        """Says in what the scope that the run goes on in is not that of the launch before."""
+        for before in self._scopes_before[-1:]:
+            for name, old, new in scope.differences(before, self._scope):
+                terminal.warn(
+                    f"this run was saved with {name} {old}, and goes on with {new}: "
+                    "results may differ from those of a run never interrupted",
+                    page="reproducibility.md#what-a-result-depends-on",
+                )
 
     def disclaim(self) -> None:
         """Gives the workdir back, of a run that cannot begin."""
@@ -251,7 +269,7 @@ class Keeper:
         """Returns what a checkpoint has of archive, scope and episodes."""
         return {
             "run/archive_bytes": np.array(self._archive.size),
-            **{name: np.array(text) for name, text in scope.remembered(self.scopes).items()},
+            **{name: np.array(text) for name, text in scope.remembered(self.scopes()).items()},
             **self.episodes.state(),
         }
 
@@ -274,12 +292,3 @@ class Keeper:
             if file is not None:
                 file.close()
         self._workdir.close()
-
-
-def _warn_of_another_scope(before: dict[str, str], now: dict[str, str]) -> None:
-    for name, old, new in scope.differences(before, now):
-        terminal.warn(
-            f"this run was saved with {name} {old}, and goes on with {new}: "
-            "results may differ from those of a run never interrupted",
-            page="reproducibility.md#what-a-result-depends-on",
-        )

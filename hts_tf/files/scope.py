@@ -112,9 +112,14 @@ def source_hash() -> str:
     digest = hashlib.sha256()
     for path in sorted(p for p in _PACKAGE.rglob("*") if p.suffix in (".py", ".cc")):
         name = path.relative_to(_PACKAGE)
-        if not any(part.startswith(".") for part in name.parts):  # an editor's
+        if not _is_hidden(name):
             digest.update(str(name).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
+
+
+def _is_hidden(path: Path) -> bool:
+    """Returns whether a path within a package is an editor's, such as a lock of Emacs."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def modules(names: Iterable[str]) -> dict[str, str]:
@@ -192,7 +197,7 @@ def _hash_of_module(file: Path) -> str:
     if file.name != "__init__.py":
         return _hash_of_files((file,))
     found = (path.relative_to(file.parent) for path in sorted(file.parent.rglob("*.py")))
-    seen = (path for path in found if not any(part.startswith(".") for part in path.parts))
+    seen = (path for path in found if not _is_hidden(path))
     return _hash_of_files(tuple(file.parent / path for path in seen))
 
 

@@ -1,7 +1,6 @@
 """An agent's parameters as files have them: its variables by number, and what they are of."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
@@ -13,7 +12,7 @@ from hts_tf.networks.transparent import Transparent
 
 # In checkpoints and snapshots: what their agent observes and does, and what it is made of.
 SPACES, NETWORK = "agent/spaces", "agent/network"
-_BY = "strides"  # before those of a layer
+_STRIDES = "strides"
 CHECKPOINT = "the checkpoint in --workdir"  # for messages
 
 
@@ -22,27 +21,22 @@ def spaces(agent: Agent) -> np.ndarray:
     return np.array(f"observation {agent.step.observation!r}, action {agent.step.action!r}")
 
 
-def network(agent: Agent) -> np.ndarray:
+def network(agent: Agent, with_strides: bool = True) -> np.ndarray:
     """Returns what its layers are, in words: equal shapes alone may be another function."""
     layers = (
-        " ".join([type(layer).__name__, *_activation(layer), *_function(layer), *_strides(layer)])
+        " ".join(filter(None, _words(layer, with_strides)))
         for layer in agent._flatten_layers(include_self=False)
     )
     return np.array(", ".join(layers))
 
 
-def _activation(layer: keras.Layer) -> list[str]:
-    name = getattr(getattr(layer, "activation", None), "__name__", "")
-    return [name] if name else []
-
-
-def _function(layer: keras.Layer) -> list[str]:
-    return [layer.function] if isinstance(layer, Transparent) and layer.function else []
-
-
-def _strides(layer: keras.Layer) -> list[str]:
-    strides = getattr(layer, "strides", None)
-    return [f"{_BY} {strides}"] if strides else []
+def _words(layer: keras.Layer, with_strides: bool) -> Iterator[str]:
+    yield type(layer).__name__
+    yield getattr(getattr(layer, "activation", None), "__name__", "")
+    if isinstance(layer, Transparent):
+        yield layer.function
+    if with_strides and getattr(layer, "strides", None):
+        yield f"{_STRIDES} {layer.strides}"
 
 
 def frozen(agent: Agent) -> dict[str, np.ndarray]:
@@ -62,13 +56,12 @@ def check(agent: Agent, state: dict[str, np.ndarray], source: str) -> None:
     Raises:
       ConfigError: it is not.
     """
+    tells_strides = _STRIDES in str(state.get(NETWORK, _STRIDES))  # older versions do not
     for name, own, differs in (
         (SPACES, str(spaces(agent)), "observes or acts otherwise"),
-        (NETWORK, str(network(agent)), "is of another network"),
+        (NETWORK, str(network(agent, tells_strides)), "is of another network"),
     ):
         found = str(state.get(name, own))
-        if name == NETWORK and _BY not in found:  # as of older versions
-            own = re.sub(rf" {_BY} (\d+|\([^)]*\))", "", own)
         if found != own:
             raise errors.ConfigError(f"{source} {differs}: {found}, not {own}")
 

@@ -150,6 +150,12 @@ def test_small_gradients_go_through_the_first_machine():
     assert found.received_bytes == 8 * 7 * 1000 + 7 * 16 * (1e4 + 1e5)
 
 
+def test_what_the_first_machine_gets_where_shards_cannot_be_divided():
+    """It has one shard of four, and so gets three gradients, and what 12 environments have made."""
+    found = cluster_round.predict(WORK, MACHINE, NETWORK, Size(3, 16, 4))
+    assert found.received_bytes == 8 * 3 * 1e6 + 12 * (1e4 + 1e5)
+
+
 def test_sleeping_steps_limit_who_has_nothing_else_to_step():
     sleeping = WORK._replace(sleep_sec=0.1, env_sec=0.0, answer_sec=0.05)
     alone = cluster_round.predict(sleeping, MACHINE._replace(num_executors=16), NETWORK, grown(1))

@@ -39,6 +39,9 @@ class Witness(Observer):
     def after_episode(self, env_steps, episode):
         self._write("after_episode", env_steps, episode)
 
+    def before_checkpoint(self):
+        self._write("before_checkpoint", None, None)
+
     def after_checkpoint(self, env_steps, path):
         self._write("after_checkpoint", env_steps, path.is_file())
 
@@ -66,6 +69,12 @@ class FailsAfterUpdate(Witness):
 class FailsAfterEpisode(Witness):
     def __init__(self):
         super().__init__(fails_in="after_episode")
+
+
+@gin.configurable
+class FailsBeforeCheckpoint(Witness):
+    def __init__(self):
+        super().__init__(fails_in="before_checkpoint")
 
 
 @gin.configurable

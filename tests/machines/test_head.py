@@ -1,3 +1,4 @@
+import errno
 import os
 import tempfile
 from importlib.util import find_spec
@@ -51,6 +52,25 @@ def test_where_all_directories_for_a_ray_of_our_own_are_too_long(monkeypatch, tm
     refused = pytest.raises(errors.ConfigError, match="set TMPDIR to a directory whose name")
     with refused, ray_cluster.connected(None, 1):
         pass
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (errors.ConfigError("too little memory"), "machine 2: too little memory"),
+        (errors.RunError("no more"), "machine 2: no more"),
+        (OSError(errno.ENOSPC, "No space left", "/tmp/x"), "machine 2: /tmp/x: No space left"),
+    ],
+)
+def test_what_has_failed_elsewhere_says_where(cause, said):
+    found = head._named(SimpleNamespace(cause=cause), 2)
+    assert str(found) == said
+    assert isinstance(found, errors.ConfigError) == isinstance(cause, errors.ConfigError)
+
+
+def test_what_nobody_expected_elsewhere_keeps_its_traceback():
+    error = SimpleNamespace(cause=ValueError("x"))
+    assert head._named(error, 2) is error
 
 
 @pytest.fixture

@@ -158,6 +158,7 @@ def test_those_that_fail_are_told_no_more(calm, tmp_path):
     fails = {
         "FailsAfterUpdate": "after_update",
         "FailsAfterEpisode": "after_episode",
+        "FailsBeforeCheckpoint": "before_checkpoint",
         "FailsAfterCheckpoint": "after_checkpoint",
         "FailsAtTheEnd": "end",
     }

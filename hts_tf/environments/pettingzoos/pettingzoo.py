@@ -30,10 +30,11 @@ class PettingZoo:
     before an episode is over, but not come later. Each episode begins with `reset(seed=its own)`;
     score and reward are both the agent's reward, but for the score of two sides.
 
-    Spaces may differ from agent to agent where a shared policy can serve that: vectors of floats
-    are filled up with zeros to the longest one, and Discrete actions are masked to the agent's own
-    (`specs.ACTION_MASK`). For other spaces see `Gymnasium`; masks are what the
-    observations' entry "action_mask" has, or, where they have none, that of `infos[agent]`.
+    Spaces may differ from agent to agent where a shared policy can serve that: by bounds, or
+    by the `start` of choices; vectors of floats are filled up with zeros to the longest one, and
+    Discrete actions are masked to the agent's own (`specs.ACTION_MASK`). For other spaces see
+    `Gymnasium`; masks are what the observations' entry "action_mask" has, or, where they have none,
+    that of `infos[agent]`.
 
     Attributes:
       module: that has a function `parallel_env`, such as 'mpe2.simple_spread_v3'; it must have been
