@@ -52,11 +52,7 @@ def load(
         gin.parse_config_files_and_bindings(ours, added, finalize_config=False)
         gin.parse_config_files_and_bindings(files, gin_bindings, finalize_config=False)
         texts = (presets.with_includes(path, as_found=True) for path in (*ours, *files))
-        said = [*texts, *added, *gin_bindings]
-        for text in said:
-            _check_signs(text)
-        text = "\n".join([gin.config_str(), *said])
-        bindings.check_macros(operative.macros(text), text)
+        _check_macros("\n".join([gin.config_str(), *texts, *added, *gin_bindings]))
         bindings.settle()
         bound = gin.get_bindings("Trainer", resolve_references=False)
         for needed in ("environment", "algorithm", "schedule"):
@@ -86,12 +82,17 @@ def _absolute(gin_files: Sequence[str]) -> list[str]:
     return [str(Path(path).absolute()) for path in gin_files]
 
 
-def _check_signs(text: str) -> None:
-    """Raises: ConfigError: a macro or reference has a sign, which gin's parser would forget."""
+def _check_macros(text: str) -> None:
+    """Checks what gin would pass over in all that is bound.
+
+    Raises:
+      ConfigError: a macro or reference has a sign, which gin forgets, or a macro has no effect.
+    """
     tokens = [token.string for token in tokenize.generate_tokens(io.StringIO(text).readline)]
     for sign, what, name in zip(tokens, tokens[1:], tokens[2:], strict=False):
         if sign == "-" and what in ("%", "@"):
             raise errors.ConfigError(f"-{what}{name}: gin takes no sign here; bind the number")
+    bindings.check_macros(operative.macros(text), text)
 
 
 @contextlib.contextmanager
@@ -214,8 +215,7 @@ def environment_for(
     with _loading():
         ours, *theirs = map(presets.with_includes, (scenario_file, *files))
         text = "\n".join([ours, *added, *theirs, *gin_bindings])
-        _check_signs(text)
-        bindings.check_macros(operative.macros(text), text)
+        _check_macros(text)
         bound = operative.bindings(text)
     modules = bound.get(operative.IMPORTS, ())
     found = environment_in(text, "--gin_files", modules)

@@ -112,6 +112,11 @@ class Size(NamedTuple):
         return -(-self.num_shards // self.num_machines)
 
     @property
+    def shards_of_first(self) -> int:
+        """Of the first machine, which has the fewest."""
+        return self.num_shards // self.num_machines
+
+    @property
     def envs_here(self) -> int:
         """Of a machine that has the most."""
         return self.shards_here * (self.num_envs // self.num_shards)
@@ -194,8 +199,7 @@ def predict(work: Workload, machine: Machine, network: Network, size: Size) -> P
     share = Size(1, size.envs_here, size.shards_here)
     alone = round_sec(parts(work, machine, network, share), machine)
     sps_alone = share.num_envs * work.sync_interval / alone
-    shards_of_first = size.num_shards // size.num_machines
-    gradients = (size.num_shards - shards_of_first) * work.gradient_bytes
+    gradients = (size.num_shards - size.shards_of_first) * work.gradient_bytes
     return Prediction(
         *size,
         sps=sps,
@@ -280,7 +284,6 @@ def _num_gradients(work: Workload) -> int:
 
 
 def _from_others(bytes_of_env: float, size: Size) -> float:
-    """Returns what the first machine gets, which has the fewest of the shards."""
-    envs_of_shard = size.num_envs // size.num_shards
-    envs_of_first = size.num_shards // size.num_machines * envs_of_shard
+    """Returns what the first machine gets."""
+    envs_of_first = size.shards_of_first * (size.num_envs // size.num_shards)
     return (size.num_envs - envs_of_first) * bytes_of_env
