@@ -31,7 +31,7 @@ def test_table_and_csv_say_the_same(tmp_path):
     # 1,157 env steps per second; one machine makes less, and four are enough.
     assert float(rows[0]["sps"]) < 1e8 / 86_400 < float(rows[1]["sps"])
     assert "1,157 env steps per second: 2 machines" in printed
-    # Measured: docs/results/teams.md, Speed.
+    # Measured, by an earlier version: docs/cluster_model.md.
     assert float(rows[0]["sps"]) == pytest.approx(591, rel=0.02)
 
 
