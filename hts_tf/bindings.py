@@ -59,9 +59,24 @@ def _settled(bound: _Bound) -> dict[tuple[str, str, str], Any]:
                 value = _plain(value, bound, (selector, parameter) in _WITH_SCOPES)
                 made = copy.deepcopy(value)  # gin's way of calling what is referred to
             configurables.check(name, made, annotations.get(parameter, Any), shown)
+            for base in configurables.overridden(type(made)):
+                _check_is_unbound(base, type(made).__name__, bound)
             settled[scope, selector, parameter] = value
     gin.config._OPERATIVE_CONFIG.clear()  # these calls were no use yet; there is no public way
     return {**_silent_defaults(), **settled}
+
+
+def _check_is_unbound(selector: str, subclass: str, bound: _Bound) -> None:
+    """Raises: ConfigError: something is bound to a class whose subclass does not read it."""
+    lost = bound.get(("", selector))
+    if lost:
+        name = selector.rpartition(".")[2]
+        raise errors.ConfigError(
+            f"{subclass}, a dataclass, would not read what is bound to {name}, from which it is "
+            f"derived ({', '.join(f'{name}.{parameter}' for parameter in lost)}): write its "
+            "__init__, without @dataclass, and have it call super().__init__()",
+            page="adding_a_method.md#a-variant-of-ppo",
+        )
 
 
 def check_macros(macros: Mapping[str, Any], text: str) -> None:

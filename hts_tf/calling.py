@@ -22,6 +22,7 @@ def train(
     seed: int = 0,
     bindings: Mapping[str, Any] | None = None,
     gin_files: str | Path | Sequence[str | Path] = (),
+    modules: str | Sequence[str] = (),
     **flags: Any,
 ) -> Path:
     """Trains as `python -m hts_tf.train` does, with the same checks and to the same bits.
@@ -38,6 +39,7 @@ def train(
       bindings: name -> value, such as {"Trainer.num_envs": 16}; texts that begin with @ or % are
         references, as in gin files: {"ActorCritic.core": "@gru"}.
       gin_files: further ones, or one.
+      modules: of your own, or one, that are imported first, for what is bound of them.
       **flags: further ones of the command, such as trace=True.
 
     Returns:
@@ -50,12 +52,14 @@ def train(
     """
     # As shells do; pathlib would also make the current directory of an empty name.
     paths = [gin_files] if isinstance(gin_files, str | Path) else gin_files
+    modules = [modules] if isinstance(modules, str) else modules
     workdir, *gin_files = map(os.path.expanduser, (workdir, *paths))
     arguments = [
         f"--scenario={scenario}",
         f"--method={method}",
         f"--workdir={workdir}",
         f"--seed={seed}",
+        *(f"--gin_bindings=import {module}" for module in modules),
         *(f"--gin_files={path}" for path in gin_files),
         *(f"--gin_bindings={_line(*binding)}" for binding in (bindings or {}).items()),
         *(f"--{name}={value}" for name, value in flags.items()),

@@ -40,10 +40,35 @@ def _make(target: Callable, name: str, denylist: Sequence[str]) -> Callable:
         target = _checked(target, name, denylist)
     elif "__init__" in vars(target):  # else that of the base class is checked
         target.__init__ = _checked(target.__init__, name, denylist)
+    elif any(base in _made.values() for base in target.__mro__):
+        target.__init__ = _passing_on(target)
     made = gin.configurable(name, denylist=denylist)(target)
     _made[f"{made.__module__}.{name}"] = made
     _given[f"{made.__module__}.{name}"] = denylist
     return made
+
+
+def _passing_on(target: type) -> Callable:
+    """Returns an `__init__` for a subclass that has none of its own.
+
+    By that of the base class, gin would take the other's defaults for what this one is made with.
+    """
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        super(target, self).__init__(*args, **kwargs)
+
+    return __init__
+
+
+def overridden(target: type) -> list[str]:
+    """Returns the selectors of the configurables whose bindings a subclass of theirs cannot read.
+
+    A dataclass has an `__init__` of its own, which calls no other.
+    """
+    parameters = vars(target).get("__dataclass_params__")
+    if parameters is None or not parameters.init:
+        return []
+    return [selector for selector, made in _made.items() if made in target.__mro__[1:]]
 
 
 def _checked(function: Callable, name: str, denylist: Sequence[str]) -> Callable:
@@ -90,6 +115,23 @@ def defaults() -> Iterator[tuple[str, str, Any]]:
         for parameter in inspect.signature(_function(target)).parameters.values():
             if parameter.default not in (parameter.empty, gin.REQUIRED):
                 yield selector, parameter.name, parameter.default
+
+
+def of_users() -> str:
+    """Returns all that is bound, for processes that gin has told nothing, see `bind`.
+
+    Nothing, if no configurable but ours is bound.
+    """
+    if all(selector in _made or selector.startswith("gin.") for _, selector in gin.config._CONFIG):
+        return ""  # our own are handed over with their values
+    lines = gin.config_str(max_line_length=10_000).splitlines()
+    return "\n".join(line for line in lines if not line.startswith(("import ", "from ")))
+
+
+def bind(bindings: str) -> None:
+    """Binds what `of_users` returned, but for what is of modules that are not imported here."""
+    if bindings:
+        gin.parse_config(bindings, skip_unknown=True)
 
 
 def selector(value: Any) -> str | None:

@@ -60,6 +60,7 @@ class Learner:
         self.gradient_agent = gradient_agent
         self.optimizer = algorithm.make_optimizer()
         self.optimizer.build(agent.trainable_variables)
+        self._of_algorithm = [*algorithm.variables]
         self._num_columns = rollout_shapes.reward[0].size
         self.reward_scaling = None
         if reward_scaling is not None:
@@ -89,16 +90,22 @@ class Learner:
                 trees.map(lambda x: tf.TensorSpec(x.shape, x.dtype), columns),
                 tf.TensorSpec(self._permutations_shape, tf.int32),
                 tf.TensorSpec((), tf.float32),
+                tf.TensorSpec((2,), tf.int32),
             ],
         )
         def update(
-            rollout: rollouts.Rollout, permutations: tf.Tensor, progress: tf.Tensor
+            rollout: rollouts.Rollout,
+            permutations: tf.Tensor,
+            progress: tf.Tensor,
+            seed: tf.Tensor,
         ) -> _Logs:
             if not trees.is_left_out(rollout.chosen_by):  # others' choices are not learnt from
                 own = tf.equal(rollout.chosen_by, 0)
                 rollout = rollout._replace(counts=rollout.counts & own)
             if self.reward_scaling is not None:
                 rollout = self.reward_scaling.scale(rollout, shards)
+            if algorithm.random:
+                further["seed"] = seed
             logs = algorithm.update(
                 agent, self.optimizer, rollout, permutations, progress, **further
             )
@@ -120,11 +127,18 @@ class Learner:
 
         Raises:
           DivergenceError: it has made parameters that are not finite.
+          RunError: the run has had all of its updates.
         """
+        if self.updates == self.num_updates:
+            raise errors.RunError(
+                f"the run has had all of its {self.num_updates:,} updates: a schedule makes at "
+                "most one in each round"
+            )
         permutations = self._permutations()
         progress = np.float32(self.updates / self.num_updates)
+        seed = np.int32([seeding.integer(self._seed, "update", self.updates), self.updates])
         columns = trees.map(tf.convert_to_tensor, rollouts.columns(rollout))
-        logs = self._update(columns, permutations, progress)
+        logs = self._update(columns, permutations, progress, seed)
         self.updates += 1
         logs = {name: float(value) for name, value in logs.items()}
         # Read by one call, for who looks at them: of each by itself, that takes longer than some
@@ -156,9 +170,9 @@ class Learner:
 
     @property
     def state_variables(self) -> list[tf.Variable]:
-        """What updates depend on beside the agents: of the optimizer, and of the reward scaling."""
+        """What updates depend on beside the agents."""
         scaling = self.reward_scaling.variables if self.reward_scaling else []
-        return [*self.optimizer.variables, *scaling]
+        return [*self.optimizer.variables, *scaling, *self._of_algorithm]
 
     def state(self) -> dict[str, np.ndarray]:
         """Returns what `restore` takes: the agent's variables first."""
@@ -197,7 +211,7 @@ class Learner:
             ],
             state,
             source,
-            "has no state of such an optimizer and reward scaling: "
+            "has no state of such an optimizer, reward scaling and algorithm: "
             "bind Trainer.start_from_optimizer = False",
         )
 

@@ -167,10 +167,10 @@ def _configure() -> None:
     """Sets TensorFlow up as commands do; one that is in use already keeps its threads."""
     try:
         compute.configure()
-    except RuntimeError as error:
+    except compute.InUseError:
         warnings.warn(
-            f"TensorFlow was in use before hts_tf.load ({error}): last bits may differ from those "
-            "of the commands",
+            "TensorFlow was in use before hts_tf.load: last bits may differ from those of the "
+            "commands",
             stacklevel=4,  # where `load` was called
         )
 

@@ -1,5 +1,6 @@
 """The plan of a training run on this machine, and whether it can be carried out."""
 
+import pickle
 from typing import NamedTuple
 
 from hts_tf import errors
@@ -90,6 +91,7 @@ def progress(settings: Settings) -> Progress | None:
 
 def check(plan: Plan) -> None:
     """Raises: ConfigError: the agent cannot be trained like this, or memory does not suffice."""
+    _check_recipe(plan.settings)
     sketched = sketch.sketch(plan.settings.environment.spec)
     _check_learning(plan, sketched)
     _check_memory(plan, sketched)
@@ -105,6 +107,7 @@ def check_agent(settings: Settings) -> list[str]:
       ConfigError: there is no agent like this, the algorithm cannot train it, or who or what is to
         be played cannot be.
     """
+    _check_recipe(settings)
     environment = settings.environment.spec
     chosen = choice.bind(environment)
     progress(settings)
@@ -113,6 +116,20 @@ def check_agent(settings: Settings) -> list[str]:
             make(environment)
     _check_learning(of(settings, Alone()), sketch.sketch(environment))
     return chosen
+
+
+def _check_recipe(settings: Settings) -> None:
+    """Raises: ConfigError: the environment's recipe cannot be handed over to executors."""
+    try:
+        pickle.dumps(settings.environment)
+    except Exception as error:
+        name = type(settings.environment).__name__
+        raise errors.ConfigError(
+            f"Trainer.environment = @{name}() cannot be handed over to executors "
+            f"({errors.in_a_line(error)}): its fields must be plain values, or functions and "
+            "classes that a module has by name",
+            page="your_own_environment.md#a-class-of-our-own-protocol",
+        ) from error
 
 
 def _check_learning(plan: Plan, sketched: Agent) -> None:

@@ -41,13 +41,14 @@ class ArraySpec:
         if not shape_is_known:
             raise errors.ConfigError(f"a spec's shape is a tuple of sizes, not {self.shape!r}")
         try:
-            kind = np.dtype(self.dtype).kind
+            dtype = np.dtype(self.dtype)
         except TypeError:
-            kind = ""
-        if kind not in ("b", "i", "u", "f"):
+            dtype = np.dtype(object)
+        if dtype.kind not in ("b", "i", "u", "f"):
             raise errors.ConfigError(
                 f"a spec's dtype is the name of bools, whole numbers or floats, not {self.dtype!r}"
             )
+        object.__setattr__(self, "dtype", dtype.name)  # where it is np.float32 itself
 
     def check(self, arrays: np.ndarray) -> None:
         """Raises: ConfigError: some of the arrays [n, ...] cannot be of this kind."""

@@ -72,6 +72,9 @@ def test_training_from_python(tmp_path, capfd, monkeypatch):
         hts_tf.train("synthetic", workdir=tmp_path / "other", bindings={"Trainer.num_env": 3})
     with pytest.raises(errors.ConfigError, match="speed"):
         hts_tf.train("synthetic", workdir=tmp_path / "other", speed=3)
+    (tmp_path / "early.py").write_text("import tensorflow as tf; ZERO = tf.zeros(1)")
+    with pytest.raises(errors.ConfigError, match="TensorFlow was in use before it was set up: a"):
+        hts_tf.train("synthetic", workdir=tmp_path / "other", modules="early")
     with pytest.raises(errors.ConfigError, match="--workdir= says nothing"):
         hts_tf.train("synthetic", workdir="")
     assert "error" not in capfd.readouterr().out
@@ -81,8 +84,9 @@ def test_training_from_python(tmp_path, capfd, monkeypatch):
 def test_divergence_has_its_own_error(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
     gin_files = [too_rich.write(tmp_path)]
+    bound = {name: value for name, value in SMALL.items() if "Synthetic" not in name}
     with pytest.raises(errors.DivergenceError, match="not finite"):
-        hts_tf.train("synthetic", workdir=tmp_path / "run", bindings=SMALL, gin_files=gin_files)
+        hts_tf.train("synthetic", workdir=tmp_path / "run", bindings=bound, gin_files=gin_files)
 
 
 @pytest.mark.slow

@@ -1,3 +1,4 @@
+import dataclasses
 import subprocess
 import sys
 import typing
@@ -8,7 +9,7 @@ import gin
 import pytest
 from annotated_types import Ge, Le, Len
 
-from hts_tf import config, configurables, errors, settings, values  # noqa: F401  gin's
+from hts_tf import bindings, config, configurables, errors, settings, values  # noqa: F401  gin's
 from hts_tf.algorithms.ppo import PPO
 from hts_tf.configurables import check, configurable, describe
 from hts_tf.networks import torsos
@@ -158,3 +159,62 @@ def test_executors_pay_for_no_checks():
         "hts_tf.collecting.executor_process; sys.exit('pydantic' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_subclass_without_an_init_reads_what_is_bound_to_its_base(clean_gin):
+    class Variant(PPO):
+        pass
+
+    made = configurables.configurable(Variant)
+    try:
+        gin.parse_config("PPO.epochs = 5\nVariant.clip = 0.5")
+        settings = made()
+        assert (settings.epochs, settings.clip) == (5, 0.5)
+        assert "Variant.epochs" not in gin.operative_config_str()
+        with pytest.raises(errors.ConfigError, match=r"PPO\.epochs = 0: must be"):
+            made(epochs=0)
+    finally:
+        forget(made)
+
+
+def test_a_dataclass_does_not(clean_gin):
+    @configurable
+    @dataclasses.dataclass(frozen=True)
+    class Variant(PPO):
+        more: float = 1.0
+
+    try:
+        assert configurables.overridden(Variant) == ["hts_tf.algorithms.ppo.PPO"]
+        assert configurables.overridden(PPO) == []
+        says = r"Variant, a dataclass, would not read what is bound to PPO, .*\(PPO.epochs\): write"
+        gin.parse_config("Trainer.algorithm = @Variant()\nPPO.epochs = 5")
+        with pytest.raises(errors.ConfigError, match=says):
+            bindings.settle()
+    finally:
+        forget(Variant)
+
+
+def forget(made):
+    """Takes back what a test has registered."""
+    selector = configurables.selector(made)
+    del configurables._made[selector], configurables._given[selector]
+    gin.config._REGISTRY.pop(selector)
+
+
+def test_what_is_bound_of_users_is_told_to_other_processes(namesake):
+    def mine(size=1, then=None):
+        return size, then
+
+    assert configurables.of_users() == ""
+    gin.parse_config("PPO.epochs = 5")
+    assert configurables.of_users() == ""  # ours alone
+    namesake(mine, "somebodys")
+    gin.parse_config("mine.size = %many\nmany = 3\nPPO.optimizer = @rmsprop")
+    told = configurables.of_users()
+    gin.clear_config()
+    configurables.bind(told)
+    assert gin.query_parameter("PPO.epochs") == 5
+    assert gin.get_configurable("mine")() == (3, None)
+    configurables.bind("mine.then = @of_a_module_that_is_not_imported\nelsewhere.x = 1")
+    with pytest.raises(ValueError, match="of_a_module_that_is_not_imported"):
+        gin.get_configurable("mine")()

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from hts_tf.files.curves import read_curve
+from hts_tf.files.curves import RunLog, read_curve
 from tests import command_line
 
 PYTHON = ".venv/bin/python -m "
@@ -56,12 +56,20 @@ def run(command, exit_code=0):
 def test_adding_a_method(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = Page("adding_a_method.md")
-    page.write_files(tmp_path, ["reinforce.py", "reinforce.gin", "turns.py", "turns.gin"])
-    train, train_in_turns, compare_runs = page.commands
+    names = ["reinforce.py", "reinforce.gin", "adaptive_kl.py", "adaptive_kl.gin", "turns.py"]
+    page.write_files(tmp_path, [*names, "turns.gin"])
+    train, train_variant, train_in_turns, compare_runs = page.commands
 
     run(train)
     score = float(page.says(r"score above (\d\.\d)"))
     assert read_curve(tmp_path / "runs/reinforce").score[-1] > score
+
+    run(train_variant)
+    weights = RunLog(tmp_path / "runs/adaptive_kl").series["learner/kl_weight"]
+    assert len({*weights.values()}) > 1
+    configuration = (tmp_path / "runs/adaptive_kl/config.gin").read_text()
+    assert "PPO.clip = 1.0" in configuration
+    assert "AdaptiveKL.clip" not in configuration
 
     run(train_in_turns)
     assert "Trainer.schedule = @Turns" in (tmp_path / "runs/turns/config.gin").read_text()
@@ -73,7 +81,7 @@ def test_your_own_environment(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = Page("your_own_environment.md")
     games = ["catch.py", "catch.gin", "larger.gin", "stays.py", "fast_catch.py", "fast_catch.gin"]
-    page.write_files(tmp_path, games)
+    page.write_files(tmp_path, [*games, "eager.py", "eager.gin"])
     check, train, plot, evaluate, replay, *further = page.commands
     check_larger, check_stays, train_stays, train_fast, compare_runs = further
     checked, checked_stays = page.outputs
@@ -93,9 +101,31 @@ def test_your_own_environment(tmp_path, monkeypatch):
     few = "--gin_bindings=Trainer.total_env_steps = 1024"
     assert "not reproducible" in run([*train_stays, few])
 
+    around_football = ["--scenario=academy_empty_goal_close", "--gin_files=eager.gin"]
+    told = run(["hts_tf.check_environment", *around_football, "--episodes=1"])
+    assert "in another process: the same to the bit" in told
+    assert float(run(["tests.program", COST])) == -0.5
+
     run(train_fast)
     last_line = run(compare_runs).splitlines()[-1]
     assert last_line == page.says(r"last line is `([^`]*)`")
+
+
+# What an env step of two games pays more where it costs 0.5.
+COST = """
+import numpy as np
+from eager import Eager
+from hts_tf.environments.synthetic import Synthetic
+
+games = Synthetic().make(), Eager(Synthetic(), 0.5).make()
+seen = np.zeros(Synthetic().spec.observation.shape, np.float32)
+rewards = []
+for game in games:
+    game.reset(0, seen)
+    rewards.append(game.step(0, seen).reward)
+    game.close()
+print(rewards[1] - rewards[0])
+"""
 
 
 def test_from_python(tmp_path, monkeypatch):

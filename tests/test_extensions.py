@@ -98,9 +98,9 @@ def test_actions_that_are_arrays_can_be_evaluated_and_replayed(trained):
     )
     assert code == 0, errors
     assert "3 episodes with the policy of" in output
-    flags = [f"--workdir={workdir}", "--check_only", MODULES]
-    chosen = [f"--archive={next(workdir.glob('evaluation_*.bin'))}", "--best"]
-    commands = [[*flags, choice] for choice in chosen]
+    flags = [f"--workdir={workdir}", "--check_only", "--best", MODULES]
+    archives = workdir / archive.FILE_NAME, next(workdir.glob("evaluation_*.bin"))
+    commands = [[*flags, f"--archive={path}"] for path in archives]
     for code, output, errors in refusals.of("hts_tf.replay", "run", commands):
         assert code == 0, errors
         assert "agree with the archive" in output

@@ -3,6 +3,7 @@ import functools
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from hts_tf import errors, learner, rollouts, trees
 from hts_tf.algorithms.a2c import A2C
@@ -222,10 +223,49 @@ def test_another_learners_state_is_taken(op_determinism):
     "other", [{"scaling": None}, {"algorithm": A2C()}], ids=["no scaling", "another optimizer"]
 )
 def test_a_state_of_another_kind_is_refused(op_determinism, other):
-    with pytest.raises(errors.ConfigError, match="x has no state of such an optimizer and reward"):
+    with pytest.raises(errors.ConfigError, match="x has no state of such an optimizer, rew"):
         learner_of(1).take_state(learner_of(0, **other).state(), "x")
 
 
 def test_another_number_of_environments_is_no_hindrance(op_determinism):
     first = learner_of(0, columns=2 * N)
     learner_of(1).take_state(first.state(), "first")
+
+
+class Adaptive(Recorder):
+    """Remembers something of its own, and draws random numbers."""
+
+    random = True
+
+    def make_optimizer(self):
+        self.variables = [tf.Variable(1.0, name="weight")]
+        return super().make_optimizer()
+
+    def update(self, agent, optimizer, rollout, permutations, progress, seed):
+        self.variables[0].assign_add(tf.random.stateless_uniform((), seed))
+        return {"weight": self.variables[0] + 0.0}
+
+
+def test_what_an_algorithm_remembers_is_part_of_the_state(op_determinism):
+    trained = learner_of(0, algorithm=Adaptive())
+    given = []
+    trained.after_update = lambda *arrays: given.append(arrays[2][-1].copy())
+    rollout = rollout_of(trained.agent, 0)
+    weights = [trained.step(rollout)["weight"] for _ in range(2)]
+    state = trained.state()
+    weights += [trained.step(rollout)["weight"] for _ in range(2)]
+    assert given == pytest.approx(weights, abs=0)
+    steps = np.diff([1.0, *weights])
+    assert len({*steps.tolist()}) == 4  # another seed each time
+    resumed = learner_of(0, algorithm=Adaptive())
+    resumed.restore(state)
+    assert [resumed.step(rollout)["weight"] for _ in range(2)] == weights[2:]
+    other = learner_of(1, algorithm=Adaptive())
+    assert other.step(rollout)["weight"] != weights[0]
+
+
+def test_more_updates_than_a_run_has(learning):
+    trained, rollout = learning
+    trained.updates = trained.num_updates
+    with pytest.raises(errors.RunError, match="has had all of its 10 updates: a schedule"):
+        trained.step(rollout)

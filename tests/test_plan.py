@@ -1,8 +1,10 @@
+import dataclasses
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
 
-from hts_tf import plan
+from hts_tf import errors, plan
 from hts_tf.algorithms.a2c import A2C
 from hts_tf.environments.synthetic import Synthetic
 from hts_tf.networks import sketch
@@ -35,3 +37,17 @@ def test_the_last_update_may_be_more_than_was_asked_for():
     )
     planned = plan.of(settings, Alone())
     assert (planned.env_steps_per_update, planned.num_updates) == (15, 3)
+
+
+@dataclasses.dataclass(frozen=True)
+class Rewarding(Synthetic):
+    reward: Callable = float
+
+
+def test_a_recipe_that_cannot_be_handed_over():
+    parts = {"algorithm": A2C(), "schedule": HTS}
+    plan.check_agent(Settings(environment=Rewarding(), **parts))
+    settings = Settings(environment=Rewarding(reward=lambda x: x), **parts)
+    for check in (plan.check_agent, lambda s: plan.check(plan.of(s, Alone()))):
+        with pytest.raises(errors.ConfigError, match=r"@Rewarding\(\) cannot be handed over"):
+            check(settings)

@@ -198,3 +198,11 @@ def test_what_is_finite(value):
         map(specs.all_finite, (np.float32([1, -2]), np.int64(7), np.float32([[3e38, 3e38]])))
     )
     assert not specs.all_finite(np.float32([[0, value]]))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.dtype("float32"), "f4"])
+def test_a_dtype_by_another_name(dtype):
+    assert specs.ArraySpec((3,), dtype) == SPEC_OF_FLOATS
+
+
+SPEC_OF_FLOATS = specs.ArraySpec((3,), "float32")

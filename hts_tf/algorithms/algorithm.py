@@ -1,6 +1,7 @@
 """What a learner asks of an algorithm."""
 
 import abc
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -23,6 +24,11 @@ class Algorithm(abc.ABC):
       sharded: whether `update` takes the batch's `Shards`, as its argument `shards`, and so can be
         used with `Trainer.num_shards`; see `update_steps.descend`.
       recurrent: whether `update` can train agents that remember, see `Agent.sequence_length`.
+      random: whether `update` is also given `seed`, [2] int32, for `tf.random.stateless_*`:
+        another one for each update, and the same on every machine.
+      variables: what updates depend on and change beside agent and optimizer, such as the weight
+        of a penalty that adapts: they are part of checkpoints and fingerprints. To be made in
+        `make_optimizer`, as TensorFlow is not set up before.
       discount: gamma; an algorithm that has none cannot be used with `Trainer.reward_scaling`.
     """
 
@@ -30,6 +36,8 @@ class Algorithm(abc.ABC):
     delayed_gradient: bool = False
     recurrent: bool = False
     sharded: bool = False
+    random: bool = False
+    variables: Sequence[tf.Variable] = ()
     discount: float
 
     def check_batch(  # noqa: B027  any will do
@@ -39,7 +47,7 @@ class Algorithm(abc.ABC):
 
     @abc.abstractmethod
     def make_optimizer(self) -> keras.optimizers.Optimizer:
-        """Returns the optimizer that `update` is to be called with."""
+        """Returns the optimizer that `update` is to be called with; called once, before it."""
 
     @abc.abstractmethod
     def update(

@@ -7,6 +7,7 @@ data, and the proximal policy, near which the update is to stay.
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import keras
@@ -19,9 +20,6 @@ from hts_tf.algorithms.algorithm import Algorithm
 from hts_tf.algorithms.shards import WHOLE, Shards
 from hts_tf.configurables import configurable
 from hts_tf.networks.agent import Agent
-
-# Of a minibatch.
-_LOGS = ("loss", "policy_loss", "value_loss", "entropy", "kl", "clip_fraction", "gradient_norm")
 
 
 @configurable
@@ -55,6 +53,9 @@ class PPO(Algorithm):
       learning_rate: of Adam at the first update.
       last_learning_rate: what it comes to by the end, linearly; as much, and it stays.
       adam_epsilon: of Adam.
+      optimizer: makes the optimizer from the learning rate, such as `@rmsprop`; None takes Adam,
+        `optimizers.Adam`.
+      logged: names of what `loss` returns for the log; no setting, but for subclasses.
 
     Raises:
       ConfigError: a setting is out of range; the message names its binding.
@@ -62,6 +63,7 @@ class PPO(Algorithm):
 
     recurrent = True
     sharded = True
+    logged = ("loss", "policy_loss", "value_loss", "entropy", "kl", "clip_fraction")
 
     epochs: Annotated[int, Ge(1), Le(1000)] = 2
     num_minibatches: values.Count = 8
@@ -78,6 +80,7 @@ class PPO(Algorithm):
     learning_rate: values.LearningRate = 3.43e-4
     last_learning_rate: values.Fraction = 0.0
     adam_epsilon: values.Positive = 1e-5
+    optimizer: Callable[[float], keras.optimizers.Optimizer] | None = None
 
     def check_batch(
         self, sync_interval: int, num_columns: int, sequence_length: int | None = None
@@ -102,6 +105,8 @@ class PPO(Algorithm):
 
     def make_optimizer(self) -> keras.optimizers.Optimizer:
         """See base class."""
+        if self.optimizer is not None:
+            return self.optimizer(self.learning_rate)
         return optimizers.Adam(self.learning_rate, epsilon=self.adam_epsilon)
 
     def update(
@@ -136,6 +141,12 @@ class PPO(Algorithm):
                 self.max_gradient_norm,
                 shards=shards,
             )
+            if step.keys() != sums.keys():
+                raise errors.ConfigError(
+                    f"{type(self).__name__}.loss returns for the log what is not in "
+                    f"{type(self).__name__}.logged, or not all of it: "
+                    f"{', '.join(sorted(step.keys() ^ sums.keys()))}"
+                )
             return tf.nest.map_structure(tf.add, sums, step)
 
         count = self.epochs * self.num_minibatches
@@ -145,7 +156,7 @@ class PPO(Algorithm):
         sums = tf.foldl(  # a loop in the graph, so that the step is traced once
             add_step,
             tf.stack(orders, axis=1),
-            dict.fromkeys(_LOGS, 0.0),
+            dict.fromkeys([*self.logged, "gradient_norm"], 0.0),
             parallel_iterations=1,
         )
         return {

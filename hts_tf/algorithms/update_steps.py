@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import rollouts, trees
+from hts_tf import errors, rollouts, trees
 from hts_tf.algorithms.shards import WHOLE, Shards, mean
 from hts_tf.networks.agent import Agent
 
@@ -161,7 +161,15 @@ def decay_learning_rate(
       first: the learning rate of the first update.
       last: what it comes to by the end; as much as the first, and it stays, to the bit.
       progress: scalar, the part of all updates that came before this one, 0 to 1.
+
+    Raises:
+      ConfigError: the optimizer has a schedule of its own.
     """
+    if not hasattr(optimizer.learning_rate, "assign"):
+        raise errors.ConfigError(
+            f"{type(optimizer).__name__}'s learning rate follows a schedule, but the algorithm "
+            "lets it decay linearly: make the optimizer with the number that it is given"
+        )
     learning_rate = last + (first - last) * (1.0 - tf.cast(progress, tf.float32))
     optimizer.learning_rate.assign(learning_rate)
     return learning_rate
@@ -199,8 +207,11 @@ def descend(
         own = arguments(index)
         with tf.GradientTape() as tape:
             value, logs = loss(gradient_agent, *own)
-        gradients = tape.gradient(value, gradient_agent.trainable_variables)
-        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        variables = gradient_agent.trainable_variables
+        gradients = [  # none is of what the loss leaves alone
+            tf.zeros(variable.shape) if gradient is None else tf.convert_to_tensor(gradient)
+            for gradient, variable in zip(tape.gradient(value, variables), variables, strict=True)
+        ]
         return gradients, logs, _number(own[0]) if shards.total > 1 else ()
 
     *results, counts = zip(*shards.all_gather(shards.each(gradient)), strict=True)

@@ -314,10 +314,11 @@ class Board:
             storages.chosen_by[here] = chosen_by.reshape(len(slots), -1)[rows]
         if storages.state:
             after = here[0], here[1] + 1, here[2]
-            for array, state in zip(
-                trees.leaves(storages.state), trees.leaves(answer.state), strict=True
-            ):
+
+            def remember(array: np.ndarray, state: np.ndarray) -> None:
                 array[after] = state[rows]
+
+            trees.map(remember, storages.state, answer.state)  # by name, in any order
         answered = slots[~finished]
         self.give_to_executors(answered)
         return answered, slots[finished]

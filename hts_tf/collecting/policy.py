@@ -6,7 +6,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from hts_tf import rollouts, specs, trees
+from hts_tf import configurables, errors, rollouts, specs, trees
 from hts_tf.networks.agent import Agent
 from hts_tf.system import compute
 
@@ -57,6 +57,9 @@ class Policy:
           agent: the behaviour agent.
           max_batch: the most observations in one call of `act`.
           batching: if that is known already, from an agent of the same kind.
+
+        Raises:
+          ConfigError: the agent fails at observations that fit its spec.
         """
         self.max_batch = max(max_batch, _MIN_BATCH)
         self.draw_noise = agent.draw_noise
@@ -79,9 +82,18 @@ class Policy:
         if batching is not None:
             self.batching = batching
             return
-        for self.batching in Batching:
-            if self.batching is Batching.ALONE or self._is_batch_invariant(agent):
-                break
+        try:
+            for self.batching in Batching:
+                if self.batching is Batching.ALONE or self._is_batch_invariant(agent):
+                    break
+        except tf.errors.InvalidArgumentError as error:
+            raise errors.ConfigError(
+                "the network cannot take all that its environment's spaces permit, such as a "
+                "number of uint8 from 0 to 255 where an embedding has fewer rows: clip it before, "
+                "or have the space say how many there are (MultiDiscrete). "
+                f"{configurables.shorten(error.message)}",
+                page="settings.md#a-torso-of-your-own",
+            ) from error
 
     def act(
         self, observation: trees.Tree, noise: np.ndarray, state: trees.Tree = ()

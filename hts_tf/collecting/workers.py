@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from hts_tf import rollouts, seeding, specs
+from hts_tf import configurables, rollouts, seeding, specs
 from hts_tf.collecting import (
     actor,
     board,
@@ -258,6 +258,7 @@ class Workers:
             index=index,
             slots=np.flatnonzero(self._owner == index).tolist(),
             environment=environment,
+            bindings=configurables.of_users(),
             seed=self._seed,
             step=self.step,
             memory_fd=self._memory.fd,

@@ -14,10 +14,18 @@ from hts_tf.networks.agent import Agent
 from hts_tf.networks.cores import CoreMaker
 from hts_tf.networks.initialisation import Seeds, dense
 from hts_tf.networks.normalisation import ObservationNormaliser
-from hts_tf.networks.torsos import Torso, seen_by_critic, seen_by_policy, through
+from hts_tf.networks.torsos import Torso, layers_of, seen_by_critic, seen_by_policy, through
 
 # From features to what a core makes of them, and what it remembers then.
 _Remember = Callable[[tf.Tensor], tuple[tf.Tensor, trees.Tree]]
+
+_OF_TRAINING = (
+    keras.layers.AlphaDropout,
+    keras.layers.BatchNormalization,
+    keras.layers.Dropout,
+    keras.layers.GaussianDropout,
+    keras.layers.GaussianNoise,
+)
 
 
 @configurable(denylist=["spec", "seed"])
@@ -77,17 +85,55 @@ class ActorCritic(Agent):
             seen = self._normaliser.normalised
         policy_sees = seen_by_policy(seen)
         with seeds.for_all():
-            self._torso = (torso or choice.torso_for(policy_sees))(policy_sees, seeds)
+            self._torso = layers_of(torso or choice.torso_for(policy_sees), policy_sees, seeds)
             self._core = core(seeds) if core else None
             self._head = (head or choice.head_for(spec.action))(spec.action, seeds)
             self._head.check_mask(spec.observation)
             value_torso = value_torso or choice.value_torso_for(seen)
-            self._value_torso = value_torso(seen, seeds) if value_torso else None
+            self._value_torso = layers_of(value_torso, seen, seeds) if value_torso else None
             self._value_head = dense(1, seeds, gain=1.0)
             # Else Keras would trace the whole call with symbols first. This one builds the layers.
             self.built = True
-            zeros = (spec.observation, self._core.state if self._core else ())
-            self(*trees.map(lambda leaf: np.zeros((2, *leaf.shape), leaf.dtype), zeros))
+            asked = trees.map(
+                lambda leaf: tf.zeros((2, *leaf.shape), leaf.dtype),
+                (spec.observation, self.step.state),
+            )
+            policy, value = self(*asked)
+        state = self._answers(asked[0], self._step(asked[1]))[2] if self._core else ()
+        self._check_answers({"policy": policy, "value": value, "state": state})
+        self._check_layers()
+
+    def _check_answers(self, answers: dict[str, trees.Tree]) -> None:
+        """Raises: ConfigError: what it answers to two observations is not what its parts say."""
+        found = {name: (*leaf.shape,) for name, leaf in trees.named(answers)}
+        said = {name: getattr(self.step, name) for name in answers}
+        wanted = {name: (2, *leaf.shape) for name, leaf in trees.named(said)}
+        for name in {**wanted, **found}:
+            if found.get(name) != wanted.get(name):
+                raise errors.ConfigError(
+                    f"the network's {name}, for two observations, must be "
+                    f"{wanted.get(name, 'absent')} and is {found.get(name, 'absent')}: a torso "
+                    "ends in vectors [B, n], a head computes what its `parameters` say, a core "
+                    "remembers what its `state` says",
+                    page="settings.md#a-torso-of-your-own",
+                )
+
+    def _check_layers(self) -> None:
+        """Raises: ConfigError: what is to have an effect only in training has none here."""
+        for layer in self._flatten_layers(include_self=False):
+            if isinstance(layer, _OF_TRAINING) or getattr(layer, "dropout", 0):
+                raise errors.ConfigError(
+                    f"the network's {type(layer).__name__} would have no effect, as layers are "
+                    "called alike in training and in play; LayerNormalization has",
+                    page="settings.md#a-torso-of-your-own",
+                )
+        for variable in self.trainable_variables:
+            if variable.regularizer is not None:
+                raise errors.ConfigError(
+                    f"the regularizer of {variable.path} would have no effect: only the "
+                    "algorithm's loss counts; an optimizer has weight_decay, see PPO.optimizer",
+                    page="settings.md#a-torso-of-your-own",
+                )
 
     @property
     def step(self) -> rollouts.StepSpec:

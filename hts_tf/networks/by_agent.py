@@ -12,7 +12,7 @@ from hts_tf import errors, specs, trees
 from hts_tf.configurables import configurable
 from hts_tf.networks.by_entry import suited
 from hts_tf.networks.initialisation import Seeds
-from hts_tf.networks.torsos import Torso, through, without
+from hts_tf.networks.torsos import Torso, layers_of, through, without
 from hts_tf.networks.transparent import Transparent
 
 
@@ -83,5 +83,5 @@ def by_agent(
             "role, and leave out none of 0, 1, ... up to the last"
         )
     rest = without(spec, specs.AGENT)
-    branches = [(torso or suited(rest))(rest, seeds) for _ in range(max(roles) + 1)]
+    branches = [layers_of(torso or suited(rest), rest, seeds) for _ in range(max(roles) + 1)]
     return [Roles(branches, roles)]

@@ -9,7 +9,15 @@ import tensorflow as tf
 from hts_tf import errors, specs, trees
 from hts_tf.configurables import configurable
 from hts_tf.networks.initialisation import Seeds
-from hts_tf.networks.torsos import Torso, image_shape, mlp, nature_cnn, small_cnn, through
+from hts_tf.networks.torsos import (
+    Torso,
+    image_shape,
+    layers_of,
+    mlp,
+    nature_cnn,
+    small_cnn,
+    through,
+)
 from hts_tf.networks.transparent import Transparent
 
 # What the three convolutions of the Nature CNN need, and what a convolution that is 3 wide does.
@@ -67,7 +75,7 @@ def by_entry(
         torso = torsos.get(name) or suited(spec[key])
         if torso is by_entry:
             torso = functools.partial(by_entry, torsos={})  # the names are not of its entries
-        branches[key] = torso(spec[key], seeds)
+        branches[key] = layers_of(torso, spec[key], seeds)
     return [Branches(branches)]
 
 

@@ -79,6 +79,12 @@ class Concatenate(Transparent):
 Torso = Callable[[trees.Tree, Seeds], Sequence[keras.layers.Layer]]
 
 
+def layers_of(torso: Torso, spec: trees.Tree, seeds: Seeds) -> list[keras.layers.Layer]:
+    """Returns the layers of a torso, also of one that makes a single layer, or a model."""
+    made = torso(spec, seeds)
+    return [made] if isinstance(made, keras.layers.Layer) else [*made]
+
+
 def through(layers: Sequence[keras.layers.Layer], x: trees.Tree) -> tf.Tensor:
     """Returns what layers, one after the other, make of an observation."""
     for layer in layers:

@@ -19,6 +19,10 @@ from hts_tf.system import processors
 MATRIX_ROWS = 12
 
 
+class InUseError(errors.ConfigError):
+    """TensorFlow was in use before it was set up."""
+
+
 @configurable("Compute")
 def configure(
     intra_op_threads: values.Workers | Literal["all"] | None = None,
@@ -39,6 +43,7 @@ def configure(
 
     Raises:
       ConfigError: a setting is out of range.
+      InUseError: it is too late for that.
     """
     if keras.backend.backend() != "tensorflow":  # imported by somebody before us
         raise errors.ConfigError(
@@ -53,10 +58,17 @@ def configure(
     for gpu in tf.config.list_physical_devices("GPU"):  # else it would take all of its memory
         tf.config.experimental.set_memory_growth(gpu, True)
     tf.get_logger().setLevel("ERROR")  # it warns of agents that are built again
-    tf.config.threading.set_inter_op_parallelism_threads(inter_op_threads)
     cores = processors.usable_cores()
     threads = cores if intra_op_threads == "all" else intra_op_threads or max(1, cores // 2)
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    try:
+        tf.config.threading.set_inter_op_parallelism_threads(inter_op_threads)
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    except RuntimeError as error:
+        raise InUseError(
+            "TensorFlow was in use before it was set up: a module that the configuration imports, "
+            "or an object that it binds, makes tensors or an optimizer as soon as it is imported "
+            "or built; make them later, an algorithm's in `make_optimizer`"
+        ) from error
 
 
 def use_precision(precision: str | None = None) -> None:

@@ -145,9 +145,9 @@ def compiled_update(agent, rollout, permutations, progress, settings):
     return reference.compiled_update(algorithm, agent, optimizer, rollout, permutations, progress)
 
 
-def eager_update(agent, rollout, permutations, progress, settings):
+def eager_update(agent, rollout, permutations, progress, settings, kind=ppo.PPO):
     """Without compiling the update, which takes longer than these few steps."""
-    algorithm = ppo.PPO(**settings)
+    algorithm = kind(**settings)
     optimizer = algorithm.make_optimizer()
     return reference.eager_update(algorithm, agent, optimizer, rollout, permutations, progress)
 
@@ -413,3 +413,32 @@ def test_by_default_the_value_is_clipped_as_the_ratio_is(agent, rollout):
     assert float(loss) == float(as_ratio) != float(free)
     error = tf.reduce_mean(tf.square(value - minibatch[-1]))
     assert float(logs["value_loss"]) == pytest.approx(float(error) / 2, rel=1e-5)
+
+
+class Penalised(ppo.PPO):
+    """PPO with a term more in its log."""
+
+    logged = (*ppo.PPO.logged, "penalty")
+
+    def loss(self, *args, **kwargs):
+        loss, logs = super().loss(*args, **kwargs)
+        return loss, {**logs, "penalty": tf.constant(2.0)}
+
+
+def test_a_subclass_logs_more(agent, rollout, permutations):
+    logs = eager_update(agent, rollout, permutations, PROGRESS, SETTINGS, Penalised)
+    assert logs["penalty"] == 2.0
+
+
+def test_a_subclass_that_does_not_say_what_it_logs(agent, rollout, permutations, monkeypatch):
+    monkeypatch.setattr(Penalised, "logged", ppo.PPO.logged)
+    says = r"Penalised.loss returns for the log what is not in Penalised.logged, .*: penalty$"
+    with pytest.raises(errors.ConfigError, match=says):
+        eager_update(agent, rollout, permutations, PROGRESS, SETTINGS, Penalised)
+
+
+def test_another_optimizer():
+    settings = ppo.PPO(learning_rate=0.25, optimizer=keras.optimizers.SGD)
+    optimizer = settings.make_optimizer()
+    assert type(optimizer) is keras.optimizers.SGD
+    assert float(optimizer.learning_rate) == 0.25

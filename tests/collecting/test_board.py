@@ -264,3 +264,16 @@ def test_players_who_take_no_part_do_not_count():
         made.end_step(0, place, result)
         assert made.storages.counts[0, :, 0].tolist() == [there, there]
         assert (made.storages.task[0, :, 0] == task).all()
+
+
+def test_what_an_agent_remembers_is_told_by_its_names():
+    """In whatever order the network gives it."""
+    state = {"memory": PAIR, "carry": PAIR}
+    slots = begin_episodes(make(rollouts.step_spec(GAME, DISCRETE.policy, state)))
+    questions = slots.questions(np.array([1]))
+    after = {"carry": np.full((1, 2), 3.0), "memory": np.full((1, 2), 7.0)}
+    policy = {"logits": np.zeros((1, 3), np.float32)}
+    answered = rollouts.Answer(np.zeros(1, np.uint8), policy, np.zeros(1, np.float32), after)
+    slots.answer(questions, answered)
+    stored = trees.map(lambda array: array[0, 1, 1, 0].tolist(), slots.storages.state)
+    assert stored == {"memory": [7.0, 7.0], "carry": [3.0, 3.0]}

@@ -1,13 +1,14 @@
 import dataclasses
 import functools
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hts_tf import rollouts, seeding, specs, trees
+from hts_tf import errors, rollouts, seeding, specs, trees
 from hts_tf.collecting import policy as policy_module
 from hts_tf.collecting.policy import FLEXIBLE, Batching, Policy, example_observations
 from hts_tf.environments.football import super_mini_map
@@ -303,3 +304,14 @@ def test_example_pixels_lie_on_the_map_or_are_absent():
     present = examples[examples != spec.NO_PIXEL]
     assert present.max() < spec.height * spec.width
     assert 0 < len(present) < examples.size
+
+
+def test_a_network_that_cannot_take_all_that_its_spec_permits():
+    """Which asks for bytes; this one has seen, perhaps, that there are fewer."""
+
+    def torso(spec, seeds):
+        return [keras.layers.Embedding(11, 8), keras.layers.Flatten()]
+
+    seen = dataclasses.replace(VECTOR, observation=specs.ArraySpec((4,), "uint8"))
+    with pytest.raises(errors.ConfigError, match=r"fewer rows: clip it before, .*not in \[0, 11"):
+        Policy(ActorCritic(seen, 0, torso), MAX_BATCH)

@@ -22,12 +22,16 @@ class Dial:
         return specs.EnvironmentSpec(point, point, self.episode_steps)
 
     def make(self):
-        return _Game(self.episode_steps)
+        return Pointer(self.episode_steps)
 
 
-class _Game(base.Environment):
-    def __init__(self, episode_steps):
+@gin.configurable
+class Pointer(base.Environment):
+    """The game; its bonus is bound, and not handed over with the recipe."""
+
+    def __init__(self, episode_steps, bonus=0.0):
         self._episode_steps = episode_steps
+        self._bonus = bonus
 
     def reset(self, seed, observation):
         self._targets = np.random.default_rng(seed).uniform(-1, 1, (self._episode_steps + 1, 2))
@@ -36,7 +40,7 @@ class _Game(base.Environment):
 
     def step(self, action, observation):
         distance = np.sum(np.square(action - self._targets[self._step]))
-        score = float(np.exp(-distance)) / self._episode_steps
+        score = (float(np.exp(-distance)) + self._bonus) / self._episode_steps
         self._step += 1
         observation[...] = self._targets[self._step]
         return base.StepResult(score, score, False, self._step == self._episode_steps)

@@ -299,3 +299,36 @@ def test_hash_sees_every_variable(index):
     value.flat[-1] = np.nextafter(value.flat[-1], np.float32(np.inf))
     variable.assign(value)
     assert agent.parameters_hash() != before
+
+
+def test_a_torso_may_be_a_model():
+    def torso(spec, seeds):
+        return keras.Sequential([keras.layers.Dense(4)])
+
+    policy, value = ActorCritic(VECTOR, 0, torso)(np.zeros((3, 5), np.float32))
+    assert policy["logits"].shape == (3, 3)
+    assert value.shape == (3,)
+
+
+IMAGE = dataclasses.replace(VECTOR, observation=specs.ArraySpec((4, 4, 1), "float32"))
+
+
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [
+        (lambda: keras.layers.Conv2D(2, 3), r"network's policy/logits, for two observations, must"),
+        (lambda: keras.layers.Dropout(0.1), "network's Dropout would have no effect, as layers"),
+        (keras.layers.BatchNormalization, "network's BatchNormalization would have no effect"),
+        (
+            lambda: keras.layers.Dense(2, kernel_regularizer="l2"),
+            "the regularizer of .*kernel would have no effect: only the algorithm's loss counts",
+        ),
+    ],
+)
+def test_a_torso_that_would_not_do_what_it_is_meant_to(layer, says):
+    def torso(spec, seeds):
+        flat = [] if isinstance(layer(), keras.layers.Conv2D) else [keras.layers.Flatten()]
+        return [*flat, layer()]
+
+    with pytest.raises(errors.ConfigError, match=says):
+        ActorCritic(IMAGE, 0, torso)

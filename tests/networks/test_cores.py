@@ -1,6 +1,7 @@
 import dataclasses
 import functools
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -185,3 +186,20 @@ def test_without_a_core_there_are_no_sequences():
     agent = ActorCritic(SPEC, 0, torsos.mlp)
     assert agent.sequence_length(7) is None
     assert agent.step.state == ()
+
+
+class Forgetful(cores.Core):
+    """Returns less than it says that it remembers."""
+
+    @property
+    def state(self):
+        return {**super().state, "more": specs.ArraySpec((2,), "float32")}
+
+
+def test_a_core_that_does_not_return_what_it_remembers():
+    def core(seeds):
+        return Forgetful(keras.layers.GRUCell(UNITS), ("h",))
+
+    says = r"the network's state/more, for two observations, must be \(2, 2\) and is absent"
+    with pytest.raises(errors.ConfigError, match=says):
+        ActorCritic(SPEC, 0, functools.partial(torsos.mlp, units=(4,)), core=core)
