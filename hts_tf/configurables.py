@@ -1,6 +1,7 @@
 """Configurables: what gin binds, and the check of every value against its annotation."""
 
 import contextlib
+import dataclasses
 import functools
 import inspect
 import types
@@ -40,7 +41,7 @@ def _make(target: Callable, name: str, denylist: Sequence[str]) -> Callable:
         target = _checked(target, name, denylist)
     elif "__init__" in vars(target):  # else that of the base class is checked
         target.__init__ = _checked(target.__init__, name, denylist)
-    elif any(base in _made.values() for base in target.__mro__):
+    elif dataclasses.is_dataclass(target):
         target.__init__ = _passing_on(target)
     made = gin.configurable(name, denylist=denylist)(target)
     _made[f"{made.__module__}.{name}"] = made
@@ -49,7 +50,7 @@ def _make(target: Callable, name: str, denylist: Sequence[str]) -> Callable:
 
 
 def _passing_on(target: type) -> Callable:
-    """Returns an `__init__` for a subclass that has none of its own.
+    """Returns an `__init__` for a subclass of a dataclass that has none of its own.
 
     By that of the base class, gin would take the other's defaults for what this one is made with.
     """
