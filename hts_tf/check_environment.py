@@ -33,10 +33,18 @@ _STEPS = flags.DEFINE_integer(
     "steps", 1000, "number of env steps after which longer episodes are broken off", lower_bound=1
 )
 _ENVS = flags.DEFINE_integer(
-    "envs", 16, "number of environments stepped at once, for the forecast", lower_bound=1
+    "envs",
+    16,
+    "number of environments stepped at once, for the forecast",
+    lower_bound=1,
+    upper_bound=8191,  # as Trainer.num_envs
 )
 _SYNC_INTERVAL = flags.DEFINE_integer(
-    "sync_interval", 128, "number of env steps of an interval, for the forecast", lower_bound=1
+    "sync_interval",
+    128,
+    "number of env steps of an interval, for the forecast",
+    lower_bound=1,
+    upper_bound=10_000,  # of so many environments the forecast takes gigabytes
 )
 _LEARNING_SEC = flags.DEFINE_float(
     "learning_sec",

@@ -59,7 +59,8 @@ _OPPONENT = flags.DEFINE_string(
 _OUTPUT = flags.DEFINE_string(
     "output",
     None,
-    "table to write, FILE.csv, beside which the episodes are; default: in the workdir",
+    "table to write, FILE.csv, beside which the episodes are; default: in the workdir, or "
+    "of a --model in runs/models/NAME",
 )
 _VIDEO = flags.DEFINE_bool("video", True, "show the first episode in TensorBoard")
 

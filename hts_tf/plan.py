@@ -7,6 +7,7 @@ from hts_tf import errors
 from hts_tf.collecting import data_storage, shared_memory, workers
 from hts_tf.collecting.workers import Crew
 from hts_tf.curriculum.curriculum import Progress
+from hts_tf.files import policies
 from hts_tf.networks import choice, sketch
 from hts_tf.networks.agent import Agent
 from hts_tf.schedules.schedule import Schedule
@@ -104,17 +105,22 @@ def check_agent(settings: Settings) -> list[str]:
       What the environment chooses of it, see `choice.bind`.
 
     Raises:
-      ConfigError: there is no agent like this, the algorithm cannot train it, or who or what is to
-        be played cannot be.
+      ConfigError: there is no agent like this, the algorithm cannot train it, or who or what it
+        is to begin with or to play cannot be.
     """
     _check_recipe(settings)
     environment = settings.environment.spec
     chosen = choice.bind(environment)
     progress(settings)
+    sketched = sketch.sketch(environment)
     if settings.opponents is not None:
         for make in settings.opponents.scripted:
             make(environment)
-    _check_learning(of(settings, Alone()), sketch.sketch(environment))
+        for name in settings.opponents.frozen:
+            policies.read(name).check(sketched)
+    if settings.start_from is not None:
+        policies.read(settings.start_from).check(sketched)
+    _check_learning(of(settings, Alone()), sketched)
     return chosen
 
 

@@ -57,7 +57,10 @@ _MATCH = flags.DEFINE_integer(
 _LIST = flags.DEFINE_bool("list", False, "only show what is in the archive")
 _CHECK_ONLY = flags.DEFINE_bool("check_only", False, "play and compare, but write no video")
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "video to write, .mp4 or .gif; default: replays/... in the workdir"
+    "output",
+    None,
+    "video to write, .mp4 or .gif; default: replays/... in the workdir, or of a --model in "
+    "runs/models/NAME",
 )
 _FIRST_STEP = flags.DEFINE_integer(
     "first_step", 0, "number of env steps after which the video begins", lower_bound=0

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hts_tf import errors
 from hts_tf.opponents import ratings
 from hts_tf.system import outputs, whole
 
@@ -115,6 +116,8 @@ def write(output: Path, table: Sequence[Row]) -> None:
 
 def check(output: Path) -> None:
     """Raises: ConfigError: `--output` cannot be written, or something else is there."""
+    if output.suffix in (".csv", ".png"):
+        raise errors.ConfigError(f"--output={output}: leave out the ending {output.suffix}")
     outputs.check_table(output, _beside(output, ".csv"), Row._fields, "a tournament")
     matches = _beside(output, "_matches.csv")
     outputs.check_table(output, matches, Match._fields, "a tournament's matches")

@@ -70,6 +70,7 @@ _MINUTES = flags.DEFINE_float(
     None,
     "minutes of a run; a trial's value is then over minutes instead of env steps",
     lower_bound=0.01,
+    upper_bound=1_000_000,
 )
 _OUTPUT = flags.DEFINE_string("output", None, "directory of runs and results", required=True)
 _PROCESSES = flags.DEFINE_integer(

@@ -11,7 +11,8 @@
 # `./launch/benchmark.sh NAME --help` lists the flags.
 set -euo pipefail
 
-root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+script=$(readlink -f -- "${BASH_SOURCE[0]}")
+root=${script%/launch/*}
 # shellcheck source=launch/usage.sh
 source "$root/launch/usage.sh"
 names=(throughput systems scaling pipeline profile formats)

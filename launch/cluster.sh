@@ -16,7 +16,8 @@
 # See docs/cluster.md.
 set -euo pipefail
 
-root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+script=$(readlink -f -- "${BASH_SOURCE[0]}")
+root=${script%/launch/*}
 # shellcheck source=launch/usage.sh
 source "$root/launch/usage.sh"
 scenario=()

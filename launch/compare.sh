@@ -5,7 +5,8 @@
 #   ./launch/compare.sh --scenarios=NAME,... --methods=NAME,... --seeds=0,1 --minutes=30 --output=DIR
 set -euo pipefail
 
-root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+script=$(readlink -f -- "${BASH_SOURCE[0]}")
+root=${script%/launch/*}
 # shellcheck source=launch/usage.sh
 source "$root/launch/usage.sh"
 set_up

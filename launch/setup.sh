@@ -16,13 +16,14 @@
 # The gfootball wheel takes minutes to build, so it is kept in the user's cache for other clones.
 set -euo pipefail
 
-root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+script=$(readlink -f -- "${BASH_SOURCE[0]}")
+root=${script%/launch/*}
 known_extras=(gymnasium atari mujoco box2d pettingzoo cluster sweep onnx trackers docs)
 venv=$root/.venv
 stamp=$venv/hts_tf-stamp
 football=hts_tf/environments/football
 patch=$root/$football/engine.patch
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/hts_tf
+cache=${XDG_CACHE_HOME:-${HOME:-~}/.cache}/hts_tf  # services may have no HOME
 # shellcheck source=hts_tf/environments/football/engine_build.env
 source "$root/$football/engine_build.env"
 

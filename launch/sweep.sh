@@ -5,7 +5,8 @@
 #   ./launch/sweep.sh --scenarios=NAME --search="PPO.entropy_cost = log(0.0005, 0.02)" --trials=30 --output=DIR
 set -euo pipefail
 
-root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+script=$(readlink -f -- "${BASH_SOURCE[0]}")
+root=${script%/launch/*}
 # shellcheck source=launch/usage.sh
 source "$root/launch/usage.sh"
 set_up --extras=sweep

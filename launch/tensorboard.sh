@@ -4,7 +4,8 @@
 #   ./launch/tensorboard.sh [LOGDIR] [flags for tensorboard]
 set -euo pipefail
 
-root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+script=$(readlink -f -- "${BASH_SOURCE[0]}")
+root=${script%/launch/*}
 # shellcheck source=launch/usage.sh
 source "$root/launch/usage.sh"
 set_up

@@ -5,8 +5,9 @@
 #   ./launch/test.sh tests/test_doctor.py -k memory
 set -euo pipefail
 
-CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
-root=$PWD
+script=$(readlink -f -- "${BASH_SOURCE[0]}")
+root=${script%/launch/*}
+cd -- "$root"
 # shellcheck source=launch/usage.sh
 source launch/usage.sh
 set_up --extras=gymnasium,atari,mujoco,box2d,pettingzoo,cluster,sweep,onnx,trackers,docs

@@ -8,7 +8,8 @@
 # Results go to runs/SCENARIO-METHOD-seedSEED unless --workdir says otherwise.
 set -euo pipefail
 
-root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+script=$(readlink -f -- "${BASH_SOURCE[0]}")
+root=${script%/launch/*}
 # shellcheck source=launch/usage.sh
 source "$root/launch/usage.sh"
 

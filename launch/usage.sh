@@ -1,4 +1,4 @@
-# Sourced by launch commands, with their arguments and $root. Whoever asks for help does not ask for
+# Sourced by launch commands, with their arguments, $script and $root. Whoever asks for help does not ask for
 # an installation: where nothing is set up yet, --help is what the head of the command says.
 
 # Python takes what lies where it is started before all that is installed.
@@ -11,7 +11,7 @@ fi
 set_up() { "$root/launch/setup.sh" "$@"; }
 
 # usage: prints the head of the command.
-usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$root/launch/${0##*/}"; }
+usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$script"; }
 
 arguments=()
 for argument; do

@@ -29,6 +29,19 @@ def test_what_the_environment_chooses_is_known(clean_gin):
 
 
 @pytest.mark.slow
+def test_whose_policy_it_begins_with_or_plays_is_looked_at(clean_gin):
+    model = "'academy_run_to_score'"
+    met = [*AGAINST_OTHERS, "Opponents.frozen = ('academy_corner',)"]
+    assert check(f"Trainer.start_from = {model}") == check()
+    assert check(*met) == check()
+    for bindings in ([f"Trainer.start_from = {model}"], met):
+        with pytest.raises(errors.ConfigError, match="is of another network: "):
+            check(*bindings, "mlp.units = (8,)")
+    with pytest.raises(errors.ConfigError, match="nowhere holds no run"):
+        check(drawn=[[], ["Trainer.start_from = 'nowhere'"]])
+
+
+@pytest.mark.slow
 def test_those_who_play_against_themselves_have_no_score_to_go_by(clean_gin):
     assert check(*SELF_PLAY) == check()
     assert check(needs_score=True) == check()

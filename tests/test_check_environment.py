@@ -140,6 +140,7 @@ REFUSED = [
     ("--gin_bindings=Sinthetic.num_actions = 3", "no Sinthetic here; did you mean Synthetic?"),
     ("--gin_bindings=Synthetic.num_actions = 1", "Synthetic.num_actions = 1: must be"),
     ("--gin_bindings=Synthetic.num_actions = -%n", "gin takes no sign here"),
+    ("--envs=100000000", "--envs"),
 ]
 
 

@@ -48,11 +48,11 @@ def test_an_exploiter_meets_nobody_else(tmp_path):
 
 @pytest.mark.slow
 def test_a_league_and_again(tmp_path):
-    directory = tmp_path / "league"
+    directory = tmp_path / "league,once"
     code, output, errors = command_line.run("hts_tf.league", *FLAGS, f"--output={directory}")
     assert code == 0, errors
     assert re.search(
-        r"--workdirs=\S+main-1,\S+exploiter-1,\S+main-2 --modules=tests.patience "
+        r"'--workdirs=\"\S+main-1\",\"\S+exploiter-1\",\"\S+main-2\"' --modules=tests.patience "
         r"--output=\S+/tournament$",
         output.strip(),
     )
@@ -76,7 +76,7 @@ def test_a_league_and_again(tmp_path):
     ended = {COMPLETE: np.array(False), BY_OBSERVER: np.array(True)}
     main.save(1000, {**main.newest(), **ended}, keep=1)
     printed = (main.path / "log.txt").read_text()
-    again = f"--output={directory}/../league"  # the same place, which is what counts
+    again = f"--output={directory}/../{directory.name}"  # the same place, which is what counts
     code, _, errors = command_line.run("hts_tf.league", *FLAGS, again)
     assert code == 0, errors
     log = (directory / "exploiter-1" / "log.txt").read_text()

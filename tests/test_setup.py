@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -620,6 +621,24 @@ def test_help_does_not_set_up(launch, tree, name):
     assert "hts_tf." not in told.stdout.splitlines()[0]
     (tree / ".venv/hts_tf-stamp").write_text("\n")  # of one that has not finished
     assert launch(f"{name}.sh", "-h").stdout == told.stdout
+
+
+def test_a_link_to_a_command_is_as_good(launch, tree, tmp_path):
+    (tmp_path / "football").symlink_to(tree / "launch/train.sh")
+    by_link = launch(tmp_path / "football", "academy_corner")
+    assert by_link.stdout == launch("train.sh", "academy_corner").stdout
+    told = launch(tmp_path / "football", "--help").stdout
+    assert told == launch("train.sh", "--help").stdout
+
+
+def test_without_a_home(tree):
+    """As services are started."""
+    environment = {name: value for name, value in os.environ.items() if name != "HOME"}
+    for name in ("XDG_CACHE_HOME", "BASH_ENV"):
+        environment.pop(name, None)
+    command = ["bash", "-c", 'source launch/setup.sh; echo "$cache"']
+    told = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
+    assert told.stdout == f"{pwd.getpwuid(os.getuid()).pw_dir}/.cache/hts_tf\n", told.stderr
 
 
 def test_help_of_what_is_set_up_has_all_flags(launch, tree):

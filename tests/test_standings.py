@@ -110,6 +110,9 @@ def test_what_is_no_tournaments_table_stays(tmp_path):
     theirs.rename(tmp_path / "theirs_matches.csv")
     with pytest.raises(errors.ConfigError, match="and no table of a tournament's matches; take"):
         standings.check(tmp_path / "theirs")
+    for ending in (".csv", ".png"):
+        with pytest.raises(errors.ConfigError, match=f"leave out the ending {ending}"):
+            standings.check(tmp_path / f"new{ending}")
     standings.check(tmp_path / "new")
     standings.check(tmp_path / "new")  # which has left nothing there
     (tmp_path / "new_matches.csv").write_text("\nsomething")

@@ -123,6 +123,7 @@ REFUSED = [
     (["--search=PPO.discount = between(0.9, 1.5)"], "with PPO.learning_rate = 1e-06, PPO.disc"),
     (["--search=PPO.epochs = between(1, 6)"], "PPO.epochs = 1.0: must be a whole number"),
     (["--minutes=nan"], "--minutes must be a number, not nan"),
+    (["--minutes=inf"], "--minutes"),
     (["--search=Trainer.total_env_steps = whole(1000, 2000)"], "total_env_steps"),
     (["--search=PPO.clip = 0.1"], "NAME = KIND"),
     (["--space=nowhere.txt"], "--space: "),

@@ -25,7 +25,7 @@ class Table:
           columns: of the table.
 
         Raises:
-          ConfigError: it cannot be written.
+          ConfigError: it cannot be written, or something else is there.
         """
         self._path = outputs.named(output) if output is not None else None
         self._columns = columns
@@ -33,6 +33,7 @@ class Table:
         if self._path is not None:
             with whole.refusing("--output"):
                 whole.check(self._path)
+            outputs.check_table(self._path, self._path, columns, "this benchmark")
 
     def add(self, *rows: Iterable[Any]) -> None:
         """Writes further rows; a None in them is written as nothing."""

@@ -18,6 +18,7 @@ exactly is counted:
   memory: proportional set size, sampled once a second from launch on.
 """
 
+import shutil
 from statistics import median
 
 from absl import flags
@@ -98,6 +99,8 @@ def benchmark() -> None:
     """
     for scenario in _SCENARIOS.value or [""]:
         football.Football(scenario)  # refuses what it does not know
+    if _CEILING_PYTHON.value and not shutil.which(_CEILING_PYTHON.value):
+        raise errors.ConfigError(f"--ceiling_python={_CEILING_PYTHON.value}: no such interpreter")
     table = options.Table(_OUTPUT.value, figures.COLUMNS)
     for scenario in _SCENARIOS.value:
         rows = measure(scenario)

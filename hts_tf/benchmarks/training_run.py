@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from hts_tf import errors
 from hts_tf.benchmarks import kernel
 from hts_tf.files.event_tail import EventTail
 from hts_tf.system.child import Child, ChildError
@@ -67,7 +68,8 @@ class Training:
         """Returns (env steps, seconds since launch) of each sync point not returned before.
 
         Raises:
-          ChildError: the training has ended.
+          ChildError: the training has failed.
+          RunError: it has ended.
         """
         points = []
         for scalar in self._events.scalars():
@@ -75,8 +77,11 @@ class Training:
                 points.append((scalar.env_steps, scalar.value * 60))
             elif scalar.tag == "actor/batch_size":
                 self.batch_sizes.append(scalar.value)
-        if not points:
-            self._child.check()
+        if not points and self._child.has_ended():
+            raise errors.RunError(
+                "the training was over before it was measured: lower --env_steps, or bind a larger "
+                "Trainer.total_env_steps and no Trainer.stop_at_score"
+            )
         return points
 
     def has_ended(self) -> bool:
@@ -95,7 +100,8 @@ class Training:
           meanwhile: called again and again.
 
         Raises:
-          ChildError: the training has ended before.
+          ChildError: the training has failed before.
+          RunError: it has ended before.
         """
         while True:
             meanwhile()

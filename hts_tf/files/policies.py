@@ -42,8 +42,14 @@ class Parameters(NamedTuple):
     arrays: dict[str, np.ndarray]
     source: str
 
+    def check(self, agent: Agent) -> None:
+        """Raises: ConfigError: they are of other spaces or another network than an agent's."""
+        parameters.check(agent, self.arrays, self.source)
+        for _ in parameters.matched(agent.variables, self.arrays, self.source):
+            pass
+
     def give(self, agent: Agent) -> None:
-        """Gives them to an agent. Raises: ConfigError: it is of other spaces or network."""
+        """Gives them to an agent. Raises: ConfigError: see `check`."""
         parameters.check(agent, self.arrays, self.source)
         parameters.assign(agent.variables, self.arrays, self.source)
 

@@ -83,6 +83,17 @@ def assign(
     Raises:
       ConfigError: it is of another agent, or they are not finite.
     """
+    for variable, array in matched(variables, state, source, otherwise):
+        variable.assign(array)
+
+
+def matched(
+    variables: Sequence[tf.Variable | None],
+    state: dict[str, np.ndarray],
+    source: str = CHECKPOINT,
+    otherwise: str = "is of another network",
+) -> Iterator[tuple[tf.Variable, np.ndarray]]:
+    """Yields (variable, its value in a saved state); see `assign`, also for what it raises."""
     for i, variable in enumerate(variables):
         if variable is None:
             continue
@@ -91,4 +102,4 @@ def assign(
             raise errors.ConfigError(f"{source} {otherwise}")
         if not specs.all_finite(array):
             raise errors.ConfigError(f"{source} has parameters that are not finite")
-        variable.assign(array)
+        yield variable, array

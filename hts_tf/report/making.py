@@ -51,6 +51,10 @@ def make(
     """
     if not output.parent.is_dir():
         raise errors.ConfigError(f"--output: there is no directory {output.parent}")
+    if output.suffix not in (".html", ".htm"):
+        raise errors.ConfigError(f"--output={output}: a page's name ends in .html")
+    with whole.refusing("--output"):
+        whole.check(output)
     table, runs, shares = tables.read_comparisons(comparisons)
     if targets is None:
         targets = comparison.targets_of(table["scenario"])

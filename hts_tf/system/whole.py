@@ -83,6 +83,9 @@ def check(path: Path) -> None:
     with naming(path):
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        # A device, or a link to one, would be replaced by the file: by root, for everybody.
+        if path.parent.resolve() == Path("/dev") or (path.exists() and not path.is_file()):
+            raise OSError(errno.EINVAL, "no plain file")
         _new(temporary).close()
         temporary.unlink()
 

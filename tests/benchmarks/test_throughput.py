@@ -47,12 +47,17 @@ def test_on_football(tmp_path):
 
 def test_refuses(tmp_path):
     known = tmp_path / "known.csv"
-    known.write_text("of an hour")
+    figures_of_before = ",".join(figures.COLUMNS) + "\nof,an,hour"
+    known.write_text(figures_of_before)
+    other = tmp_path / "other.csv"
+    other.write_text("something else")
     cases = [
         ("--scenarios=academy_cornr", "did you mean academy_corner"),
         ("--scenarios=synthetic", "synthetic"),
         ("--output=/nowhere/figures.csv", "--output"),
         (f"--output={tmp_path}", "--output cannot be written: "),
+        (f"--output={other}", f"{other} is there, and no table of this benchmark; take another"),
+        ("--ceiling_python=/nowhere/pyhton", "--ceiling_python=/nowhere/pyhton: no such interp"),
         ("--gin_bindings=Trainer.num_env = 3", "num_env"),
         ("--scenarios=", "scenario"),
     ]
@@ -60,7 +65,7 @@ def test_refuses(tmp_path):
     results = refusals.of("hts_tf.benchmarks.throughput", "benchmark", commands)
     for result, (_, says) in zip(results, cases, strict=True):
         refusals.check(result, says)
-    assert known.read_text() == "of an hour"
+    assert known.read_text() == figures_of_before
     refusals.check(command_line.run("hts_tf.benchmarks.throughput", *SMALL, "extra"), "extra")
 
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from hts_tf import errors
 from hts_tf.benchmarks import kernel, training_run
 from hts_tf.system.child import ChildError
 
@@ -26,6 +27,12 @@ def training(tmp_path, monkeypatch):
 def test_the_first_and_the_last_sync_point(training, env_steps, intervals, last):
     found = training.watch(lambda *point: point, env_steps, intervals)
     assert found == ((100, 1.0), (100 * last, float(last)))
+
+
+def test_a_training_that_is_over_too_soon(tmp_path):
+    ended = SimpleNamespace(pid=1, has_ended=lambda: True)
+    with pytest.raises(errors.RunError, match="over before it was measured: lower --env_steps, or"):
+        training_run.Training(ended, tmp_path).sync_points()
 
 
 def test_an_executor_that_is_replaced(training, monkeypatch):

@@ -234,10 +234,11 @@ def test_bad_input(tmp_path, spoil, complaint):
 
 
 @pytest.mark.parametrize(
-    "broken", ["no systems", "systems without rows", "no place", "a directory"]
+    "broken", ["no systems", "systems without rows", "no place", "a directory", "page.pdf"]
 )
 def test_bad_paths(tmp_path, broken):
-    output = tmp_path / ("nowhere/page.html" if broken == "no place" else "page.html")
+    names = {"no place": "nowhere/page.html", "page.pdf": "page.pdf"}
+    output = tmp_path / names.get(broken, "page.html")
     systems_path = tmp_path / "systems.csv" if "systems" in broken else None
     if broken == "systems without rows":
         comparisons.write_csv(systems_path, comparisons.SYSTEMS_COLUMNS, [])
@@ -245,6 +246,7 @@ def test_bad_paths(tmp_path, broken):
         output.mkdir()
     with pytest.raises(errors.ConfigError):
         make(write(tmp_path / "runs", group("ppo", 1, seeds=1)), output, systems_path)
+    assert not [*tmp_path.glob("*.png")]  # nothing of the page, either
 
 
 @pytest.mark.slow

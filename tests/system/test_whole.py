@@ -1,6 +1,7 @@
 import errno
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -67,7 +68,9 @@ def test_where_nothing_can_be_written(tmp_path):
     whole.check(tmp_path / "new")
     assert (tmp_path / "there").read_text() == "text"
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
-    for path in (tmp_path, tmp_path / "none" / "file", tmp_path / ("long" * 100)):
+    os.mkfifo(tmp_path / "pipe")
+    no_files = tmp_path, tmp_path / "none" / "file", tmp_path / ("long" * 100), tmp_path / "pipe"
+    for path in (*no_files, Path("/dev/stdout"), Path("/dev/null")):
         with pytest.raises(OSError, match=path.name):
             whole.check(path)
 
