@@ -141,12 +141,16 @@ class EpisodeTracker:
                 self._actions[env] = b""
             running[:, columns] = 0
 
+        # Where there is nothing to end, not to ask: all wait here, and that is most of it.
+        cuts, ends = cut_short.any(axis=1).tolist(), finished.any(axis=1).tolist()
         for step in range(len(finished)):
-            end(cut_short[step], step, is_finished=False)
+            if cuts[step]:
+                end(cut_short[step], step, is_finished=False)
             running[0] += score[step]
             running[1] += reward[step]
             running[2] += 1
-            end(finished[step], step + 1, is_finished=True)
+            if ends[step]:
+                end(finished[step], step + 1, is_finished=True)
         for column, env in enumerate(envs):
             self._actions[env] += rollout.action[begin[column] :, column].tobytes()
             self._kinds[env] = self._kind(rollout, -1, column)

@@ -240,9 +240,8 @@ class FootballEnvironment:
             own = [float(goal)] * len(side.active)
             scores += own
             if self._checkpoint_rewards:
-                ball = side.ball()
                 own = [
-                    checkpoint_reward(goal, ball if side.has_ball(player) else None)
+                    checkpoint_reward(goal, side.ball() if side.has_ball(player) else None)
                     for checkpoint_reward, player in zip(
                         self._checkpoint_rewards[len(rewards) :], side.active, strict=False
                     )

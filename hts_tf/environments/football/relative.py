@@ -70,7 +70,8 @@ def encode(side: Side) -> list[bytes]:
         x, y, (*motion, tired, _, on_pitch) = own[player] if is_there else _NOBODY
         card, role, to_ball_x, to_ball_y = False, -1, 0.0, 0.0
         if is_there:
-            card, role = side.own[player].has_card, int(side.own[player].role)
+            me = side.own[player]
+            card, role = me.has_card, int(me.role)
             to_ball_x, to_ball_y = ball[0] - x, ball[1] - y
         numbers = [
             *(x, y, *motion, tired, card, on_pitch),
