@@ -131,25 +131,22 @@ def load_text(text: str, source: str | Path, modules: Sequence[str] = ()) -> Non
 
 def _import_modules(text: str, source: str | Path, modules: Sequence[str]) -> None:
     """Imports what a configuration asks for. Raises: ConfigError: see `load_text`."""
+
+    def refused(why: str) -> errors.ConfigError:
+        return errors.ConfigError(f"{source} {why}", page="settings.md#other-peoples-workdirs")
+
     for statement in operative.statements(text):
         if isinstance(statement, config_parser.IncludeStatement):
-            raise errors.ConfigError(
-                f"{source} may not include {statement.filename!r}",
-                page="settings.md#other-peoples-workdirs",
-            )
+            raise refused(f"may not include {statement.filename!r}")
         if not isinstance(statement, config_parser.ImportStatement):
             continue
         module = statement.module
         if module.startswith("__gin__"):  # with which bindings could call any function
-            raise errors.ConfigError(
-                f"{source} may not import {module}",
-                page="settings.md#other-peoples-workdirs",
-            )
+            raise refused(f"may not import {module}")
         if not any(f"{module}.".startswith(f"{name}.") for name in ("hts_tf", *modules)):
-            raise errors.ConfigError(
-                f"{source} imports {module}, which may do anything; "
-                f"if you trust it, add --modules={module} (in Python: modules=[{module!r}])",
-                page="settings.md#other-peoples-workdirs",
+            raise refused(
+                f"imports {module}, which may do anything; "
+                f"if you trust it, add --modules={module} (in Python: modules=[{module!r}])"
             )
         try:
             importlib.import_module(module)

@@ -12,31 +12,17 @@ from absl import flags
 from PIL import Image
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import (
-    config,
-    errors,
-    evaluator,
-    intervals,
-    settings,  # noqa: F401  gin configurables
-    specs,
-)
+from hts_tf import confidence, config, errors, evaluator, specs
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base, two_sided
 from hts_tf.environments.football import ai
-from hts_tf.files import (
-    archive,
-    evaluations,
-    fingerprint_log,
-    participants,
-    policies,
-    run_flags,
-)
+from hts_tf.files import archive, evaluations, fingerprint_log, participants, policies, run_flags
 from hts_tf.files.episodes import Episode
 from hts_tf.files.workdir import Workdir
 from hts_tf.observers import csv_log
 from hts_tf.opponents.roster import ITSELF
 from hts_tf.system import child, command, compute, outputs, terminal, whole
-from hts_tf.watching import display
+from hts_tf.watching import tensorboard_log
 
 _EPISODES = flags.DEFINE_integer("episodes", 100, "number of episodes to play", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "random seed that selects the episodes", lower_bound=0)
@@ -218,14 +204,14 @@ def _show(workdir: Workdir, episodes: Path, env_steps: int) -> None:
         size = Image.open(path).size
     # Not the training's directory: TensorBoard follows only the newest file of one, and the
     # training may go on.
-    tensorboard = display.TensorBoard(run_flags.results() / "evaluation")
+    tensorboard = tensorboard_log.TensorBoard(run_flags.results() / "evaluation")
     tensorboard.animation(env_steps, "evaluation/first_episode", content, size)
     tensorboard.close()
 
 
 def _summary(values: np.ndarray) -> str:
     """Returns mean, where that of ever more episodes is likely to be, and standard deviation."""
-    between = intervals.between(values)
+    between = confidence.between(values)
     return f"mean {values.mean():.3f}, {between}, standard deviation {values.std():.3f}"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import errors, settings  # noqa: F401  gin configurables
+from hts_tf import errors
 from hts_tf.files import participants, run_flags
 from hts_tf.networks import export_formats, exported
 from hts_tf.system import command, compute, outputs, terminal, whole

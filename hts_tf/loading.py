@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import errors, rollouts, seeding, settings, specs, trees  # noqa: F401  configurables
+from hts_tf import errors, rollouts, seeding, specs, trees
 from hts_tf.collecting.policy import Policy, ask
 from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
 from hts_tf.evaluator import PARALLEL

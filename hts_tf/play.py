@@ -46,7 +46,6 @@ def _opponent(name: str) -> tuple[base.EnvironmentConfig, Others]:
       ConfigError: there is no such policy.
     """
     import hts_tf.system.quiet_tensorflow  # noqa: F401  only who plays against a policy needs it
-    from hts_tf import settings  # noqa: F401  gin configurables
     from hts_tf.collecting.policy import Policy
     from hts_tf.files import participants
     from hts_tf.system import compute

@@ -13,15 +13,7 @@ import numpy as np
 from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import (
-    config,
-    errors,
-    evaluator,
-    intervals,
-    operative,
-    run_scope,
-    settings,  # noqa: F401  gin configurables
-)
+from hts_tf import confidence, config, errors, evaluator, operative, run_scope
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base
 from hts_tf.files import archive, modules_flag, participants, policies, scope
@@ -51,7 +43,7 @@ def publish() -> None:
     participant = participants.load(_POLICY.value, modules_flag.MODULES.value, compute.configure)
     with whole.directory(output, "--output") as partial:
         _write(partial, participant, run)
-    played = intervals.described(archive.read(output / archive.FILE_NAME))
+    played = confidence.described(archive.read(output / archive.FILE_NAME))
     terminal.say(
         f"{output}: {participant.parameters.updates:,} updates, {played}, "
         f"parameters {participant.agent.parameters_hash()}"

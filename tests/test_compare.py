@@ -9,7 +9,7 @@ import pytest
 from hts_tf.files import checkpoint
 from hts_tf.files.curves import RunLog, read_curve
 from hts_tf.files.workdir import Workdir
-from hts_tf.watching import display
+from hts_tf.watching import tensorboard_log
 from tests import command_line, refusals, too_rich
 from tests.processes import is_alive, training_processes
 
@@ -146,7 +146,7 @@ def test_a_run_that_was_killed_after_its_last_env_step_goes_on_to_its_end(tmp_pa
         path.unlink()
     assert command_line.run("hts_tf.compare", *flags) == (0, printed, "")
     assert event_files(run) == 2
-    board = display.TensorBoard(run)
+    board = tensorboard_log.TensorBoard(run)
     board.restart(128)
     board.scalars(128, {"run/minutes": 1.0})
     board.close()

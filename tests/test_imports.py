@@ -32,7 +32,7 @@ FLOORS = [
     {"watching"},
     {"run_state", "run_scope"},
     {"pipeline", "plan"},
-    {"evaluator", "intervals", "comparison", "trainings", "calling", "standings"},
+    {"evaluator", "confidence", "comparison", "trainings", "calling", "standings"},
     {"build", "candidates", "measurements", "round_robin", "loading"},
     {"machines"},
     {"examining"},

@@ -8,12 +8,12 @@ from hts_tf import measurements
 from hts_tf.comparison import Run
 from hts_tf.files.curves import Curve, RunLog
 from hts_tf.measurements import ENV_STEPS, MINUTES, REACHED, UNFINISHED, Measured
-from hts_tf.watching import display
+from hts_tf.watching import tensorboard_log
 
 
 def write_events(workdir, scores):
     """Of a run with 100 env steps, a minute and 60 finished episodes in each round."""
-    board = display.TensorBoard(workdir)
+    board = tensorboard_log.TensorBoard(workdir)
     for number, score in enumerate(scores, 1):
         scalars = {
             "run/minutes": float(number),

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from hts_tf import intervals, round_robin
+from hts_tf import confidence, round_robin
 from hts_tf.files import archive, checkpoint, models, policies, scope
 from hts_tf.files.workdir import Workdir
 from tests import command_line, refusals
@@ -212,9 +212,10 @@ def test_the_page_says_how_they_play():
     rows = re.findall(row, page, re.MULTILINE)
     assert [name for name, *_ in rows] == models.names()
     for name, score, episode_return, fingerprint in rows:
-        said = f"score {score.replace('(', '(95 % interval ')}, return {episode_return}"
+        told = score.replace("(", "(95 % interval ") if " to " in score else score
+        said = f"score {told}, return {episode_return}"
         episodes = archive.read(models.find(name) / archive.FILE_NAME)
-        assert said == intervals.described(episodes)
+        assert said == confidence.described(episodes)
         found = policies.read(name).arrays
         count = sum(key.startswith("variable/") for key in found)
         parameters = b"".join(found[f"variable/{i}"].tobytes() for i in range(count))

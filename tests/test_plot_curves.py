@@ -3,14 +3,14 @@ import csv
 import numpy as np
 
 from hts_tf.files.curves import Curve
-from hts_tf.watching import display, learning_curves
+from hts_tf.watching import learning_curves, tensorboard_log
 from tests import command_line
 
 
 def test_runs_of_the_same_name_are_all_there_and_numbers_in_full(tmp_path):
     workdirs = [tmp_path / name / "seed0" for name in ("long", "short")]
     for workdir, score in zip(workdirs, (0.25, 0.5), strict=True):
-        board = display.TensorBoard(workdir)
+        board = tensorboard_log.TensorBoard(workdir)
         episodes = {"episodes/finished": 100, "episodes/score": score, "episodes/return": score}
         board.scalars(1_318_912, {"run/minutes": 1.5, **episodes})
         board.close()
@@ -40,7 +40,7 @@ def test_football_has_targets_of_its_own(tmp_path):
     workdirs = [tmp_path / name for name in ("one", "other")]
     command = ["hts_tf.plot_curves", f"--workdirs={workdirs[0]},{workdirs[1]}"]
     for workdir in workdirs:
-        board = display.TensorBoard(workdir)
+        board = tensorboard_log.TensorBoard(workdir)
         episodes = {"episodes/finished": 100, "episodes/score": 0.5, "episodes/return": 0.5}
         board.scalars(100, {"run/minutes": 1.5, **episodes})
         board.close()

@@ -15,7 +15,7 @@ import numpy as np
 from absl import flags
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import evaluator, rollouts, settings, specs, trees  # noqa: F401  gin configurables
+from hts_tf import evaluator, rollouts, specs, trees
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments.football import super_mini_map
 from hts_tf.files import participants, run_flags

@@ -11,7 +11,7 @@ import numpy as np
 from absl import logging
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import settings, specs  # noqa: F401  gin configurables
+from hts_tf import specs
 from hts_tf.collecting.policy import Policy
 from hts_tf.dashboard import chosen
 from hts_tf.files import participants, run_flags

@@ -207,7 +207,7 @@ def broken(who: str, calls: int, fault: str) -> ProtocolError:
 
 def _choices(spec: specs.EnvironmentSpec) -> np.ndarray | None:
     """Returns where each choice begins in an observation's mask of actions; None without one."""
-    if not isinstance(spec.observation, dict) or specs.ACTION_MASK not in spec.observation:
+    if specs.action_mask_of(spec.observation) is None:
         return None
     if isinstance(spec.action, specs.MultiDiscreteSpec):
         return np.cumsum([0, *spec.action.num_values[:-1]])

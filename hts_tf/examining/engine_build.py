@@ -24,7 +24,7 @@ def is_wanted() -> bool:
 
 
 def not_wanted() -> Finding:
-    """The same, where nobody wants it."""
+    """Gfootball's engine, where nobody wants it."""
     detail = f"not installed, optional: {installation.football_command()}"
     return Finding("gfootball engine", detail)
 

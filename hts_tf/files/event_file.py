@@ -18,7 +18,7 @@ from hts_tf.system import whole
 
 TELLS_ITS_END = "tells its end"  # said at the beginning: earlier versions wrote no end
 
-_PREFIX = "events.out.tfevents."
+PREFIX = "events.out.tfevents."
 
 
 class EventFile:
@@ -32,10 +32,10 @@ class EventFile:
         """
         directory.mkdir(parents=True, exist_ok=True)
         # They are read in the order of their times; a clock may have been set back.
-        names = " ".join(path.name for path in directory.glob(f"{_PREFIX}*"))
-        earlier = map(int, re.findall(rf"{re.escape(_PREFIX)}(\d+)", names))
+        names = " ".join(path.name for path in directory.glob(f"{PREFIX}*"))
+        earlier = map(int, re.findall(rf"{re.escape(PREFIX)}(\d+)", names))
         begun = max([round(time.time()), *(number + 1 for number in earlier)])
-        path = directory / f"{_PREFIX}{begun}.{socket.gethostname()}.{os.getpid()}"
+        path = directory / f"{PREFIX}{begun}.{socket.gethostname()}.{os.getpid()}"
         self._file = path.open("ab", buffering=0)
         self._write(file_version="brain.Event:2")
 

@@ -14,7 +14,7 @@ from tensorboard.compat.proto import event_pb2
 from tensorboard.summary.writer import record_writer
 from tensorboard.util import tensor_util
 
-from hts_tf.files.event_file import TELLS_ITS_END
+from hts_tf.files.event_file import PREFIX, TELLS_ITS_END
 
 # Tags of no series. What all have from here on is void; the value is 1 if an end will be told.
 RESTART = "restart"
@@ -63,7 +63,7 @@ class EventTail:
                     yield Scalar(value.tag, event.step, number)
 
     def _records(self) -> Iterator[bytes]:
-        for path in sorted(self._workdir.glob("events.out.tfevents.*")):  # by when they were begun
+        for path in sorted(self._workdir.glob(f"{PREFIX}*")):  # by when they were begun
             yield from self._new_records(path)
 
     def _new_records(self, path: Path) -> Iterator[bytes]:

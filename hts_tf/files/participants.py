@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from hts_tf import config, errors
+from hts_tf import config, errors, settings  # noqa: F401  gin configurables
 from hts_tf.environments import base
 from hts_tf.files import policies
 from hts_tf.networks import sketch

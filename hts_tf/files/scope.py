@@ -49,10 +49,10 @@ ENVIRONMENT_VARIABLES = (
     *("TF_ENABLE_", "TF_DISABLE_", "TF_SET_", "TF_XLA_", "TF_CUDNN_", "TF_USE_", "XLA_"),
     *("ONEDNN_", "DNNL_", "OMP_", "NPY_", "GLIBC_TUNABLES", "NVIDIA_TF32_OVERRIDE"),
 )
+_ONLY_TALK = ("ONEDNN_VERBOSE", "DNNL_VERBOSE")
+
 # In a checkpoint: the scope that it was written in, and others of its run before.
 NEWEST, EARLIER = "run/scope", "run/earlier_scopes"
-
-_ONLY_TALK = ("ONEDNN_VERBOSE", "DNNL_VERBOSE")
 
 _PACKAGE = Path(hts_tf.__file__).parent
 

@@ -11,16 +11,7 @@ from hts_tf import comparison, errors
 from hts_tf.files import scope
 from hts_tf.files.episodes import WINDOW
 from hts_tf.measurements import DIVERGED, UNFINISHED
-from hts_tf.report import (
-    claims,
-    figures,
-    origin,
-    page,
-    statistics,
-    style,
-    system_figures,
-    tables,
-)
+from hts_tf.report import claims, figures, origin, page, statistics, style, system_figures, tables
 from hts_tf.report.page import Picture
 from hts_tf.report.runs import Run, final_score, judged, mean_score
 from hts_tf.report.systems import speedups

@@ -28,7 +28,6 @@ RUNS = (
 )
 TIME_SHARES = ("time_shares.csv", (*_RUN[:2], "role", "activity"), ("seed", "share"), ())
 SYSTEMS = (
-    "systems.csv",
     ("sweep", "scenario", "schedule"),
     ("num_envs", "sync_interval", "sps", "intervals", "interval_sec"),
     ("step_variance_sec2", "step_mean_sec", "interval_std_error_sec", "expected_interval_sec"),
@@ -80,7 +79,7 @@ def read_runs(directory: Path) -> pd.DataFrame:
 
 def read_systems(path: Path) -> pd.DataFrame:
     """Reads what the systems benchmark wrote; see `read`."""
-    return read(path, *SYSTEMS[1:], may_be_empty=("step_time",))
+    return read(path, *SYSTEMS, may_be_empty=("step_time",))
 
 
 def read_curves(directory: Path, table: pd.DataFrame) -> list[Run]:
@@ -155,7 +154,7 @@ def read(
     except FileNotFoundError:
         raise errors.ConfigError(f"{path} does not exist") from None
     except (OSError, ValueError) as error:  # pandas' errors are ValueErrors
-        raise errors.ConfigError(f"{path} is no CSV file: {' '.join(str(error).split())}") from None
+        raise errors.ConfigError(f"{path} is no CSV file: {errors.in_a_line(error)}") from None
     missing = [
         name
         for name in (*text, *numbers, *numbers_or_nothing, *may_be_empty)

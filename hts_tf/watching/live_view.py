@@ -23,7 +23,7 @@ from rich.text import Text
 
 from hts_tf.files.evaluations import Evaluation
 from hts_tf.system import terminal
-from hts_tf.watching.display import ProgressLine, Status, duration
+from hts_tf.watching.progress_line import ProgressLine, Status, duration
 
 _ROWS = 14
 _ROWS_ABOVE = 8  # that are left to all else

@@ -17,7 +17,7 @@ from hts_tf.observers.observer import EndedEpisode, Observer, Run
 from hts_tf.observers.told import Observers
 from hts_tf.schedules.schedule import Round
 from hts_tf.system import start, terminal
-from hts_tf.watching import display, live_view
+from hts_tf.watching import live_view, progress_line, tensorboard_log
 
 
 class Reporter:
@@ -46,12 +46,12 @@ class Reporter:
         self._directory = directory
         self._batching = batching
         self._unrepeatable = unrepeatable
-        self._progress = display.ProgressLine(total_env_steps)
+        self._progress = progress_line.ProgressLine(total_env_steps)
         if not terminal.is_quiet() and live_view.is_possible():
             self._progress = live_view.LiveView(directory, total_env_steps)
         self._sps = 0.0
         self._earlier_minutes = 0.0
-        self._tensorboard: display.TensorBoard | None = None
+        self._tensorboard: tensorboard_log.TensorBoard | None = None
 
     def begin(
         self,
@@ -76,7 +76,7 @@ class Reporter:
                 "on this machine, observations in a batch influence each other; to keep "
                 f"results reproducible, actors compute {self._batching.value}"
             )
-        self._tensorboard = display.TensorBoard(self._directory)
+        self._tensorboard = tensorboard_log.TensorBoard(self._directory)
         self._tensorboard.restart(env_steps)
         self._tensorboard.text("configuration", configuration)
         self._tensorboard.text("scope", "\n".join(f"{k}: {v}" for k, v in found.items()))
@@ -149,7 +149,7 @@ class Reporter:
         scalars["time/learner_update"] = outcome.learning.sec / seconds
         scalars["time/learner_wait_rollout"] = outcome.waiting.sec / seconds
         self._tensorboard.scalars(env_steps, scalars)
-        self._progress.show(display.Status(env_steps, self._sps, means, scalars, ended))
+        self._progress.show(progress_line.Status(env_steps, self._sps, means, scalars, ended))
         for record in ended:
             self._observers.tell("after_episode", env_steps, _ended(record))
         if outcome.logs is not None:

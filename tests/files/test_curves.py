@@ -3,12 +3,12 @@ import pytest
 
 from hts_tf.files.curves import Curve, RunLog, read_curve
 from hts_tf.files.episodes import WINDOW
-from hts_tf.watching import display
+from hts_tf.watching import tensorboard_log
 
 
 def write(workdir, rounds):
     """Writes an event file as the trainer does: a list of (env steps, minutes, finished, score)."""
-    board = display.TensorBoard(workdir)
+    board = tensorboard_log.TensorBoard(workdir)
     for env_steps, minutes, finished, score in rounds:
         scalars = {"run/minutes": minutes, "throughput/sps": 100.0}
         if finished:
@@ -68,7 +68,7 @@ def test_whether_a_run_has_come_to_its_end(tmp_path):
     log = RunLog(tmp_path)
     assert not log.is_cut_short
     for has_ended in (False, True, False):
-        board = display.TensorBoard(tmp_path)
+        board = tensorboard_log.TensorBoard(tmp_path)
         board.restart(128)
         if has_ended:
             board.end(128)
@@ -82,7 +82,7 @@ def test_a_resumed_run_forgets_what_came_after_its_checkpoint(tmp_path):
     write(tmp_path, [(step, step / 64, step, 0.5) for step in (64, 128, 192, 256)]).close()
     log = RunLog(tmp_path)
     assert log.env_steps == 256
-    board = display.TensorBoard(tmp_path)
+    board = tensorboard_log.TensorBoard(tmp_path)
     board.restart(128)
     assert log.read()
     assert (log.env_steps, log.minutes) == (128, 2.0)

@@ -1,12 +1,12 @@
 import pytest
 
 from hts_tf.files.event_tail import EventTail, Scalar
-from hts_tf.watching import display
+from hts_tf.watching import tensorboard_log
 
 
 @pytest.fixture
 def board(tmp_path):
-    board = display.TensorBoard(tmp_path)
+    board = tensorboard_log.TensorBoard(tmp_path)
     yield board
     board.close()
 

@@ -11,7 +11,7 @@ from hts_tf.sweeping import making, space
 from hts_tf.sweeping.record import COMPLETE, DIVERGED, REFUSED, UNFINISHED
 from hts_tf.sweeping.study import MARKS, Study
 from hts_tf.system.child import ChildError
-from hts_tf.watching import display
+from hts_tf.watching import tensorboard_log
 
 
 class Ending:
@@ -20,7 +20,7 @@ class Ending:
     made = 500
 
     def __init__(self, module, arguments, log):
-        board = display.TensorBoard(log.parent)
+        board = tensorboard_log.TensorBoard(log.parent)
         for env_steps in range(100, self.made + 1, 100):
             scores = {"episodes/finished": env_steps, "episodes/score": 0.8, "episodes/return": 0.8}
             board.scalars(env_steps, {"run/minutes": 1.0, **scores})
@@ -136,7 +136,7 @@ def test_what_a_trial_came_to_stays_whatever_its_curve_says_later(tmp_path):
     trial = study.ask()
     list(making.make(plan, trial, Configured))
     study.tell(trial)
-    board = display.TensorBoard(plan.workdir(0, 0))
+    board = tensorboard_log.TensorBoard(plan.workdir(0, 0))
     board.restart(100)
     board.close()
     recalled = again.ask()
@@ -235,7 +235,7 @@ def test_what_follows_the_last_env_step_is_made_also_from_an_older_checkpoint(tm
 
     class OnceMore(Ending):
         def __init__(self, module, arguments, log):
-            board = display.TensorBoard(log.parent)
+            board = tensorboard_log.TensorBoard(log.parent)
             board.restart(500)
             board.close()
 
@@ -290,7 +290,7 @@ def test_minutes_are_over_also_before_an_episode_is(tmp_path):
 
     class NoEpisode(Ending):
         def __init__(self, module, arguments, log):
-            board = display.TensorBoard(log.parent)
+            board = tensorboard_log.TensorBoard(log.parent)
             board.scalars(100, {"run/minutes": 2.0})
             board.close()
 

@@ -16,8 +16,8 @@ from hts_tf.files.episodes import Episode
 from hts_tf.files.evaluations import Evaluation
 from hts_tf.system import terminal
 from hts_tf.watching import live_view
-from hts_tf.watching.display import Status
 from hts_tf.watching.live_view import LiveView
+from hts_tf.watching.progress_line import Status
 from tests import command_line, pseudo_terminal
 
 COLUMNS, LINES = 100, 40

@@ -129,16 +129,8 @@ class PettingZoo:
     def _recipe(self) -> "building.Recipe":
         from hts_tf.environments.pettingzoos import building
 
-        return building.Recipe(
-            self.module,
-            dict(self.kwargs or {}),
-            self.max_episode_steps,
-            tuple(self.rivals),
-            self.history_free,
-            self.agent_indicator,
-            self.critic_state,
-            self.bounded_by,
-        )
+        recipe = building.Recipe(*(getattr(self, name) for name in building.Recipe._fields))
+        return recipe._replace(kwargs=dict(self.kwargs or {}), rivals=tuple(self.rivals))
 
 
 def _check_installed() -> None:
