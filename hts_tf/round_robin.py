@@ -7,10 +7,13 @@ them, and so ratings connect everyone.
 
 import dataclasses
 import functools
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import config, errors, evaluator, gin_errors, settings  # noqa: F401  configurables
@@ -20,7 +23,7 @@ from hts_tf.environments.football import ai
 from hts_tf.environments.football.football import Football
 from hts_tf.environments.pettingzoos.pettingzoo import PettingZoo
 from hts_tf.environments.tasks import Tasks
-from hts_tf.files import policies
+from hts_tf.files import policies, scope
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks.actor_critic import ActorCritic
 from hts_tf.opponents import results
@@ -99,18 +102,33 @@ class RoundRobin:
         """The number of the first AI, whose rating is 0; None without one."""
         return next((n for n, p in enumerate(self.participants) if p.is_ai), None)
 
-    def play(self, processes: int) -> Iterator[Match]:
+    def digest(self) -> str:
+        """Returns what all that matches depend on is known by: 16 digits."""
+        arrays = hashlib.sha256()
+        for participant in self.participants:
+            arrays.update(repr(participant.name).encode())
+            if participant.is_ai:
+                continue
+            arrays.update(repr(participant.plays.batching).encode())
+            for name, array in participant.plays.parameters.arrays.items():
+                arrays.update(name.encode() + np.ascontiguousarray(array).tobytes())
+        where = {name: text for name, text in scope.describe().items() if name != "commit"}
+        rest = (self.environment, self.episodes, self.seed, where, arrays.hexdigest())
+        return hashlib.sha256(repr(rest).encode()).hexdigest()[:16]
+
+    def play(self, processes: int, begin: int = 0) -> Iterator[Match]:
         """Yields all matches, in the order of `pairs`.
 
         Args:
           processes: that play at the same time; no influence on results.
+          begin: number of the first pair that is to play.
 
         Raises:
           ProtocolError: an environment broke a rule.
         """
         if processes == 1:
-            return map(self._players(), self.pairs)
-        return parallel.each(functools.partial(_in_process, self), self.pairs, processes)
+            return map(self._players(), self.pairs[begin:])
+        return parallel.each(functools.partial(_in_process, self), self.pairs[begin:], processes)
 
     def _players(self) -> Callable[[tuple[int, int]], Match]:
         """Builds all policies; returns what plays the match of a pair."""

@@ -1,5 +1,6 @@
 """What came of a tournament: a table of points and goals, ratings with intervals, a picture."""
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from hts_tf.opponents import ratings
 from hts_tf.system import outputs, whole
 
 _SO_FAR = "_matches_so_far.csv"
+_TOURNAMENT = "tournament"  # its column that says which one
 
 
 class Match(NamedTuple):
@@ -125,22 +127,58 @@ def check(output: Path) -> None:
 
 
 def write_matches(
-    output: Path, names: Sequence[str], matches: Sequence[Match], is_over: bool
+    output: Path, names: Sequence[str], matches: Sequence[Match], is_over: bool, tournament: str
 ) -> None:
     """Writes OUTPUT_matches.csv; until the last match is over, OUTPUT_matches_so_far.csv.
 
     So what is there of a tournament before stays whole.
 
+    Args:
+      output: of the command.
+      names: of the participants, by number.
+      matches: that have been played.
+      is_over: whether these are all.
+      tournament: see `played`.
+
     Raises:
       ConfigError: `--output` cannot be written.
     """
-    played = [(names[m.left], names[m.right], *_plain(m[2:])) for m in matches]
     so_far = _beside(output, _SO_FAR)
     with whole.refusing("--output"):
         output.parent.mkdir(parents=True, exist_ok=True)
-        whole.write_csv(so_far, Match._fields, played)
         if is_over:
-            so_far.replace(_beside(output, "_matches.csv"))
+            rows_ = [(names[m.left], names[m.right], *_plain(m[2:])) for m in matches]
+            whole.write_csv(_beside(output, "_matches.csv"), Match._fields, rows_)
+            so_far.unlink(missing_ok=True)
+        else:
+            exact = [(names[m.left], names[m.right], *m[2:], tournament) for m in matches]
+            whole.write_csv(so_far, (*Match._fields, _TOURNAMENT), exact)
+
+
+def played(output: Path, names: Sequence[str], tournament: str) -> list[Match]:
+    """Returns the matches that `write_matches` has kept of a tournament that was not over.
+
+    Args:
+      output: of the command.
+      names: of the participants, by number.
+      tournament: by which it is known: another one has other matches.
+    """
+    try:
+        with _beside(output, _SO_FAR).open(encoding="utf-8", newline="") as file:
+            kept = [*csv.DictReader(file)]
+        numbers = {name: number for number, name in enumerate(names)}
+        return [
+            Match(
+                numbers[row["left"]],
+                numbers[row["right"]],
+                *(int(row[name]) for name in ("wins", "draws", "losses")),
+                *(float(row[name]) for name in ("goals_for", "goals_against")),
+            )
+            for row in kept
+            if row[_TOURNAMENT] == tournament
+        ]
+    except (OSError, KeyError, TypeError, ValueError):  # none, or somebody else's
+        return []
 
 
 def text(table: Sequence[Row]) -> str:

@@ -7,7 +7,8 @@ A participant is the newest checkpoint of a workdir, with `@UPDATES` a snapshot 
 that is still there, with `@best` the best that was evaluated; a model, by its name; or by `--ai`
 gfootball's own AI. Two AIs do not play each other.
 Without AIs the mean rating is 0; else it is that of the first AI, and all ratings and intervals are
-differences to it. Written are a table of matches and one of ratings, as CSV, and a picture.
+differences to it. Written are a table of matches and one of ratings, as CSV, and a picture. The
+same command goes on where it was interrupted.
 """
 
 from absl import flags
@@ -69,15 +70,18 @@ def play() -> None:
     tournament = round_robin.RoundRobin(environment, participants, _EPISODES.value, _SEED.value)
     names = [participant.name for participant in participants]
     processes = _PROCESSES.value or processors.usable_cores()
-    matches: list[standings.Match] = []
     output = outputs.named(_OUTPUT.value)
     standings.check(output)  # refused now rather than after hours
-    for match in tournament.play(min(processes, len(tournament.pairs))):
+    digest = tournament.digest()
+    matches = standings.played(output, names, digest)
+    number = len(tournament.pairs)
+    if matches:
+        terminal.say(f"goes on after {len(matches)} of {number} matches")
+    for match in tournament.play(min(processes, number - len(matches)), len(matches)):
         matches.append(match)
-        is_over = len(matches) == len(tournament.pairs)
-        standings.write_matches(output, names, matches, is_over)
+        standings.write_matches(output, names, matches, len(matches) == number, digest)
         terminal.say(
-            f"{len(matches)} of {len(tournament.pairs)}, {names[match.left]} : "
+            f"{len(matches)} of {number}, {names[match.left]} : "
             f"{names[match.right]}  {match.wins} wins, {match.draws} draws, {match.losses} losses, "
             f"goals {match.goals_for:g}:{match.goals_against:g}"
         )

@@ -13,6 +13,7 @@ from hts_tf.collecting.policy import Batching, Policy
 from hts_tf.environments import base
 from hts_tf.environments.football.football import Football
 from hts_tf.environments.synthetic import Synthetic
+from hts_tf.files import policies, scope
 from hts_tf.files.workdir import Workdir
 from hts_tf.networks import torsos
 from hts_tf.networks.actor_critic import ActorCritic
@@ -294,3 +295,26 @@ def test_games_of_users_own_that_differ_are_told_of(monkeypatch, capfd):
     assert environment == games["a"]
     [said] = capfd.readouterr().err.splitlines()
     assert re.search(r"b has learnt in .*wins_at=5\), and plays in .*wins_at=4\) here", said)
+
+
+def test_a_tournament_is_known_by_all_that_its_matches_depend_on(monkeypatch):
+    weights = {"variable/0": np.zeros(3, np.float32)}
+    learnt = round_robin.Learnt(
+        Workdir(Path("run")), "", (), policies.Parameters(4, None, weights, "run"), Batching.ALONE
+    )
+    cup = RoundRobin(EMPTY_GOAL, [Entrant("run", learnt), Entrant("AI 1", 1.0)], 4, seed=0)
+    known = cup.digest()
+    assert cup.digest() == known
+    trained_on = learnt._replace(
+        parameters=learnt.parameters._replace(arrays={"variable/0": np.ones(3, np.float32)})
+    )
+    others = [
+        dataclasses.replace(cup, seed=1),
+        dataclasses.replace(cup, episodes=5),
+        dataclasses.replace(cup, environment=Synthetic()),
+        dataclasses.replace(cup, participants=cup.participants[::-1]),
+        dataclasses.replace(cup, participants=[Entrant("run", trained_on), cup.participants[1]]),
+    ]
+    digests = {other.digest() for other in others}
+    monkeypatch.setattr(scope, "source_hash", lambda: "another version")
+    assert len({known, cup.digest(), *digests}) == len(others) + 2

@@ -42,7 +42,9 @@ def test_an_anchor_has_rating_0():
 
 def test_files(tmp_path):
     table = standings.rows(NAMES, MATCHES)
-    standings.write_matches(tmp_path / "folder" / "cup.v2", NAMES, MATCHES, is_over=True)
+    standings.write_matches(
+        tmp_path / "folder" / "cup.v2", NAMES, MATCHES, is_over=True, tournament="x"
+    )
     standings.write(tmp_path / "folder" / "cup.v2", table)
     with (tmp_path / "folder" / "cup.v2.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -57,19 +59,31 @@ def test_files(tmp_path):
 
 
 def test_a_tournament_before_stays_whole_until_this_one_is_over(tmp_path):
-    standings.write_matches(tmp_path / "cup", NAMES, MATCHES, is_over=True)
+    standings.write_matches(tmp_path / "cup", NAMES, MATCHES, True, "x")
     before = (tmp_path / "cup_matches.csv").read_bytes()
-    standings.write_matches(tmp_path / "cup", NAMES, MATCHES[:1], is_over=False)
+    standings.write_matches(tmp_path / "cup", NAMES, MATCHES[:1], False, "x")
     assert (tmp_path / "cup_matches.csv").read_bytes() == before
-    assert (tmp_path / "cup_matches_so_far.csv").read_text().splitlines()[1:] == ["a,b,3,1,2,7,6"]
-    standings.write_matches(tmp_path / "cup", NAMES, MATCHES[:2], is_over=True)
+    so_far = (tmp_path / "cup_matches_so_far.csv").read_text().splitlines()
+    assert so_far[1:] == ["a,b,3,1,2,7.0,6.0,x"]
+    standings.write_matches(tmp_path / "cup", NAMES, MATCHES[:2], True, "x")
     assert [path.name for path in tmp_path.iterdir()] == ["cup_matches.csv"]
     assert len((tmp_path / "cup_matches.csv").read_text().splitlines()) == 3
 
 
+def test_what_was_played_of_a_tournament_is_known_again(tmp_path):
+    matches = [MATCHES[0], Match(1, 0, 1, 0, 0, goals_for=0.1 + 0.2, goals_against=1 / 3)]
+    standings.write_matches(tmp_path / "cup", NAMES, matches, False, "x")
+    assert standings.played(tmp_path / "cup", NAMES, "x") == matches
+    assert standings.played(tmp_path / "cup", NAMES, "y") == []
+    assert standings.played(tmp_path / "other", NAMES, "x") == []
+    for theirs in ("", "left,right\n1,2\n", "left,right,wins,tournament\na,b,many,x\n", "\xff"):
+        (tmp_path / "cup_matches_so_far.csv").write_text(theirs, encoding="latin-1")
+        assert standings.played(tmp_path / "cup", NAMES, "x") == []
+
+
 def test_scores_with_many_digits(tmp_path):
     match = Match(0, 1, wins=1, draws=0, losses=0, goals_for=1234567.0, goals_against=12345.678)
-    standings.write_matches(tmp_path / "cup", NAMES, [match], is_over=True)
+    standings.write_matches(tmp_path / "cup", NAMES, [match], True, "x")
     assert (tmp_path / "cup_matches.csv").read_text().endswith("a,b,1,0,0,1234567,12345.678\n")
     assert "1234567:12345.678" in standings.text(standings.rows(NAMES[:2], [match]))
 
@@ -92,7 +106,9 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(errors.ConfigError, match="--output cannot be written"):
         standings.write(tmp_path / "file" / "cup", table)
     with pytest.raises(errors.ConfigError, match="--output cannot be written"):
-        standings.write_matches(tmp_path / "file" / "cup", NAMES, MATCHES, is_over=False)
+        standings.write_matches(
+            tmp_path / "file" / "cup", NAMES, MATCHES, is_over=False, tournament="x"
+        )
 
 
 def test_what_is_no_tournaments_table_stays(tmp_path):

@@ -1,12 +1,14 @@
 """The command, on football."""
 
 import csv
+import re
 import shutil
+import signal
 
 import pytest
 
 from hts_tf import errors, round_robin
-from tests import command_line
+from tests import command_line, waiting
 
 
 def train(workdir, *bindings):
@@ -87,14 +89,21 @@ def test_on_football(trained, tmp_path):
 
 
 @pytest.mark.slow
-def test_results_do_not_depend_on_how_many_play_at_once(trained, tmp_path):
+def test_results_depend_neither_on_how_many_play_at_once_nor_on_interruptions(trained, tmp_path):
     command = [f"--workdirs={trained}", "--ai=0.05,1", "--episodes=1"]
+    two = [*command, "--processes=2", f"--output={tmp_path / '2'}"]
+    so_far = tmp_path / "2_matches_so_far.csv"
+    with command_line.start("hts_tf.tournament", *two) as process:
+        waiting.until(lambda: so_far.exists() or process.poll() is not None)
+        process.send_signal(signal.SIGINT)
+        assert command_line.finish(process)[0] == 128 + signal.SIGINT
     for processes in (1, 2):
         output = tmp_path / f"{processes}"
         flags = [*command, f"--processes={processes}", f"--output={output}"]
-        code, _, text = command_line.run("hts_tf.tournament", *flags)
+        code, said, text = command_line.run("hts_tf.tournament", *flags)
         assert code == 0, text
         assert not text
+        assert bool(re.search("^goes on after [123] of 4 matches$", said, re.M)) == (processes == 2)
     for name in ("{}.csv", "{}_matches.csv"):
         files = [(tmp_path / name.format(processes)).read_bytes() for processes in (1, 2)]
         assert files[0] == files[1]
