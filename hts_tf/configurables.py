@@ -123,7 +123,7 @@ def of_users() -> str:
 
     Nothing, if no configurable but ours is bound.
     """
-    if all(selector in _made or selector.startswith("gin.") for _, selector in gin.config._CONFIG):
+    if all(selector.startswith(("hts_tf.", "gin.")) for _, selector in gin.config._CONFIG):
         return ""  # our own are handed over with their values
     lines = gin.config_str(max_line_length=10_000).splitlines()
     return "\n".join(line for line in lines if not line.startswith(("import ", "from ")))

@@ -201,14 +201,24 @@ def forget(made):
     gin.config._REGISTRY.pop(selector)
 
 
-def test_what_is_bound_of_users_is_told_to_other_processes(namesake):
-    def mine(size=1, then=None):
+@pytest.mark.parametrize("by", [gin.configurable, configurables.configurable])
+def test_what_is_bound_of_users_is_told_to_other_processes(clean_gin, by):
+    @by
+    def mine(size: int = 1, then: Any = None):
         return size, then
 
+    try:
+        check_told()
+    finally:
+        configurables._made.pop(f"{__name__}.mine", None)
+        configurables._given.pop(f"{__name__}.mine", None)
+        gin.config._REGISTRY.pop(f"{__name__}.mine")
+
+
+def check_told():
     assert configurables.of_users() == ""
     gin.parse_config("PPO.epochs = 5")
     assert configurables.of_users() == ""  # ours alone
-    namesake(mine, "somebodys")
     gin.parse_config("mine.size = %many\nmany = 3\nPPO.optimizer = @rmsprop")
     told = configurables.of_users()
     gin.clear_config()
