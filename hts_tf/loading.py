@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import errors, rollouts, seeding, specs, trees
+from hts_tf import errors, evaluator, rollouts, seeding, specs, trees
 from hts_tf.collecting.policy import Policy, ask
 from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
 from hts_tf.evaluator import PARALLEL
-from hts_tf.files import participants
+from hts_tf.files import archive, participants
 from hts_tf.system import compute
 
 
@@ -117,10 +117,37 @@ class LoadedPolicy:
             actions = [self._gymnasium.played.action(action) for action in actions]
         return actions if state.is_batch else actions[0], state._replace(memory=answer.state)
 
+    def evaluate(
+        self, episodes: int = 100, seed: int = 0, deterministic: bool = False
+    ) -> list[archive.Record]:
+        """Plays as `hts_tf.evaluate` does where no --opponent is named, to the bit.
+
+        Args:
+          episodes: how many, of those that training never sees.
+          seed: selects them, and the policy's chances.
+          deterministic: take the most probable actions.
+
+        Returns:
+          What each came to: `score`, `episode_return`, `length`, `actions` and more.
+
+        Raises:
+          ConfigError: there is no such number of episodes.
+          ProtocolError: the environment broke a rule.
+        """
+        if episodes < 1:
+            raise errors.ConfigError(f"episodes = {episodes}: must be at least 1")
+        played = evaluator.play(
+            self.environment, self._policy, episodes, seed, PARALLEL, deterministic
+        )
+        return [record for record, *_ in played]
+
     def _answer(self, questions: tuple[trees.Tree, np.ndarray, trees.Tree]) -> rollouts.Answer:
         """Answers of any number of episodes observation, noise and memory; see `ask`."""
         answers = [
-            ask(self._policy, *trees.map(lambda a, b=begin: a[b : b + PARALLEL], questions))
+            ask(
+                self._policy,
+                *trees.map(lambda a, b=begin: a[b : b + PARALLEL], questions),
+            )
             for begin in range(0, len(questions[1]), PARALLEL)
         ]
         return trees.joined(answers)

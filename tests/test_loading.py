@@ -54,8 +54,9 @@ def play(numbers, batched):
 together = play([0, 1], batched=True)
 assert play([1], batched=False) == together[1:]
 from pathlib import Path
-for number, actions in enumerate(together):
-    Path(sys.argv[2], str(number)).write_bytes(actions)
+for number, record in enumerate(policy.evaluate(2, seed=7)):
+    Path(sys.argv[2], str(number)).write_bytes(together[number])
+    Path(sys.argv[2], f"evaluated_{number}").write_bytes(record.actions)
 """
 OURS = {
     "begin": """environment = policy.environment.make()
@@ -129,6 +130,7 @@ def test_it_plays_as_in_evaluations(game, tmp_path):
     assert code == 0, errors
     for number, record in enumerate(archive.read(csv.with_suffix(".bin"))):
         expected = record.actions
+        assert (tmp_path / f"evaluated_{number}").read_bytes() == expected
         if game.startswith("HalfCheetah"):  # as they are played; kept is what was drawn
             way = "tanh" if game.endswith("tanh") else "clip"
             spec = specs.BoxSpec((6,), low=(-1.0,) * 6, high=(1.0,) * 6, bounded_by=way)
