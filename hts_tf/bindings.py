@@ -59,8 +59,9 @@ def _settled(bound: _Bound) -> dict[tuple[str, str, str], Any]:
                 value = _plain(value, bound, (selector, parameter) in _WITH_SCOPES)
                 made = copy.deepcopy(value)  # gin's way of calling what is referred to
             configurables.check(name, made, annotations.get(parameter, Any), shown)
-            for base in configurables.overridden(type(made)):
-                _check_is_unbound(base, type(made).__name__, bound)
+            for part in made if isinstance(made, list | tuple) else [made]:
+                for base in configurables.overridden(type(part)):
+                    _check_is_unbound(base, type(part).__name__, bound)
             settled[scope, selector, parameter] = value
     gin.config._OPERATIVE_CONFIG.clear()  # these calls were no use yet; there is no public way
     return {**_silent_defaults(), **settled}

@@ -49,6 +49,8 @@ def load(
     with _loading():
         _look_here_first()
         ours = [f"methods/{method}.gin", scenario_file]
+        # First, as files may refer to what is in them.
+        gin.parse_config([line for line in gin_bindings if line.startswith("import ")])
         gin.parse_config_files_and_bindings(ours, added, finalize_config=False)
         gin.parse_config_files_and_bindings(files, gin_bindings, finalize_config=False)
         texts = (presets.with_includes(path, as_found=True) for path in (*ours, *files))

@@ -58,18 +58,32 @@ def _passing_on(target: type) -> Callable:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         super(target, self).__init__(*args, **kwargs)
 
+    base = target.__init__
+    parameters = [
+        parameter.replace(default=inspect.Parameter.empty)
+        for parameter in inspect.signature(base).parameters.values()
+    ]
+    __init__.__signature__ = inspect.Signature(parameters)  # by which gin knows what may be bound
+    __init__.__annotations__ = dict(base.__annotations__)
+    __init__.passes_on = True
     return __init__
 
 
 def overridden(target: type) -> list[str]:
     """Returns the selectors of the configurables whose bindings a subclass of theirs cannot read.
 
-    A dataclass has an `__init__` of its own, which calls no other.
+    A dataclass makes an `__init__` of its own, which calls no other.
     """
-    parameters = vars(target).get("__dataclass_params__")
-    if parameters is None or not parameters.init:
-        return []
-    return [selector for selector, made in _made.items() if made in target.__mro__[1:]]
+    for number, cls in enumerate(target.__mro__):
+        function = inspect.unwrap(vars(cls).get("__init__", object.__init__))
+        if function is object.__init__ or hasattr(function, "passes_on"):
+            continue
+        code = getattr(function, "__code__", None)
+        if not code or code.co_filename != "<string>":  # where dataclasses compile theirs
+            return []
+        behind = target.__mro__[number + 1 :]
+        return [selector for selector, made in _made.items() if made in behind]
+    return []
 
 
 def _checked(function: Callable, name: str, denylist: Sequence[str]) -> Callable:
@@ -118,21 +132,19 @@ def defaults() -> Iterator[tuple[str, str, Any]]:
                 yield selector, parameter.name, parameter.default
 
 
-def of_users() -> str:
-    """Returns all that is bound, for processes that gin has told nothing, see `bind`.
-
-    Nothing, if no configurable but ours is bound.
-    """
-    if all(selector.startswith(("hts_tf.", "gin.")) for _, selector in gin.config._CONFIG):
-        return ""  # our own are handed over with their values
+def bound() -> str:
+    """Returns all that is bound, for `bind`."""
     lines = gin.config_str(max_line_length=10_000).splitlines()
     return "\n".join(line for line in lines if not line.startswith(("import ", "from ")))
 
 
 def bind(bindings: str) -> None:
-    """Binds what `of_users` returned, but for what is of modules that are not imported here."""
-    if bindings:
-        gin.parse_config(bindings, skip_unknown=True)
+    """Binds what `bound` returned, and nothing else: for what makes games long after loading.
+
+    What is of modules that are not imported in this process is left out.
+    """
+    gin.clear_config()
+    gin.parse_config(bindings, skip_unknown=True)
 
 
 def selector(value: Any) -> str | None:

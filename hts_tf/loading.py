@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import errors, evaluator, rollouts, seeding, specs, trees
+from hts_tf import configurables, errors, evaluator, rollouts, seeding, specs, trees
 from hts_tf.collecting.policy import Policy, ask
 from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
 from hts_tf.evaluator import PARALLEL
@@ -45,6 +45,7 @@ class LoadedPolicy:
         self.name = participant.name
         self.environment = participant.environment
         self._spec = participant.environment.spec
+        self._bindings = configurables.bound()
         # As in evaluations: how batches are padded may depend on it, and so may bits.
         self._policy = Policy(participant.agent, PARALLEL * self._spec.num_players)
         self._gymnasium = None
@@ -136,6 +137,7 @@ class LoadedPolicy:
         """
         if episodes < 1:
             raise errors.ConfigError(f"episodes = {episodes}: must be at least 1")
+        configurables.bind(self._bindings)  # others may have been loaded since
         played = evaluator.play(
             self.environment, self._policy, episodes, seed, PARALLEL, deterministic
         )
@@ -144,10 +146,7 @@ class LoadedPolicy:
     def _answer(self, questions: tuple[trees.Tree, np.ndarray, trees.Tree]) -> rollouts.Answer:
         """Answers of any number of episodes observation, noise and memory; see `ask`."""
         answers = [
-            ask(
-                self._policy,
-                *trees.map(lambda a, b=begin: a[b : b + PARALLEL], questions),
-            )
+            ask(self._policy, *trees.map(lambda a, b=begin: a[b : b + PARALLEL], questions))
             for begin in range(0, len(questions[1]), PARALLEL)
         ]
         return trees.joined(answers)

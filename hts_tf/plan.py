@@ -92,7 +92,6 @@ def progress(settings: Settings) -> Progress | None:
 
 def check(plan: Plan) -> None:
     """Raises: ConfigError: the agent cannot be trained like this, or memory does not suffice."""
-    _check_recipe(plan.settings)
     sketched = sketch.sketch(plan.settings.environment.spec)
     _check_learning(plan, sketched)
     _check_memory(plan, sketched)
@@ -108,7 +107,6 @@ def check_agent(settings: Settings) -> list[str]:
       ConfigError: there is no agent like this, the algorithm cannot train it, or who or what it
         is to begin with or to play cannot be.
     """
-    _check_recipe(settings)
     environment = settings.environment.spec
     chosen = choice.bind(environment)
     progress(settings)
@@ -141,6 +139,7 @@ def _check_recipe(settings: Settings) -> None:
 def _check_learning(plan: Plan, sketched: Agent) -> None:
     """Raises: ConfigError: the algorithm cannot train such an agent like this."""
     settings, schedule = plan.settings, plan.schedule
+    _check_recipe(settings)
     if settings.opponents is not None:
         settings.opponents.check(plan.num_updates, schedule.policy_lag or 0)
     sequence_length = sketched.sequence_length(settings.sync_interval)

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import hashlib
 import itertools
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import config, errors, evaluator, gin_errors, settings  # noqa: F401  configurables
+from hts_tf import (
+    config,
+    configurables,
+    errors,
+    evaluator,
+    gin_errors,
+    run_scope,
+    settings,  # noqa: F401  configurables
+)
 from hts_tf.collecting.policy import Batching, Policy
 from hts_tf.environments import base
 from hts_tf.environments.football import ai
@@ -83,12 +92,14 @@ class RoundRobin:
       participants: those who play.
       episodes: that each two play on each side.
       seed: selects them; all pairs play the same ones.
+      bindings: of gin, for what the environment makes, see `configurables.bound`.
     """
 
     environment: base.EnvironmentConfig
     participants: Sequence[Entrant]
     episodes: int
     seed: int
+    bindings: str = ""
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -104,17 +115,18 @@ class RoundRobin:
 
     def digest(self) -> str:
         """Returns what all that matches depend on is known by: 16 digits."""
-        arrays = hashlib.sha256()
-        for participant in self.participants:
-            arrays.update(repr(participant.name).encode())
-            if participant.is_ai:
-                continue
-            arrays.update(repr(participant.plays.batching).encode())
-            for name, array in participant.plays.parameters.arrays.items():
-                arrays.update(name.encode() + np.ascontiguousarray(array).tobytes())
         where = {name: text for name, text in scope.describe().items() if name != "commit"}
-        rest = (self.environment, self.episodes, self.seed, where, arrays.hexdigest())
-        return hashlib.sha256(repr(rest).encode()).hexdigest()[:16]
+        said = [self.bindings, self.episodes, self.seed, where]
+        digest = hashlib.sha256(pickle.dumps(self.environment))
+        for name, plays in self.participants:
+            said.append(name)
+            if isinstance(plays, Learnt):
+                played = run_scope.played(plays.configuration)
+                said += [plays.configuration, played, plays.batching]
+                for array in plays.parameters.arrays.values():
+                    digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(repr(said).encode())
+        return digest.hexdigest()[:16]
 
     def play(self, processes: int, begin: int = 0) -> Iterator[Match]:
         """Yields all matches, in the order of `pairs`.
@@ -135,6 +147,7 @@ class RoundRobin:
         players = [
             p.plays if p.is_ai else p.plays.policy(self.environment) for p in self.participants
         ]
+        configurables.bind(self.bindings)
         return lambda pair: self._match(pair, [players[number] for number in pair])
 
     def _match(self, pair: tuple[int, int], players: Sequence[Policy | float]) -> Match:
@@ -175,7 +188,7 @@ def enter(
     scenario: str | None = None,
     modules: Sequence[str] = (),
     ability: float | None = None,
-) -> tuple[base.EnvironmentConfig, list[Entrant]]:
+) -> tuple[base.EnvironmentConfig, list[Entrant], str]:
     """Finds out who takes part, and in what.
 
     Args:
@@ -187,7 +200,8 @@ def enter(
         scenario.
 
     Returns:
-      The environment that is played, and the participants, policies first.
+      The environment that is played, the participants, policies first, and what is bound for the
+      environment, see `RoundRobin`.
 
     Raises:
       ConfigError: one cannot play, or not with the others.
@@ -204,7 +218,7 @@ def enter(
         config.load_text(learnt.configuration, learnt.workdir.config, modules)
         own = environment_of(learnt.workdir, scenario, ability)
         if environment is None:
-            environment = own
+            environment, bindings = own, configurables.bound()
             if isinstance(own, Football):
                 scenario = own.scenario
             elif scenario or ability is not None:
@@ -229,7 +243,8 @@ def enter(
         participants.append(Entrant(name, learnt._replace(batching=batching)))
     if difficulties and not isinstance(environment, Football):
         raise errors.ConfigError(f"--ai is of football, which {names[0]} is not")
-    return environment, [*participants, *(Entrant(ai.name(d), d) for d in abilities)]
+    everyone = [*participants, *(Entrant(ai.name(d), d) for d in abilities)]
+    return environment, everyone, bindings
 
 
 def environment_of(

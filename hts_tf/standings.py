@@ -177,7 +177,7 @@ def played(output: Path, names: Sequence[str], tournament: str) -> list[Match]:
             for row in kept
             if row[_TOURNAMENT] == tournament
         ]
-    except (OSError, KeyError, TypeError, ValueError):  # none, or somebody else's
+    except (OSError, KeyError, TypeError, ValueError, csv.Error):  # none, or somebody else's
         return []
 
 

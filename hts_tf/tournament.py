@@ -60,14 +60,16 @@ def play() -> None:
     with installation.needing("plot", "a tournament's picture"):
         import matplotlib  # noqa: F401
     round_robin.configure()
-    environment, participants = round_robin.enter(
+    environment, participants, bindings = round_robin.enter(
         _WORKDIRS.value,
         _AI.value,
         _SCENARIO.value,
         modules_flag.MODULES.value,
         _DIFFICULTY.value,
     )
-    tournament = round_robin.RoundRobin(environment, participants, _EPISODES.value, _SEED.value)
+    tournament = round_robin.RoundRobin(
+        environment, participants, _EPISODES.value, _SEED.value, bindings
+    )
     names = [participant.name for participant in participants]
     processes = _PROCESSES.value or processors.usable_cores()
     output = outputs.named(_OUTPUT.value)

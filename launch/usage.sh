@@ -1,5 +1,6 @@
-# Sourced by launch commands, with their arguments, $script and $root. Whoever asks for help does not ask for
-# an installation: where nothing is set up yet, --help is what the head of the command says.
+# Sourced by launch commands, with their arguments, $script and $root. Whoever asks for help does
+# not ask for an installation: where nothing is set up yet, --help is what the head of the command
+# says.
 
 # Python takes what lies where it is started before all that is installed.
 if [[ -e hts_tf/__init__.py && ! hts_tf -ef $root/hts_tf ]]; then

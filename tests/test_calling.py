@@ -53,12 +53,14 @@ def test_training_from_python(tmp_path, capfd, monkeypatch):
     (tmp_path / "loud.py").write_text("print('error: XDG_RUNTIME_DIR not set', flush=True)")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "loud.gin").write_text("import loud")
+    (tmp_path / "loud.gin").write_text("import loud\nquiet.volume = 3")
+    (tmp_path / "quiet.py").write_text("import gin\n@gin.configurable\ndef quiet(volume=1): ...")
     workdir = hts_tf.train(
         "synthetic",
         workdir="~/run",
         bindings={**SMALL, "ActorCritic.core": "@gru"},
         gin_files="~/loud.gin",
+        modules="quiet",  # which the file does not import
         seed=3,
     )
     assert workdir == tmp_path / "run"
@@ -67,6 +69,8 @@ def test_training_from_python(tmp_path, capfd, monkeypatch):
     assert "128 of 128 env steps" in said
     config = (workdir / "config.gin").read_text()
     assert "# --seed = 3" in config
+    assert "import quiet\n" in config
+    assert "quiet.volume = 3\n" in config
     assert "Synthetic.step_time = 'exponential'" in config
     with pytest.raises(errors.ConfigError, match="num_env"):
         hts_tf.train("synthetic", workdir=tmp_path / "other", bindings={"Trainer.num_env": 3})

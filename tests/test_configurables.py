@@ -173,8 +173,20 @@ def test_a_subclass_without_an_init_reads_what_is_bound_to_its_base(clean_gin):
         assert "Variant.epochs" not in gin.operative_config_str()
         with pytest.raises(errors.ConfigError, match=r"PPO\.epochs = 0: must be"):
             made(epochs=0)
+        assert configurables.bindable("Variant") == configurables.bindable("PPO")
+        with pytest.raises(ValueError, match="epochz"):
+            gin.parse_config("Variant.epochz = 3")
+        gin.parse_config("Variant.discount = 3")
+        with pytest.raises(errors.ConfigError, match=r"Variant\.discount = 3: must be a number fr"):
+            bindings.settle()
     finally:
         forget(made)
+
+
+@dataclasses.dataclass(frozen=True)
+class CallsThatOfItsBase(PPO):
+    def __init__(self):
+        super().__init__()
 
 
 def test_a_dataclass_does_not(clean_gin):
@@ -186,6 +198,10 @@ def test_a_dataclass_does_not(clean_gin):
     try:
         assert configurables.overridden(Variant) == ["hts_tf.algorithms.ppo.PPO"]
         assert configurables.overridden(PPO) == []
+        assert configurables.overridden(type("Plain", (Variant,), {})) == [
+            "hts_tf.algorithms.ppo.PPO"
+        ]
+        assert configurables.overridden(CallsThatOfItsBase) == []
         says = r"Variant, a dataclass, would not read what is bound to PPO, .*\(PPO.epochs\): write"
         gin.parse_config("Trainer.algorithm = @Variant()\nPPO.epochs = 5")
         with pytest.raises(errors.ConfigError, match=says):
@@ -202,29 +218,24 @@ def forget(made):
 
 
 @pytest.mark.parametrize("by", [gin.configurable, configurables.configurable])
-def test_what_is_bound_of_users_is_told_to_other_processes(clean_gin, by):
+def test_what_is_bound_can_be_told_to_another_process(clean_gin, by):
     @by
     def mine(size: int = 1, then: Any = None):
         return size, then
 
     try:
-        check_told()
+        gin.parse_config("mine.size = %many\nmany = 3\nPPO.optimizer = @rmsprop")
+        told = configurables.bound()
+        gin.parse_config("PPO.epochs = 5")
+        configurables.bind(told + "\nelsewhere.x = 1")
+        assert gin.get_configurable("mine")() == (3, None)
+        assert gin.query_parameter("PPO.optimizer").selector == "rmsprop"
+        with pytest.raises(ValueError, match="epochs"):
+            gin.query_parameter("PPO.epochs")
+        configurables.bind("mine.then = @of_a_module_that_is_not_imported")
+        with pytest.raises(ValueError, match="of_a_module_that_is_not_imported"):
+            gin.get_configurable("mine")()
     finally:
         configurables._made.pop(f"{__name__}.mine", None)
         configurables._given.pop(f"{__name__}.mine", None)
         gin.config._REGISTRY.pop(f"{__name__}.mine")
-
-
-def check_told():
-    assert configurables.of_users() == ""
-    gin.parse_config("PPO.epochs = 5")
-    assert configurables.of_users() == ""  # ours alone
-    gin.parse_config("mine.size = %many\nmany = 3\nPPO.optimizer = @rmsprop")
-    told = configurables.of_users()
-    gin.clear_config()
-    configurables.bind(told)
-    assert gin.query_parameter("PPO.epochs") == 5
-    assert gin.get_configurable("mine")() == (3, None)
-    configurables.bind("mine.then = @of_a_module_that_is_not_imported\nelsewhere.x = 1")
-    with pytest.raises(ValueError, match="of_a_module_that_is_not_imported"):
-        gin.get_configurable("mine")()

@@ -28,6 +28,16 @@ EXTENSIONS = {
 }
 
 
+# In between, another policy is loaded, and with it other bindings.
+AFTER_ANOTHER = """
+import sys, hts_tf
+
+policy = hts_tf.load(sys.argv[1], modules=["tests.extensions"])
+hts_tf.load("academy_empty_goal_close")
+print(*(record.score for record in policy.evaluate(3)))
+"""
+
+
 def start(extension, workdir, *flags):
     return command_line.start(
         "hts_tf.train",
@@ -98,6 +108,11 @@ def test_actions_that_are_arrays_can_be_evaluated_and_replayed(trained):
     )
     assert code == 0, errors
     assert "3 episodes with the policy of" in output
+    [table] = workdir.glob("evaluation_*.csv")
+    expected = np.genfromtxt(table, delimiter=",", names=True)["score"]
+    code, output, errors = command_line.run("tests.program", AFTER_ANOTHER, workdir)
+    assert code == 0, errors
+    np.testing.assert_allclose(np.array(output.split(), float), expected, rtol=1e-6)
     flags = [f"--workdir={workdir}", "--check_only", "--best", MODULES]
     archives = workdir / archive.FILE_NAME, next(workdir.glob("evaluation_*.bin"))
     commands = [[*flags, f"--archive={path}"] for path in archives]

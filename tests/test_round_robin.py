@@ -208,7 +208,7 @@ Football.right_players = 1
 def test_all_play_the_scenario_of_the_first(clean_gin, monkeypatch):
     """Their episodes may be of other lengths."""
     learnt = {name: football(name) for name in ("1_vs_1_easy", "academy_empty_goal_close")}
-    environment, participants = enter(monkeypatch, learnt)
+    environment, participants, _ = enter(monkeypatch, learnt)
     assert environment == Football("1_vs_1_easy", right_players=1)
     assert [participant.name for participant in participants] == list(learnt)
 
@@ -235,7 +235,7 @@ def test_all_are_as_able_but_the_ai(clean_gin, monkeypatch):
         "two": football("1_vs_1_easy") + "Football.right_difficulty = 0.4",
     }
     given = {"difficulties": ["0.05"], "ability": 1.0}
-    environment, participants = enter(monkeypatch, learnt, **given)
+    environment, participants, _ = enter(monkeypatch, learnt, **given)
     assert environment == Football(
         "1_vs_1_easy", right_players=1, left_difficulty=1.0, right_difficulty=1.0
     )
@@ -291,7 +291,7 @@ def test_games_of_users_own_that_differ_are_told_of(monkeypatch, capfd):
     monkeypatch.setattr(round_robin.config, "load_text", lambda *_: None)
     monkeypatch.setattr(round_robin, "environment_of", lambda run, *_: games[run.path.name])
     monkeypatch.setattr(learnt, "policy", lambda *_: SimpleNamespace(batching=None))
-    environment, _ = round_robin.enter([*games], [])
+    environment, *_ = round_robin.enter([*games], [])
     assert environment == games["a"]
     [said] = capfd.readouterr().err.splitlines()
     assert re.search(r"b has learnt in .*wins_at=5\), and plays in .*wins_at=4\) here", said)
@@ -312,9 +312,13 @@ def test_a_tournament_is_known_by_all_that_its_matches_depend_on(monkeypatch):
         dataclasses.replace(cup, seed=1),
         dataclasses.replace(cup, episodes=5),
         dataclasses.replace(cup, environment=Synthetic()),
+        dataclasses.replace(cup, bindings="Pointer.bonus = 0.01"),
         dataclasses.replace(cup, participants=cup.participants[::-1]),
         dataclasses.replace(cup, participants=[Entrant("run", trained_on), cup.participants[1]]),
     ]
     digests = {other.digest() for other in others}
-    monkeypatch.setattr(scope, "source_hash", lambda: "another version")
-    assert len({known, cup.digest(), *digests}) == len(others) + 2
+    for part in ("source_hash", "simulators"):  # another version, of ours or of a simulator
+        with monkeypatch.context() as changed:
+            changed.setattr(scope, part, lambda: {"another": "version"})
+            digests.add(cup.digest())
+    assert len({known, *digests}) == len(others) + 3

@@ -52,7 +52,7 @@ class PPO(Algorithm):
       max_gradient_norm: every minibatch's gradient is scaled down to this global norm.
       learning_rate: of Adam at the first update.
       last_learning_rate: what it comes to by the end, linearly; as much, and it stays.
-      adam_epsilon: of Adam.
+      adam_epsilon: of Adam; another optimizer has its own.
       optimizer: makes the optimizer from the learning rate, such as `@rmsprop`; None takes Adam,
         `optimizers.Adam`.
       logged: names of what `loss` returns for the log; no setting, but for subclasses.

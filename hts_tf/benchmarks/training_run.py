@@ -71,13 +71,14 @@ class Training:
           ChildError: the training has failed.
           RunError: it has ended.
         """
+        has_ended = self._child.has_ended()  # before the last are read
         points = []
         for scalar in self._events.scalars():
             if scalar.tag == "run/minutes":
                 points.append((scalar.env_steps, scalar.value * 60))
             elif scalar.tag == "actor/batch_size":
                 self.batch_sizes.append(scalar.value)
-        if not points and self._child.has_ended():
+        if has_ended and not points:
             raise errors.RunError(
                 "the training was over before it was measured: lower --env_steps, or bind a larger "
                 "Trainer.total_env_steps and no Trainer.stop_at_score"

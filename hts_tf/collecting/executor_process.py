@@ -36,7 +36,7 @@ class ExecutorTask:
       index: number of the executor.
       slots: the environments it owns.
       environment: recipe of each of them.
-      bindings: of gin, for what the recipe makes, see `configurables.of_users`.
+      bindings: of gin, for what the recipe makes, see `configurables.bound`.
       seed: of the run.
       step: what a step consists of.
       memory_fd: shared memory, laid out as `memory_fields` says.

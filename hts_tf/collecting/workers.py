@@ -258,7 +258,7 @@ class Workers:
             index=index,
             slots=np.flatnonzero(self._owner == index).tolist(),
             environment=environment,
-            bindings=configurables.of_users(),
+            bindings=configurables.bound(),
             seed=self._seed,
             step=self.step,
             memory_fd=self._memory.fd,

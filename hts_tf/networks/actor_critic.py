@@ -21,7 +21,6 @@ _Remember = Callable[[tf.Tensor], tuple[tf.Tensor, trees.Tree]]
 
 _OF_TRAINING = (
     keras.layers.AlphaDropout,
-    keras.layers.BatchNormalization,
     keras.layers.Dropout,
     keras.layers.GaussianDropout,
     keras.layers.GaussianNoise,
@@ -109,7 +108,13 @@ class ActorCritic(Agent):
         said = {name: getattr(self.step, name) for name in answers}
         wanted = {name: (2, *leaf.shape) for name, leaf in trees.named(said)}
         for name in {**wanted, **found}:
-            if found.get(name) != wanted.get(name):
+            own, right = found.get(name), wanted.get(name)
+            # In a sketch, a size may not be known.
+            if (
+                None in (own, right)
+                or len(own) != len(right)
+                or any(size not in (None, n) for size, n in zip(own, right, strict=True))
+            ):
                 raise errors.ConfigError(
                     f"the network's {name}, for two observations, must be "
                     f"{wanted.get(name, 'absent')} and is {found.get(name, 'absent')}: a torso "
@@ -120,19 +125,28 @@ class ActorCritic(Agent):
 
     def _check_layers(self) -> None:
         """Raises: ConfigError: what is to have an effect only in training has none here."""
+        page = "settings.md#a-torso-of-your-own"
         for layer in self._flatten_layers(include_self=False):
-            if isinstance(layer, _OF_TRAINING) or getattr(layer, "dropout", 0):
-                raise errors.ConfigError(
-                    f"the network's {type(layer).__name__} would have no effect, as layers are "
-                    "called alike in training and in play; LayerNormalization has",
-                    page="settings.md#a-torso-of-your-own",
-                )
+            drops = getattr(layer, "dropout", 0) or getattr(layer, "recurrent_dropout", 0)
+            if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
+                what = "its statistics would never be updated; LayerNormalization has none"
+            elif drops or (isinstance(layer, _OF_TRAINING) and getattr(layer, "rate", 1)):
+                what = "it would have no effect"
+            elif getattr(layer, "activity_regularizer", None) is not None:
+                what = "its activity_regularizer would have no effect"
+            else:
+                continue
+            raise errors.ConfigError(
+                f"the network's {type(layer).__name__}: {what}, as layers are called alike in "
+                "training and in play",
+                page=page,
+            )
         for variable in self.trainable_variables:
             if variable.regularizer is not None:
                 raise errors.ConfigError(
                     f"the regularizer of {variable.path} would have no effect: only the "
-                    "algorithm's loss counts; an optimizer has weight_decay, see PPO.optimizer",
-                    page="settings.md#a-torso-of-your-own",
+                    "algorithm's loss has; an optimizer may have weight_decay, see PPO.optimizer",
+                    page=page,
                 )
 
     @property

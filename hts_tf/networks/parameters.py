@@ -1,5 +1,6 @@
 """An agent's parameters as files have them: its variables by number, and what they are of."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import keras
@@ -13,6 +14,7 @@ from hts_tf.networks.transparent import Transparent
 # In checkpoints and snapshots: what their agent observes and does, and what it is made of.
 SPACES, NETWORK = "agent/spaces", "agent/network"
 _STRIDES = "strides"
+_DTYPE = re.compile(r"dtype=(?:dtype\('(\w+)'\)|<class 'numpy\.(\w+)'>)")  # of older versions
 CHECKPOINT = "the checkpoint in --workdir"  # for messages
 
 
@@ -61,7 +63,7 @@ def check(agent: Agent, state: dict[str, np.ndarray], source: str) -> None:
         (SPACES, str(spaces(agent)), "observes or acts otherwise"),
         (NETWORK, str(network(agent, tells_strides)), "is of another network"),
     ):
-        found = str(state.get(name, own))
+        found = _DTYPE.sub(r"dtype='\1\2'", str(state.get(name, own)))
         if found != own:
             raise errors.ConfigError(f"{source} {differs}: {found}, not {own}")
 

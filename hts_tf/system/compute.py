@@ -55,12 +55,12 @@ def configure(
     keras.config.set_image_data_format("channels_last")
     keras.mixed_precision.set_dtype_policy(precision)
     tf.config.experimental.enable_op_determinism()
-    for gpu in tf.config.list_physical_devices("GPU"):  # else it would take all of its memory
-        tf.config.experimental.set_memory_growth(gpu, True)
     tf.get_logger().setLevel("ERROR")  # it warns of agents that are built again
     cores = processors.usable_cores()
     threads = cores if intra_op_threads == "all" else intra_op_threads or max(1, cores // 2)
     try:
+        for gpu in tf.config.list_physical_devices("GPU"):  # else it would take all of its memory
+            tf.config.experimental.set_memory_growth(gpu, True)
         tf.config.threading.set_inter_op_parallelism_threads(inter_op_threads)
         tf.config.threading.set_intra_op_parallelism_threads(threads)
     except RuntimeError as error:

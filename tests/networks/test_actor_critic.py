@@ -317,11 +317,16 @@ IMAGE = dataclasses.replace(VECTOR, observation=specs.ArraySpec((4, 4, 1), "floa
     ("layer", "says"),
     [
         (lambda: keras.layers.Conv2D(2, 3), r"network's policy/logits, for two observations, must"),
-        (lambda: keras.layers.Dropout(0.1), "network's Dropout would have no effect, as layers"),
-        (keras.layers.BatchNormalization, "network's BatchNormalization would have no effect"),
+        (lambda: keras.layers.Dropout(0.1), "network's Dropout: it would have no effect, as lay"),
+        (lambda: keras.layers.GaussianNoise(0.1), "network's GaussianNoise: it would have no eff"),
+        (keras.layers.BatchNormalization, "network's BatchNormalization: its statistics would nev"),
+        (
+            lambda: keras.layers.Dense(2, activity_regularizer="l2"),
+            "network's Dense: its activity_regularizer would have no effect",
+        ),
         (
             lambda: keras.layers.Dense(2, kernel_regularizer="l2"),
-            "the regularizer of .*kernel would have no effect: only the algorithm's loss counts",
+            "the regularizer of .*kernel would have no effect: only the algorithm's loss has",
         ),
     ],
 )
@@ -332,3 +337,11 @@ def test_a_torso_that_would_not_do_what_it_is_meant_to(layer, says):
 
     with pytest.raises(errors.ConfigError, match=says):
         ActorCritic(IMAGE, 0, torso)
+
+
+def test_layers_that_are_alike_in_training_and_play():
+    def torso(spec, seeds):
+        frozen = keras.layers.BatchNormalization(trainable=False)
+        return [keras.layers.Flatten(), keras.layers.Dropout(0.0), frozen]
+
+    ActorCritic(IMAGE, 0, torso)

@@ -188,6 +188,14 @@ def test_without_a_core_there_are_no_sequences():
     assert agent.step.state == ()
 
 
+def test_a_core_that_would_forget_in_training_only():
+    def core(seeds):
+        return cores.Core(keras.layers.GRUCell(UNITS, recurrent_dropout=0.5), ("h",))
+
+    with pytest.raises(errors.ConfigError, match="network's GRUCell: it would have no effect"):
+        ActorCritic(SPEC, 0, functools.partial(torsos.mlp, units=(4,)), core=core)
+
+
 class Forgetful(cores.Core):
     """Returns less than it says that it remembers."""
 
