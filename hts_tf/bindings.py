@@ -60,24 +60,31 @@ def _settled(bound: _Bound) -> dict[tuple[str, str, str], Any]:
                 made = copy.deepcopy(value)  # gin's way of calling what is referred to
             configurables.check(name, made, annotations.get(parameter, Any), shown)
             for part in made if isinstance(made, list | tuple) else [made]:
-                for base in configurables.overridden(type(part)):
-                    _check_is_unbound(base, type(part).__name__, bound)
+                _check_is_read(type(part), bound)
             settled[scope, selector, parameter] = value
     gin.config._OPERATIVE_CONFIG.clear()  # these calls were no use yet; there is no public way
     return {**_silent_defaults(), **settled}
 
 
-def _check_is_unbound(selector: str, subclass: str, bound: _Bound) -> None:
-    """Raises: ConfigError: something is bound to a class whose subclass does not read it."""
-    lost = bound.get(("", selector))
-    if lost:
-        name = selector.rpartition(".")[2]
-        raise errors.ConfigError(
-            f"{subclass}, a dataclass, would not read what is bound to {name}, from which it is "
-            f"derived ({', '.join(f'{name}.{parameter}' for parameter in lost)}): write its "
-            "__init__, without @dataclass, and have it call super().__init__()",
-            page="adding_a_method.md#a-variant-of-ppo",
-        )
+def _check_is_read(made: type, bound: _Bound) -> None:
+    """Raises: ConfigError: what is bound to a base of a class is bound to no effect."""
+    for selector in configurables.overridden(made):
+        base = selector.rpartition(".")[2]
+        own = {
+            parameter
+            for (_, name), parameters in bound.items()
+            if name.rpartition(".")[2] == made.__name__
+            for parameter in parameters
+        }
+        lost = [name for name in bound.get(("", selector), ()) if name not in own]
+        if lost:
+            raise errors.ConfigError(
+                f"{made.__name__}, a dataclass, would not read what is bound to {base}, from which "
+                f"it is derived ({', '.join(f'{base}.{name}' for name in lost)}): bind the same of "
+                f"{made.__name__}; or write its __init__, without @dataclass, and have it call "
+                "super().__init__()",
+                page="adding_a_method.md#a-variant-of-ppo",
+            )
 
 
 def check_macros(macros: Mapping[str, Any], text: str) -> None:

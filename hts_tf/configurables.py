@@ -74,9 +74,9 @@ def overridden(target: type) -> list[str]:
 
     A dataclass makes an `__init__` of its own, which calls no other.
     """
-    for number, cls in enumerate(target.__mro__):
-        function = inspect.unwrap(vars(cls).get("__init__", object.__init__))
-        if function is object.__init__ or hasattr(function, "passes_on"):
+    for number, cls in enumerate(target.__mro__[:-1]):
+        function, of_base = map(inspect.unwrap, (cls.__init__, cls.__mro__[1].__init__))
+        if function is of_base or hasattr(function, "passes_on"):
             continue
         code = getattr(function, "__code__", None)
         if not code or code.co_filename != "<string>":  # where dataclasses compile theirs

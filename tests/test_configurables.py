@@ -202,10 +202,16 @@ def test_a_dataclass_does_not(clean_gin):
             "hts_tf.algorithms.ppo.PPO"
         ]
         assert configurables.overridden(CallsThatOfItsBase) == []
-        says = r"Variant, a dataclass, would not read what is bound to PPO, .*\(PPO.epochs\): write"
+        plain = gin.configurable("of_gin", module="plain")(type("Plain", (PPO,), {}))
+        gin.config._REGISTRY.pop("plain.of_gin")
+        assert configurables.overridden(plain) == []
+        says = r"Variant, a dataclass, would not read what is bound to PPO, .*\(PPO.epochs\): bind"
         gin.parse_config("Trainer.algorithm = @Variant()\nPPO.epochs = 5")
         with pytest.raises(errors.ConfigError, match=says):
             bindings.settle()
+        gin.clear_config()
+        gin.parse_config("Trainer.algorithm = @Variant()\nPPO.epochs = 5\nVariant.epochs = 6")
+        bindings.settle()  # so it is bound to have its own
     finally:
         forget(Variant)
 

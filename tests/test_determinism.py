@@ -238,12 +238,10 @@ def test_killed_trainers(reference, tmp_path):
 def test_a_step_that_always_fails_ends_the_run_and_can_be_replayed(tmp_path):
     (tmp_path / "cliff.py").write_text(
         """
-import dataclasses
 import gin
 from hts_tf.environments import synthetic
 
 @gin.configurable
-@dataclasses.dataclass(frozen=True)
 class Cliff(synthetic.Synthetic):
     def make(self):
         game = super().make()

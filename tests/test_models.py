@@ -64,7 +64,7 @@ def test_models_play_as_they_did():
 
 @pytest.mark.slow
 def test_a_model_takes_part_in_tournaments(clean_gin):
-    environment, participants = round_robin.enter(["academy_3_vs_1_with_keeper"], ["0.05"])
+    environment, participants, _ = round_robin.enter(["academy_3_vs_1_with_keeper"], ["0.05"])
     assert environment.players == (1, 1)
     assert [one.name for one in participants] == ["academy_3_vs_1_with_keeper", "AI 0.05"]
 

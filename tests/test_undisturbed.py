@@ -34,7 +34,7 @@ def flags(workdir, seconds):
 
 # Its environment prints at each reset, and an observer at each update.
 CHATTY = [
-    f"--gin_files={command_line.ROOT / 'tests' / 'extensions' / 'stubborn.gin'}",
+    "--gin_bindings=import tests.extensions.stubborn",
     "--gin_bindings=Trainer.observers = (@Patient(), @Chatty())",
 ]
 

@@ -1,16 +1,14 @@
 """A game whose rewards make learning diverge in its first update."""
 
 _MODULE = """
-import dataclasses
-import gin
+from hts_tf.configurables import configurable
 from hts_tf.environments import synthetic
 
 class Game(synthetic.SyntheticEnvironment):
     def step(self, action, observation):
         return super().step(action, observation)._replace(reward=3e38)
 
-@gin.configurable
-@dataclasses.dataclass(frozen=True)
+@configurable
 class TooRich(synthetic.Synthetic):
     def make(self):
         return Game(self)
