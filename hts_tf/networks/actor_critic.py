@@ -125,7 +125,6 @@ class ActorCritic(Agent):
 
     def _check_layers(self) -> None:
         """Raises: ConfigError: what is to have an effect only in training has none here."""
-        page = "settings.md#a-torso-of-your-own"
         for layer in self._flatten_layers(include_self=False):
             drops = getattr(layer, "dropout", 0) or getattr(layer, "recurrent_dropout", 0)
             if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
@@ -139,14 +138,14 @@ class ActorCritic(Agent):
             raise errors.ConfigError(
                 f"the network's {type(layer).__name__}: {what}, as layers are called alike in "
                 "training and in play",
-                page=page,
+                page="settings.md#a-torso-of-your-own",
             )
         for variable in self.trainable_variables:
             if variable.regularizer is not None:
                 raise errors.ConfigError(
                     f"the regularizer of {variable.path} would have no effect: only the "
                     "algorithm's loss has; an optimizer may have weight_decay, see PPO.optimizer",
-                    page=page,
+                    page="settings.md#a-torso-of-your-own",
                 )
 
     @property
