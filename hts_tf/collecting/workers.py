@@ -121,7 +121,7 @@ class Workers:
         self._state_buffer = self.new_buffer(crew.num_envs)
         self._action_buffers = [self.new_buffer(crew.num_envs) for _ in range(crew.num_executors)]
         self._pool = ExecutorPool(
-            [self._task(environment, index) for index in range(crew.num_executors)],
+            self._tasks(environment),
             self.board,
             self._control["executor_doing"],
             self._control["executor_fault"],
@@ -253,20 +253,24 @@ class Workers:
             buffer.release()
         self._memory.close()
 
-    def _task(self, environment: base.EnvironmentConfig, index: int) -> ExecutorTask:
-        return ExecutorTask(
-            index=index,
-            slots=np.flatnonzero(self._owner == index).tolist(),
-            environment=environment,
-            bindings=configurables.bound(),
-            seed=self._seed,
-            step=self.step,
-            memory_fd=self._memory.fd,
-            memory_fields=self._memory.fields,
-            action_fds=self._action_buffers[index].fds,
-            state_fds=self._state_buffer.fds,
-            capacity=self.crew.num_envs,
-        )
+    def _tasks(self, environment: base.EnvironmentConfig) -> list[ExecutorTask]:
+        bindings = configurables.bound()
+        return [
+            ExecutorTask(
+                index=index,
+                slots=np.flatnonzero(self._owner == index).tolist(),
+                environment=environment,
+                bindings=bindings,
+                seed=self._seed,
+                step=self.step,
+                memory_fd=self._memory.fd,
+                memory_fields=self._memory.fields,
+                action_fds=action_buffer.fds,
+                state_fds=self._state_buffer.fds,
+                capacity=self.crew.num_envs,
+            )
+            for index, action_buffer in enumerate(self._action_buffers)
+        ]
 
     def _draw_noise(self, shape: tuple[int, ...], *counters: int) -> np.ndarray:
         return self.policy.draw_noise(seeding.generator(self._seed, "noise", *counters), shape)

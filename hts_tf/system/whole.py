@@ -6,6 +6,7 @@ Writing by itself leaves half a file, and its errors do not say of which.
 import contextlib
 import csv
 import errno
+import glob
 import io
 import os
 import shutil
@@ -47,8 +48,12 @@ def directory(path: Path, what: str) -> Iterator[Path]:
     Raises:
       ConfigError: it cannot have that name; see `refusing`.
     """
-    partial = path.with_name(f"{path.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of who was killed
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
+        pid = left.name.split(".")[-2]
+        if pid.isdecimal() and not Path("/proc", pid).exists():  # of who was killed
+            shutil.rmtree(left, ignore_errors=True)
+    # Of this process: another one may be making the same, and the first to be done has the name.
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         yield partial
         with refusing(what):

@@ -1,6 +1,7 @@
 import errno
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -94,13 +95,22 @@ def test_nothing_is_written_through_a_link(tmp_path, use):
 
 
 def test_a_directory_is_there_when_all_of_it_is(tmp_path):
-    (tmp_path / "new.partial").mkdir()
-    (tmp_path / "new.partial" / "of who was killed").touch()
+    killed = subprocess.Popen(["true"])
+    killed.wait()
+    others = [tmp_path / f"new.{pid}.partial" for pid in (killed.pid, os.getppid())]
+    for other in others:
+        other.mkdir()
     with whole.directory(tmp_path / "new", "it") as partial:
         partial.mkdir()
         (partial / "file").touch()
         assert not (tmp_path / "new").exists()
-    assert [path.name for path in tmp_path.rglob("*")] == ["new", "file"]
+    assert {path.name for path in tmp_path.rglob("*")} == {"new", "file", others[1].name}
+    with (
+        pytest.raises(errors.ConfigError, match=r"^it cannot be written: "),
+        whole.directory(tmp_path / "new", "it") as partial,  # of who is done later
+    ):
+        partial.mkdir()
+    assert (tmp_path / "new" / "file").exists()
 
 
 def test_a_directory_that_is_not_whole_is_none(tmp_path):
