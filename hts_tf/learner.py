@@ -104,10 +104,9 @@ class Learner:
                 rollout = rollout._replace(counts=rollout.counts & own)
             if self.reward_scaling is not None:
                 rollout = self.reward_scaling.scale(rollout, shards)
-            if algorithm.random:
-                further["seed"] = seed
+            drawn = {"seed": seed} if algorithm.random else {}
             logs = algorithm.update(
-                agent, self.optimizer, rollout, permutations, progress, **further
+                agent, self.optimizer, rollout, permutations, progress, **further, **drawn
             )
             seen = shards.each(lambda i: agent.statistics(shards.columns(rollout, i)))
             for statistics in shards.all_gather(seen):

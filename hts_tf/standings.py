@@ -147,8 +147,8 @@ def write_matches(
     with whole.refusing("--output"):
         output.parent.mkdir(parents=True, exist_ok=True)
         if is_over:
-            rows_ = [(names[m.left], names[m.right], *_plain(m[2:])) for m in matches]
-            whole.write_csv(_beside(output, "_matches.csv"), Match._fields, rows_)
+            rounded = [(names[m.left], names[m.right], *_plain(m[2:])) for m in matches]
+            whole.write_csv(_beside(output, "_matches.csv"), Match._fields, rounded)
             so_far.unlink(missing_ok=True)
         else:
             exact = [(names[m.left], names[m.right], *m[2:], tournament) for m in matches]

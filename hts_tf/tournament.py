@@ -77,6 +77,8 @@ def play() -> None:
     digest = tournament.digest()
     matches = standings.played(output, names, digest)
     number = len(tournament.pairs)
+    if [match[:2] for match in matches] != tournament.pairs[: len(matches)]:
+        matches = []  # somebody has taken some out
     if matches:
         terminal.say(f"goes on after {len(matches)} of {number} matches")
     for match in tournament.play(min(processes, number - len(matches)), len(matches)):
