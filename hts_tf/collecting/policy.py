@@ -75,7 +75,7 @@ class Policy:
         def act(observation: trees.Tree, noise: tf.Tensor, state: trees.Tree) -> rollouts.Answer:
             return agent.act(observation, state, noise)
 
-        with compute.in_calling_thread():  # traced while gin has what it was configured by
+        with compute.one_after_the_other():  # traced while gin has what it was configured by
             # Called as it is: `tf.function` would look at what it is given first, for as long as a
             # small network takes.
             self._act = act.get_concrete_function()
@@ -130,7 +130,7 @@ class Policy:
         size = len(questions[1])
         if size < rows:
             questions = _rows(questions, np.minimum(np.arange(rows), size - 1))
-        with compute.in_calling_thread():
+        with compute.one_after_the_other():
             answer = self._act(*questions)
         return trees.map(lambda tensor: tensor.numpy()[:size], answer)
 
