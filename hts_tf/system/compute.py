@@ -138,7 +138,8 @@ def one_after_the_other() -> contextlib.AbstractContextManager:
     """Returns a context in which a `tf.function` runs its operations one after the other.
 
     All in one thread of TensorFlow's, while the caller waits. By default each of them may go to
-    another one, which costs an actor's call some 65 microseconds of processor time more, and queues actors behind the learner. To be entered for tracing, too.
+    another one, which costs an actor's call some 65 microseconds of processor time more, and queues
+    actors behind the learner. To be entered for tracing, too.
     """
     try:  # TensorFlow has no public way
         from tensorflow.python.eager import context
