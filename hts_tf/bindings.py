@@ -66,6 +66,21 @@ def _settled(bound: _Bound) -> dict[tuple[str, str, str], Any]:
     return {**_silent_defaults(), **settled}
 
 
+def dump() -> str:
+    """Returns all that is bound, for `restore`."""
+    lines = gin.config_str(max_line_length=10_000).splitlines()
+    return "\n".join(line for line in lines if not line.startswith(("import ", "from ")))
+
+
+def restore(dumped: str) -> None:
+    """Binds what `dump` returned, and nothing else: for what makes games long after loading.
+
+    What is of modules that are not imported in this process is left out.
+    """
+    gin.clear_config()
+    gin.parse_config(dumped, skip_unknown=True)
+
+
 def _check_is_read(made: type, bound: _Bound) -> None:
     """Raises: ConfigError: what is bound to a base of a class is bound to no effect."""
     for selector in configurables.overridden(made):

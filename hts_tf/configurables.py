@@ -132,21 +132,6 @@ def defaults() -> Iterator[tuple[str, str, Any]]:
                 yield selector, parameter.name, parameter.default
 
 
-def bound() -> str:
-    """Returns all that is bound, for `bind`."""
-    lines = gin.config_str(max_line_length=10_000).splitlines()
-    return "\n".join(line for line in lines if not line.startswith(("import ", "from ")))
-
-
-def bind(bindings: str) -> None:
-    """Binds what `bound` returned, and nothing else: for what makes games long after loading.
-
-    What is of modules that are not imported in this process is left out.
-    """
-    gin.clear_config()
-    gin.parse_config(bindings, skip_unknown=True)
-
-
 def selector(value: Any) -> str | None:
     """Returns the selector of one that was made here, or None for any other value."""
     return next((selector for selector, made in _made.items() if made is value), None)

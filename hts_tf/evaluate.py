@@ -12,7 +12,7 @@ from absl import flags
 from PIL import Image
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import confidence, config, configurables, errors, evaluator, specs
+from hts_tf import bindings, confidence, config, errors, evaluator, specs
 from hts_tf.collecting.policy import Policy
 from hts_tf.environments import base, two_sided
 from hts_tf.environments.football import ai
@@ -75,11 +75,11 @@ def evaluate() -> None:
     if difficulty is not None:
         against = ai.name(difficulty)
     elif name:
-        bound = configurables.bound()
+        bound = bindings.dump()
         opponent = participants.load(name, run_flags.MODULES.value)
-        configurables.bind(bound)  # the game is this run's
         participants.check_that_they_can_meet(agent, opponent.agent, opponent.name)
         rivals, against = Policy(opponent.agent, max_batch), opponent.name
+        bindings.restore(bound)  # the game is this run's
     path = _table(_OUTPUT.value or run_flags.results() / _file_name(found, against))
     played = evaluator.play(
         environment,

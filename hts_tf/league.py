@@ -12,11 +12,8 @@ of `hts_tf.train` in a directory of its own, with all that such runs have; the s
 where it was interrupted. `hts_tf.tournament` rates them.
 """
 
-import csv
-import io
 import shlex
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 from absl import flags
@@ -79,18 +76,11 @@ def _tournament(directory: Path) -> str:
     return shlex.join(
         [
             *(sys.executable, "-m", "hts_tf.tournament"),
-            f"--workdirs={_listed(str(run.path) for run in runs)}",
+            f"--workdirs={flags.CsvListSerializer(',').serialize([run.path for run in runs])}",
             *config.modules_flags(bound.get(operative.IMPORTS, ())),
             f"--output={directory / 'tournament'}",
         ]
     )
-
-
-def _listed(values: Iterable[str]) -> str:
-    """Returns values as flags take several: with quotes where there is a comma in one."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(values)
-    return text.getvalue()
 
 
 def _as_it_was_called(directory: Path) -> Path:

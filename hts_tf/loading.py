@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
-from hts_tf import configurables, errors, evaluator, rollouts, seeding, specs, trees
+from hts_tf import bindings, errors, evaluator, rollouts, seeding, specs, trees
 from hts_tf.collecting.policy import Policy, ask
 from hts_tf.environments.gymnasiums.gymnasium import Gymnasium
 from hts_tf.evaluator import PARALLEL
@@ -45,7 +45,7 @@ class LoadedPolicy:
         self.name = participant.name
         self.environment = participant.environment
         self._spec = participant.environment.spec
-        self._bindings = configurables.bound()
+        self._bindings = bindings.dump()
         # As in evaluations: how batches are padded may depend on it, and so may bits.
         self._policy = Policy(participant.agent, PARALLEL * self._spec.num_players)
         self._gymnasium = None
@@ -137,7 +137,7 @@ class LoadedPolicy:
         """
         if episodes < 1:
             raise errors.ConfigError(f"episodes = {episodes}: must be at least 1")
-        configurables.bind(self._bindings)  # others may have been loaded since
+        bindings.restore(self._bindings)  # others may have been loaded since
         played = evaluator.play(
             self.environment, self._policy, episodes, seed, PARALLEL, deterministic
         )

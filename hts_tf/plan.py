@@ -1,12 +1,12 @@
 """The plan of a training run on this machine, and whether it can be carried out."""
 
-import pickle
 from typing import NamedTuple
 
 from hts_tf import errors
 from hts_tf.collecting import data_storage, shared_memory, workers
 from hts_tf.collecting.workers import Crew
 from hts_tf.curriculum.curriculum import Progress
+from hts_tf.environments import base
 from hts_tf.files import policies
 from hts_tf.networks import choice, sketch
 from hts_tf.networks.agent import Agent
@@ -124,16 +124,13 @@ def check_agent(settings: Settings) -> list[str]:
 
 def _check_recipe(settings: Settings) -> None:
     """Raises: ConfigError: the environment's recipe cannot be handed over to executors."""
-    try:
-        pickle.dumps(settings.environment)
-    except Exception as error:
-        name = type(settings.environment).__name__
+    if why := base.why_it_stays(settings.environment):
         raise errors.ConfigError(
-            f"Trainer.environment = @{name}() cannot be handed over to executors "
-            f"({errors.in_a_line(error)}): its fields must be plain values, or functions and "
-            "classes that a module has by name",
+            f"Trainer.environment = @{type(settings.environment).__name__}() cannot be handed over "
+            f"to executors ({why}): its fields must be plain values, or functions and classes that "
+            "a module has by name",
             page="your_own_environment.md#a-class-of-our-own-protocol",
-        ) from error
+        )
 
 
 def _check_learning(plan: Plan, sketched: Agent) -> None:

@@ -18,8 +18,8 @@ import numpy as np
 
 import hts_tf.system.quiet_tensorflow  # noqa: F401  before all that imports TensorFlow
 from hts_tf import (
+    bindings,
     config,
-    configurables,
     errors,
     evaluator,
     gin_errors,
@@ -92,7 +92,7 @@ class RoundRobin:
       participants: those who play.
       episodes: that each two play on each side.
       seed: selects them; all pairs play the same ones.
-      bindings: of gin, for what the environment makes, see `configurables.bound`.
+      bindings: of gin, for what the environment makes, see `bindings.dump`.
     """
 
     environment: base.EnvironmentConfig
@@ -147,7 +147,7 @@ class RoundRobin:
         players = [
             p.plays if p.is_ai else p.plays.policy(self.environment) for p in self.participants
         ]
-        configurables.bind(self.bindings)
+        bindings.restore(self.bindings)
         return lambda pair: self._match(pair, [players[number] for number in pair])
 
     def _match(self, pair: tuple[int, int], players: Sequence[Policy | float]) -> Match:
@@ -218,7 +218,7 @@ def enter(
         config.load_text(learnt.configuration, learnt.workdir.config, modules)
         own = environment_of(learnt.workdir, scenario, ability)
         if environment is None:
-            environment, bindings = own, configurables.bound()
+            environment, bound = own, bindings.dump()
             if isinstance(own, Football):
                 scenario = own.scenario
             elif scenario or ability is not None:
@@ -244,7 +244,7 @@ def enter(
     if difficulties and not isinstance(environment, Football):
         raise errors.ConfigError(f"--ai is of football, which {names[0]} is not")
     everyone = [*participants, *(Entrant(ai.name(d), d) for d in abilities)]
-    return environment, everyone, bindings
+    return environment, everyone, bound
 
 
 def environment_of(

@@ -221,27 +221,3 @@ def forget(made):
     selector = configurables.selector(made)
     del configurables._made[selector], configurables._given[selector]
     gin.config._REGISTRY.pop(selector)
-
-
-@pytest.mark.parametrize("by", [gin.configurable, configurables.configurable])
-def test_what_is_bound_can_be_told_to_another_process(clean_gin, by):
-    @by
-    def mine(size: int = 1, then: Any = None):
-        return size, then
-
-    try:
-        gin.parse_config("mine.size = %many\nmany = 3\nPPO.optimizer = @rmsprop")
-        told = configurables.bound()
-        gin.parse_config("PPO.epochs = 5")
-        configurables.bind(told + "\nelsewhere.x = 1")
-        assert gin.get_configurable("mine")() == (3, None)
-        assert gin.query_parameter("PPO.optimizer").selector == "rmsprop"
-        with pytest.raises(ValueError, match="epochs"):
-            gin.query_parameter("PPO.epochs")
-        configurables.bind("mine.then = @of_a_module_that_is_not_imported")
-        with pytest.raises(ValueError, match="of_a_module_that_is_not_imported"):
-            gin.get_configurable("mine")()
-    finally:
-        configurables._made.pop(f"{__name__}.mine", None)
-        configurables._given.pop(f"{__name__}.mine", None)
-        gin.config._REGISTRY.pop(f"{__name__}.mine")

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hts_tf import configurables, rollouts
+from hts_tf import bindings, rollouts
 from hts_tf.collecting import buffers, executor, shared_memory, timesheet
 from hts_tf.collecting.board import Board
 from hts_tf.environments import base, checked
@@ -36,7 +36,7 @@ class ExecutorTask:
       index: number of the executor.
       slots: the environments it owns.
       environment: recipe of each of them.
-      bindings: of gin, for what the recipe makes, see `configurables.bound`.
+      bindings: of gin, for what the recipe makes, see `bindings.dump`.
       seed: of the run.
       step: what a step consists of.
       memory_fd: shared memory, laid out as `memory_fields` says.
@@ -121,7 +121,7 @@ def main() -> None:
 
 def _executor_of(task: ExecutorTask) -> executor.Executor:
     """Returns the executor of a task, with its environments."""
-    configurables.bind(task.bindings)
+    bindings.restore(task.bindings)
     arrays = shared_memory.SharedArrays(task.memory_fields, task.memory_fd)
     control = arrays.group("control")
     doing = control["executor_doing"][task.index].data

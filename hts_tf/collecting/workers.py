@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from hts_tf import configurables, rollouts, seeding, specs
+from hts_tf import bindings, rollouts, seeding, specs
 from hts_tf.collecting import (
     actor,
     board,
@@ -254,13 +254,13 @@ class Workers:
         self._memory.close()
 
     def _tasks(self, environment: base.EnvironmentConfig) -> list[ExecutorTask]:
-        bindings = configurables.bound()
+        bound = bindings.dump()
         return [
             ExecutorTask(
                 index=index,
                 slots=np.flatnonzero(self._owner == index).tolist(),
                 environment=environment,
-                bindings=bindings,
+                bindings=bound,
                 seed=self._seed,
                 step=self.step,
                 memory_fd=self._memory.fd,

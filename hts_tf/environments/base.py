@@ -8,6 +8,7 @@ and ending to the bit, whatever the environment played before and in whichever p
 always (`checked`); `hts_tf.check_environment` tries the rest.
 """
 
+import pickle
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from hts_tf import errors, specs, trees
@@ -88,6 +89,15 @@ class EnvironmentConfig(Protocol):
 
     def make(self) -> Environment:
         """Builds one environment, in the process that will step it."""
+
+
+def why_it_stays(recipe: Any) -> str | None:
+    """Returns why a recipe cannot travel to the executors; None if it can."""
+    try:
+        pickle.dumps(recipe)
+    except Exception as error:
+        return errors.in_a_line(error)
+    return None
 
 
 @runtime_checkable

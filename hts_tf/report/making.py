@@ -15,7 +15,7 @@ from hts_tf.report import claims, figures, origin, page, statistics, style, syst
 from hts_tf.report.page import Picture
 from hts_tf.report.runs import Run, final_score, judged, mean_score
 from hts_tf.report.systems import speedups
-from hts_tf.system import processors, whole
+from hts_tf.system import outputs, processors, whole
 
 
 def make(
@@ -44,8 +44,7 @@ def make(
         raise errors.ConfigError(f"--output: there is no directory {output.parent}")
     if output.suffix not in (".html", ".htm"):
         raise errors.ConfigError(f"--output={output}: a page's name ends in .html")
-    with whole.refusing("--output"):
-        whole.check(output)
+    outputs.prepare(output, "--output")
     table, runs, shares = tables.read_comparisons(comparisons)
     if targets is None:
         targets = comparison.targets_of(table["scenario"])

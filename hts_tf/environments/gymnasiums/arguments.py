@@ -4,19 +4,7 @@ They travel to executors, and each environment gets its own.
 """
 
 import copy
-import pickle
 from typing import Any
-
-from hts_tf import errors
-
-
-def why_they_stay(recipe: Any) -> str | None:
-    """Returns why what has them cannot be handed to executors; None if it can."""
-    try:
-        pickle.dumps(recipe)
-    except Exception as error:
-        return errors.in_a_line(error)
-    return None
 
 
 def copied(kwargs: dict[str, Any], render_mode: str | None) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from hts_tf import errors, specs, values
 from hts_tf.configurables import configurable
-from hts_tf.environments import checked
-from hts_tf.environments.gymnasiums import arguments, registry
+from hts_tf.environments import base, checked
+from hts_tf.environments.gymnasiums import registry
 
 if TYPE_CHECKING:
     from hts_tf.environments.gymnasiums import building, environment, view
@@ -151,7 +151,7 @@ class Gymnasium:
             self.history_free,
             tuple(self.figures),
         )
-        if why := arguments.why_they_stay(recipe):
+        if why := base.why_it_stays(recipe):
             raise errors.ConfigError(
                 f"Gymnasium.id = {self.id!r} cannot travel to executors, as its entry point or an "
                 f"argument is no part of a module: {why}",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hts_tf import errors, specs, values
 from hts_tf.configurables import configurable
-from hts_tf.environments import checked
-from hts_tf.environments.gymnasiums import arguments, registry
+from hts_tf.environments import base, checked
+from hts_tf.environments.gymnasiums import registry
 from hts_tf.system import installation
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class PettingZoo:
         Raises:
           ConfigError: it cannot be built, or has spaces that we do not serve.
         """
-        if why := arguments.why_they_stay(self):
+        if why := base.why_it_stays(self):
             raise errors.ConfigError(f"PettingZoo.kwargs cannot travel to executors: {why}")
         built = self._build()
         built.close()
