@@ -35,7 +35,10 @@ class PPO(Algorithm):
       clip: of the probability ratio, to 1 +- clip.
       value_clip: of the value's movement in one update, in units of the returns; 'clip' takes that
         of the ratio, which is for rewards of about 1, and None lets it move freely.
-      discount: gamma.
+      discount: gamma at the first update.
+      last_discount: what it comes to, linearly, as the learning rate comes to 0; None lets it
+        stay: who looks far ahead from the beginning learns less stably (Francois-Lavet et al.
+        2015, arXiv 1512.02011). `Trainer.reward_scaling` goes by the first.
       gae_lambda: lambda of generalized advantage estimation.
       bootstrap_truncated: whether an episode cut by a time limit is credited with the value
         of its own last observation; if not, it counts as terminated.
@@ -70,6 +73,7 @@ class PPO(Algorithm):
     clip: values.Positive = 0.08
     value_clip: values.Positive | Literal["clip"] | None = "clip"
     discount: values.Fraction = 0.993
+    last_discount: values.Fraction | None = None
     gae_lambda: values.Fraction = 0.95
     bootstrap_truncated: bool = True
     decoupled: bool = True
@@ -123,14 +127,16 @@ class PPO(Algorithm):
         Under the `hts` schedule the behaviour policy is one update older than the agent; the
         stored log-probabilities of its actions account for that.
         """
-        batch = self._batch(agent, rollout, shards)
+        discount = _scheduled(self.discount, self.last_discount, progress)
+        batch = self._batch(agent, rollout, discount, shards)
         _, _, values, _, value_targets = batch
         length = agent.sequence_length(rollout.reward.shape[0])
         batch = update_steps.pieces(batch, length)
         learning_rate = update_steps.decay_learning_rate(
             optimizer, self.learning_rate, self.last_learning_rate, progress
         )
-        loss = functools.partial(self.loss, entropy_cost=self._entropy_cost(progress))
+        entropy_cost = _scheduled(self.entropy_cost, self.last_entropy_cost, progress)
+        loss = functools.partial(self.loss, entropy_cost=entropy_cost)
 
         def add_step(sums: dict[str, tf.Tensor], numbers: tf.Tensor) -> dict[str, tf.Tensor]:
             step = update_steps.descend(
@@ -167,7 +173,13 @@ class PPO(Algorithm):
             ),
         }
 
-    def _batch(self, agent: Agent, rollout: rollouts.Rollout, shards: Shards) -> tuple[Any, ...]:
+    def _batch(
+        self,
+        agent: Agent,
+        rollout: rollouts.Rollout,
+        discount: float | tf.Tensor,
+        shards: Shards,
+    ) -> tuple[Any, ...]:
         """Returns what `loss` takes of each step, [T, B, ...] each."""
         proximal = rollout.policy
         if self.decoupled:
@@ -185,7 +197,7 @@ class PPO(Algorithm):
             rollout.counts,
         )
         advantages, value_targets = returns.generalized_advantage_estimation(
-            rollout, self.discount, self.gae_lambda, self.bootstrap_truncated
+            rollout, discount, self.gae_lambda, self.bootstrap_truncated
         )
         normalised = returns.normalised(advantages, rollout.counts, shards)
         return (
@@ -245,10 +257,10 @@ class PPO(Algorithm):
             ),
         }
 
-    def _entropy_cost(self, progress: tf.Tensor) -> float | tf.Tensor:
-        if self.last_entropy_cost is None:
-            return self.entropy_cost
-        return self.entropy_cost + (self.last_entropy_cost - self.entropy_cost) * progress
+
+def _scheduled(first: float, last: float | None, progress: tf.Tensor) -> float | tf.Tensor:
+    """Returns what comes linearly from one value to another, or without another stays."""
+    return first if last is None else first + (last - first) * progress
 
 
 def _log_probs(

@@ -40,7 +40,10 @@ def n_step_returns(
 
 
 def generalized_advantage_estimation(
-    rollout: rollouts.Rollout, discount: float, lambda_: float, bootstrap_truncated: bool = True
+    rollout: rollouts.Rollout,
+    discount: float | tf.Tensor,
+    lambda_: float,
+    bootstrap_truncated: bool = True,
 ) -> Advantages:
     """Generalized advantage estimation (Schulman et al. 2016, arXiv 1506.02438, equation 16).
 
@@ -104,7 +107,10 @@ def v_trace(
 
 
 def _one_step_advantages(
-    rollout: rollouts.Rollout, next_values: tf.Tensor, discount: float, bootstrap_truncated: bool
+    rollout: rollouts.Rollout,
+    next_values: tf.Tensor,
+    discount: float | tf.Tensor,
+    bootstrap_truncated: bool,
 ) -> tf.Tensor:
     """Returns reward_t + discount * V' - value_t, [T, B].
 

@@ -267,12 +267,18 @@ def test_learning_rate_decays_linearly_to_0(agent, rollout, permutations, progre
     assert (agent.parameters_hash() != before) == (rate > 0)
 
 
-@pytest.mark.parametrize(("progress", "cost"), [(0.0, 0.5), (0.25, 0.4), (0.75, 0.2)])
-def test_entropy_cost_comes_linearly_to_its_last(rollout, permutations, progress, cost):
+@pytest.mark.parametrize(
+    ("name", "progress", "value"),
+    [
+        *(("entropy_cost", progress, cost) for progress, cost in [(0.0, 0.5), (0.25, 0.4)]),
+        *(("discount", progress, gamma) for progress, gamma in [(0.0, 0.5), (0.75, 0.2)]),
+    ],
+)
+def test_what_comes_linearly_to_its_last(rollout, permutations, name, progress, value):
     found = []
-    for costs in ({"entropy_cost": 0.5, "last_entropy_cost": 0.1}, {"entropy_cost": cost}):
+    for settings in ({name: 0.5, f"last_{name}": 0.1}, {name: value}):
         agent = make_agent()
-        eager_update(agent, rollout, permutations, progress, {**SETTINGS, **costs})
+        eager_update(agent, rollout, permutations, progress, {**SETTINGS, **settings})
         found.append(parameters_of(agent))
     for changing, constant in zip(*found, strict=True):
         np.testing.assert_allclose(changing, constant, rtol=0, atol=1e-6)
