@@ -11,15 +11,15 @@ from hts_tf.system import whole
 
 FILE_NAME = "progress.csv"
 _STEPS = "env_steps"
-_OF_SNAPSHOTS = "opponents/win_rate/update "  # as `opponents` names them
+_OF_SNAPSHOTS = ("opponents/win_rate/update ", "opponents/rating/update ")  # as there
 
 
 @configurable
 class CsvLog(Observer):
     """Writes `progress.csv` into the workdir: a row for each update, a column for each figure.
 
-    Cells are empty before the figure was first known. Win rates against single snapshots are left
-    out: there are ever more of these, and each would be a column.
+    Cells are empty before the figure was first known. Win rates against single snapshots, and their
+    ratings, are left out: there are ever more of these, and each would be a column.
     """
 
     def __init__(self) -> None:

@@ -16,7 +16,9 @@ from hts_tf.opponents.results import SELF, Results
 from hts_tf.opponents.roster import Roster
 from hts_tf.opponents.scripted import Scripted, choose
 
-WIN_RATE = "opponents/win_rate/"  # before names: of figures
+# Before names: of figures.
+WIN_RATE = "opponents/win_rate/"
+RATING = "opponents/rating/"
 
 
 @configurable
@@ -230,16 +232,18 @@ class Pool:
         """Returns scalars for the log.
 
         Win rates are against those who can be met, over some hundred of the last episodes.
-        Whenever there is a new snapshot, there is its rating, too: Elo points above the opponent
-        of number 1, who stays who it is, by all results of the run so far
-        (`ratings.bradley_terry`).
+        Whenever there is a new snapshot, there is its rating, too, and those of the others who can
+        be met: Elo points above the opponent of number 1, who stays who it is, by all results of
+        the run so far (`ratings.bradley_terry`).
         """
         rates = weightings.win_rates(self._results.outcomes)
         names, met = self._roster.names, self._roster.met
         figures = {f"{WIN_RATE}{names[n]}": float(rates[n]) for n in met}
-        rating = self._results.new_rating()
-        if rating is not None:
-            figures["opponents/rating"] = rating
+        ratings = self._results.new_ratings()
+        if ratings is not None:
+            figures["opponents/rating"] = float(ratings[SELF])
+            others = (number for number in met if number < len(ratings))
+            figures.update({f"{RATING}{names[n]}": float(ratings[n]) for n in others})
         return {"opponents/pool": float(len(met)), **figures}
 
     def state(self) -> dict[str, np.ndarray]:

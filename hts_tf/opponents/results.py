@@ -33,7 +33,7 @@ class Results:
         """Begins without any, of so many, the current policy among them."""
         self.outcomes = np.zeros((num_opponents, 3))
         self._points = np.zeros((num_opponents, num_opponents))
-        self._rating: float | None = None
+        self._ratings: np.ndarray | None = None
 
     def add(self, ended: Iterable[tuple[int, float]]) -> None:
         """Counts episodes: whom they met, and the learner's score."""
@@ -45,20 +45,23 @@ class Results:
             self._points[number, SELF] += 1.0 - _POINTS[which]
 
     def freeze(self) -> None:
-        """Rates the current policy, and has it be another opponent, as it is now."""
+        """Rates everybody, and has the current policy be another opponent, as it is now."""
         if len(self.outcomes) > 1:
             strength = ratings.strengths(self._points)
-            self._rating = float(ratings.ELO * (strength[SELF] - strength[1]))
+            self._ratings = ratings.ELO * (strength - strength[1])
         self.outcomes = np.concatenate([self.outcomes, np.zeros((1, 3))])
         # What it has scored since the last time, it has scored as who is frozen now.
         order = np.arange(len(self._points) + 1)
         order[[SELF, -1]] = order[[-1, SELF]]
         self._points = np.pad(self._points, (0, 1))[np.ix_(order, order)]
 
-    def new_rating(self) -> float | None:
-        """Returns the last one, once; in Elo points above the opponent of number 1."""
-        rating, self._rating = self._rating, None
-        return rating
+    def new_ratings(self) -> np.ndarray | None:
+        """Returns the last ones, [n], once; in Elo points above the opponent of number 1.
+
+        None where there are no new ones. Who was frozen then has that of the current policy.
+        """
+        found, self._ratings = self._ratings, None
+        return found
 
     def state(self) -> dict[str, np.ndarray]:
         """Returns what `restore` takes, for a checkpoint."""

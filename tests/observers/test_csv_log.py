@@ -23,9 +23,11 @@ def test_there_are_no_more_columns_with_each_snapshot(tmp_path):
     log = begin(tmp_path, 0)
     for updates in range(1, 4):
         names = f"{roster.SNAPSHOT}{updates}", "Always"
-        log.after_update(updates, {f"{pool.WIN_RATE}{name}": 0.5 for name in names})
+        told = {f"{kind}{name}": 0.5 for kind in (pool.WIN_RATE, pool.RATING) for name in names}
+        log.after_update(updates, {"opponents/rating": 0.5, **told})
     columns = (tmp_path / "progress.csv").read_text().splitlines()[0]
-    assert columns == "env_steps,opponents/win_rate/Always"
+    expected = ["rating", "win_rate/Always", "rating/Always"]
+    assert columns == ",".join(["env_steps", *(f"opponents/{name}" for name in expected)])
 
 
 @pytest.mark.parametrize("torn", ["", "1", "16", "163,0", "163,0.5,", "90,0.5,4.", "90,0.5,4.5"])

@@ -239,9 +239,10 @@ def test_ratings(tmp_path):
     found.update(lost, agent, 2, NOBODY)
     first = found.figures()["opponents/rating"]
     found.update(won + [(2, 1.0)] * 9 + [(2, -1.0)], agent, 3, NOBODY)
-    assert "opponents/rating" not in found.figures()  # no snapshot
+    assert not [name for name in found.figures() if "rating" in name]  # no snapshot
     found.update([], agent, 4, NOBODY)
-    second = found.figures()["opponents/rating"]
+    figures = found.figures()
+    second = figures["opponents/rating"]
     table = np.zeros((3, 3))  # the scripted one, and the two that are frozen now
     table[0, 1], table[1, 0] = 8, 2
     table[0, 2], table[2, 0] = 2, 8
@@ -249,6 +250,10 @@ def test_ratings(tmp_path):
     rating = ratings.bradley_terry(table).rating
     assert second == pytest.approx(rating[2] - rating[0])
     assert first < 0 < second
+    # Of who was there already: what it has scored since may say something else of the first one.
+    others = {name: figures[name] for name in figures if name.startswith(pool.RATING)}
+    expected = {"Always": 0.0, "update 2": rating[1] - rating[0]}
+    assert others == pytest.approx({f"{pool.RATING}{name}": r for name, r in expected.items()})
     np.testing.assert_array_equal(found.state()["opponents/points"][1:, 1:], table)
 
 
