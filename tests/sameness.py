@@ -7,9 +7,11 @@ import numpy as np
 
 from hts_tf import compare_runs
 from hts_tf.files import archive, fingerprint_log
+from hts_tf.files.curves import RunLog
 from hts_tf.files.workdir import Workdir
 
 FILES = (fingerprint_log.TABLE, fingerprint_log.CELLS, archive.FILE_NAME)
+_BY_RESULTS = ("opponents/", "tasks/")  # begins what a checkpoint, and TensorBoard, has of these
 
 
 def assert_same(workdir, reference, num_updates):
@@ -20,14 +22,22 @@ def assert_same(workdir, reference, num_updates):
         assert (workdir / name).read_bytes() == (reference / name).read_bytes(), name
     found, expected = (Workdir(path).newest() for path in (workdir, reference))
     assert found.keys() == expected.keys()
-    for name in expected:  # ratings follow from these points
-        if name.startswith(("opponents/", "tasks/")):
+    for name in expected:
+        if name.startswith(_BY_RESULTS):
             np.testing.assert_array_equal(found[name], expected[name], name)
+    told, expected = (_told(path) for path in (workdir, reference))
+    assert told == expected
     snapshots = {path.name for path in reference.glob("snapshots/*.ckpt")}
     assert snapshots == {path.name for path in workdir.glob("snapshots/*.ckpt")}
     for name in snapshots:
         there, here = (path / "snapshots" / name for path in (reference, workdir))
         assert there.read_bytes() == here.read_bytes()
+
+
+def _told(workdir):
+    """Returns the curves of opponents, ratings among them, and of tasks."""
+    series = RunLog(workdir).series
+    return {name: series[name] for name in series if name.startswith(_BY_RESULTS)}
 
 
 def fingerprints(workdir):

@@ -12,18 +12,37 @@ import pytest
 from hts_tf import config
 from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.files import archive
+from hts_tf.files.curves import RunLog
 from hts_tf.files.workdir import Workdir
+from hts_tf.opponents import pool, roster
 from hts_tf.watching import playback
 from tests import command_line, patience
+from tests.dropped import dropped
 from tests.sameness import assert_same, rows_of, wait_for_rows
 
 pytestmark = pytest.mark.slow
 
+# Five against five as in 5_vs_5, but in front of a goal, and soon over: so there are results.
+SHORT_MATCH = """
+from . import *
+
+def build_scenario(builder):
+  builder.config().game_duration = 30
+  teams = [Team.e_Left, Team.e_Right]
+  attacks = teams.pop(builder.EpisodeNumber() % 2)
+  builder.SetBallPosition(0.95 if attacks == Team.e_Left else -0.95, 0.0)
+  for team, x in ((attacks, 0.9), (*teams, -0.1)):
+    builder.SetTeam(team)
+    builder.AddPlayer(-0.8, 0.3, e_PlayerRole_GK, controllable=False)
+    for y, role in enumerate([e_PlayerRole_RM, e_PlayerRole_CF, e_PlayerRole_LB, e_PlayerRole_CB]):
+      builder.AddPlayer(x, 0.03 * y - 0.04, role)
+"""
 BINDINGS = [
     "Trainer.num_envs = 6",
     "Trainer.sync_interval = 8",
     "Trainer.checkpoint_every_updates = 3",
 ]
+SAME_LENGTH = "four players of each team of football, and a pool"
 SHORT = "Gymnasium.max_episode_steps = 13"
 GAMES = {
     "Pong": [
@@ -67,19 +86,26 @@ GAMES = {
         *command_line.FOOTBALL_PLAYERS,
         "PPO.epochs = 2",
         "Trainer.environment = @Tasks()",
-        "Tasks.environments = (@ai/Football(), @Football(), @five/Football())",
-        "Football.left_players = 4",
+        "Tasks.environments = (@ai/Football(), @Football())",
+        "Football.left_players = 3",
         "Football.right_players = 2",
         "Football.critic_state = True",
         "ai/Football.right_players = 0",
-        "five/Football.scenario = '5_vs_5'",
-        "five/Football.right_players = 4",
         "Trainer.curriculum = @Curriculum()",
         "Curriculum.rule = @by_progress",
         "Curriculum.window = 2",
         "Curriculum.success = -0.5",
         "Trainer.opponents = @Opponents()",
         "Opponents.scripted = (@Always,)",
+        "Opponents.snapshot_every_updates = 4",
+        "Opponents.pool_size = 3",
+    ],
+    SAME_LENGTH: [
+        "--scenario=short_match",
+        *command_line.FOOTBALL_PLAYERS,
+        "PPO.epochs = 2",
+        "Football.right_players = 'all'",
+        "Trainer.opponents = @Opponents()",
         "Opponents.snapshot_every_updates = 4",
         "Opponents.pool_size = 3",
         "Opponents.weighting = @prioritised",
@@ -100,10 +126,18 @@ def game(request):
 
 
 @pytest.fixture(scope="module")
-def reference(game, tmp_path_factory):
+def folder(tmp_path_factory):
+    """A copy of gfootball with one more scenario, which this process knows, too."""
+    folder = tmp_path_factory.mktemp("site")
+    with dropped(folder, {"short_match": SHORT_MATCH}):
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def reference(game, folder, tmp_path_factory):
     """The workdir of a run that nothing happened to."""
     workdir = tmp_path_factory.mktemp("reference")
-    with start(game, workdir, num_executors=1, num_actors=1) as process:
+    with start(game, workdir, folder, num_executors=1, num_actors=1) as process:
         finish(process)
     return workdir
 
@@ -117,14 +151,15 @@ def num_updates(game):
     return 32 if has_most(game) else 11  # two for each time that one of its processes is ended
 
 
-def start(game, workdir, *more, **workers):
+def start(game, workdir, folder, *more, **workers):
     bindings = [f"Trainer.{name} = {number}" for name, number in workers.items()]
     bindings.append(f"Trainer.total_env_steps = {num_updates(game) * 8 * 6}")
     flags = [
         flag if flag.startswith("--") else f"--gin_bindings={flag}"
         for flag in (*GAMES[game], *BINDINGS, *bindings)
     ]
-    return command_line.start("hts_tf.train", f"--workdir={workdir}", *flags, *more)
+    flags = [f"--workdir={workdir}", *flags, *more]
+    return command_line.start("hts_tf.train", *flags, pythonpath=[folder])
 
 
 def finish(process, code=0):
@@ -163,22 +198,37 @@ def test_every_episode_can_be_replayed(game, reference, clean_gin):
     lengths = [record.length for record in records]
     limit = environment.spec.max_episode_steps
     assert max(lengths) == limit or game == "LSTM" or "football" in game
-    assert min(lengths) < limit or game in ("Pong", "HalfCheetah")
+    assert min(lengths) < limit or game in ("Pong", "HalfCheetah", SAME_LENGTH)
+    if has_most(game):
+        check_what_is_gone_by(game, reference, records)
 
 
-def test_executors_and_trainers_that_are_killed_or_stopped(game, reference, tmp_path):
+def check_what_is_gone_by(game, workdir, records):
+    """That there were results, which a run that is disturbed could get wrong."""
+    assert any(record.against.startswith(roster.SNAPSHOT) for record in records)
+    told = RunLog(workdir).series
+    moved = {name for name in told if len({*told[name].values()}) > 1}
+    if "curriculum" in game:
+        assert "tasks/share/0" in moved
+    else:
+        assert "opponents/rating" in moved
+        assert any(name.startswith(pool.WIN_RATE + roster.SNAPSHOT) for name in moved)
+
+
+def test_executors_and_trainers_that_are_killed_or_stopped(game, reference, folder, tmp_path):
     """With other workers each time, of whose executors some are killed, too."""
     rows = 0
     ways = [[signal.SIGKILL, signal.SIGTERM][[*GAMES].index(game) % 2]]
     if has_most(game):
-        ways = [signal.SIGKILL, signal.SIGTERM, signal.SIGKILL, signal.SIGKILL]
+        ways = [signal.SIGKILL, signal.SIGTERM if "curriculum" in game else signal.SIGKILL]
     workers = [
         {"num_executors": 2 if has_most(game) else 4, "num_actors": 3, "actor_batch_size": 3},
         {"num_executors": 2, "num_actors": 3},
     ]
     for attempt, number in enumerate([*ways, None]):
         patience.allow(tmp_path, rows + 2)
-        with start(game, tmp_path, *patience.FLAGS, **workers[attempt % 2]) as process:
+        more = patience.FLAGS
+        with start(game, tmp_path, folder, *more, **workers[attempt % 2]) as process:
             for _ in range(2):
                 rows = wait_for_rows(tmp_path, rows + 1, process)
                 os.kill(random.choice(executors_of(process.pid)), signal.SIGKILL)

@@ -133,6 +133,10 @@ def test_all_who_can_be_controlled():
         ({"left_players": 0}, "both 0: nobody would learn"),
         ({"left_players": 12}, "left_players = 12"),
         ({"left_players": -1}, "left_players = -1"),
+        ({"right_players": 12}, "right_players = 12"),
+        ({"right_players": -1}, "right_players = -1"),
+        ({"right_players": 1.5}, "right_players = 1.5"),
+        ({"left_players": "al"}, "left_players = 'al'"),
     ],
 )
 def test_players_that_there_are_not(settings, says):

@@ -244,6 +244,8 @@ def test_time_limit_truncates():
         ({"representation": "raw"}, "representation = 'raw' is none of extracted, positions"),
         ({"rewards": "checkpoints"}, "Football.rewards"),
         ({"frames": 9}, "Football.frames"),
+        ({"left_players": 5}, "has 4 players to control in its left team"),
+        ({"left_players": 12}, "Football.left_players = 12"),
     ],
 )
 def test_bad_arguments_are_refused_by_name(arguments, message):

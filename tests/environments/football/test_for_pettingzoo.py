@@ -6,7 +6,8 @@ import pytest
 pytest.importorskip("pettingzoo")
 
 from football_pair import make_stock, reset_stock
-from pettingzoo.test import parallel_api_test, parallel_seed_test
+from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test
+from pettingzoo.utils import parallel_to_aec
 
 import hts_tf.football
 from hts_tf import errors
@@ -18,12 +19,27 @@ def make(scenario="academy_3_vs_1_with_keeper", **arguments):
     return hts_tf.football.parallel_env(scenario, **{**TEAMS, **arguments})
 
 
-@pytest.mark.parametrize("representation", ["extracted", "simple115v2", "relative"])
-def test_passes_pettingzoos_tests(representation):
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"representation": "extracted"},
+        {"representation": "positions"},
+        {"representation": "simple115v2"},
+        {"representation": "relative"},
+        {"left_players": 1, "right_players": 0},
+        {"left_players": 0, "right_players": 2},
+    ],
+    ids=str,
+)
+def test_passes_pettingzoos_tests(arguments):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        parallel_api_test(make(representation=representation), num_cycles=60)
-    parallel_seed_test(lambda: make(representation=representation))
+        parallel_api_test(make(**arguments), num_cycles=60)
+    parallel_seed_test(lambda: make(**arguments))
+
+
+def test_passes_pettingzoos_test_of_agents_that_take_turns():
+    api_test(parallel_to_aec(make()), num_cycles=60)
 
 
 def test_plays_what_gfootball_plays():

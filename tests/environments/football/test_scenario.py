@@ -1,7 +1,6 @@
 """Scenarios as users write them, dropped into gfootball's folder."""
 
 import collections
-import functools
 import hashlib
 import itertools
 import json
@@ -19,6 +18,7 @@ from hts_tf import errors, seeding
 from hts_tf.environments.football import football, scenario, scenarios
 from hts_tf.environments.football.scenario import Turns
 from tests import command_line
+from tests.dropped import drop, dropped
 
 SEED = 'builder._config["game_engine_random_seed"]'
 
@@ -130,40 +130,14 @@ REFUSED = {
 }
 
 
-def drop(folder, programs):
-    """Makes a copy of gfootball, for processes that have the folder on their path.
-
-    Args:
-      folder: an empty one.
-      programs: name -> text of a scenario that the copy has besides gfootball's.
-    """
-    import gfootball
-
-    original, copy = Path(gfootball.__file__).parent, folder / "gfootball"
-    (copy / "scenarios").mkdir(parents=True)
-    for path in [*original.iterdir(), *(original / "scenarios").iterdir()]:
-        if path.name not in ("scenarios", "__pycache__"):
-            (copy / path.relative_to(original)).symlink_to(path)
-    for name, text in programs.items():
-        (copy / "scenarios" / f"{name}.py").write_text(text)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with a copy of gfootball that has our scenarios; this process has them, too."""
-    import gfootball.scenarios
-
     folder = tmp_path_factory.mktemp("site")
     refused = {name: text for name, (text, _) in REFUSED.items()}
-    drop(folder, {**PLAYED, **refused, "imported": "import random\nX = random.random()"})
-    with pytest.MonkeyPatch.context() as patch:
-        path = [*gfootball.scenarios.__path__, str(folder / "gfootball" / "scenarios")]
-        patch.setattr(gfootball.scenarios, "__path__", path)
-        patch.setattr(scenarios, "names", functools.cache(lambda: (*PLAYED, *REFUSED)))
+    imported = {"imported": "import random\nX = random.random()"}
+    with dropped(folder, {**PLAYED, **refused, **imported}):
         yield folder
-    for name in [name for name in sys.modules if name.startswith("gfootball.scenarios.")]:
-        del sys.modules[name]
-    scenario.load.cache_clear()
 
 
 def play(environment, seed):
