@@ -49,7 +49,8 @@ _OPPONENT = flags.DEFINE_string(
     "opponent",
     None,
     "opponent of the run's newest policy in a new episode: the newest of a WORKDIR, its snapshot "
-    "WORKDIR@UPDATES, WORKDIR@best, or gfootball's AI, 'AI 0.05'; see hts_tf.evaluate",
+    "WORKDIR@UPDATES, WORKDIR@best, a model by its name, or gfootball's AI, 'AI 0.05'; see "
+    "hts_tf.evaluate",
 )
 _MATCH = flags.DEFINE_integer(
     "match", 0, "with --opponent: random seed that selects the episode", lower_bound=0

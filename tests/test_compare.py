@@ -24,7 +24,7 @@ BINDINGS = [
     command_line.ONE_EXECUTOR,
     "--gin_bindings=Synthetic.num_actions = 2",
     "--gin_bindings=Synthetic.episode_steps = 4",
-    "--gin_bindings=Synthetic.mean_step_sec = 0.003",
+    "--gin_bindings=Synthetic.mean_step_sec = 0.0015",
     "--gin_bindings=PPO.learning_rate = 0.01",
     "--gin_bindings=A2C.learning_rate = 1e-6",
 ]
@@ -110,7 +110,7 @@ def test_a_run_goes_on_to_a_score_above_the_targets(tmp_path):
     # Updates take longer than it is between two looks at the run.
     slow = "--gin_bindings=Synthetic.mean_step_sec = 0.01"
     flags += [slow, "--gin_bindings=Trainer.stop_at_score = 0.9"]
-    code, _, errors = command_line.run("hts_tf.compare", *flags)
+    [(code, _, errors)] = refusals.checked_here("compare", [flags])
     assert code == 0, errors
     [row] = read(tmp_path / "runs.csv")
     assert row["ended"] == "reached"
@@ -130,7 +130,8 @@ def test_a_run_that_was_killed_after_its_last_env_step_goes_on_to_its_end(tmp_pa
     flags += ["--gin_bindings=Trainer.checkpoint_every_updates = 1"]
     flags += ["--gin_bindings=Trainer.keep_checkpoints = 2"]
     run = tmp_path / "synthetic-hts_ppo-seed0"
-    assert command_line.run("hts_tf.compare", *flags)[0] == 0
+    [(code, _, errors)] = refusals.checked_here("compare", [flags])
+    assert code == 0, errors
     made = checkpoint.paths(run / "checkpoints")
     made[0].unlink()
     assert not Workdir(run).ending()
@@ -160,7 +161,7 @@ def test_a_run_that_an_observer_has_ended_stays_as_it_is(tmp_path):
     flags = ["--scenarios=synthetic", "--methods=hts_ppo", f"--output={tmp_path}", "--targets=2"]
     flags += [f"--gin_files={command_line.ROOT / 'tests/extensions/witness.gin'}", *BINDINGS]
     flags += ["--gin_bindings=Witness.stops_after = 192"]
-    first = command_line.run("hts_tf.compare", *flags)
+    [first] = refusals.checked_here("compare", [flags])
     assert first[0] == 0, first
     [row] = read(tmp_path / "runs.csv")
     assert (row["ended"], row["env_steps"]) == ("stopped", "256")

@@ -18,7 +18,7 @@ from hts_tf.benchmarks.kernel import executors_of
 from hts_tf.files.workdir import Workdir
 from hts_tf.system.processors import usable_cores
 from hts_tf.watching import trace
-from tests import command_line
+from tests import command_line, patience
 from tests.sameness import assert_same, rows_of, wait_for_rows
 
 pytestmark = pytest.mark.slow
@@ -142,12 +142,19 @@ def test_delays_in_executors_actors_and_learner(reference, tmp_path, uneven):
 
 def test_a_busy_machine(reference, tmp_path):
     burner = [sys.executable, "-c", "while True: pass"]
-    with contextlib.ExitStack() as stack:
+    run = tmp_path / "run"
+    patience.allow(run, 1)
+    flags = [f"--workdir={run}", *FLAGS, *patience.FLAGS, *workers(2, 2, 1)]
+    with command_line.start("hts_tf.train", *flags) as process, contextlib.ExitStack() as stack:
+        wait_for_rows(run, 1, process)  # not while it begins, which takes longer than the rest
         for _ in range(usable_cores()):
-            process = stack.enter_context(subprocess.Popen(burner))
-            stack.callback(process.kill)
-        train(tmp_path / "run", *workers(2, 2, 1))
-    assert_same(tmp_path / "run", reference, NUM_UPDATES)
+            burning = stack.enter_context(subprocess.Popen(burner))
+            stack.callback(burning.kill)
+        patience.allow(run)
+        code, _, errors = command_line.finish(process)
+    assert code == 0, errors
+    assert not executors_of(process.pid)
+    assert_same(run, reference, NUM_UPDATES)
 
 
 def test_steps_that_raise_and_a_trace_of_them(reference, tmp_path, uneven):

@@ -3,8 +3,12 @@
 import re
 import shlex
 
+import numpy as np
 import pytest
 
+from hts_tf import candidates
+from hts_tf.candidates import Candidate
+from hts_tf.files import archive
 from hts_tf.files.curves import RunLog, read_curve
 from tests import command_line
 
@@ -18,7 +22,6 @@ class Page:
 
     Attributes:
       text: of the page.
-      commands: what it types, in its order, as lists of module and arguments.
       outputs: what it says that commands print.
     """
 
@@ -26,9 +29,13 @@ class Page:
         self.text = (command_line.ROOT / "docs" / name).read_text()
         self.outputs = self._blocks("text")
         self.scripts = self._blocks("python")
+
+    @property
+    def commands(self):
+        """What it types, in its order, as lists of module and arguments."""
         lines = "".join(self._blocks("sh")).replace("\\\n", "").splitlines()
         assert all(line.startswith(PYTHON) for line in lines)
-        self.commands = [shlex.split(line.removeprefix(PYTHON)) for line in lines]
+        return [shlex.split(line.removeprefix(PYTHON)) for line in lines]
 
     def _blocks(self, kind):
         return re.findall(rf"^```{kind}\n(.*?)^```", self.text, re.MULTILINE | re.DOTALL)
@@ -126,6 +133,44 @@ for game in games:
     game.close()
 print(rewards[1] - rewards[0])
 """
+
+
+TEAMS = Page("teams.md")
+SCHEMES = dict(re.findall(r"^\| (.*?) \| (`Trainer\.opponents = .*) \|$", TEAMS.text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_schemes_of_opponents(scheme, clean_gin):
+    bindings = re.findall("`([^`]*)`", SCHEMES[scheme].replace("runs/a", "academy_corner"))
+    bindings.append("Football.right_players = 1")
+    candidates.check(Candidate("academy_3_vs_1_with_keeper", "hts_ppo_fast", (), bindings))
+
+
+def test_a_curriculum(tmp_path, clean_gin):
+    [text] = re.findall(r"^cat > curriculum\.gin <<'END'\n(.*?)^END$", TEAMS.text, re.M | re.DOTALL)
+    (tmp_path / "curriculum.gin").write_text(text)
+    players = str(command_line.ROOT / "gin_configs/football_players.gin")
+    files = [players, str(tmp_path / "curriculum.gin")]
+    candidates.check(Candidate("5_vs_5", "hts_ppo_fast", files, ()))
+
+
+def test_opponents_of_your_own(tmp_path, monkeypatch):
+    """On a scenario whose episodes are soon over."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gin_configs").symlink_to(command_line.ROOT / "gin_configs")
+    TEAMS.write_files(tmp_path, ["rushing.py", "rushing.gin"])
+    lines = [line for line in TEAMS.text.splitlines() if "--workdir=runs/rushing" in line]
+    train, replay = (shlex.split(line.removeprefix(PYTHON)) for line in lines)
+    few = ["Trainer.num_envs = 4", "Trainer.sync_interval = 64", "Trainer.total_env_steps = 1024"]
+    few = [f"--gin_bindings={binding}" for binding in few]
+    run([*train, "--scenario=academy_3_vs_1_with_keeper", *few, command_line.ONE_EXECUTOR])
+    run([*replay, "--check_only"])
+    records = archive.read(tmp_path / "runs/rushing/episodes.bin")
+    met = [record for record in records if record.against == "Rusher"]
+    chosen = [np.frombuffer(record.actions, np.uint8).reshape(-1, 6)[:, 4:] for record in met]
+    moves = {*np.unique(np.concatenate(chosen)).tolist()} - {12}
+    assert len(moves) > 1
+    assert moves <= {*range(1, 9)}
 
 
 def test_from_python(tmp_path, monkeypatch):

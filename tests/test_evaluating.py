@@ -127,7 +127,7 @@ def test_a_policy_that_is_gone(evaluated, played_again):
 
 def test_kills(evaluated, calm, tmp_path):
     """Of the process that evaluates, and of the trainer while policies wait."""
-    slow = "--gin_bindings=Synthetic.mean_step_sec = 0.002"
+    slow = "--gin_bindings=Synthetic.mean_step_sec = 0.001"
     for rows, victim in ((7, "evaluation"), (12, "trainer")):
         save = "--gin_bindings=Trainer.checkpoint_every_updates = 1"
         with start(tmp_path, *EVALUATED, slow, save) as process:

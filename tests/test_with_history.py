@@ -30,7 +30,7 @@ def start(workdir, *bindings):
         "--gin_bindings=Trainer.sync_interval = 16",
         f"--gin_bindings=Trainer.total_env_steps = {20 * 16 * NUM_ENVS}",
         "--gin_bindings=Diary.episode_steps = 23",
-        "--gin_bindings=Diary.mean_step_sec = 0.002",
+        "--gin_bindings=Diary.mean_step_sec = 0.001",
         *(f"--gin_bindings={binding}" for binding in bindings),
     )
 
