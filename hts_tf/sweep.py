@@ -6,10 +6,10 @@
 
 A trial trains on each scenario with each seed, one run after the other, in workdirs of its own. Its
 value is the mean score over all env steps (see `sweeping.study.Study`); once five trials are
-complete, what is worse than half of those at the same point ends there. All of that follows from
-bits, so the same command makes the same trials, however often it is interrupted and wherever they
-run. With `--minutes`, values are over minutes instead, which nobody can repeat, but which count
-what a setting costs.
+complete, what is worse than half of those at the same point ends there, after the first quarter of
+its first run. All of that follows from bits, so the same command makes the same trials, however
+often it is interrupted and wherever they run. With `--minutes`, values are over minutes instead,
+which nobody can repeat, but which count what a setting costs.
 
 Trials are drawn `--at_once`, from what came of all before; they run one after the other, or several
 at a time (`--processes`), or each on a node of a Ray cluster (`--ray_address`), which does not

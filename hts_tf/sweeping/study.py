@@ -20,6 +20,7 @@ from hts_tf.sweeping.space import Parameter
 
 MARKS = 20  # of each run, at which a trial is judged
 _FIRST = 5  # that must be complete before another is worse than half of them
+_GRACE = 5  # marks of the first run, as long as which no trial is ended: what all score then is luck
 
 
 class Trial:
@@ -66,7 +67,7 @@ class Trial:
             self._report(self.value)
             if len(self._reported) == self._num_runs * MARKS:
                 self.state = COMPLETE
-            elif self._is_worse_than_half():
+            elif len(self._reported) > _GRACE and self._is_worse_than_half():
                 self.state = PRUNED
         return True
 

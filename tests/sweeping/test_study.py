@@ -79,6 +79,17 @@ def test_one_that_gets_worse_than_half_ends_early(level):
     assert 4 <= ends[6] < 10
 
 
+def test_bad_luck_to_begin_with_ends_no_trial():
+    study, places = Study(SPACE, 2, seed=0), np.arange(1, 21) * BUDGET / 20
+    for begins in [1.0] * 5 + [0.5]:
+        trial = study.ask()
+        scores = np.where(places < BUDGET / 5, begins, 2.0 - begins)
+        for run in range(2):
+            trial.take(run, places, scores, BUDGET, ended=True)
+        study.tell(trial)
+    assert trial.state == COMPLETE
+
+
 @pytest.mark.parametrize(("level", "state"), [(2.5, PRUNED), (3.5, COMPLETE)])
 def test_half_is_the_median_of_those_that_are_complete(level, state):
     study, places = Study(SPACE, 1, seed=0), np.arange(1, 21) * BUDGET / 20
