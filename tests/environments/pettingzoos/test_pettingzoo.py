@@ -444,10 +444,10 @@ def test_what_is_said_of_those_who_have_left_is_nothing(seed):
 
 @pytest.mark.slow
 def test_two_sides_from_a_training_to_a_tournament(tmp_path):
-    """With a pool; one agent against another."""
+    """A game that comes with PettingZoo, with a pool; one agent against another."""
     bindings = [
-        "PettingZoo.kwargs = {'sizes': (3, 3), 'values': (3, 3)}",
-        "PettingZoo.rivals = ('sheep_0',)",
+        "PettingZoo.max_episode_steps = 15",
+        "PettingZoo.rivals = ('player_1',)",
         "Trainer.opponents = @Opponents()",
         "Opponents.snapshot_every_updates = 2",
         "Trainer.num_envs = 4",
@@ -456,7 +456,8 @@ def test_two_sides_from_a_training_to_a_tournament(tmp_path):
         "PPO.num_minibatches = 2",
     ]
     workdir = tmp_path / "run"
-    flags = [f"--workdir={workdir}", "--scenario=pettingzoo:tests.zoo", command_line.ONE_EXECUTOR]
+    scenario = "--scenario=pettingzoo:pettingzoo.classic.rps_v2"  # rock, paper, scissors
+    flags = [f"--workdir={workdir}", scenario, command_line.ONE_EXECUTOR]
     flags += [f"--gin_bindings={binding}" for binding in bindings]
     code, _, text = command_line.run("hts_tf.train", *flags)
     assert code == 0, text
@@ -469,7 +470,7 @@ def test_two_sides_from_a_training_to_a_tournament(tmp_path):
         "--episodes=4",
         "--processes=1",
         f"--output={output}",
-        "--modules=tests.zoo",
+        "--modules=pettingzoo",
     )
     assert code == 0, text
     assert "2 of 2" in printed
@@ -477,7 +478,7 @@ def test_two_sides_from_a_training_to_a_tournament(tmp_path):
         "hts_tf.evaluate",
         f"--workdir={workdir}",
         "--opponent=AI 0.05",
-        "--modules=tests.zoo",
+        "--modules=pettingzoo",
     )
     assert code == 2
     assert "PettingZoo: AI 0.05 is of football" in text
