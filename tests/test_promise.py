@@ -42,7 +42,7 @@ BINDINGS = [
     "Trainer.sync_interval = 8",
     "Trainer.checkpoint_every_updates = 3",
 ]
-SAME_LENGTH = "four players of each team of football, and a pool"
+MATCHES = "four players of each team of football, and a pool"
 SHORT = "Gymnasium.max_episode_steps = 13"
 GAMES = {
     "Pong": [
@@ -100,7 +100,7 @@ GAMES = {
         "Opponents.snapshot_every_updates = 4",
         "Opponents.pool_size = 3",
     ],
-    SAME_LENGTH: [
+    MATCHES: [
         "--scenario=short_match",
         *command_line.FOOTBALL_PLAYERS,
         "PPO.epochs = 2",
@@ -198,7 +198,7 @@ def test_every_episode_can_be_replayed(game, reference, clean_gin):
     lengths = [record.length for record in records]
     limit = environment.spec.max_episode_steps
     assert max(lengths) == limit or game == "LSTM" or "football" in game
-    assert min(lengths) < limit or game in ("Pong", "HalfCheetah", SAME_LENGTH)
+    assert min(lengths) < limit or game in ("Pong", "HalfCheetah", MATCHES)
     if has_most(game):
         check_what_is_gone_by(game, reference, records)
 
