@@ -163,7 +163,7 @@ def test_whom_episodes_met(rivals):
         assert (not theirs.any()) is (record.against == "Always")
     told = RunLog(rivals).series
     assert "opponents/win_rate/Always" in told
-    assert {*told["opponents/rating/Always"].values()} == {0.0}  # what others are rated by
+    assert {*told["opponents/rating_of/Always"].values()} == {0.0}  # what others are rated by
     assert len(told["opponents/rating"]) == len(snapshots)  # that of the last policy, too
     number = next(n for n, r in enumerate(records) if r.against.startswith("update"))
     name = records[number].against

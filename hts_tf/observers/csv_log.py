@@ -11,7 +11,7 @@ from hts_tf.system import whole
 
 FILE_NAME = "progress.csv"
 _STEPS = "env_steps"
-_OF_SNAPSHOTS = ("opponents/win_rate/update ", "opponents/rating/update ")  # as there
+_OF_SNAPSHOTS = ("opponents/win_rate/update ", "opponents/rating_of/update ")  # as there
 
 
 @configurable

@@ -16,9 +16,9 @@ from hts_tf.opponents.results import SELF, Results
 from hts_tf.opponents.roster import Roster
 from hts_tf.opponents.scripted import Scripted, choose
 
-# Before names: of figures.
+# Before names: of figures. None is another's beginning up to a slash: MLflow has files of them.
 WIN_RATE = "opponents/win_rate/"
-RATING = "opponents/rating/"
+RATING = "opponents/rating_of/"
 
 
 @configurable

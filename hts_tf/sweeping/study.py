@@ -20,7 +20,7 @@ from hts_tf.sweeping.space import Parameter
 
 MARKS = 20  # of each run, at which a trial is judged
 _FIRST = 5  # that must be complete before another is worse than half of them
-_GRACE = 5  # marks of the first run, as long as which no trial is ended: what all score then is luck
+_GRACE = 5  # marks of the first run up to which no trial is ended: what they score then is luck
 
 
 class Trial:

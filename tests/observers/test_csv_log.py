@@ -26,7 +26,7 @@ def test_there_are_no_more_columns_with_each_snapshot(tmp_path):
         told = {f"{kind}{name}": 0.5 for kind in (pool.WIN_RATE, pool.RATING) for name in names}
         log.after_update(updates, {"opponents/rating": 0.5, **told})
     columns = (tmp_path / "progress.csv").read_text().splitlines()[0]
-    expected = ["rating", "win_rate/Always", "rating/Always"]
+    expected = ["rating", "win_rate/Always", "rating_of/Always"]
     assert columns == ",".join(["env_steps", *(f"opponents/{name}" for name in expected)])
 
 
