@@ -14,6 +14,7 @@ from hts_tf.sweeping.making import Plan
 from hts_tf.sweeping.record import COMPLETE, REFUSED, Outcome
 
 _NUM_BEST = 10
+_FEW = 5  # values, that are ticks of an axis
 
 
 def write(
@@ -85,15 +86,19 @@ def _values(names: Sequence[str], outcomes: Sequence[Outcome]) -> Figure:
         tried = [outcome.values[number] for outcome in outcomes]
         try:
             places = [float(text) for text in tried]
-            spread = min(places) > 0 and max(places) / min(places) > 20
+            distinct = sorted({*places})
+            spread = distinct[0] > 0 and distinct[-1] / distinct[0] > 5
             if spread:
                 panel.set_xscale("log")
-                steps = (1.0, 2.0, 5.0) if max(places) / min(places) < 1000 else (1.0,)
+                steps = (1.0, 2.0, 5.0) if distinct[-1] / distinct[0] < 1000 else (1.0,)
                 panel.xaxis.set_major_locator(ticker.LogLocator(subs=steps))
                 panel.xaxis.set_major_formatter("{x:g}")
                 panel.xaxis.set_minor_formatter(ticker.NullFormatter())
-            if all(place.is_integer() for place in places) and not spread:
-                panel.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+            if len(distinct) <= _FEW < len(places):
+                panel.set_xticks(distinct, [f"{place:g}" for place in distinct])
+            elif not spread:
+                are_whole = all(place.is_integer() for place in places)
+                panel.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=are_whole))
         except ValueError:
             order = sorted(set(tried))
             places = [order.index(text) for text in tried]
