@@ -87,10 +87,11 @@ def _values(names: Sequence[str], outcomes: Sequence[Outcome]) -> Figure:
         try:
             places = [float(text) for text in tried]
             distinct = sorted({*places})
-            spread = distinct[0] > 0 and distinct[-1] / distinct[0] > 5
+            low, high = min(places), max(places)
+            spread = low > 0 and high / low > 5
             if spread:
                 panel.set_xscale("log")
-                steps = (1.0, 2.0, 5.0) if distinct[-1] / distinct[0] < 1000 else (1.0,)
+                steps = (1.0, 2.0, 5.0) if high / low < 1000 else (1.0,)
                 panel.xaxis.set_major_locator(ticker.LogLocator(subs=steps))
                 panel.xaxis.set_major_formatter("{x:g}")
                 panel.xaxis.set_minor_formatter(ticker.NullFormatter())
@@ -99,7 +100,7 @@ def _values(names: Sequence[str], outcomes: Sequence[Outcome]) -> Figure:
             elif not spread:
                 are_whole = all(place.is_integer() for place in places)
                 panel.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=are_whole))
-        except ValueError:
+        except ValueError:  # names; or all were refused, and there is nothing
             order = sorted(set(tried))
             places = [order.index(text) for text in tried]
             panel.set_xticks(range(len(order)), order)
