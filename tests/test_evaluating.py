@@ -232,6 +232,21 @@ def test_more_that_wait_than_are_played(tmp_path, monkeypatch, capfd):
     assert evaluations.num_waiting == 5
 
 
+def test_who_tells_once_a_second_that_it_works_does_not_hang(tmp_path, monkeypatch):
+    settings = types.SimpleNamespace(
+        evaluate_every_updates=1, evaluate_episodes=1, step_timeout_sec=0.5, crash_limit=2
+    )
+    evaluations = evaluation_process.EvaluationProcess(tmp_path, settings)
+    monkeypatch.setattr(evaluations, "_ask", lambda: None)
+    failed = []
+    monkeypatch.setattr(evaluations, "_fail", failed.append)
+    evaluations._asked, evaluations._has_begun = tmp_path, True
+    for silent_sec in (1.2, 6.0):
+        evaluations._heard_at = time.monotonic() - silent_sec
+        evaluations.ended()
+        assert bool(failed) == (silent_sec > 5.0)
+
+
 def test_no_room_for_another_process(tmp_path, monkeypatch, evaluated):
     """The run goes on without its evaluations, and says so."""
     settings = types.SimpleNamespace(

@@ -21,6 +21,7 @@ SEED = 2**31 - 1  # of `hts_tf.evaluate`, which would play the same episodes
 _BEAT = "."
 _MANY = 20  # policies that wait: more than come together by chance
 _PAUSE_SEC = 5.0  # between attempts to start it
+_LONGEST_PAUSE_SEC = 5.0  # between two beats, one of which comes each second, if it works at all
 _LOADING_SEC = 300.0  # that it may take to begin with, while the training has the processors
 
 
@@ -118,8 +119,8 @@ class EvaluationProcess:
                     ended.append(evaluation)
                 self._asked = None
         limit = self._settings.step_timeout_sec
-        if limit is not None and not self._has_begun:
-            limit = max(limit, _LOADING_SEC)
+        if limit is not None:
+            limit = max(limit, _LONGEST_PAUSE_SEC if self._has_begun else _LOADING_SEC)
         if self._asked and limit is not None and time.monotonic() - self._heard_at > limit:
             self._fail(f"no env step or reset for {limit:g} s")
         self._ask()
