@@ -12,11 +12,8 @@ from tests import command_line
 
 RESULTS = command_line.ROOT / "docs" / "results"
 METHODS = ("hts_ppo", "ppo", "impala")
-MACHINES = {
-    "A": ("a/*", "easy", "hard"),
-    "C": ("c/*",),
-    "D": ("d/*",),
-}  # -> where in comparison/ its runs are
+# -> where in comparison/ its runs are.
+MACHINES = {"A": ("a/*", "easy", "hard"), "C": ("c/*",), "D": ("d/*",)}
 
 
 def table(page, heading):
